@@ -1,0 +1,147 @@
+# posthub: "make demo" shows it, "make check" proves it, README.md explains it.
+
+CC ?= cc
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc/posthub
+DESTDIR ?=
+BUILD ?= build
+PYTHON ?= /usr/bin/python3
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wconversion -Werror
+PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson gmime-3.0 lmdb \
+	milter libsystemd smartcols
+PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
+PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring
+CFLAGS ?= -O2 -g
+SANITIZE =
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
+	-pthread $(SANITIZE) $(CFLAGS)
+ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+
+# Libraries: one static archive a directory; arrows point down only.
+LIBS = routing directory state message smtp track base
+NEEDS_base = base
+NEEDS_state = state base
+NEEDS_message = message base
+NEEDS_smtp = smtp base
+NEEDS_track = track base
+NEEDS_directory = directory state base
+NEEDS_routing = routing state base
+
+# Programs: every directory's sources; main.c apart, so that unit tests can
+# link the rest.
+PROGRAMS = posthub posthub-transport posthub-policy posthub-delivery \
+	posthub-tracking
+DIRS_posthub = cli milters/transport/rules
+DIRS_posthub-transport = milters/host milters/transport milters/transport/rules
+DIRS_posthub-policy = policy
+DIRS_posthub-delivery = store/delivery
+DIRS_posthub-tracking = tracking
+
+sources = $(wildcard $(addsuffix /*.c,$(1)))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+archive = $(BUILD)/lib/$(1).a
+archives = $(foreach l,$(1),$(call archive,$(l)))
+
+BINARIES = $(addprefix $(BUILD)/bin/,$(PROGRAMS))
+C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c')
+H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
+
+.PHONY: all deps unit check demo lint sanitize install clean format help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BINARIES)
+
+help:
+	@echo 'make demo      install what is missing, build, show a small organisation'
+	@echo 'make check     install what is missing, build, run all tests'
+	@echo 'make deps      install what is missing from Debian packages'
+	@echo 'make all unit lint sanitize install clean'
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+define library
+$(call archive,$(1)): $(call objects,$(call sources,lib/$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(LIBS),$(eval $(call library,$(l))))
+
+define program
+$(BUILD)/bin/$(1): $(call objects,$(call sources,$(DIRS_$(1)))) $(call archives,$(LIBS))
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# ---- unit tests: one program a file below tests/unit, mirroring the tree ----
+UNIT_SOURCES = $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c \
+	tests/unit/*/*/*/test_*.c))
+UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
+CHECK_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags check)) \
+	-Wno-pedantic
+CHECK_LIBS = $(shell pkg-config --libs check)
+
+$(BUILD)/obj/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+
+# $(1) source below tests/unit; a test of lib/x links x and what it needs, a
+# test of a program links its objects without main.c and all libraries.
+unit_dir = $(patsubst tests/unit/%/,%,$(dir $(1)))
+unit_libs = $(if $(filter lib/%,$(unit_dir)),$(NEEDS_$(notdir $(unit_dir))),$(LIBS))
+unit_dirs = $(if $(filter lib/%,$(unit_dir)),,$(unit_dir))
+define unit_test
+$(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call objects,$(1) tests/unit/unit.c) \
+		$(call objects,$(filter-out %/main.c,$(call sources,$(call unit_dirs,$(1))))) \
+		$(call archives,$(call unit_libs,$(1)))
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS) $(CHECK_LIBS)
+endef
+$(foreach t,$(UNIT_SOURCES),$(eval $(call unit_test,$(t))))
+
+unit: $(UNIT_TESTS)
+	@$(PYTHON) tests/run --unit-only $(UNIT_TESTS)
+
+deps:
+	@./deps.sh
+
+check: deps
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
+	@BUILD=$(BUILD) $(PYTHON) tests/run $(UNIT_TESTS)
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) $(PYTHON) tests/lab/demo.py
+
+sanitize:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
+		CFLAGS='-O1 -g' all unit
+
+lint:
+	@clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --suppressions-list=.cppcheck -I. $(C_FILES)
+	@clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c17 -D_GNU_SOURCE -I. \
+		$(PKG_CFLAGS) $(CHECK_CFLAGS) 2>/dev/null
+
+format:
+	@clang-format -i $(C_FILES) $(H_FILES)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSCONFDIR) \
+		$(DESTDIR)$(PREFIX)/share/posthub
+	install -m755 $(filter-out %/posthub,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin
+	install -m755 $(BUILD)/bin/posthub $(DESTDIR)$(PREFIX)/bin
+	cp -r postfix-conf $(DESTDIR)$(PREFIX)/share/posthub
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

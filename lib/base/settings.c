@@ -1,0 +1,105 @@
+#include "lib/base/conf.h"
+
+#define KB INT64_C(1024)
+#define MB (1024 * KB)
+#define GB (1024 * MB)
+#define S INT64_C(1000)
+#define MIN (60 * S)
+#define H (60 * MIN)
+#define D (24 * H)
+
+#define NO_LIMIT 0, 0, NULL
+
+static const char *const directory_types[] = {"redis", NULL};
+static const char *const inactive_words[] = {"retry", NULL};
+
+const struct ph_setting ph_settings[] = {
+    {"server", "name", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "this server's name, as in its server: key"},
+    {"server", "address", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "local address of connections to other servers; empty: the kernel's "
+     "choice"},
+    {"server", "state_dir", PH_SETTING_TEXT, "/var/lib/posthub", NO_LIMIT,
+     "directory of snapshots and status files"},
+    {"server", "user", PH_SETTING_TEXT, "_posthub", NO_LIMIT,
+     "user that a daemon started as root becomes; empty: stays root"},
+    {"server", "socket_group", PH_SETTING_TEXT, "postfix", NO_LIMIT,
+     "group of UNIX sockets"},
+    {"server", "stop_timeout", PH_SETTING_SPAN, "10s", 0, 10 * MIN, NULL,
+     "how long a stop waits for busy connections"},
+
+    {"redis", "url", PH_SETTING_TEXT, "unix:///run/redis/redis-server.sock",
+     NO_LIMIT, "unix:///path or redis://[:password@]host:port[/db]"},
+    {"redis", "prefix", PH_SETTING_TEXT, "posthub:", NO_LIMIT,
+     "first part of every key"},
+    {"redis", "password_file", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "file whose first line is the password"},
+    {"redis", "timeout", PH_SETTING_SPAN, "3s", 10, 1 * MIN, NULL,
+     "limit of one request"},
+    {"redis", "pool", PH_SETTING_INT, "8", 1, 256, NULL, "connections at most"},
+
+    {"directory", "type", PH_SETTING_WORD, "redis", 0, 0, directory_types,
+     "where recipients are kept"},
+    {"directory", "file", PH_SETTING_TEXT, "/var/lib/posthub/directory",
+     NO_LIMIT, "the shared directory file, written by posthub-policy"},
+    {"directory", "map_size", PH_SETTING_SIZE, "16GB", 1 * MB, 0, NULL,
+     "largest size of the directory file (address space, not disk)"},
+
+    {"tracking", "log_dir", PH_SETTING_TEXT, "/var/log/posthub/tracking",
+     NO_LIMIT, "MessageTrackingLogPath: where every daemon writes its rows"},
+    {"tracking", "max_file_size", PH_SETTING_SIZE, "10MB", 64 * KB, 1 * GB,
+     NULL, "MessageTrackingLogMaxFileSize"},
+    {"tracking", "max_directory_size", PH_SETTING_SIZE, "1000MB", 0, 0, NULL,
+     "MessageTrackingLogMaxDirectorySize, for each prefix; 0: no limit"},
+    {"tracking", "max_age", PH_SETTING_SPAN, "30d", 0, 0, NULL,
+     "MessageTrackingLogMaxAge; 0: kept for ever"},
+    {"tracking", "subjects", PH_SETTING_BOOL, "yes", NO_LIMIT,
+     "MessageTrackingLogSubjectLoggingEnabled"},
+    {"tracking", "maillog", PH_SETTING_TEXT, "/var/log/mail.log", NO_LIMIT,
+     "Postfix's log, read by posthub-tracking"},
+    {"tracking", "stream_size", PH_SETTING_SIZE, "256MB", 1 * MB, 0, NULL,
+     "memory that the Redis stream of events may take"},
+    {"tracking", "stream_age", PH_SETTING_SPAN, "7d", 1 * MIN, 0, NULL,
+     "how long events stay in the Redis stream"},
+
+    {"transport", "milter", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/posthub/transport.sock", NO_LIMIT,
+     "socket for smtpd_milters"},
+    {"transport", "resolve", PH_SETTING_BOOL, "yes", NO_LIMIT,
+     "resolve recipients; no: rules alone, on addresses as typed"},
+    {"transport", "sessions", PH_SETTING_INT, "200", 1, 10000, NULL,
+     "messages handled at once; more are deferred with 451"},
+    {"transport", "connector", PH_SETTING_TEXT, "Default %s", NO_LIMIT,
+     "receive connector in tracking rows; %s is the server's name"},
+
+    {"policy", "policy", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/posthub/policy.sock", NO_LIMIT,
+     "socket for check_policy_service"},
+    {"policy", "map", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/posthub/map.sock", NO_LIMIT,
+     "socket for socketmap: tables"},
+    {"policy", "connections", PH_SETTING_INT, "1000", 1, 100000, NULL,
+     "connections at once, for each socket"},
+
+    {"delivery", "lmtp", PH_SETTING_ENDPOINT, "0.0.0.0:475", NO_LIMIT,
+     "where the store driver listens"},
+    {"delivery", "connections", PH_SETTING_INT, "1000", 1, 100000, NULL,
+     "connections at once"},
+    {"delivery", "concurrency", PH_SETTING_INT, "20", 1, 10000, NULL,
+     "MaxConcurrentMailboxDeliveries: messages written at once; above it a "
+     "connection waits"},
+    {"delivery", "store", PH_SETTING_TEXT, "/var/lib/posthub/store", NO_LIMIT,
+     "root of mailbox databases: store/<database>/<domain>/<local part>"},
+    {"delivery", "max_message_size", PH_SETTING_SIZE, "36MB", 0, 0, NULL,
+     "larger messages are refused; 0: no limit"},
+    {"delivery", "recipients", PH_SETTING_INT, "1000", 1, 50000, NULL,
+     "recipients of one transaction"},
+    {"delivery", "inactive", PH_SETTING_WORD, "retry", 0, 0, inactive_words,
+     "answer when a database has no active copy here"},
+    {"delivery", "duplicate_window", PH_SETTING_SPAN, "7d", 0, 365 * D, NULL,
+     "how long a second copy of a message is recognised"},
+    {"delivery", "timeout", PH_SETTING_SPAN, "300s", 1 * S, 1 * H, NULL,
+     "how long an idle client is kept"},
+
+    {NULL, NULL, PH_SETTING_TEXT, NULL, NO_LIMIT, NULL},
+};

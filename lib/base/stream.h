@@ -1,0 +1,58 @@
+#ifndef PH_BASE_STREAM_H
+#define PH_BASE_STREAM_H
+
+#include "lib/base/err.h"
+#include "lib/base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * A connected byte stream over a UNIX or TCP socket, blocking, with a deadline
+ * on each call. Not thread-safe, but ph_stream_shutdown may be called from
+ * another thread to end a wait.
+ */
+struct ph_stream;
+
+/*
+ * Connects within timeout_ms. bind_address (NULL is fine) is the local address
+ * of a TCP connection. 0 and *stream_r, or -1 with TEMP.
+ */
+int ph_stream_connect(const struct ph_endpoint *endpoint,
+		      const char *bind_address, int64_t timeout_ms,
+		      struct ph_stream **stream_r, struct ph_err *err);
+
+/* Takes the descriptor. */
+struct ph_stream *ph_stream_new(int fd);
+void ph_stream_free(struct ph_stream **stream); /* closes; NULL is fine */
+
+/* For the calls that follow; 0 waits for ever (tests only). Default 60 s. */
+void ph_stream_set_timeout(struct ph_stream *stream, int64_t timeout_ms);
+
+/* Waits for at least one byte. More than 0: bytes read; 0: end of stream;
+ * -1: TEMP, timed out or broken. */
+ssize_t ph_stream_read(struct ph_stream *stream, void *buffer, size_t size,
+		       struct ph_err *err);
+
+/* All or nothing: 0, or -1 with TEMP. Never raises SIGPIPE. */
+int ph_stream_write(struct ph_stream *stream, const void *data, size_t size,
+		    struct ph_err *err);
+
+/* The other end's address ("192.0.2.1", "2001:db8::1"), "local" for a UNIX
+ * socket; borrowed. */
+const char *ph_stream_peer(const struct ph_stream *stream);
+
+/*
+ * A server holds the stream while it is inside a transaction that a graceful
+ * stop should not cut; between transactions it is idle, and a stop wakes it
+ * with end of stream.
+ */
+void ph_stream_hold(struct ph_stream *stream, bool held);
+bool ph_stream_held(const struct ph_stream *stream);
+
+/* Wakes a waiting reader with end of stream. */
+void ph_stream_shutdown(struct ph_stream *stream);
+
+#endif

@@ -1,0 +1,69 @@
+#ifndef PH_DIRECTORY_DIRECTORY_H
+#define PH_DIRECTORY_DIRECTORY_H
+
+#include "lib/base/conf.h"
+#include "lib/base/err.h"
+#include "lib/state/object.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Who is this address? One interface for every source of recipients. An entry
+ * is an object of the kind "recipient"; other sources map their attributes to
+ * its fields. Thread-safe.
+ */
+struct ph_directory;
+
+/* A back end: rows of this form are the only thing that differs. */
+struct ph_directory_ops {
+	const char *name; /* of [directory] type, or of the twin */
+	/* As ph_directory_find, address already folded. */
+	int (*find)(void *self, const char *address, struct ph_object **entry_r,
+		    struct ph_err *err);
+	void (*close)(void *self);
+};
+
+/* Takes self. */
+struct ph_directory *ph_directory_new(const struct ph_directory_ops *ops,
+				      void *self);
+void ph_directory_close(struct ph_directory **directory);
+
+/*
+ * The entry that owns an address: its key, its PrimarySmtpAddress or one of
+ * its EmailAddresses, compared without case. 1: *entry_r is the caller's to
+ * unref. 0: certainly nobody has it. -1: cannot say: TEMP the source or the
+ * file is not there or not complete yet; PERM two entries claim the address
+ * (5.1.4).
+ */
+int ph_directory_find(struct ph_directory *directory, const char *address,
+		      struct ph_object **entry_r, struct ph_err *err);
+
+/* PrimarySmtpAddress, else the first of EmailAddresses, else the key's name.
+ * Borrowed. */
+const char *ph_entry_primary(const struct ph_object *entry);
+
+/* UserMailbox: has a Database to be delivered to. */
+bool ph_entry_is_mailbox(const struct ph_object *entry);
+
+/* ---- the shared file -------------------------------------------------- */
+
+/*
+ * Opens [directory] file read-only. Does not fail when the file is not there
+ * yet: finds answer TEMP until posthub-policy has written a complete one.
+ * -1: PERM, the file is damaged or of another version.
+ */
+int ph_directory_open(const struct ph_conf *conf,
+		      struct ph_directory **directory_r, struct ph_err *err);
+
+/* ---- twins ------------------------------------------------------------ */
+
+/* In memory, for tests: takes references. */
+struct ph_directory *ph_directory_memory(const struct ph_object *const *entries,
+					 size_t n);
+
+/* Every find is -1 with this kind and text (copied). */
+struct ph_directory *ph_directory_failing(enum ph_err_kind kind,
+					  const char *text);
+
+#endif

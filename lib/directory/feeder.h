@@ -1,0 +1,39 @@
+#ifndef PH_DIRECTORY_FEEDER_H
+#define PH_DIRECTORY_FEEDER_H
+
+#include "lib/base/conf.h"
+#include "lib/base/err.h"
+#include "lib/state/state.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The writer of the shared directory file: one thread in posthub-policy alone
+ * that watches "recipient:" and keeps the file, with its index of addresses,
+ * equal to Redis. A change costs what changed. After a broken watch everything
+ * is re-read, paced, while the file goes on serving. What is bad in Redis is
+ * not taken over: the entry's last good value stays. Nothing is removed while
+ * the organisation in Redis is not the one in force, or when more than half
+ * (and more than ten) of the entries are gone at once and not adopted
+ * (the rule of ph_state_accept, with the state's own verdict).
+ */
+struct ph_feeder;
+
+/* state is borrowed: for its pool and for the organisation in force. Waits for
+ * nothing. -1: PERM, the file cannot be made. */
+int ph_feeder_start(const struct ph_conf *conf, struct ph_state *state,
+		    struct ph_feeder **feeder_r, struct ph_err *err);
+void ph_feeder_stop(struct ph_feeder **feeder);
+
+struct ph_feeder_status {
+	bool complete; /* the file holds everything that Redis held */
+	bool connected;
+	uint64_t entries; /* recipients in the file */
+	uint64_t errors;  /* keys whose newest value is not in force */
+	char reason[256]; /* why a read was refused, or not connected */
+};
+void ph_feeder_status(struct ph_feeder *feeder,
+		      struct ph_feeder_status *status_r);
+
+#endif

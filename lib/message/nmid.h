@@ -1,0 +1,36 @@
+#ifndef PH_MESSAGE_NMID_H
+#define PH_MESSAGE_NMID_H
+
+#include "lib/base/uuid.h"
+#include "lib/message/headers.h"
+
+#include <stddef.h>
+
+/*
+ * The network message id: the same when the same message comes again, so that
+ * the second copy which a lost answer makes can be recognised. With Message-ID
+ * and Date present a version 8 UUID of SHA-256 over reverse-path, Message-ID,
+ * Date, From, To, Cc, Subject (as they came, white space folded) and body
+ * (line ends as CRLF, however they came); otherwise random.
+ */
+struct ph_nmid;
+
+struct ph_nmid *ph_nmid_new(void);
+void ph_nmid_free(struct ph_nmid **nmid);
+void ph_nmid_body(struct ph_nmid *nmid, const void *data, size_t size);
+/* reverse_path without angle brackets; once, at the end. */
+void ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
+		    const struct ph_headers *headers,
+		    char text_r[PH_UUID_TEXT]);
+
+/* Names of the headers that posthub sets. */
+#define PH_HEADER_PREFIX "X-PostHub-"
+#define PH_HEADER_NMID "X-PostHub-Network-Message-Id"
+#define PH_HEADER_RULES_EXECUTED "X-PostHub-Rules-Executed"
+#define PH_HEADER_AUTH_AS "X-PostHub-AuthAs"
+#define PH_HEADER_AUTH_SOURCE "X-PostHub-AuthSource"
+#define PH_HEADER_AUTH_MECHANISM "X-PostHub-AuthMechanism"
+#define PH_HEADER_CLIENT_IP "X-PostHub-OriginalClientIPAddress"
+#define PH_HEADER_SERVER_IP "X-PostHub-OriginalServerIPAddress"
+
+#endif

@@ -1,0 +1,81 @@
+#ifndef PH_SMTP_LMTP_SERVER_H
+#define PH_SMTP_LMTP_SERVER_H
+
+#include "lib/base/err.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * LMTP server engine (RFC 2033): a parser and state machine without a file
+ * descriptor. Feed bytes, ask next what happened, answer, take the bytes to
+ * send. PIPELINING, 8BITMIME, SMTPUTF8, SIZE, ENHANCEDSTATUSCODES, XFORWARD.
+ * One a connection; not thread-safe.
+ */
+struct ph_lmtp;
+
+struct ph_lmtp_limits {
+	size_t line;	   /* command line, bytes with CRLF; default 2048 */
+	size_t recipients; /* a transaction */
+	uint64_t size;	   /* a message, bytes; 0: no limit, no SIZE= */
+	unsigned errors;   /* bad commands before 421 */
+};
+
+enum ph_lmtp_event {
+	PH_LMTP_MORE,	 /* feed more */
+	PH_LMTP_MAIL,	 /* answer with ph_lmtp_reply */
+	PH_LMTP_RCPT,	 /* the same; a 2xx adds the recipient */
+	PH_LMTP_DATA,	 /* about to say 354: a 354 reply, or 4xx/5xx */
+	PH_LMTP_CONTENT, /* a piece of the message, dots unstuffed, CRLF line
+			  * ends kept as they came */
+	PH_LMTP_DONE,	 /* the final dot: answer with one reply for each
+			  * accepted recipient, in order */
+	PH_LMTP_TOO_BIG, /* the final dot of a message above the limit; the
+			  * engine answered 552 for each recipient itself */
+	PH_LMTP_RESET,	 /* RSET, a new LHLO: the transaction is gone */
+	PH_LMTP_QUIT,	 /* send what is left, then close */
+	PH_LMTP_CLOSE,	 /* the peer broke the protocol; 421 was queued */
+};
+
+/* Borrowed until the next call of feed or next. */
+struct ph_lmtp_command {
+	const char *address; /* of MAIL or RCPT, without angle brackets; ""
+			      * is the null sender */
+	const char *const *params; /* "SIZE=1000", ...; NULL-terminated */
+	const char *content;
+	size_t size;
+};
+
+/* hostname is copied; greeting "220 hostname LMTP posthub" is queued. */
+struct ph_lmtp *ph_lmtp_new(const char *hostname,
+			    const struct ph_lmtp_limits *limits);
+void ph_lmtp_free(struct ph_lmtp **lmtp);
+
+/* XFORWARD is announced and believed only after this. */
+void ph_lmtp_trust(struct ph_lmtp *lmtp);
+
+/* Copies. */
+void ph_lmtp_feed(struct ph_lmtp *lmtp, const void *data, size_t size);
+
+/* Commands that need no decision are answered by the engine. */
+enum ph_lmtp_event ph_lmtp_next(struct ph_lmtp *lmtp,
+				struct ph_lmtp_command *command_r);
+
+/* "250 2.1.5 Ok": one line, or lines joined by '\n', each with its code. The
+ * engine folds line breaks and non-ASCII it may not send. */
+void ph_lmtp_reply(struct ph_lmtp *lmtp, const char *text);
+void ph_lmtp_replyf(struct ph_lmtp *lmtp, const char *format, ...)
+    G_GNUC_PRINTF(2, 3);
+
+/* What to send now; borrowed until sent is called. */
+const char *ph_lmtp_output(const struct ph_lmtp *lmtp, size_t *size_r);
+void ph_lmtp_sent(struct ph_lmtp *lmtp, size_t size);
+
+/* Attributes of XFORWARD ("NAME", "ADDR", "IDENT", "HELO"), decoded; "" when
+ * not given. */
+const char *ph_lmtp_xforward(const struct ph_lmtp *lmtp, const char *name);
+const char *ph_lmtp_helo(const struct ph_lmtp *lmtp);
+
+#endif

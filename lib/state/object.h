@@ -1,0 +1,74 @@
+#ifndef PH_STATE_OBJECT_H
+#define PH_STATE_OBJECT_H
+
+#include "lib/base/err.h"
+#include "lib/state/kinds.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One validated object of a kind: immutable, reference counted (atomically),
+ * safe from all threads. Fields are known under their canonical names, however
+ * they were spelt.
+ */
+struct ph_object;
+
+struct ph_pair {
+	const char *field;
+	const char *value;
+};
+
+/*
+ * Validates and takes copies. 0: *object_r is the caller's. -1: PERM, text
+ * "<kind> <name>: <Field>: what is wrong; what is expected". An empty value
+ * counts as unset. Of a field given under both name and alias the name wins.
+ */
+int ph_object_parse(const struct ph_kind *kind, const char *name,
+		    const struct ph_pair *pairs, size_t n_pairs,
+		    struct ph_object **object_r, struct ph_err *err);
+
+struct ph_object *ph_object_ref(const struct ph_object *object);
+void ph_object_unref(struct ph_object **object); /* NULL is fine */
+
+const struct ph_kind *ph_object_kind(const struct ph_object *object);
+const char *ph_object_name(const struct ph_object *object); /* as in the key */
+
+/* Set explicitly (not by default). */
+bool ph_object_has(const struct ph_object *object, const char *field);
+
+/*
+ * Values, borrowed from the object; the default when unset. Asking for a field
+ * that the kind does not have is a bug and aborts, except for PH_KIND_OPEN.
+ * Unset without default: NULL text, 0, false, an empty list.
+ */
+const char *ph_object_text(const struct ph_object *object, const char *field);
+bool ph_object_bool(const struct ph_object *object, const char *field);
+int64_t ph_object_int(const struct ph_object *object, const char *field);
+/* Index into the field's words; the default's when unset; SIZE_MAX if none. */
+size_t ph_object_word(const struct ph_object *object, const char *field);
+/* NULL-terminated. */
+const char *const *ph_object_list(const struct ph_object *object,
+				  const char *field);
+
+/* The explicitly set fields in the kind's order, then open ones by name.
+ * Borrowed. */
+size_t ph_object_pairs(const struct ph_object *object,
+		       const struct ph_pair **pairs_r);
+
+/* Same kind, name and values. */
+bool ph_object_equal(const struct ph_object *a, const struct ph_object *b);
+
+/*
+ * A rule that has an action but neither a condition nor the field Enabled is
+ * a draft: shown, not run. Always false for other kinds.
+ */
+bool ph_object_draft(const struct ph_object *object);
+
+/* Compact binary form for files; g_free. Parsing checks every length. */
+void *ph_object_pack(const struct ph_object *object, size_t *size_r);
+int ph_object_unpack(const struct ph_kind *kind, const void *data, size_t size,
+		     struct ph_object **object_r, struct ph_err *err);
+
+#endif
