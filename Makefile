@@ -62,20 +62,22 @@ help:
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC $<'
+	@$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 define library
 $(call archive,$(1)): $(call objects,$(call sources,lib/$(1)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(foreach l,$(LIBS),$(eval $(call library,$(l))))
 
 define program
 $(BUILD)/bin/$(1): $(call objects,$(call sources,$(DIRS_$(1)))) $(call archives,$(LIBS))
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS)
+	@echo '  LD $$@'
+	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -89,7 +91,8 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 $(BUILD)/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC $<'
+	@$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
 
 # $(1) source below tests/unit; a test of lib/x links x and what it needs, a
 # test of a program links its objects without main.c and all libraries.
@@ -101,7 +104,8 @@ $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call objects,$(1) tests/unit/
 		$(call objects,$(filter-out %/main.c,$(call sources,$(call unit_dirs,$(1))))) \
 		$(call archives,$(call unit_libs,$(1)))
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS) $(CHECK_LIBS)
+	@echo '  LD $$@'
+	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS) $(CHECK_LIBS)
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_test,$(t))))
 

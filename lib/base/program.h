@@ -45,6 +45,10 @@ struct ph_program {
 	int (*main)(struct ph_run *run, void *app);
 	/* Connections have ended or been cut; stop threads, free app. */
 	void (*stop)(void *app);
+	/* Optional: setting of the program's section that names a directory to
+	 * be made, while still root, for the user. [server] state_dir and
+	 * [tracking] log_dir always are. */
+	const char *directory;
 };
 
 /*
@@ -54,7 +58,9 @@ struct ph_program {
  *
  * SIGTERM and SIGINT stop: listeners close, idle connections are woken, busy
  * ones have [server] stop_timeout to finish. SIGHUP is ignored, because
- * everything that changes while running lives in Redis.
+ * everything that changes while running lives in Redis. Without -f the program
+ * leaves the terminal and logs to syslog; the command returns when the service
+ * is ready, with its exit status if it never is.
  */
 int ph_program_main(const struct ph_program *program, int argc, char **argv);
 
@@ -68,9 +74,10 @@ const char *ph_run_text(const struct ph_run *run, const char *name);
 int64_t ph_run_int(const struct ph_run *run, const char *name);
 
 /*
- * Creates what the UNIX socket path of a setting needs and returns the
- * permissions a socket gets: group [server] socket_group, mode 0660. For
- * libmilter, which opens its own. 0 or -1 with err.
+ * Gives a UNIX socket that somebody else made (libmilter opens its own) what
+ * every socket of ours has: group [server] socket_group and mode 0660. Not
+ * being root is fine when the group is right already, as in a directory with
+ * the set-group-id bit. 0 or -1 with err.
  */
 int ph_socket_publish(const struct ph_conf *conf, const char *path,
 		      struct ph_err *err);

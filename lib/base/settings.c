@@ -4,8 +4,8 @@
 #define MB (1024 * KB)
 #define GB (1024 * MB)
 #define S INT64_C(1000)
-#define MIN (60 * S)
-#define H (60 * MIN)
+#define MINUTE (60 * S)
+#define H (60 * MINUTE)
 #define D (24 * H)
 
 #define NO_LIMIT 0, 0, NULL
@@ -25,7 +25,7 @@ const struct ph_setting ph_settings[] = {
      "user that a daemon started as root becomes; empty: stays root"},
     {"server", "socket_group", PH_SETTING_TEXT, "postfix", NO_LIMIT,
      "group of UNIX sockets"},
-    {"server", "stop_timeout", PH_SETTING_SPAN, "10s", 0, 10 * MIN, NULL,
+    {"server", "stop_timeout", PH_SETTING_SPAN, "10s", 0, 10 * MINUTE, NULL,
      "how long a stop waits for busy connections"},
 
     {"redis", "url", PH_SETTING_TEXT, "unix:///run/redis/redis-server.sock",
@@ -34,7 +34,7 @@ const struct ph_setting ph_settings[] = {
      "first part of every key"},
     {"redis", "password_file", PH_SETTING_TEXT, NULL, NO_LIMIT,
      "file whose first line is the password"},
-    {"redis", "timeout", PH_SETTING_SPAN, "3s", 10, 1 * MIN, NULL,
+    {"redis", "timeout", PH_SETTING_SPAN, "3s", 10, 1 * MINUTE, NULL,
      "limit of one request"},
     {"redis", "pool", PH_SETTING_INT, "8", 1, 256, NULL, "connections at most"},
 
@@ -59,7 +59,7 @@ const struct ph_setting ph_settings[] = {
      "Postfix's log, read by posthub-tracking"},
     {"tracking", "stream_size", PH_SETTING_SIZE, "256MB", 1 * MB, 0, NULL,
      "memory that the Redis stream of events may take"},
-    {"tracking", "stream_age", PH_SETTING_SPAN, "7d", 1 * MIN, 0, NULL,
+    {"tracking", "stream_age", PH_SETTING_SPAN, "7d", 1 * MINUTE, 0, NULL,
      "how long events stay in the Redis stream"},
 
     {"transport", "milter", PH_SETTING_ENDPOINT,

@@ -1,0 +1,311 @@
+#include "lib/base/stream.h"
+#include "lib/base/clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct ph_stream {
+	int fd;
+	int64_t timeout;
+	atomic_bool held;
+	char peer[INET6_ADDRSTRLEN];
+};
+
+#define DEFAULT_TIMEOUT 60000
+
+/* 1 ready, 0 timed out, -1 errno. deadline 0 waits for ever. */
+static int
+wait_ready(int fd, short events, int64_t deadline)
+{
+	struct pollfd pfd = {.fd = fd, .events = events};
+	int64_t left = -1;
+	int rc;
+
+	do {
+		if (deadline != 0) {
+			left = deadline - ph_clock_mono();
+			if (left < 0)
+				left = 0;
+		}
+		rc = poll(&pfd, 1, (int)MIN(left, G_MAXINT));
+	} while (rc < 0 && errno == EINTR);
+	return rc;
+}
+
+static void
+name_peer(struct ph_stream *stream)
+{
+	struct sockaddr_storage ss;
+	socklen_t size = sizeof ss;
+
+	g_strlcpy(stream->peer, "local", sizeof stream->peer);
+	if (getpeername(stream->fd, (struct sockaddr *)&ss, &size) < 0)
+		return;
+	if (ss.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&ss)->sin_addr,
+			  stream->peer, sizeof stream->peer);
+	} else if (ss.ss_family == AF_INET6) {
+		struct in6_addr *a = &((struct sockaddr_in6 *)&ss)->sin6_addr;
+
+		if (IN6_IS_ADDR_V4MAPPED(a))
+			inet_ntop(AF_INET, &a->s6_addr[12], stream->peer,
+				  sizeof stream->peer);
+		else
+			inet_ntop(AF_INET6, a, stream->peer,
+				  sizeof stream->peer);
+	}
+}
+
+struct ph_stream *
+ph_stream_new(int fd)
+{
+	struct ph_stream *stream = g_new0(struct ph_stream, 1);
+	int one = 1;
+
+	stream->fd = fd;
+	stream->timeout = DEFAULT_TIMEOUT;
+	name_peer(stream);
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	/* Answers are small and waited for; fails on a UNIX socket. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return stream;
+}
+
+static int
+connect_address(int fd, const struct sockaddr *address, socklen_t size,
+		int64_t deadline)
+{
+	int why = 0;
+	socklen_t why_size = sizeof why;
+
+	if (connect(fd, address, size) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -1;
+	switch (wait_ready(fd, POLLOUT, deadline)) {
+	case 0:
+		errno = ETIMEDOUT;
+		return -1;
+	case 1:
+		break;
+	default:
+		return -1;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &why_size) < 0)
+		return -1;
+	errno = why;
+	return why == 0 ? 0 : -1;
+}
+
+/* Leaves the reason in errno. */
+static int
+bind_local(int fd, const char *address)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+	if (inet_pton(AF_INET, address, &v4.sin_addr) == 1)
+		return bind(fd, (struct sockaddr *)&v4, sizeof v4);
+	if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1)
+		return bind(fd, (struct sockaddr *)&v6, sizeof v6);
+	errno = EINVAL;
+	return -1;
+}
+
+static int
+connect_unix(const char *path, int64_t deadline, int *fd_r)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (strlen(path) >= sizeof address.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (connect_address(fd, (struct sockaddr *)&address, sizeof address,
+			    deadline) < 0) {
+		int why = errno;
+
+		close(fd);
+		errno = why;
+		return -1;
+	}
+	*fd_r = fd;
+	return 0;
+}
+
+static int
+connect_tcp(const struct ph_endpoint *endpoint, const char *bind_address,
+	    int64_t deadline, int *fd_r)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
+	struct addrinfo *list = NULL;
+	char port[8];
+	int why = EHOSTUNREACH;
+
+	snprintf(port, sizeof port, "%d", endpoint->port);
+	if (getaddrinfo(endpoint->host, port, &hints, &list) != 0) {
+		errno = EHOSTUNREACH;
+		return -1;
+	}
+	for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+		int fd = socket(a->ai_family,
+				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		if (fd >= 0 &&
+		    (bind_address == NULL || *bind_address == '\0' ||
+		     bind_local(fd, bind_address) == 0) &&
+		    connect_address(fd, a->ai_addr, a->ai_addrlen, deadline) ==
+			0) {
+			freeaddrinfo(list);
+			*fd_r = fd;
+			return 0;
+		}
+		why = errno;
+		if (fd >= 0)
+			close(fd);
+	}
+	freeaddrinfo(list);
+	errno = why;
+	return -1;
+}
+
+int
+ph_stream_connect(const struct ph_endpoint *endpoint, const char *bind_address,
+		  int64_t timeout_ms, struct ph_stream **stream_r,
+		  struct ph_err *err)
+{
+	int64_t deadline = ph_clock_mono() + timeout_ms;
+	int fd, rc;
+
+	if (endpoint->unix_socket)
+		rc = connect_unix(endpoint->host, deadline, &fd);
+	else
+		rc = connect_tcp(endpoint, bind_address, deadline, &fd);
+	if (rc < 0)
+		return ph_err_set(err, PH_ERR_TEMP, "connect to %s:%d: %s",
+				  endpoint->host, endpoint->port,
+				  g_strerror(errno));
+	*stream_r = ph_stream_new(fd);
+	return 0;
+}
+
+void
+ph_stream_free(struct ph_stream **stream)
+{
+	if (*stream == NULL)
+		return;
+	close((*stream)->fd);
+	g_free(*stream);
+	*stream = NULL;
+}
+
+void
+ph_stream_set_timeout(struct ph_stream *stream, int64_t timeout_ms)
+{
+	stream->timeout = timeout_ms;
+}
+
+static int64_t
+deadline_of(const struct ph_stream *stream)
+{
+	return stream->timeout == 0 ? 0 : ph_clock_mono() + stream->timeout;
+}
+
+static int
+set_io_error(const struct ph_stream *stream, const char *what, int ready,
+	     struct ph_err *err)
+{
+	return ph_err_set(err, PH_ERR_TEMP, "%s %s: %s", what, stream->peer,
+			  ready == 0 ? "timed out" : g_strerror(errno));
+}
+
+ssize_t
+ph_stream_read(struct ph_stream *stream, void *buffer, size_t size,
+	       struct ph_err *err)
+{
+	int64_t deadline = 0;
+
+	for (;;) {
+		ssize_t n = recv(stream->fd, buffer, size, 0);
+		int ready;
+
+		if (n >= 0)
+			return n;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return set_io_error(stream, "read from", 1, err);
+		if (deadline == 0)
+			deadline = deadline_of(stream);
+		ready = wait_ready(stream->fd, POLLIN, deadline);
+		if (ready <= 0)
+			return set_io_error(stream, "read from", ready, err);
+	}
+}
+
+int
+ph_stream_write(struct ph_stream *stream, const void *data, size_t size,
+		struct ph_err *err)
+{
+	int64_t deadline = deadline_of(stream);
+	const char *p = data;
+
+	while (size > 0) {
+		ssize_t n = send(stream->fd, p, size, MSG_NOSIGNAL);
+		int ready;
+
+		if (n >= 0) {
+			p += n;
+			size -= (size_t)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return set_io_error(stream, "write to", 1, err);
+		ready = wait_ready(stream->fd, POLLOUT, deadline);
+		if (ready <= 0)
+			return set_io_error(stream, "write to", ready, err);
+	}
+	return 0;
+}
+
+const char *
+ph_stream_peer(const struct ph_stream *stream)
+{
+	return stream->peer;
+}
+
+void
+ph_stream_hold(struct ph_stream *stream, bool held)
+{
+	atomic_store(&stream->held, held);
+}
+
+bool
+ph_stream_held(const struct ph_stream *stream)
+{
+	return atomic_load(&stream->held);
+}
+
+void
+ph_stream_shutdown(struct ph_stream *stream)
+{
+	(void)shutdown(stream->fd, SHUT_RD);
+}
