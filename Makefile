@@ -130,9 +130,11 @@ sanitize:
 
 lint:
 	@clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
-	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	@cppcheck --quiet --error-exitcode=1 --std=c11 -j2 \
+		--enable=warning,performance,portability \
 		--inline-suppr --suppressions-list=.cppcheck -I. $(C_FILES)
-	@clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- -std=c17 -D_GNU_SOURCE -I. \
+	@printf '%s\n' $(C_FILES) | xargs -P2 -I FILE clang-tidy --quiet \
+		--warnings-as-errors='*' FILE -- -std=c17 -D_GNU_SOURCE -I. \
 		$(PKG_CFLAGS) $(CHECK_CFLAGS) 2>/dev/null
 
 format:

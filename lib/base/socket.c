@@ -83,7 +83,7 @@ listen_unix(const struct ph_conf *conf, const char *path, int *fd_r,
 				  "%s: the path of a UNIX socket has at most "
 				  "%zu bytes",
 				  path, sizeof address.sun_path - 9);
-	strcpy(address.sun_path, temporary);
+	g_strlcpy(address.sun_path, temporary, sizeof address.sun_path);
 	(void)unlink(temporary);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 ||

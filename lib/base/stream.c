@@ -45,7 +45,7 @@ wait_ready(int fd, short events, int64_t deadline)
 static void
 name_peer(struct ph_stream *stream)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {0};
 	socklen_t size = sizeof ss;
 
 	g_strlcpy(stream->peer, "local", sizeof stream->peer);
@@ -132,7 +132,7 @@ connect_unix(const char *path, int64_t deadline, int *fd_r)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(address.sun_path, path);
+	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;

@@ -22,8 +22,11 @@ struct ph_headers *ph_headers_new(void);
 void ph_headers_free(struct ph_headers **headers);
 
 /* Copies. Returns false, and keeps nothing, when the total would pass
- * PH_HEADERS_LIMIT: the message is treated as having too large a header. */
+ * PH_HEADERS_LIMIT: the message is treated as having too large a header. A
+ * field counts PH_HEADER_COST more than its text, so that a million empty
+ * fields are too large as well. */
 #define PH_HEADERS_LIMIT ((size_t)16 * 1024 * 1024)
+#define PH_HEADER_COST ((size_t)64)
 bool ph_headers_add(struct ph_headers *headers, const char *name,
 		    const char *value);
 
@@ -40,11 +43,36 @@ const char *ph_headers_raw(const struct ph_headers *headers, const char *name,
 const char *ph_headers_text(struct ph_headers *headers, const char *name,
 			    size_t n);
 
+/*
+ * Position of the next field of that name, without case, at or after "from";
+ * ph_headers_count if there is none. This and the two below visit every field
+ * of a name in one pass, which the n-th of a name does not.
+ */
+size_t ph_headers_find(const struct ph_headers *headers, const char *name,
+		       size_t from);
+
+/* As ph_headers_text, of the field at a position. */
+const char *ph_headers_text_at(struct ph_headers *headers, size_t i);
+
+/* Changes the value of, or removes, the field at a position. What was borrowed
+ * from that field is gone. False: too large, nothing was changed. */
+bool ph_headers_replace(struct ph_headers *headers, size_t i,
+			const char *value);
+void ph_headers_remove(struct ph_headers *headers, size_t i);
+
 /* Address (local@domain) of the first mailbox in a From-like field, g_free;
  * NULL: none. */
 char *ph_headers_address(struct ph_headers *headers, const char *name);
 
 /* Decodes any raw value as ph_headers_text does; g_free. */
 char *ph_header_decode(const char *raw);
+
+/* The inverse: valid UTF-8 as one or more encoded words (RFC 2047) where it is
+ * not ASCII, folded with LF and a blank so that no line passes 76 characters
+ * when it follows a name of at most 20; ASCII stays as it is. g_free. */
+char *ph_header_encode(const char *text);
+
+/* As ph_headers_address, of a raw value; g_free. */
+char *ph_header_address(const char *raw);
 
 #endif

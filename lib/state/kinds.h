@@ -41,6 +41,8 @@ enum {
 	/* Understood, but what would act on it is not in this version: setting
 	 * it is refused with that reason. */
 	PH_FIELD_UNSUPPORTED = 1 << 5,
+	PH_FIELD_LINES = 1 << 6,     /* TEXT: may hold line breaks and tabs */
+	PH_FIELD_UNLIMITED = 1 << 7, /* INT: "unlimited" is INT64_MAX */
 };
 
 struct ph_field {
@@ -50,7 +52,8 @@ struct ph_field {
 	const char *value;	  /* default, in written form; NULL: unset */
 	int64_t min, max;	  /* numbers, sizes, spans: value; texts and
 				   * words: length. Both 0: no limits */
-	const char *const *words; /* of WORD, NULL-terminated */
+	const char *const *words; /* of WORD; of LIST, whose elements must then
+				   * be among them; NULL-terminated */
 	const char *alias;	  /* also accepted under this name; or NULL */
 	const char *refers;	  /* NAME and NAMES: kind they belong to */
 	const char *help;	  /* one line */
@@ -98,5 +101,12 @@ const struct ph_field *ph_kind_field(const struct ph_kind *kind,
 
 /* The nearest field name to a misspelt one, for error texts; or NULL. */
 const char *ph_kind_suggest(const struct ph_kind *kind, const char *name);
+
+/* "text", "bool", "size", ...: for help and JSON. */
+const char *ph_type_name(enum ph_type type);
+
+/* What a field takes, in words: "one of Enforce, Audit", "a whole number from
+ * 1 to 99999": for error texts, help and the manual page; g_free. */
+char *ph_field_expected(const struct ph_field *field);
 
 #endif

@@ -23,7 +23,9 @@ struct ph_pair {
 /*
  * Validates and takes copies. 0: *object_r is the caller's. -1: PERM, text
  * "<kind> <name>: <Field>: what is wrong; what is expected". An empty value
- * counts as unset. Of a field given under both name and alias the name wins.
+ * counts as unset. Of a field given under both name and alias the name wins; a
+ * field given twice otherwise ("mode", "Mode") is an error. The name of a
+ * singleton is not looked at and may be NULL.
  */
 int ph_object_parse(const struct ph_kind *kind, const char *name,
 		    const struct ph_pair *pairs, size_t n_pairs,
@@ -33,15 +35,25 @@ struct ph_object *ph_object_ref(const struct ph_object *object);
 void ph_object_unref(struct ph_object **object); /* NULL is fine */
 
 const struct ph_kind *ph_object_kind(const struct ph_object *object);
-const char *ph_object_name(const struct ph_object *object); /* as in the key */
+/* As in the key; "" of a singleton. */
+const char *ph_object_name(const struct ph_object *object);
+/* The name folded, for comparing; borrowed. */
+const char *ph_object_folded(const struct ph_object *object);
 
 /* Set explicitly (not by default). */
 bool ph_object_has(const struct ph_object *object, const char *field);
 
 /*
  * Values, borrowed from the object; the default when unset. Asking for a field
- * that the kind does not have is a bug and aborts, except for PH_KIND_OPEN.
- * Unset without default: NULL text, 0, false, an empty list.
+ * that the kind does not have, or with the wrong type (text fits all, int also
+ * sizes, spans and dates), is a bug and aborts, except that a kind with
+ * PH_KIND_OPEN has every text. Unset without default: NULL text, 0, false, an
+ * empty list.
+ *
+ * An address is given without "smtp:" in front. A list of addresses holds the
+ * SMTP ones alone (of "SMTP:a@b,smtp:c@d,X500:/o=e" two), that with "SMTP:" in
+ * capitals first, as Exchange marks the primary one. Elements of a list that
+ * has words are spelt as there.
  */
 const char *ph_object_text(const struct ph_object *object, const char *field);
 bool ph_object_bool(const struct ph_object *object, const char *field);
