@@ -20,7 +20,7 @@ enum ph_err_kind {
 	PH_ERR_MAYBE, /* a write that may or may not have happened */
 };
 
-#define PH_ERR_TEXT 512
+#define PH_ERR_TEXT ((size_t)512)
 
 struct ph_err {
 	enum ph_err_kind kind;
