@@ -1,0 +1,247 @@
+#include "lib/base/clock.h"
+#include "lib/smtp/client.h"
+#include "tests/unit/unit.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * A server that follows a script on a thread: a line "S:..." is sent, "C:..."
+ * is expected word for word, "X" closes the connection, "W" waits until the
+ * client has gone. What differs is kept for the test to see.
+ */
+struct script {
+	const char *const *lines;
+	int listener, port;
+	GThread *thread;
+	char *trouble;
+};
+
+static bool
+read_line(int fd, GString *line)
+{
+	char c;
+
+	g_string_truncate(line, 0);
+	while (recv(fd, &c, 1, 0) == 1) {
+		if (c == '\n')
+			return true;
+		if (c != '\r')
+			g_string_append_c(line, c);
+	}
+	return false;
+}
+
+static void *
+run_script(void *data)
+{
+	struct script *script = data;
+	int fd = accept(script->listener, NULL, NULL);
+	g_autoptr(GString) line = g_string_new(NULL);
+
+	for (size_t i = 0; script->lines[i] != NULL; i++) {
+		const char *step = script->lines[i];
+
+		if (step[0] == 'X')
+			break;
+		if (step[0] == 'W') {
+			while (read_line(fd, line))
+				;
+		} else if (step[0] == 'S') {
+			g_autofree char *out =
+			    g_strconcat(step + 2, "\r\n", NULL);
+
+			(void)send(fd, out, strlen(out), MSG_NOSIGNAL);
+		} else if (!read_line(fd, line) ||
+			   strcmp(line->str, step + 2) != 0) {
+			script->trouble = g_strdup_printf(
+			    "expected \"%s\", got \"%s\"", step + 2, line->str);
+			break;
+		}
+	}
+	close(fd);
+	return NULL;
+}
+
+static void
+start_script(struct script *script, const char *const *lines)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof address;
+
+	*script = (struct script){.lines = lines};
+	script->listener = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(
+	    bind(script->listener, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(script->listener, 1), 0);
+	getsockname(script->listener, (struct sockaddr *)&address, &size);
+	script->port = ntohs(address.sin_port);
+	script->thread = g_thread_new("server", run_script, script);
+}
+
+static void
+end_script(struct script *script)
+{
+	g_thread_join(script->thread);
+	close(script->listener);
+	ck_assert_msg(script->trouble == NULL, "%s", script->trouble);
+}
+
+static int
+open_session(const struct script *script, bool lmtp, struct ph_smtp **smtp_r,
+	     struct ph_err *err)
+{
+	struct ph_smtp_options options = {
+	    .hello = "me.example",
+	    .lmtp = lmtp,
+	    .connect_timeout = 2000,
+	    .timeout = 2000,
+	    .final_timeout = 2000,
+	};
+
+	g_strlcpy(options.endpoint.host, "127.0.0.1",
+		  sizeof options.endpoint.host);
+	options.endpoint.port = script->port;
+	return ph_smtp_open(&options, smtp_r, err);
+}
+
+/* The code of a step's reply, or -1. */
+static int
+code_of(int rc, struct ph_smtp_reply *reply)
+{
+	int code = rc < 0 ? -1 : reply->code;
+
+	ph_smtp_reply_clear(reply);
+	return code;
+}
+
+START_TEST(test_message)
+{
+	static const char *const lines[] = {
+	    "S:220 mx ESMTP",
+	    "C:EHLO me.example",
+	    "S:250-mx",
+	    "S:250-SIZE 1000",
+	    "S:250 XFORWARD NAME ADDR",
+	    "C:XFORWARD NAME=mail+2Bx ADDR=192.0.2.1",
+	    "S:250 2.0.0 Ok",
+	    "C:MAIL FROM:<a@x> SIZE=10 AUTH=<>",
+	    "S:250 2.1.0 Ok",
+	    "C:RCPT TO:<b@y>",
+	    "S:550-5.1.1 no",
+	    "S:550 5.1.1 such user",
+	    "C:RCPT TO:<c@y> NOTIFY=NEVER",
+	    "S:250 2.1.5 Ok",
+	    "C:DATA",
+	    "S:354 go",
+	    "C:Subject: x",
+	    "C:",
+	    "C:..",
+	    "C:..dot",
+	    "C:a.b",
+	    "C:.",
+	    "S:250 2.0.0 taken",
+	    "C:QUIT",
+	    NULL};
+	static const char *const mail[] = {"SIZE=10", "AUTH=<>", NULL};
+	static const char *const rcpt[] = {"NOTIFY=NEVER", NULL};
+	static const char *const forward[] = {
+	    "NAME", "mail+x", "IDENT", "q1", "ADDR", "192.0.2.1", NULL};
+	static const char content[] = "Subject: x\r\n\r\n.\r\n.dot\r\na.b";
+	struct script script;
+	struct ph_smtp *smtp = NULL;
+	struct ph_smtp_reply r;
+	struct ph_err err = PH_ERR_INIT;
+
+	start_script(&script, lines);
+	ck_assert_msg(open_session(&script, false, &smtp, &err) == 0, "%s",
+		      err.text);
+	ck_assert(ph_smtp_offers(smtp, "size"));
+	ck_assert_str_eq(ph_smtp_parameters(smtp, "SIZE"), "1000");
+	ck_assert(!ph_smtp_offers(smtp, "XFORW"));
+	ck_assert_int_eq(code_of(ph_smtp_xforward(smtp, forward, &r, &err), &r),
+			 250);
+	ck_assert_int_eq(code_of(ph_smtp_mail(smtp, "a@x", mail, &r, &err), &r),
+			 250);
+	ck_assert_int_eq(ph_smtp_rcpt(smtp, "b@y", NULL, &r, &err), 0);
+	{
+		g_autofree char *text = ph_smtp_reply_format(&r);
+
+		ck_assert_str_eq(text, "550 5.1.1 no\n550 5.1.1 such user");
+	}
+	ph_smtp_reply_clear(&r);
+	ck_assert_int_eq(code_of(ph_smtp_rcpt(smtp, "c@y", rcpt, &r, &err), &r),
+			 250);
+	ck_assert_int_eq(code_of(ph_smtp_data(smtp, &r, &err), &r), 354);
+	/* Byte by byte: dots at every edge of a piece. */
+	for (size_t i = 0; i < sizeof content - 1; i++)
+		ck_assert_int_eq(ph_smtp_content(smtp, content + i, 1, &err),
+				 0);
+	ck_assert_int_eq(code_of(ph_smtp_finish(smtp, &r, 1, &err), &r), 250);
+	ph_smtp_close(&smtp);
+	end_script(&script);
+}
+END_TEST
+
+START_TEST(test_lmtp_replies)
+{
+	static const char *const lines[] = {"S:220 mx LMTP",
+					    "C:LHLO me.example",
+					    "S:250 mx",
+					    "C:DATA",
+					    "S:354 go",
+					    "C:.",
+					    "S:250 2.1.5 a",
+					    "S:452 4.2.2 b",
+					    "X",
+					    NULL};
+	struct script script;
+	struct ph_smtp *smtp = NULL;
+	struct ph_smtp_reply r, replies[3];
+	struct ph_err err = PH_ERR_INIT;
+
+	start_script(&script, lines);
+	ck_assert_int_eq(open_session(&script, true, &smtp, &err), 0);
+	ck_assert_int_eq(code_of(ph_smtp_data(smtp, &r, &err), &r), 354);
+	/* The third answer never comes: it may have been taken. */
+	ck_assert_int_eq(ph_smtp_finish(smtp, replies, 3, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_MAYBE);
+	ck_assert_int_eq(replies[0].code, 250);
+	ck_assert_int_eq(replies[1].code, 452);
+	ck_assert_int_eq(replies[2].code, 0);
+	for (size_t i = 0; i < 3; i++)
+		ph_smtp_reply_clear(&replies[i]);
+	ph_smtp_close(&smtp);
+	end_script(&script);
+}
+END_TEST
+
+START_TEST(test_refusals)
+{
+	static const char *const greetings[][6] = {
+	    {"S:421 4.3.2 not now", "W", NULL},
+	    {"S:220 mx", "C:EHLO me.example", "S:502 what", "W", NULL},
+	    {"S:HTTP/1.1 400 Bad Request", "W", NULL},
+	    {"X", NULL},
+	    {"S:220 mx", "C:EHLO me.example", "X", NULL},
+	    {"W", NULL},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(greetings); i++) {
+		struct script script;
+		struct ph_smtp *smtp = NULL;
+		struct ph_err err = PH_ERR_INIT;
+
+		start_script(&script, greetings[i]);
+		ck_assert_int_eq(open_session(&script, false, &smtp, &err), -1);
+		ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+		ck_assert_ptr_null(smtp);
+		end_script(&script);
+	}
+}
+END_TEST
+
+UNIT_MAIN("lib/smtp/client", test_message, test_lmtp_replies, test_refusals)
