@@ -71,8 +71,8 @@ int ph_redis_pipeline(struct ph_redis *redis, const struct ph_command *commands,
 
 /*
  * A pair of connections for client-side caching: changes of keys with one of
- * the prefixes (all different, none a prefix of another) are reported. Used by
- * one thread.
+ * the prefixes (all different, none a prefix of another; whole ones,
+ * "posthub:rule:", NULL-terminated) are reported. Used by one thread.
  */
 struct ph_redis_watch;
 int ph_redis_watch_open(struct ph_redis *redis, const char *const *prefixes,
@@ -88,6 +88,11 @@ void ph_redis_watch_close(struct ph_redis_watch **watch);
  */
 int ph_redis_watch_wait(struct ph_redis_watch *watch, int64_t timeout_ms,
 			char ***keys_r, struct ph_err *err);
+
+/* A descriptor that ends a wait early when it becomes readable (an eventfd, to
+ * stop the thread): the wait then answers as if its time were over. Borrowed;
+ * -1: none. */
+void ph_redis_watch_set_wake(struct ph_redis_watch *watch, int fd);
 
 /* The pair's data connection, for reads that must not be older than what
  * watch_wait reported. As ph_redis_pipeline. */

@@ -19,7 +19,9 @@ struct ph_snapshot;
 struct ph_snapshot *ph_snapshot_ref(const struct ph_snapshot *snapshot);
 void ph_snapshot_unref(struct ph_snapshot **snapshot); /* NULL is fine */
 
-/* Without case. Borrowed; NULL: there is none. */
+/* Without case. Borrowed; NULL: there is none. The name of a singleton is not
+ * looked at and may be NULL. A kind that does not exist, or is a directory
+ * kind, is a bug and aborts. */
 const struct ph_object *ph_snapshot_find(const struct ph_snapshot *snapshot,
 					 const char *kind, const char *name);
 

@@ -35,8 +35,12 @@ struct ph_snapshot *ph_state_take(struct ph_state *state);
 /* The pool, shared with the program; borrowed. */
 struct ph_redis *ph_state_redis(struct ph_state *state);
 
-/* What "posthub status" shows of a daemon; written to
- * state_dir/<program>.status as JSON whenever it changes. */
+/*
+ * What "posthub status" shows of a daemon; written to
+ * state_dir/<program>.status as JSON whenever it changes: "program", "pid",
+ * "connected", "since" and "updated" (ISO 8601), "refused", "reason",
+ * "generation", and "errors", an array of {"key", "text", "kept"}.
+ */
 struct ph_state_status {
 	bool connected;	  /* the watch is alive */
 	int64_t since;	  /* of connected, wall clock ms */

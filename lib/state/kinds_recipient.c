@@ -1,0 +1,152 @@
+#include "lib/state/kinds_tables.h"
+
+#include "lib/state/object.h"
+#include "lib/state/value.h"
+
+/* Order of recipient_types. */
+enum { USER_MAILBOX, MAIL_USER, MAIL_CONTACT };
+
+static const char *const recipient_types[] = {"UserMailbox",
+					      "MailUser",
+					      "MailContact",
+					      "MailUniversalDistributionGroup",
+					      "MailUniversalSecurityGroup",
+					      "DynamicDistributionGroup",
+					      "MailGroup",
+					      NULL};
+
+#define ATTRIBUTE(field, text)                                        \
+	{                                                             \
+		(field), PH_TYPE_TEXT, PH_FIELD_LINES, .help = (text) \
+	}
+#define CUSTOM(n) \
+	ATTRIBUTE("CustomAttribute" #n, "attribute for purposes of your own")
+
+const struct ph_field ph_fields_recipient[] = {
+    {"RecipientType", PH_TYPE_WORD, PH_FIELD_REQUIRED, .words = recipient_types,
+     .help = "what it is; MailGroup stands for any group"},
+    {"PrimarySmtpAddress", PH_TYPE_ADDRESS,
+     .help = "the address that mail is delivered under; unset: the first of "
+	     "EmailAddresses, or the name of the entry"},
+    {"EmailAddresses", PH_TYPE_ADDRESSES, .alias = "ProxyAddresses",
+     .help = "further addresses; smtp: in front is fine"},
+    {"Database", PH_TYPE_NAME, .refers = "database",
+     .help = "the mailbox database of a UserMailbox"},
+    {"Members", PH_TYPE_ADDRESSES, .help = "of a group"},
+    {"RecipientFilter", PH_TYPE_TEXT, PH_FIELD_LINES,
+     .help = "who is in a DynamicDistributionGroup"},
+    {"ExternalEmailAddress", PH_TYPE_ADDRESS, .alias = "TargetAddress",
+     .help = "where mail for a MailUser or MailContact goes"},
+    {"ForwardingAddress", PH_TYPE_ADDRESS,
+     .help = "recipient that mail is forwarded to"},
+    {"ForwardingSmtpAddress", PH_TYPE_ADDRESS,
+     .help = "address that mail is forwarded to, set by its owner"},
+    {"DeliverToMailboxAndForward", PH_TYPE_BOOL, .value = "false",
+     .help = "the mailbox gets forwarded mail as well"},
+    {"Manager", PH_TYPE_ADDRESS, .help = "entry of the manager"},
+    {"ManagedBy", PH_TYPE_ADDRESSES, .help = "owners of a group"},
+    {"RequireSenderAuthenticationEnabled", PH_TYPE_BOOL, .value = "false",
+     .help = "mail of senders outside is refused"},
+    {"AcceptMessagesOnlyFrom", PH_TYPE_ADDRESSES,
+     .help = "senders whose mail is taken; unset: everybody"},
+    {"AcceptMessagesOnlyFromDLMembers", PH_TYPE_ADDRESSES,
+     .help = "groups whose members' mail is taken"},
+    {"AcceptMessagesOnlyFromSendersOrMembers", PH_TYPE_ADDRESSES,
+     .help = "senders and groups whose mail is taken"},
+    {"RejectMessagesFrom", PH_TYPE_ADDRESSES,
+     .help = "senders whose mail is refused"},
+    {"RejectMessagesFromDLMembers", PH_TYPE_ADDRESSES,
+     .help = "groups whose members' mail is refused"},
+    {"RejectMessagesFromSendersOrMembers", PH_TYPE_ADDRESSES,
+     .help = "senders and groups whose mail is refused"},
+    {"MaxReceiveSize", PH_TYPE_SIZE, .value = "unlimited", .max = INT64_MAX,
+     .help = "largest message it takes"},
+    {"MaxSendSize", PH_TYPE_SIZE, .value = "unlimited", .max = INT64_MAX,
+     .help = "largest message it may send"},
+    {"RecipientLimits", PH_TYPE_INT, PH_FIELD_UNLIMITED, .value = "unlimited",
+     .max = INT32_MAX, .help = "recipients of one message it may send"},
+    {"ExpansionServer", PH_TYPE_NAME, .refers = "server",
+     .help = "the server that expands the group; unset: any"},
+    {"ReportToOriginatorEnabled", PH_TYPE_BOOL, .value = "true",
+     .help = "delivery reports of a group go to the sender"},
+    {"ReportToManagerEnabled", PH_TYPE_BOOL, .value = "false",
+     .help = "delivery reports of a group go to its manager"},
+    {"SendOofMessageToOriginatorEnabled", PH_TYPE_BOOL, .value = "false",
+     .help = "automatic replies of members go to the sender"},
+    {"ModerationEnabled", PH_TYPE_BOOL, .value = "false",
+     .help = "a moderator must approve its mail"},
+    {"ModeratedBy", PH_TYPE_ADDRESSES, .help = "the moderators"},
+    {"BypassModerationFromSendersOrMembers", PH_TYPE_ADDRESSES,
+     .help = "senders and groups whose mail needs no approval"},
+    {"BypassNestedModerationEnabled", PH_TYPE_BOOL, .value = "false",
+     .help = "approved once, groups inside ask no more"},
+    {"GrantSendOnBehalfTo", PH_TYPE_ADDRESSES,
+     .help = "who may send on its behalf"},
+    {"HiddenFromAddressListsEnabled", PH_TYPE_BOOL, .value = "false",
+     .help = "not shown in address lists"},
+    ATTRIBUTE("DisplayName", "name that people see"),
+    ATTRIBUTE("Alias", "short name"),
+    ATTRIBUTE("FirstName", "first name"),
+    ATTRIBUTE("Initials", "initials"),
+    ATTRIBUTE("LastName", "last name"),
+    ATTRIBUTE("Title", "title"),
+    ATTRIBUTE("Company", "company"),
+    ATTRIBUTE("Department", "department"),
+    ATTRIBUTE("Office", "office"),
+    ATTRIBUTE("Street", "street"),
+    ATTRIBUTE("POBox", "post office box"),
+    ATTRIBUTE("ZipCode", "postal code"),
+    ATTRIBUTE("City", "city"),
+    ATTRIBUTE("State", "state or province"),
+    ATTRIBUTE("Country", "two letters of ISO 3166-1"),
+    ATTRIBUTE("PhoneNumber", "telephone"),
+    ATTRIBUTE("OtherPhoneNumber", "further telephones"),
+    ATTRIBUTE("MobileNumber", "mobile telephone"),
+    ATTRIBUTE("HomePhoneNumber", "telephone at home"),
+    ATTRIBUTE("OtherHomePhoneNumber", "further telephones at home"),
+    ATTRIBUTE("FaxNumber", "fax"),
+    ATTRIBUTE("OtherFaxNumber", "further fax numbers"),
+    ATTRIBUTE("PagerNumber", "pager"),
+    ATTRIBUTE("Email", "address shown in the address list"),
+    ATTRIBUTE("UserLogonName", "name used to log in"),
+    ATTRIBUTE("Notes", "notes"),
+    CUSTOM(1),
+    CUSTOM(2),
+    CUSTOM(3),
+    CUSTOM(4),
+    CUSTOM(5),
+    CUSTOM(6),
+    CUSTOM(7),
+    CUSTOM(8),
+    CUSTOM(9),
+    CUSTOM(10),
+    CUSTOM(11),
+    CUSTOM(12),
+    CUSTOM(13),
+    CUSTOM(14),
+    CUSTOM(15),
+    {NULL},
+};
+
+/* An entry that mail cannot leave again would hold it until it expires. */
+int
+ph_check_recipient(const struct ph_object *recipient, struct ph_err *err)
+{
+	size_t type = ph_object_word(recipient, "RecipientType");
+
+	if (!ph_value_is_address(ph_object_name(recipient)))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Name: is not an address; expected "
+				  "local@domain");
+	if (type == USER_MAILBOX && !ph_object_has(recipient, "Database"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Database: a UserMailbox needs one; expected "
+				  "the name of a database");
+	if ((type == MAIL_USER || type == MAIL_CONTACT) &&
+	    !ph_object_has(recipient, "ExternalEmailAddress"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "ExternalEmailAddress: a MailUser or "
+				  "MailContact needs one; expected an address, "
+				  "local@domain");
+	return 0;
+}

@@ -1,0 +1,1128 @@
+#include "lib/state/state.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+#include "tests/unit/lib/state/redis_fixture.h"
+
+#include <jansson.h>
+
+#define ORG_A "11111111-1111-4111-8111-111111111111"
+#define ORG_B "22222222-2222-4222-8222-222222222222"
+#define PROGRAM "posthub-test"
+
+/* ---- what the tests ask again and again ---- */
+
+static struct ph_conf *
+state_conf(const struct fixture *f, const char *more)
+{
+	g_autofree char *text =
+	    g_strdup_printf("[server]\nstate_dir = %s/state\n[redis]\n"
+			    "url = unix://%s\n%s",
+			    f->dir, f->socket, more);
+
+	return fixture_conf(f, text);
+}
+
+static struct ph_state *
+state_open_derived(const struct fixture *f, const char *more,
+		   const struct ph_derive *derive)
+{
+	struct ph_conf *conf = state_conf(f, more);
+	struct ph_state *state = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_msg(ph_state_open(conf, PROGRAM, derive, &state, &err) == 0,
+		      "%s", err.text);
+	ph_conf_free(&conf);
+	return state;
+}
+
+static struct ph_state *
+state_open(const struct fixture *f)
+{
+	return state_open_derived(f, "timeout = 1s\n", NULL);
+}
+
+enum {
+	NO_RULE = -1,
+	NO_STATE = -2,
+};
+
+static int64_t
+priority(struct ph_state *state, const char *rule)
+{
+	struct ph_snapshot *snapshot = ph_state_take(state);
+	const struct ph_object *object;
+	int64_t value = NO_STATE;
+
+	if (snapshot != NULL) {
+		object = ph_snapshot_find(snapshot, "rule", rule);
+		value = object != NULL ? ph_object_int(object, "Priority")
+				       : NO_RULE;
+	}
+	ph_snapshot_unref(&snapshot);
+	return value;
+}
+
+static size_t
+count_rules(struct ph_state *state)
+{
+	struct ph_snapshot *snapshot = ph_state_take(state);
+	size_t n = 0;
+
+	if (snapshot != NULL)
+		(void)ph_snapshot_list(snapshot, "rule", &n);
+	ph_snapshot_unref(&snapshot);
+	return n;
+}
+
+/* The error of a key: "" none, "kept: text" or "gone: text"; g_free. */
+static char *
+error_of(struct ph_state *state, const char *key)
+{
+	struct ph_snapshot *snapshot = ph_state_take(state);
+	const struct ph_snapshot_error *errors;
+	char *text = g_strdup("");
+	size_t n;
+
+	ck_assert_ptr_nonnull(snapshot);
+	n = ph_snapshot_errors(snapshot, &errors);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(errors[i].key, key) == 0) {
+			g_free(text);
+			text = g_strconcat(errors[i].kept ? "kept: " : "gone: ",
+					   errors[i].text, NULL);
+		}
+	ph_snapshot_unref(&snapshot);
+	return text;
+}
+
+static bool
+error_has(struct ph_state *state, const char *key, const char *part)
+{
+	g_autofree char *text = error_of(state, key);
+
+	return *part == '\0' ? *text == '\0' : strstr(text, part) != NULL;
+}
+
+static struct ph_state_status
+status_of(struct ph_state *state)
+{
+	struct ph_state_status status;
+
+	ph_state_status(state, &status);
+	return status;
+}
+
+static char *
+organization_of(struct ph_state *state)
+{
+	struct ph_snapshot *snapshot = ph_state_take(state);
+	char *text;
+
+	ck_assert_ptr_nonnull(snapshot);
+	text = g_strdup(ph_snapshot_organization(snapshot));
+	ph_snapshot_unref(&snapshot);
+	return text;
+}
+
+static void
+set_rule(struct fixture *f, const char *name, int value)
+{
+	g_autofree char *line =
+	    g_strdup_printf("HSET posthub:rule:%s Priority %d "
+			    "SubjectContainsWords x PrependSubject y",
+			    name, value);
+
+	fixture_do(f, line);
+}
+
+static void
+set_meta(struct fixture *f, const char *organization)
+{
+	g_autofree char *line = g_strdup_printf(
+	    "HSET posthub:meta Organization %s Schema 1", organization);
+
+	fixture_do(f, line);
+}
+
+/* A change that is sure to come after everything before it. */
+static void
+assert_follows(struct fixture *f, struct ph_state *state)
+{
+	static int n = 100;
+
+	set_rule(f, "Last", ++n);
+	WAIT_UNTIL(priority(state, "Last") == n);
+}
+
+static json_t *
+read_status(const struct fixture *f)
+{
+	g_autofree char *path =
+	    g_build_filename(f->dir, "state", PROGRAM ".status", NULL);
+
+	return json_load_file(path, 0, NULL);
+}
+
+static bool
+status_file_is(const struct fixture *f, bool connected, bool refused,
+	       size_t n_errors)
+{
+	json_t *root = read_status(f);
+	const bool is =
+	    root != NULL &&
+	    json_is_true(json_object_get(root, "connected")) == connected &&
+	    json_is_true(json_object_get(root, "refused")) == refused &&
+	    json_array_size(json_object_get(root, "errors")) == n_errors;
+
+	json_decref(root);
+	return is;
+}
+
+/* ---- changes ---- */
+
+START_TEST(test_change)
+{
+	struct fixture f;
+	struct ph_state *state;
+	struct ph_state_status before;
+	int64_t took;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	ck_assert_int_eq(priority(state, "A"), 1);
+	ck_assert_int_eq(priority(state, "a"), 1);
+	before = status_of(state);
+	ck_assert(before.connected);
+	ck_assert(!before.refused);
+	ck_assert_str_eq(before.reason, "");
+
+	took = ph_clock_mono();
+	set_rule(&f, "A", 2);
+	WAIT_UNTIL(priority(state, "A") == 2);
+	ck_assert_int_lt(ph_clock_mono() - took, 1000);
+	ck_assert_uint_gt(status_of(state).generation, before.generation);
+
+	set_rule(&f, "B", 3);
+	WAIT_UNTIL(priority(state, "B") == 3);
+	fixture_do(&f, "DEL posthub:rule:A");
+	WAIT_UNTIL(priority(state, "A") == NO_RULE);
+	ck_assert_int_eq(priority(state, "B"), 3);
+	ph_state_close(&state);
+	ck_assert_ptr_null(state);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_redis_cli)
+{
+	struct fixture f;
+	struct ph_state *state;
+	char *argv[] = {(char *)"redis-cli",
+			(char *)"-s",
+			NULL,
+			(char *)"HSET",
+			(char *)"posthub:rule:By Hand",
+			(char *)"Priority",
+			(char *)"7",
+			(char *)"SubjectContainsWords",
+			(char *)"secret",
+			(char *)"PrependSubject",
+			(char *)"[x] ",
+			NULL};
+
+	fixture_start(&f);
+	state = state_open(&f);
+	argv[2] = f.socket;
+	ck_assert(g_spawn_sync(NULL, argv, NULL,
+			       G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
+			       NULL, NULL, NULL, NULL, NULL, NULL));
+	WAIT_UNTIL(priority(state, "By Hand") == 7);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_bad_edit)
+{
+	struct fixture f;
+	struct ph_state *state;
+	struct ph_state_status status;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	fixture_do(&f, "HSET posthub:rule:A Priority many");
+	WAIT_UNTIL(error_has(state, "rule:A", "kept: rule A: Priority"));
+	ck_assert_int_eq(priority(state, "A"), 1);
+	ck_assert_uint_eq(status_of(state).n_errors, 1);
+	WAIT_UNTIL(status_file_is(&f, true, false, 1));
+
+	/* Others go on changing meanwhile. */
+	assert_follows(&f, state);
+	ck_assert_int_eq(priority(state, "A"), 1);
+
+	fixture_do(&f, "HSET posthub:rule:New Priority many");
+	WAIT_UNTIL(error_has(state, "rule:New", "gone: rule New: Priority"));
+	ck_assert_int_eq(priority(state, "New"), NO_RULE);
+	ck_assert_uint_eq(status_of(state).n_errors, 2);
+
+	fixture_do(&f, "HSET posthub:rule:A Priority 5");
+	WAIT_UNTIL(priority(state, "A") == 5);
+	ck_assert(error_has(state, "rule:A", ""));
+	fixture_do(&f, "DEL posthub:rule:New");
+	WAIT_UNTIL(error_has(state, "rule:New", ""));
+	status = status_of(state);
+	ck_assert_uint_eq(status.n_errors, 0);
+	WAIT_UNTIL(status_file_is(&f, true, false, 0));
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_bad_edit_then_deleted)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	fixture_do(&f, "HSET posthub:rule:A Priority many");
+	WAIT_UNTIL(error_has(state, "rule:A", "kept: "));
+	fixture_do(&f, "DEL posthub:rule:A");
+	WAIT_UNTIL(priority(state, "A") == NO_RULE);
+	ck_assert(error_has(state, "rule:A", ""));
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_wrong_type)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	fixture_do(&f, "SET posthub:rule:B x");
+	fixture_do(&f, "HSET posthub:dataclassification:P a b");
+	state = state_open(&f);
+	ck_assert(error_has(state, "rule:B", "gone: rule B: not a Redis hash"));
+	ck_assert(
+	    error_has(state, "dataclassification:P", "not a Redis string"));
+	ck_assert_int_eq(priority(state, "A"), 1);
+	fixture_do(&f, "SET posthub:rule:A x");
+	WAIT_UNTIL(error_has(state, "rule:A", "kept: rule A: not a Redis"));
+	ck_assert_int_eq(priority(state, "A"), 1);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_nul_in_value)
+{
+	struct fixture f;
+	struct ph_state *state;
+	const char *const args[] = {"HSET", "posthub:rule:A", "Priority",
+				    "1\0002"};
+	const size_t sizes[] = {4, strlen(args[1]), strlen(args[2]), 3};
+	const struct ph_command command = {4, args, sizes};
+	struct ph_reply *reply = NULL;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 9);
+	state = state_open(&f);
+	ck_assert_int_eq(ph_redis_callv(f.admin, &command, &reply, NULL), 0);
+	ph_reply_free(&reply);
+	WAIT_UNTIL(error_has(state, "rule:A", "NUL"));
+	ck_assert_int_eq(priority(state, "A"), 9);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_string_kind_and_singleton)
+{
+	struct fixture f;
+	struct ph_state *state;
+	struct ph_snapshot *snapshot;
+	const struct ph_object *object;
+
+	fixture_start(&f);
+	state = state_open(&f);
+	fixture_do(&f, "SET posthub:dataclassification:P <RulePackage/>");
+	fixture_do(&f, "HSET posthub:transportconfig MaxReceiveSize 20MB");
+	assert_follows(&f, state);
+	snapshot = ph_state_take(state);
+	object = ph_snapshot_find(snapshot, "dataclassification", "P");
+	ck_assert_ptr_nonnull(object);
+	ck_assert_str_eq(ph_object_text(object, "Value"), "<RulePackage/>");
+	object = ph_snapshot_find(snapshot, "transportconfig", "");
+	ck_assert_ptr_nonnull(object);
+	ck_assert_int_eq(ph_object_int(object, "MaxReceiveSize"),
+			 20 * 1024 * 1024);
+	ph_snapshot_unref(&snapshot);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+static size_t
+count_objects(struct ph_state *state)
+{
+	struct ph_snapshot *snapshot = ph_state_take(state);
+	size_t n = 0;
+
+	for (const struct ph_kind *k = ph_kinds; k->name != NULL; k++) {
+		size_t of_kind = 0;
+
+		if ((k->flags & PH_KIND_DIRECTORY) == 0)
+			(void)ph_snapshot_list(snapshot, k->name, &of_kind);
+		n += of_kind;
+	}
+	ph_snapshot_unref(&snapshot);
+	return n;
+}
+
+START_TEST(test_keys_of_others)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	state = state_open(&f);
+	fixture_do(&f, "HSET posthub:metabolism a b");
+	fixture_do(&f, "HSET posthub:recipient:nuno@example.test "
+		       "RecipientType UserMailbox");
+	fixture_do(&f, "SET posthub:alive:MBX1:transport x");
+	fixture_do(&f, "HSET posthub:Rule:A Priority x");
+	assert_follows(&f, state);
+	/* meta and rule:Last. */
+	ck_assert_uint_eq(count_objects(state), 2);
+	ck_assert_uint_eq(status_of(state).n_errors, 0);
+	/* And none of it in a first read. */
+	ph_state_close(&state);
+	state = state_open(&f);
+	ck_assert_uint_eq(count_objects(state), 2);
+	ck_assert_uint_eq(status_of(state).n_errors, 0);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_case_collision)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	set_rule(&f, "Secret", 1);
+	state = state_open(&f);
+	set_rule(&f, "SECRET", 2);
+	WAIT_UNTIL(error_has(state, "rule:SECRET", "in case alone"));
+	ck_assert(error_has(state, "rule:Secret", "kept: rule Secret"));
+	ck_assert(error_has(state, "rule:SECRET", "gone: rule SECRET"));
+	ck_assert_int_eq(priority(state, "Secret"), 1);
+
+	/* Neither's newest value counts while they collide. */
+	set_rule(&f, "Secret", 3);
+	assert_follows(&f, state);
+	ck_assert_int_eq(priority(state, "Secret"), 1);
+
+	/* Nor after a restart, which reads everything. */
+	ph_state_close(&state);
+	state = state_open(&f);
+	ck_assert_int_eq(priority(state, "Secret"), 1);
+	ck_assert(error_has(state, "rule:Secret", "kept: "));
+
+	fixture_do(&f, "DEL posthub:rule:SECRET");
+	WAIT_UNTIL(priority(state, "Secret") == 3);
+	ck_assert_uint_eq(status_of(state).n_errors, 0);
+
+	/* The one in force goes, the other stays. */
+	set_rule(&f, "SECRET", 4);
+	WAIT_UNTIL(status_of(state).n_errors == 2);
+	fixture_do(&f, "DEL posthub:rule:Secret");
+	WAIT_UNTIL(priority(state, "secret") == 4);
+	ck_assert_uint_eq(status_of(state).n_errors, 0);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Counts snapshots in which two keys that change together differ. */
+struct pairing {
+	gint seen;
+	gint torn;
+};
+
+static void *
+pairing_build(const struct ph_snapshot *snapshot, const void *previous,
+	      void *context, struct ph_err *err)
+{
+	struct pairing *pairing = context;
+	const struct ph_object *rule = ph_snapshot_find(snapshot, "rule", "A");
+	const struct ph_object *link =
+	    ph_snapshot_find(snapshot, "sitelink", "L");
+
+	(void)previous;
+	(void)err;
+	if (rule == NULL || link == NULL)
+		return NULL;
+	g_atomic_int_inc(&pairing->seen);
+	if (ph_object_int(rule, "Priority") != ph_object_int(link, "Cost"))
+		g_atomic_int_inc(&pairing->torn);
+	return NULL;
+}
+
+static void
+pairing_free(void *derived)
+{
+	ck_assert_ptr_null(derived);
+}
+
+static void
+set_together(struct fixture *f, const char *value)
+{
+	const char *const rule[] = {
+	    "HSET", "posthub:rule:A", "Priority", value, "SubjectContainsWords",
+	    "x",    "PrependSubject", "y"};
+	const char *const link[] = {
+	    "HSET", "posthub:sitelink:L", "Sites", "a,b", "Cost", value};
+	const struct ph_command commands[] = {{8, rule, NULL}, {6, link, NULL}};
+	struct ph_reply *replies[2] = {NULL};
+
+	ck_assert_int_eq(
+	    ph_redis_pipeline(f->admin, commands, 2, true, replies, NULL), 0);
+	ph_reply_free(&replies[0]);
+	ph_reply_free(&replies[1]);
+}
+
+START_TEST(test_multi_is_atomic)
+{
+	struct fixture f;
+	struct ph_state *state;
+	struct pairing pairing = {0, 0};
+	const struct ph_derive derive[] = {
+	    {"pairing", pairing_build, pairing_free, &pairing},
+	    {NULL, NULL, NULL, NULL},
+	};
+
+	fixture_start(&f);
+	state = state_open_derived(&f, "", derive);
+	for (int i = 1; i <= 300; i++) {
+		g_autofree char *value = g_strdup_printf("%d", i);
+
+		set_together(&f, value);
+		if (i % 50 == 0)
+			WAIT_UNTIL(priority(state, "A") == i);
+	}
+	ck_assert_int_gt(g_atomic_int_get(&pairing.seen), 5);
+	ck_assert_int_eq(g_atomic_int_get(&pairing.torn), 0);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_big_batch)
+{
+	enum {
+		N = 12000,
+	};
+	struct fixture f;
+	struct ph_state *state;
+	g_autofree struct ph_command *commands = g_new0(struct ph_command, N);
+	g_autofree struct ph_reply **replies = g_new0(struct ph_reply *, N);
+
+	fixture_start(&f);
+	state = state_open(&f);
+	for (size_t i = 0; i < N; i++) {
+		const char **args = g_new0(const char *, 4);
+
+		args[0] = "HSET";
+		args[1] = g_strdup_printf("posthub:rule:R%zu", i);
+		args[2] = "Priority";
+		args[3] = "1";
+		commands[i] = (struct ph_command){4, args, NULL};
+	}
+	ck_assert_int_eq(
+	    ph_redis_pipeline(f.admin, commands, N, true, replies, NULL), 0);
+	for (size_t i = 0; i < N; i++) {
+		ph_reply_free(&replies[i]);
+		g_free((void *)(uintptr_t)commands[i].args[1]);
+		g_free((void *)(uintptr_t)commands[i].args);
+	}
+	WAIT_UNTIL(count_rules(state) == N);
+	ph_state_close(&state);
+	/* And at the start. */
+	state = state_open_derived(&f, "timeout = 20s\n", NULL);
+	ck_assert_uint_eq(count_rules(state), N);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_deletions_are_orders)
+{
+	struct fixture f;
+	struct ph_state *state;
+	g_autoptr(GString) line = g_string_new("DEL");
+
+	fixture_start(&f);
+	for (int i = 0; i < 20; i++) {
+		g_autofree char *name = g_strdup_printf("R%d", i);
+
+		set_rule(&f, name, i);
+		g_string_append_printf(line, " posthub:rule:%s", name);
+	}
+	state = state_open(&f);
+	ck_assert_uint_eq(count_rules(state), 20);
+	fixture_do(&f, line->str);
+	WAIT_UNTIL(count_rules(state) == 0);
+	ck_assert(!status_of(state).refused);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- the organisation ---- */
+
+START_TEST(test_founding)
+{
+	struct fixture f;
+	struct ph_state *state;
+	g_autofree char *organization = NULL;
+	char *again = NULL;
+
+	fixture_start(&f);
+	state = state_open(&f);
+	organization = organization_of(state);
+	ck_assert_uint_eq(strlen(organization), 36);
+	ck_assert_int_eq(fixture_do(&f, "HLEN posthub:meta"), 2);
+	ck_assert_int_eq(
+	    ph_state_meta(ph_state_redis(state), true, &again, NULL), 1);
+	ck_assert_str_eq(again, organization);
+	g_free(again);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+struct founder {
+	struct ph_redis *redis;
+	char *organization;
+};
+
+static void *
+founder_main(void *data)
+{
+	struct founder *founder = data;
+
+	(void)ph_state_meta(founder->redis, false, &founder->organization,
+			    NULL);
+	return NULL;
+}
+
+START_TEST(test_meta)
+{
+	struct fixture f;
+	struct founder founders[8] = {{NULL, NULL}};
+	GThread *threads[8];
+	char *organization = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	fixture_start(&f);
+	ck_assert_int_eq(ph_state_meta(f.admin, true, &organization, &err), 0);
+	ck_assert_int_eq(fixture_do(&f, "EXISTS posthub:meta"), 0);
+	for (size_t i = 0; i < 8; i++) {
+		founders[i].redis = f.admin;
+		threads[i] =
+		    g_thread_new("founder", founder_main, &founders[i]);
+	}
+	for (size_t i = 0; i < 8; i++)
+		g_thread_join(threads[i]);
+	for (size_t i = 0; i < 8; i++) {
+		ck_assert_ptr_nonnull(founders[i].organization);
+		ck_assert_str_eq(founders[i].organization,
+				 founders[0].organization);
+	}
+	for (size_t i = 0; i < 8; i++)
+		g_free(founders[i].organization);
+
+	fixture_do(&f, "SET posthub:meta x");
+	ck_assert_int_eq(ph_state_meta(f.admin, false, &organization, &err),
+			 -1);
+	ck_assert_int_eq(err.kind, PH_ERR_PERM);
+	fixture_kill(&f);
+	ck_assert_int_eq(ph_state_meta(f.admin, false, &organization, &err),
+			 -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	fixture_stop(&f);
+}
+END_TEST
+
+static void
+await_refusal(struct ph_state *state, const char *reason)
+{
+	struct ph_state_status status;
+
+	WAIT_UNTIL(status_of(state).refused);
+	WAIT_UNTIL(status_of(state).connected);
+	status = status_of(state);
+	ck_assert_msg(strstr(status.reason, reason) != NULL, "%s",
+		      status.reason);
+}
+
+START_TEST(test_restarted_empty)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	set_meta(&f, ORG_A);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	fixture_kill(&f);
+	WAIT_UNTIL(!status_of(state).connected);
+	ck_assert_int_eq(priority(state, "A"), 1);
+	fixture_run(&f);
+	await_refusal(state, "no meta");
+	WAIT_UNTIL(status_file_is(&f, true, true, 0));
+	ck_assert_int_eq(priority(state, "A"), 1);
+	/* A daemon with a state of its own founds nothing. */
+	ck_assert_int_eq(fixture_do(&f, "EXISTS posthub:meta"), 0);
+
+	/* Single changes are no orders now; another organisation is none. */
+	set_rule(&f, "A", 2);
+	set_meta(&f, ORG_B);
+	WAIT_UNTIL(strstr(status_of(state).reason, ORG_B) != NULL);
+	ck_assert_int_eq(priority(state, "A"), 1);
+
+	fixture_do(&f, "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
+	WAIT_UNTIL(priority(state, "A") == 2);
+	ck_assert(!status_of(state).refused);
+	ck_assert_str_eq(status_of(state).reason, "");
+	assert_follows(&f, state);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_restarted_with_data)
+{
+	struct fixture f;
+	struct ph_state *state;
+	struct ph_state_status before;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	before = status_of(state);
+	fixture_do(&f, "SAVE");
+	fixture_kill(&f);
+	WAIT_UNTIL(!status_of(state).connected);
+	ck_assert_int_eq(priority(state, "A"), 1);
+	fixture_run(&f);
+	WAIT_UNTIL(status_of(state).connected);
+	/* Nothing changed: nothing was swapped. */
+	ck_assert_uint_eq(status_of(state).generation, before.generation);
+	ck_assert(!status_of(state).refused);
+	assert_follows(&f, state);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_flushall)
+{
+	struct fixture f;
+	struct ph_state *state;
+	g_autofree char *organization = NULL;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	organization = organization_of(state);
+	fixture_do(&f, "FLUSHALL");
+	await_refusal(state, "no meta");
+	ck_assert_int_eq(priority(state, "A"), 1);
+
+	/* Whoever restores the data needs to adopt nothing. */
+	set_rule(&f, "A", 5);
+	set_meta(&f, organization);
+	WAIT_UNTIL(priority(state, "A") == 5);
+	ck_assert(!status_of(state).refused);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_meta_deleted)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	set_meta(&f, ORG_A);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	fixture_do(&f, "DEL posthub:meta");
+	await_refusal(state, "no meta");
+	set_meta(&f, ORG_A);
+	WAIT_UNTIL(!status_of(state).refused);
+	set_meta(&f, ORG_B);
+	await_refusal(state, ORG_B);
+	set_rule(&f, "A", 2);
+	set_meta(&f, ORG_A);
+	WAIT_UNTIL(priority(state, "A") == 2);
+
+	/* A meta that cannot be read is a bad edit like any other. */
+	set_meta(&f, "nonsense");
+	WAIT_UNTIL(error_has(state, "meta", "kept: meta: Organization"));
+	ck_assert(!status_of(state).refused);
+	assert_follows(&f, state);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_half_gone_meanwhile)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	for (int i = 0; i < 15; i++) {
+		g_autofree char *name = g_strdup_printf("R%d", i);
+
+		set_rule(&f, name, i);
+	}
+	state = state_open(&f);
+	ph_state_close(&state);
+	for (int i = 0; i < 12; i++) {
+		g_autofree char *line =
+		    g_strdup_printf("DEL posthub:rule:R%d", i);
+
+		fixture_do(&f, line);
+	}
+	state = state_open(&f);
+	await_refusal(state, "12 of 15");
+	ck_assert_uint_eq(count_rules(state), 15);
+	fixture_do(&f, "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
+	WAIT_UNTIL(count_rules(state) == 3);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- Redis away, disk, the pair ---- */
+
+START_TEST(test_start_from_disk)
+{
+	struct fixture f;
+	struct ph_state *state;
+	int64_t took;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	set_rule(&f, "A", 2);
+	WAIT_UNTIL(priority(state, "A") == 2);
+	ph_state_close(&state);
+	fixture_do(&f, "SAVE");
+	fixture_kill(&f);
+
+	took = ph_clock_mono();
+	state = state_open_derived(&f, "timeout = 10s\n", NULL);
+	ck_assert_int_lt(ph_clock_mono() - took, 5000);
+	ck_assert_int_eq(priority(state, "A"), 2);
+	ck_assert(!status_of(state).connected);
+	WAIT_UNTIL(status_file_is(&f, false, false, 0));
+	fixture_run(&f);
+	assert_follows(&f, state);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_start_with_nothing)
+{
+	struct fixture f;
+	struct ph_state *state;
+	struct ph_state_status status;
+	int64_t took;
+
+	fixture_init(&f, NULL, false);
+	took = ph_clock_mono();
+	state = state_open_derived(&f, "timeout = 300ms\n", NULL);
+	took = ph_clock_mono() - took;
+	ck_assert_int_ge(took, 290);
+	ck_assert_int_lt(took, 3000);
+	ck_assert_ptr_null(ph_state_take(state));
+	status = status_of(state);
+	ck_assert(!status.connected);
+	ck_assert(!status.refused);
+	ck_assert_msg(strstr(status.reason, f.socket) != NULL, "%s",
+		      status.reason);
+	ck_assert_uint_eq(status.generation, 0);
+	fixture_run(&f);
+	WAIT_UNTIL(priority(state, "A") == NO_RULE);
+	assert_follows(&f, state);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_damaged_snapshot)
+{
+	struct fixture f;
+	struct ph_state *state;
+	g_autofree char *path = NULL;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open(&f);
+	ph_state_close(&state);
+	path = g_build_filename(f.dir, "state", PROGRAM ".snapshot", NULL);
+	ck_assert_int_eq(truncate(path, 20), 0);
+	state = state_open(&f);
+	ck_assert_int_eq(priority(state, "A"), 1);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_no_state_dir)
+{
+	struct fixture f;
+	struct ph_state *state;
+	g_autofree char *path = NULL;
+
+	fixture_start(&f);
+	path = g_build_filename(f.dir, "state", NULL);
+	ck_assert(g_file_set_contents(path, "a file", -1, NULL));
+	state = state_open(&f);
+	assert_follows(&f, state);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Each of the pair, alone. The administrator's own connection is spared. */
+static const char *const pair[] = {"CLIENT KILL TYPE pubsub",
+				   "CLIENT KILL TYPE normal SKIPME yes"};
+
+START_TEST(test_pair_broken)
+{
+	struct fixture f;
+	struct ph_state *state;
+
+	fixture_start(&f);
+	state = state_open(&f);
+	for (size_t i = 0; i < G_N_ELEMENTS(pair); i++) {
+		int64_t took;
+
+		assert_follows(&f, state);
+		ck_assert_int_ge(fixture_do(&f, pair[i]), 1);
+		took = ph_clock_mono();
+		assert_follows(&f, state);
+		ck_assert_int_lt(ph_clock_mono() - took, 1000);
+	}
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_stopped_server)
+{
+	struct fixture f;
+	struct ph_state *state;
+	int64_t took;
+
+	fixture_start(&f);
+	set_rule(&f, "A", 1);
+	state = state_open_derived(&f, "timeout = 400ms\n", NULL);
+	kill(f.pid, SIGSTOP);
+	WAIT_UNTIL(!status_of(state).connected);
+	took = ph_clock_mono();
+	ck_assert_int_eq(priority(state, "A"), 1);
+	ck_assert_int_lt(ph_clock_mono() - took, 100);
+	kill(f.pid, SIGCONT);
+	assert_follows(&f, state);
+	kill(f.pid, SIGSTOP);
+	took = ph_clock_mono();
+	ph_state_close(&state);
+	ck_assert_int_lt(ph_clock_mono() - took, 3000);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_status_file)
+{
+	struct fixture f;
+	struct ph_state *state;
+	json_t *root;
+	json_t *error;
+	int64_t since;
+
+	fixture_start(&f);
+	fixture_do(&f, "HSET posthub:rule:\xff Priority many");
+	state = state_open(&f);
+	WAIT_UNTIL(status_file_is(&f, true, false, 1));
+	root = read_status(&f);
+	ck_assert_str_eq(json_string_value(json_object_get(root, "program")),
+			 PROGRAM);
+	ck_assert_int_eq(json_integer_value(json_object_get(root, "pid")),
+			 getpid());
+	ck_assert_int_eq(
+	    json_integer_value(json_object_get(root, "generation")), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(root, "reason")),
+			 "");
+	ck_assert_int_eq(
+	    ph_parse_date(json_string_value(json_object_get(root, "since")),
+			  &since, NULL),
+	    0);
+	ck_assert_int_eq(since, status_of(state).since);
+	error = json_array_get(json_object_get(root, "errors"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(error, "key")),
+			 "rule:\xef\xbf\xbd");
+	ck_assert(json_is_false(json_object_get(error, "kept")));
+	ck_assert_ptr_nonnull(strstr(
+	    json_string_value(json_object_get(error, "text")), "Priority"));
+	json_decref(root);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- other entrances ---- */
+
+START_TEST(test_read_once)
+{
+	struct fixture f;
+	struct ph_snapshot *snapshot = NULL;
+	const struct ph_snapshot_error *errors;
+	struct ph_err err = PH_ERR_INIT;
+
+	fixture_start(&f);
+	set_meta(&f, ORG_A);
+	set_rule(&f, "A", 1);
+	fixture_do(&f, "HSET posthub:rule:B Priority many");
+	ck_assert_int_eq(ph_state_read(f.admin, NULL, &snapshot, &err), 0);
+	ck_assert_str_eq(ph_snapshot_organization(snapshot), ORG_A);
+	ck_assert_ptr_nonnull(ph_snapshot_find(snapshot, "rule", "A"));
+	ck_assert_uint_eq(ph_snapshot_errors(snapshot, &errors), 1);
+	ck_assert_str_eq(errors[0].key, "rule:B");
+	ph_snapshot_unref(&snapshot);
+	fixture_kill(&f);
+	ck_assert_int_eq(ph_state_read(f.admin, NULL, &snapshot, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_bad_configuration)
+{
+	struct fixture f;
+	struct ph_conf *conf;
+	struct ph_state *state = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	fixture_init(&f, NULL, false);
+	conf = fixture_conf(&f, "[redis]\nurl = rediss://h\n");
+	ck_assert_int_eq(ph_state_open(conf, PROGRAM, NULL, &state, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_PERM);
+	ck_assert_ptr_null(state);
+	ph_conf_free(&conf);
+	fixture_stop(&f);
+}
+END_TEST
+
+static void
+check_prefix(struct fixture *f, const char *prefix)
+{
+	g_autofree char *more =
+	    g_strdup_printf("timeout = 1s\nprefix = %s\n", prefix);
+	g_autofree char *first = g_strdup_printf(
+	    "HSET %srule:A Priority 1 SubjectContainsWords x PrependSubject y",
+	    prefix);
+	g_autofree char *second =
+	    g_strdup_printf("HSET %srule:A Priority 2", prefix);
+	struct ph_state *state;
+
+	fixture_do(f, "FLUSHALL");
+	fixture_do(f, first);
+	state = state_open_derived(f, more, NULL);
+	ck_assert_int_eq(priority(state, "A"), 1);
+	fixture_do(f, second);
+	WAIT_UNTIL(priority(state, "A") == 2);
+	ph_state_close(&state);
+}
+
+START_TEST(test_strange_prefix)
+{
+	static const char *const prefixes[] = {"{posthub}:", "a*[b]?-^:", "r"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+		struct fixture f;
+
+		fixture_start(&f);
+		check_prefix(&f, prefixes[i]);
+		fixture_stop(&f);
+	}
+}
+END_TEST
+
+struct taker {
+	struct ph_state *state;
+	gint stop;
+	gint taken;
+};
+
+static void *
+taker_main(void *data)
+{
+	struct taker *taker = data;
+
+	while (!g_atomic_int_get(&taker->stop))
+		if (priority(taker->state, "Last") != NO_STATE)
+			g_atomic_int_inc(&taker->taken);
+	return NULL;
+}
+
+START_TEST(test_threads)
+{
+	struct fixture f;
+	struct taker taker = {NULL, 0, 0};
+	GThread *threads[3];
+
+	fixture_start(&f);
+	taker.state = state_open(&f);
+	for (size_t i = 0; i < 3; i++)
+		threads[i] = g_thread_new("taker", taker_main, &taker);
+	for (int i = 0; i < 50; i++)
+		assert_follows(&f, taker.state);
+	g_atomic_int_set(&taker.stop, 1);
+	for (size_t i = 0; i < 3; i++)
+		g_thread_join(threads[i]);
+	ck_assert_int_gt(taker.taken, 0);
+	ph_state_close(&taker.state);
+	fixture_stop(&f);
+}
+END_TEST
+
+UNIT_MAIN("lib/state/state", test_change, test_redis_cli, test_bad_edit,
+	  test_bad_edit_then_deleted, test_wrong_type, test_nul_in_value,
+	  test_string_kind_and_singleton, test_keys_of_others,
+	  test_case_collision, test_multi_is_atomic, test_big_batch,
+	  test_deletions_are_orders, test_founding, test_meta,
+	  test_restarted_empty, test_restarted_with_data, test_flushall,
+	  test_meta_deleted, test_half_gone_meanwhile, test_start_from_disk,
+	  test_start_with_nothing, test_damaged_snapshot, test_no_state_dir,
+	  test_pair_broken, test_stopped_server, test_status_file,
+	  test_read_once, test_bad_configuration, test_strange_prefix,
+	  test_threads)
