@@ -36,6 +36,10 @@ void ph_track_log_close(struct ph_track_log **log);
 int ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 		       struct ph_err *err);
 
+/* Puts the rows written so far on disk; 0 or -1 TEMP. For who records
+ * elsewhere that they were written. */
+int ph_track_log_sync(struct ph_track_log *log, struct ph_err *err);
+
 /* Removes files of the prefix older than max_age_ms, then the oldest until the
  * prefix's files are at most max_size bytes; never the newest. 0 limits: off.
  */
