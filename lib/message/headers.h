@@ -67,9 +67,9 @@ char *ph_headers_address(struct ph_headers *headers, const char *name);
 /* Decodes any raw value as ph_headers_text does; g_free. */
 char *ph_header_decode(const char *raw);
 
-/* The inverse: valid UTF-8 as one or more encoded words (RFC 2047) where it is
- * not ASCII, folded with LF and a blank so that no line passes 76 characters
- * when it follows a name of at most 20; ASCII stays as it is. g_free. */
+/* The inverse: ASCII of at most 900 bytes stays as it is, other UTF-8 becomes
+ * encoded words (RFC 2047) of at most 75 bytes, one a line, folded with LF and
+ * a blank. g_free. */
 char *ph_header_encode(const char *text);
 
 /* As ph_headers_address, of a raw value; g_free. */
