@@ -52,8 +52,8 @@ bool ph_object_has(const struct ph_object *object, const char *field);
  *
  * An address is given without "smtp:" in front. A list of addresses holds the
  * SMTP ones alone (of "SMTP:a@b,smtp:c@d,X500:/o=e" two), that with "SMTP:" in
- * capitals first, as Exchange marks the primary one. Elements of a list that
- * has words are spelt as there.
+ * capitals first, as Exchange marks the primary one. A word, and an element
+ * of a list that has words, is spelt as in the table.
  */
 const char *ph_object_text(const struct ph_object *object, const char *field);
 bool ph_object_bool(const struct ph_object *object, const char *field);

@@ -173,12 +173,15 @@ item_date(const struct ph_field *field, char **item, int64_t *number_r,
 	return 0;
 }
 
+/* Spelt as in the table from here on. */
 static int
 item_word(const struct ph_field *field, char **item, int64_t *number_r,
 	  const char **what_r)
 {
 	for (size_t i = 0; field->words[i] != NULL; i++)
 		if (g_ascii_strcasecmp(*item, field->words[i]) == 0) {
+			g_free(*item);
+			*item = g_strdup(field->words[i]);
 			*number_r = (int64_t)i;
 			return 0;
 		}
@@ -191,13 +194,8 @@ item_list(const struct ph_field *field, char **item, int64_t *number_r,
 {
 	if (has_control(*item, false))
 		return wrong(what_r, "holds a control character or line break");
-	if (field->words == NULL)
-		return 0;
-	if (item_word(field, item, number_r, what_r) < 0)
-		return -1;
-	g_free(*item);
-	*item = g_strdup(field->words[*number_r]);
-	return 0;
+	return field->words == NULL ? 0
+				    : item_word(field, item, number_r, what_r);
 }
 
 static int

@@ -8,7 +8,7 @@
  * lib/state alone. Pure.
  */
 struct ph_value {
-	char *text;	/* as written; of ADDRESS normalised */
+	char *text;	/* as written; of ADDRESS and WORD normalised */
 	int64_t number; /* BOOL, INT, SIZE, SPAN, DATE; of WORD its index */
 	char **list;	/* of list types, else NULL */
 };
