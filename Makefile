@@ -12,7 +12,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson gmime-3.0 lmdb \
 	milter libsystemd smartcols
 PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
-PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring
+PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lm
 CFLAGS ?= -O2 -g
 SANITIZE =
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
@@ -33,7 +33,7 @@ NEEDS_routing = routing state base
 # link the rest.
 PROGRAMS = posthub posthub-transport posthub-policy posthub-delivery \
 	posthub-tracking
-DIRS_posthub = cli milters/transport/rules
+DIRS_posthub = cli milters/host milters/transport/rules
 DIRS_posthub-transport = milters/host milters/transport milters/transport/rules
 DIRS_posthub-policy = policy
 DIRS_posthub-delivery = store/delivery
@@ -98,7 +98,10 @@ $(BUILD)/obj/tests/%.o: tests/%.c
 # test of a program links its objects without main.c and all libraries.
 unit_dir = $(patsubst tests/unit/%/,%,$(dir $(1)))
 unit_libs = $(if $(filter lib/%,$(unit_dir)),$(NEEDS_$(notdir $(unit_dir))),$(LIBS))
-unit_dirs = $(if $(filter lib/%,$(unit_dir)),,$(unit_dir))
+# Agents are tested with the message they see.
+UNIT_DIRS_milters/transport = milters/host milters/transport/rules
+UNIT_DIRS_milters/transport/rules = milters/host
+unit_dirs = $(if $(filter lib/%,$(unit_dir)),,$(unit_dir) $(UNIT_DIRS_$(unit_dir)))
 define unit_test
 $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call objects,$(1) tests/unit/unit.c) \
 		$(call objects,$(filter-out %/main.c,$(call sources,$(call unit_dirs,$(1))))) \

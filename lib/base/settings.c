@@ -61,6 +61,9 @@ const struct ph_setting ph_settings[] = {
      "memory that the Redis stream of events may take"},
     {"tracking", "stream_age", PH_SETTING_SPAN, "7d", 1 * MINUTE, 0, NULL,
      "how long events stay in the Redis stream"},
+    {"tracking", "queue_timeout", PH_SETTING_SPAN, "1h", 0, 0, NULL,
+     "a message that was accepted, but is not seen in Postfix's queue within "
+     "this time of its log, gets a FAIL row; 0: off"},
 
     {"transport", "milter", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/transport.sock", NO_LIMIT,

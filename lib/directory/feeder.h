@@ -3,6 +3,7 @@
 
 #include "lib/base/conf.h"
 #include "lib/base/err.h"
+#include "lib/directory/directory.h"
 #include "lib/state/state.h"
 
 #include <stddef.h>
@@ -26,11 +27,16 @@ int ph_feeder_start(const struct ph_conf *conf, struct ph_state *state,
 		    struct ph_feeder **feeder_r, struct ph_err *err);
 void ph_feeder_stop(struct ph_feeder **feeder);
 
+/* A directory over the feeder's own open file, the caller's to close before
+ * the feeder stops: one process must not open the file twice. */
+struct ph_directory *ph_feeder_directory(struct ph_feeder *feeder);
+
 struct ph_feeder_status {
 	bool complete; /* the file holds everything that Redis held */
 	bool connected;
 	uint64_t entries; /* recipients in the file */
 	uint64_t errors;  /* keys whose newest value is not in force */
+	uint64_t reads;	  /* how often everything was read and taken over */
 	char reason[256]; /* why a read was refused, or not connected */
 };
 void ph_feeder_status(struct ph_feeder *feeder,

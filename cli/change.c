@@ -1,0 +1,364 @@
+#include "cli/change.h"
+
+#include "cli/output.h"
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ATTEMPTS 5
+#define HISTORY_LENGTH "10000"
+
+/*
+ * KEYS: the object's, then its history's if it has one. ARGV: how many fields
+ * are stored, and these with their values; how many to set, and these; how
+ * many to unset, and these; then the history's entry. 0: changed meanwhile.
+ */
+static const char write_hash[] =
+    "local n, at = tonumber(ARGV[1]), 2 "
+    "if redis.call('HLEN', KEYS[1]) ~= n then return 0 end "
+    "for i = 1, n do "
+    "if redis.call('HGET', KEYS[1], ARGV[at]) ~= ARGV[at + 1] "
+    "then return 0 end at = at + 2 end "
+    "n, at = tonumber(ARGV[at]), at + 1 "
+    "for i = 1, n do "
+    "redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) at = at + 2 end "
+    "n, at = tonumber(ARGV[at]), at + 1 "
+    "for i = 1, n do redis.call('HDEL', KEYS[1], ARGV[at]) at = at + 1 end "
+    "if KEYS[2] then redis.call('XADD', KEYS[2], 'MAXLEN', '~', " HISTORY_LENGTH
+    ", '*', unpack(ARGV, at)) end "
+    "return 1";
+
+/* The same for a key that is a string: its one field has no name there. */
+static const char write_string[] =
+    "local old = redis.call('GET', KEYS[1]) "
+    "if ARGV[1] == '0' and old then return 0 end "
+    "local at = 2 "
+    "if ARGV[1] == '1' then "
+    "if old ~= ARGV[3] then return 0 end at = 4 end "
+    "if ARGV[at] == '1' then redis.call('SET', KEYS[1], ARGV[at + 2]) "
+    "else redis.call('DEL', KEYS[1]) end "
+    "return 1";
+
+/* ---- fields and keys ---------------------------------------------------- */
+
+char *
+ph_field_name(const struct ph_kind *kind, const char *typed)
+{
+	bool except;
+	const struct ph_field *field = ph_kind_field(kind, typed, &except);
+
+	if (field)
+		return g_strconcat(except ? "ExceptIf" : "", field->name, NULL);
+	return kind->flags & PH_KIND_OPEN ? g_strdup(typed) : NULL;
+}
+
+char *
+ph_object_key(const struct ph_kind *kind, const char *name)
+{
+	if (kind->flags & PH_KIND_SINGLETON)
+		return g_strdup(kind->name);
+	return g_strconcat(kind->name, ":", name, NULL);
+}
+
+static const char *
+at(const GPtrArray *list, guint i)
+{
+	return g_ptr_array_index(list, i);
+}
+
+static bool
+same_field(const struct ph_kind *kind, const char *a, const char *b)
+{
+	g_autofree char *x = ph_field_name(kind, a);
+	g_autofree char *y = ph_field_name(kind, b);
+
+	return g_ascii_strcasecmp(x ? x : a, y ? y : b) == 0;
+}
+
+static GPtrArray *
+texts_new(void)
+{
+	return g_ptr_array_new_with_free_func(g_free);
+}
+
+static int
+add_text(GPtrArray *list, const struct ph_reply *reply, struct ph_err *err)
+{
+	size_t size;
+	const char *text = ph_reply_text(reply, &size);
+
+	if (strlen(text) != size)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Redis holds a NUL byte in it; remove it "
+				  "with redis-cli");
+	g_ptr_array_add(list, g_strdup(text));
+	return 0;
+}
+
+int
+ph_stored_read(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
+	       GPtrArray **stored_r, struct ph_err *err)
+{
+	bool string = (kind->flags & PH_KIND_STRING) != 0;
+	g_autofree char *object = ph_object_key(kind, name);
+	g_autofree char *key = ph_cli_key(cli, object, NULL);
+	g_autoptr(GPtrArray) stored = texts_new();
+	struct ph_reply *reply = NULL;
+	int r = 0;
+
+	if (ph_redis_call(cli->redis, &reply, err, string ? "GET" : "HGETALL",
+			  key, NULL) < 0)
+		return ph_err_wrap(err, "%s", object);
+	if (string && ph_reply_type(reply) == PH_REPLY_STRING) {
+		g_ptr_array_add(stored, g_strdup("Value"));
+		r = add_text(stored, reply, err);
+	}
+	for (size_t i = 0; r == 0 && i < ph_reply_count(reply); i++)
+		r = add_text(stored, ph_reply_at(reply, i), err);
+	ph_reply_free(&reply);
+	if (r < 0)
+		return ph_err_wrap(err, "%s", object);
+	*stored_r = g_steal_pointer(&stored);
+	return 0;
+}
+
+int
+ph_stored_parse(const struct ph_kind *kind, const char *name,
+		const GPtrArray *stored, struct ph_object **object_r,
+		struct ph_err *err)
+{
+	size_t n = stored->len / 2;
+	g_autofree struct ph_pair *pairs = g_new(struct ph_pair, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		pairs[i] = (struct ph_pair){at(stored, (guint)i * 2),
+					    at(stored, (guint)i * 2 + 1)};
+	return ph_object_parse(kind, name, pairs, n, object_r, err);
+}
+
+/* ---- for plans ---------------------------------------------------------- */
+
+const char *
+ph_change_get(const struct ph_change *change, const char *field)
+{
+	for (guint i = 0; i + 1 < change->stored->len; i += 2) {
+		if (same_field(change->kind, at(change->stored, i), field))
+			return at(change->stored, i + 1);
+	}
+	return NULL;
+}
+
+void
+ph_change_set(struct ph_change *change, const char *field, const char *value)
+{
+	if (!*value) {
+		ph_change_unset(change, field);
+		return;
+	}
+	for (guint i = 0; i + 1 < change->stored->len; i += 2) {
+		const char *old = at(change->stored, i);
+
+		if (same_field(change->kind, old, field) &&
+		    strcmp(old, field) != 0)
+			g_ptr_array_add(change->unset, g_strdup(old));
+	}
+	g_ptr_array_add(change->set, g_strdup(field));
+	g_ptr_array_add(change->set, g_strdup(value));
+}
+
+bool
+ph_change_unset(struct ph_change *change, const char *field)
+{
+	bool found = false;
+
+	for (guint i = 0; i + 1 < change->stored->len; i += 2) {
+		const char *old = at(change->stored, i);
+
+		if (!same_field(change->kind, old, field))
+			continue;
+		g_ptr_array_add(change->unset, g_strdup(old));
+		found = true;
+	}
+	return found;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static bool
+has(const GPtrArray *list, guint step, const char *text)
+{
+	for (guint i = 0; i < list->len; i += step) {
+		if (strcmp(at(list, i), text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the object will be. */
+static GPtrArray *
+merge(const struct ph_change *change)
+{
+	GPtrArray *merged = texts_new();
+
+	for (guint i = 0; i + 1 < change->stored->len; i += 2) {
+		if (has(change->unset, 1, at(change->stored, i)) ||
+		    has(change->set, 2, at(change->stored, i)))
+			continue;
+		g_ptr_array_add(merged, g_strdup(at(change->stored, i)));
+		g_ptr_array_add(merged, g_strdup(at(change->stored, i + 1)));
+	}
+	for (guint i = 0; i < change->set->len; i++)
+		g_ptr_array_add(merged, g_strdup(at(change->set, i)));
+	return merged;
+}
+
+static void
+add_counted(GPtrArray *args, const GPtrArray *list, guint step)
+{
+	g_ptr_array_add(args, g_strdup_printf("%u", list->len / step));
+	for (guint i = 0; i < list->len; i++)
+		g_ptr_array_add(args, g_strdup(at(list, i)));
+}
+
+static char *
+who(void)
+{
+	const struct passwd *user = getpwuid(getuid());
+	const char *sudo = g_getenv("SUDO_USER");
+
+	if (sudo && *sudo)
+		return g_strdup(sudo);
+	return user ? g_strdup(user->pw_name)
+		    : g_strdup_printf("uid %u", (unsigned)getuid());
+}
+
+static void
+add_history(GPtrArray *args, const struct ph_change *change)
+{
+	json_t *json = json_object();
+	char when[PH_DATE_TEXT];
+	char *text;
+
+	for (guint i = 0; i + 1 < change->stored->len; i += 2)
+		json_object_set_new(json, at(change->stored, i),
+				    ph_json_text(at(change->stored, i + 1)));
+	text = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	ph_format_date(ph_clock_wall(), when, sizeof when);
+	g_ptr_array_add(args, g_strdup("rule"));
+	g_ptr_array_add(args, g_strdup(change->name));
+	g_ptr_array_add(args, g_strdup("verb"));
+	g_ptr_array_add(args, g_strdup(change->verb));
+	g_ptr_array_add(args, g_strdup("who"));
+	g_ptr_array_add(args, who());
+	g_ptr_array_add(args, g_strdup("when"));
+	g_ptr_array_add(args, g_strdup(when));
+	g_ptr_array_add(args, g_strdup("before"));
+	g_ptr_array_add(args, g_strdup(text));
+	free(text);
+}
+
+/* 1 written, 0 somebody was faster, -1. */
+static int
+write_change(const struct ph_change *change, struct ph_err *err)
+{
+	bool string = (change->kind->flags & PH_KIND_STRING) != 0;
+	bool history = strcmp(change->kind->name, "rule") == 0;
+	g_autofree char *object = ph_object_key(change->kind, change->name);
+	g_autoptr(GPtrArray) args = texts_new();
+	struct ph_command command = {0};
+	struct ph_reply *reply = NULL;
+	int r;
+
+	g_ptr_array_add(args, g_strdup("EVAL"));
+	g_ptr_array_add(args, g_strdup(string ? write_string : write_hash));
+	g_ptr_array_add(args, g_strdup(history ? "2" : "1"));
+	g_ptr_array_add(args, ph_cli_key(change->cli, object, NULL));
+	if (history)
+		g_ptr_array_add(args,
+				ph_cli_key(change->cli, "history:rule", NULL));
+	add_counted(args, change->stored, 2);
+	add_counted(args, change->set, 2);
+	add_counted(args, change->unset, 1);
+	if (history)
+		add_history(args, change);
+	command.n = args->len;
+	command.args = (const char *const *)(gpointer)args->pdata;
+	if (ph_redis_callv(change->cli->redis, &command, &reply, err) < 0)
+		return ph_err_wrap(err, "%s", object);
+	r = ph_reply_integer(reply) == 1;
+	ph_reply_free(&reply);
+	return r;
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+static int
+validate(const struct ph_change *change)
+{
+	g_autoptr(GPtrArray) merged = merge(change);
+	struct ph_object *object = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	if (merged->len == 0)
+		return 0;
+	if (ph_stored_parse(change->kind, change->name, merged, &object, &err) <
+	    0)
+		return ph_cli_fail(PH_EXIT_DATA, "%s; nothing was changed",
+				   err.text);
+	ph_object_unref(&object);
+	return 0;
+}
+
+/* -1: once more. */
+static int
+attempt(struct ph_change *change, ph_plan *plan, const void *context)
+{
+	struct ph_err err = PH_ERR_INIT;
+	int status, r;
+
+	if (ph_stored_read(change->cli, change->kind, change->name,
+			   &change->stored, &err) < 0)
+		return ph_cli_err(&err);
+	status = plan(change, context);
+	if (status != 0 || change->nothing)
+		return status;
+	status = validate(change);
+	if (status != 0)
+		return status;
+	r = write_change(change, &err);
+	if (r < 0)
+		return ph_cli_err(&err);
+	return r == 1 ? PH_EXIT_YES : -1;
+}
+
+int
+ph_change_run(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
+	      const char *verb, ph_plan *plan, const void *context)
+{
+	int status = -1;
+
+	if (ph_cli_may_write(cli, &status) < 0)
+		return status;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		g_autoptr(GPtrArray) set = texts_new(), unset = texts_new();
+		struct ph_change change = {.cli = cli,
+					   .kind = kind,
+					   .name = name,
+					   .verb = verb,
+					   .set = set,
+					   .unset = unset};
+
+		status = attempt(&change, plan, context);
+		if (change.stored)
+			g_ptr_array_unref(change.stored);
+		if (status >= 0)
+			return status;
+	}
+	return ph_cli_fail(PH_EXIT_TEMPORARY,
+			   "%s %s is being changed by somebody else; try again",
+			   kind->name, name);
+}

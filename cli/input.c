@@ -1,0 +1,299 @@
+#include "cli/input.h"
+
+#include <string.h>
+
+const char *
+ph_input_option(const struct ph_input *input, const char *name)
+{
+	for (size_t i = 0; input->options && input->options[i].name; i++) {
+		if (strcmp(input->options[i].name, name) == 0)
+			return input->values[i];
+	}
+	g_error("option --%s is not in the verb's table", name);
+}
+
+/* ---- options ------------------------------------------------------------ */
+
+/* What -h and its like do; a row that takes an argument stores it. */
+struct global {
+	const char *option, *other;
+	bool argument;
+	void (*take)(struct ph_parsed *parsed, const char *value);
+};
+
+static void
+take_conf(struct ph_parsed *parsed, const char *value)
+{
+	parsed->conf_path = value;
+}
+
+static void
+take_json(struct ph_parsed *parsed, const char *value)
+{
+	(void)value;
+	parsed->json = true;
+}
+
+static void
+take_help(struct ph_parsed *parsed, const char *value)
+{
+	(void)value;
+	parsed->wish = PH_WISH_HELP;
+}
+
+static void
+take_version(struct ph_parsed *parsed, const char *value)
+{
+	(void)value;
+	parsed->wish = PH_WISH_VERSION;
+}
+
+static const struct global globals[] = {
+    {"-c", "--config", true, take_conf},
+    {"--json", "--json", false, take_json},
+    {"-h", "--help", false, take_help},
+    {"-V", "--version", false, take_version},
+};
+
+/* Arguments that are not options of the whole command; GPtrArray of borrowed
+ * strings. What comes after "--" is never an option: "--" stays. */
+static int
+take_globals(struct ph_parsed *parsed, int argc, char **argv, GPtrArray *rest,
+	     struct ph_err *err)
+{
+	bool words = false;
+
+	for (int i = 1; i < argc; i++) {
+		const struct global *found = NULL;
+
+		for (size_t k = 0; !words && k < G_N_ELEMENTS(globals); k++) {
+			if (strcmp(argv[i], globals[k].option) == 0 ||
+			    strcmp(argv[i], globals[k].other) == 0)
+				found = &globals[k];
+		}
+		words = words || strcmp(argv[i], "--") == 0;
+		if (!found)
+			g_ptr_array_add(rest, argv[i]);
+		else if (!found->argument)
+			found->take(parsed, NULL);
+		else if (i + 1 < argc)
+			found->take(parsed, argv[++i]);
+		else
+			return ph_err_set(err, PH_ERR_PERM,
+					  "%s needs a file name", argv[i]);
+	}
+	return 0;
+}
+
+static int
+take_option(struct ph_parsed *parsed, GPtrArray *rest, guint *at,
+	    struct ph_err *err)
+{
+	const struct ph_option *options = parsed->verb->options;
+	const char *typed = g_ptr_array_index(rest, *at);
+	g_autofree char *name = g_strdup(typed + 2);
+	char *equals = strchr(name, '=');
+
+	if (equals)
+		*equals = '\0';
+	for (size_t i = 0; options && options[i].name; i++) {
+		const char **value = &parsed->input.values[i];
+
+		g_assert(i < PH_OPTIONS_MAX);
+		if (g_ascii_strcasecmp(options[i].name, name) != 0)
+			continue;
+		if (*value)
+			return ph_err_set(err, PH_ERR_PERM,
+					  "--%s is given twice", name);
+		if (!options[i].argument)
+			*value = "";
+		else if (equals)
+			*value = strchr(typed, '=') + 1;
+		else if (*at + 1 < rest->len)
+			*value = g_ptr_array_index(rest, ++*at);
+		if (*value && !(equals && !options[i].argument))
+			return 0;
+		return ph_err_set(
+		    err, PH_ERR_PERM, "--%s %s%s", name,
+		    options[i].argument ? "needs a value: " : "takes no value",
+		    options[i].argument ? options[i].argument : "");
+	}
+	return ph_err_set(err, PH_ERR_PERM,
+			  "unknown option %s; \"posthub %s%s%s -h\" lists "
+			  "those there are",
+			  typed, parsed->noun, parsed->verb->verb ? " " : "",
+			  parsed->verb->verb ? parsed->verb->verb : "");
+}
+
+static int
+take_words(struct ph_parsed *parsed, GPtrArray *rest, guint at,
+	   struct ph_err *err)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	bool options = true;
+
+	for (; at < rest->len; at++) {
+		const char *word = g_ptr_array_index(rest, at);
+
+		if (options && strcmp(word, "--") == 0)
+			options = false;
+		else if (!options || word[0] != '-' || !word[1])
+			g_ptr_array_add(words, (gpointer)word);
+		else if (g_str_has_prefix(word, "--")) {
+			if (take_option(parsed, rest, &at, err) < 0)
+				return -1;
+		} else
+			return ph_err_set(err, PH_ERR_PERM,
+					  "unknown option %s; write \"--\" "
+					  "before a name that begins with '-'",
+					  word);
+	}
+	parsed->input.n = words->len;
+	g_ptr_array_add(words, NULL);
+	parsed->input.words = (const char *const *)g_ptr_array_free(
+	    g_steal_pointer(&words), FALSE);
+	return 0;
+}
+
+/* ---- noun and verb ------------------------------------------------------ */
+
+static bool
+is_noun(const struct ph_verb *verb, const struct ph_parsed *parsed)
+{
+	if (strcmp(verb->noun, PH_ANY_KIND) == 0)
+		return parsed->kind != NULL;
+	return g_ascii_strcasecmp(verb->noun, parsed->noun) == 0 ||
+	       (parsed->kind &&
+		g_ascii_strcasecmp(verb->noun, parsed->kind->name) == 0);
+}
+
+static int
+find_noun(struct ph_parsed *parsed, const struct ph_verb *verbs,
+	  const char *noun, struct ph_err *err)
+{
+	parsed->kind = ph_kind_find(noun);
+	if (parsed->kind && (parsed->kind->flags & PH_KIND_INTERNAL))
+		parsed->kind = NULL;
+	parsed->noun = noun;
+	for (const struct ph_verb *verb = verbs; verb->noun; verb++) {
+		if (is_noun(verb, parsed))
+			return 0;
+	}
+	parsed->noun = NULL;
+	return ph_err_set(err, PH_ERR_PERM,
+			  "\"%s\" is no noun; \"posthub -h\" lists those "
+			  "there are",
+			  noun);
+}
+
+static char *
+list_verbs(const struct ph_verb *verbs, const struct ph_parsed *parsed)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (; verbs->noun; verbs++) {
+		if (is_noun(verbs, parsed) && verbs->verb &&
+		    !g_ptr_array_find_with_equal_func(names, verbs->verb,
+						      g_str_equal, NULL))
+			g_ptr_array_add(names, (gpointer)verbs->verb);
+	}
+	g_ptr_array_add(names, NULL);
+	return g_strjoinv(", ", (char **)names->pdata);
+}
+
+/* The verb of a noun; a row of its own wins over the one every kind has. */
+static const struct ph_verb *
+find_verb(const struct ph_verb *verbs, const struct ph_parsed *parsed,
+	  const char *name)
+{
+	const struct ph_verb *found = NULL;
+
+	for (; verbs->noun; verbs++) {
+		bool generic = strcmp(verbs->noun, PH_ANY_KIND) == 0;
+
+		if (!is_noun(verbs, parsed) || (found && generic))
+			continue;
+		if (!verbs->verb ||
+		    (name && g_ascii_strcasecmp(verbs->verb, name) == 0))
+			found = verbs;
+	}
+	return found;
+}
+
+static int
+check_count(const struct ph_parsed *parsed, struct ph_err *err)
+{
+	const struct ph_verb *verb = parsed->verb;
+	size_t n = parsed->input.n;
+
+	if (n > verb->max)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "\"%s\" is one argument too many; expected "
+				  "posthub %s%s%s %s",
+				  parsed->input.words[verb->max], parsed->noun,
+				  verb->verb ? " " : "",
+				  verb->verb ? verb->verb : "",
+				  verb->arguments);
+	if (n < verb->min)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "an argument is missing; expected posthub "
+				  "%s%s%s %s",
+				  parsed->noun, verb->verb ? " " : "",
+				  verb->verb ? verb->verb : "",
+				  verb->arguments);
+	return 0;
+}
+
+static int
+parse(struct ph_parsed *parsed, const struct ph_verb *verbs, GPtrArray *rest,
+      struct ph_err *err)
+{
+	const char *name = rest->len > 1 ? g_ptr_array_index(rest, 1) : NULL;
+	g_autofree char *all = NULL;
+
+	if (rest->len == 0 && parsed->wish != PH_WISH_RUN)
+		return 0;
+	if (rest->len == 0)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "nothing to do; \"posthub -h\" lists what "
+				  "there is");
+	if (find_noun(parsed, verbs, g_ptr_array_index(rest, 0), err) < 0)
+		return -1;
+	parsed->verb = find_verb(verbs, parsed, name);
+	if (parsed->wish != PH_WISH_RUN)
+		return 0;
+	if (!parsed->verb) {
+		all = list_verbs(verbs, parsed);
+		return ph_err_set(err, PH_ERR_PERM,
+				  name ? "%s has no verb \"%s\"; expected one "
+					 "of: %s"
+				       : "%s needs a verb%s; one of: %s",
+				  parsed->noun, name ? name : "", all);
+	}
+	if (strcmp(parsed->verb->noun, PH_ANY_KIND) == 0)
+		parsed->input.kind = parsed->kind;
+	parsed->input.options = parsed->verb->options;
+	if (take_words(parsed, rest, parsed->verb->verb ? 2 : 1, err) < 0)
+		return -1;
+	return check_count(parsed, err);
+}
+
+int
+ph_parsed_init(struct ph_parsed *parsed, const struct ph_verb *verbs, int argc,
+	       char **argv, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) rest = g_ptr_array_new();
+
+	memset(parsed, 0, sizeof *parsed);
+	if (take_globals(parsed, argc, argv, rest, err) < 0)
+		return -1;
+	return parse(parsed, verbs, rest, err);
+}
+
+void
+ph_parsed_clear(struct ph_parsed *parsed)
+{
+	g_free((gpointer)parsed->input.words);
+	parsed->input.words = NULL;
+	parsed->input.n = 0;
+}

@@ -1,0 +1,31 @@
+#ifndef PH_CLI_INPUT_H
+#define PH_CLI_INPUT_H
+
+#include "cli/command.h"
+#include "lib/state/kinds.h"
+
+/* From the arguments to a verb and its input. Pure. */
+
+enum ph_wish { PH_WISH_RUN, PH_WISH_HELP, PH_WISH_VERSION };
+
+struct ph_parsed {
+	enum ph_wish wish;
+	const char *conf_path; /* of -c; NULL: not given */
+	bool json;
+	/* The noun, as far as it was understood: for help. */
+	const char *noun; /* NULL: none */
+	const struct ph_kind *kind;
+	const struct ph_verb *verb; /* of WISH_RUN */
+	struct ph_input input;	    /* words are owned */
+};
+
+/* 0, or -1: usage, err names the argument and the remedy. Strings are borrowed
+ * from argv. Clear in both cases. */
+int ph_parsed_init(struct ph_parsed *parsed, const struct ph_verb *verbs,
+		   int argc, char **argv, struct ph_err *err);
+void ph_parsed_clear(struct ph_parsed *parsed);
+
+/* Help for what was parsed: everything, a noun, or a verb; g_free. */
+char *ph_help_text(const struct ph_verb *verbs, const struct ph_parsed *parsed);
+
+#endif

@@ -1,0 +1,44 @@
+#ifndef PH_CLI_KIND_H
+#define PH_CLI_KIND_H
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "lib/state/object.h"
+#include "lib/state/snapshot.h"
+
+/* How objects are found and shown: shared by the verbs. */
+
+/* The object with Name, and Problem and Draft where they apply; all includes
+ * defaults. The caller's. */
+json_t *ph_object_json(const struct ph_object *object, bool all);
+
+/* What is shown of a field: its text, never a secret; g_free. */
+char *ph_object_shown(const struct ph_object *object, const char *field);
+
+/* The error of a key of the kind, by name without case; NULL: none. */
+const struct ph_snapshot_error *
+ph_error_find(const struct ph_snapshot *snapshot, const struct ph_kind *kind,
+	      const char *name);
+
+/* The name of the object of an error's key when it is of this kind, else
+ * NULL. Borrowed from the error. */
+const char *ph_error_name(const struct ph_snapshot_error *error,
+			  const struct ph_kind *kind);
+
+/* The name in the key of an object that is known without case, valid or not;
+ * g_free; NULL: there is none. */
+char *ph_object_known(const struct ph_snapshot *snapshot,
+		      const struct ph_kind *kind, const char *name);
+
+/* Of a verb that changes one that must be there: its name as in the key;
+ * g_free. NULL: *status_r. */
+char *ph_name_find(struct ph_cli *cli, const struct ph_kind *kind,
+		   const char *typed, int *status_r);
+
+/* recipient.c: the directory is not in a snapshot. */
+int ph_recipient_list(struct ph_cli *cli, const struct ph_kind *kind);
+/* As ph_object_known, from Redis and the directory file. */
+int ph_recipient_known(struct ph_cli *cli, const struct ph_kind *kind,
+		       const char *name, char **name_r, int *status_r);
+
+#endif

@@ -1,0 +1,28 @@
+#ifndef PH_CLI_LOOKUP_H
+#define PH_CLI_LOOKUP_H
+
+#include "cli/command.h"
+#include "lib/directory/directory.h"
+#include "lib/directory/resolve.h"
+#include "lib/routing/topology.h"
+
+/* What "resolve" and "route" look into: the snapshot with its topology, and
+ * the directory file of this server. */
+struct ph_lookup {
+	struct ph_snapshot *snapshot;
+	const struct ph_topology *topology; /* borrowed from it */
+	struct ph_directory *directory;
+};
+
+/* 0, or an exit code after saying why. Close in both cases. */
+int ph_lookup_open(struct ph_cli *cli, struct ph_lookup *lookup);
+void ph_lookup_close(struct ph_lookup *lookup);
+
+/* The resolution of an address: 0, or the exit code, said why. */
+int ph_lookup_resolve(const struct ph_lookup *lookup, const char *address,
+		      struct ph_resolution *resolution_r);
+
+/* Is this an address that mail can go to? */
+bool ph_lookup_found(const struct ph_resolution *resolution);
+
+#endif

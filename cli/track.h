@@ -1,0 +1,41 @@
+#ifndef PH_CLI_TRACK_H
+#define PH_CLI_TRACK_H
+
+#include "cli/command.h"
+#include "cli/trace.h"
+
+#include <glib.h>
+
+/* Where "posthub track" finds its rows, and which of them it wants. */
+struct ph_track_query {
+	const struct ph_input *input; /* whose options are the filters */
+	int64_t start, end;	      /* ms: start <= row < end */
+	size_t limit;		      /* newest rows wanted */
+
+	GPtrArray *rows;  /* struct ph_trace_row, owned */
+	GHashTable *seen; /* log-ids: a row may come twice */
+	uint64_t bad;	  /* lines that are no rows */
+	bool cut;	  /* there were more than limit */
+};
+
+/* After input, start, end and limit are set. */
+void ph_track_query_init(struct ph_track_query *query);
+void ph_track_query_clear(struct ph_track_query *query);
+
+/* Takes the record if it is wanted and new; leaves it empty then. */
+void ph_track_query_offer(struct ph_track_query *query,
+			  struct ph_track_record *record, const char *server);
+
+/* Leaves the newest "limit" rows. */
+void ph_track_query_cut(struct ph_track_query *query);
+
+/* 0 or -1 with err. */
+int ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,
+			 struct ph_err *err);
+int ph_track_read_dir(struct ph_track_query *query, const char *directory,
+		      struct ph_err *err);
+/* files: a comma list. */
+int ph_track_read_files(struct ph_track_query *query, const char *files,
+			struct ph_err *err);
+
+#endif

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs what posthub needs to be built and tested, from Debian packages.
+# Says what it does; does nothing when all is there. "deps.sh lint" installs
+# the tools of "make lint" as well.
+set -eu
+
+build='gcc make pkg-config libc6-dev'
+libraries='libglib2.0-dev libmilter-dev libhiredis-dev libgmime-3.0-dev
+	libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
+	libsystemd-dev'
+tests='check postfix redis-server redis-tools python3 python3-pytest procps'
+lint='clang-format clang-tidy cppcheck'
+
+packages="$build $libraries $tests"
+case ${1-} in
+'') ;;
+lint) packages="$packages $lint" ;;
+*)
+	echo 'usage: deps.sh [lint]' >&2
+	exit 64
+	;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+	echo 'deps.sh: this is not Debian; posthub needs these or their like:' >&2
+	echo $packages >&2
+	exit 69
+fi
+
+# Installed under its own name, or provided by another package.
+installed() {
+	test "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = \
+		installed && return
+	dpkg-query -W -f '${db:Status-Status} ${Provides}\n' 2>/dev/null |
+		grep -Eq "^installed .*(^|[ ,])$1([ ,]|\$)"
+}
+
+missing=
+for package in $packages; do
+	installed "$package" || missing="$missing $package"
+done
+test -n "$missing" || exit 0
+
+echo "deps.sh: to be installed:$missing"
+if test "$(id -u)" -ne 0; then
+	echo "deps.sh: not root; run: sudo $0 ${1-}" >&2
+	exit 77
+fi
+
+# Postfix and Redis are here for tests, which run instances of their own:
+# the system's are not started. A policy that is there already is kept.
+policy=/usr/sbin/policy-rc.d
+if ! test -e $policy; then
+	trap 'rm -f $policy' EXIT
+	trap 'exit 130' INT TERM HUP
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt='apt-get -q -o DPkg::Lock::Timeout=300'
+# Without an answer Postfix would ask which kind of mail server this is.
+if command -v debconf-set-selections >/dev/null; then
+	echo 'postfix postfix/main_mailer_type select No configuration' |
+		debconf-set-selections
+fi
+$apt update
+$apt install -y --no-install-recommends $missing
+echo 'deps.sh: done'

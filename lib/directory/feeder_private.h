@@ -1,0 +1,83 @@
+#ifndef PH_DIRECTORY_FEEDER_PRIVATE_H
+#define PH_DIRECTORY_FEEDER_PRIVATE_H
+
+#include "lib/directory/feeder.h"
+#include "lib/directory/file.h"
+
+#include <glib.h>
+
+/* What the files of the feeder share: no contract for others. */
+
+/* What is in force: the state's word. */
+struct ph_feeder_verdict {
+	char *organization;
+	char *adopted;
+};
+
+struct ph_feeder {
+	struct ph_state *state;
+	struct ph_redis *redis;
+	struct ph_dirfile *file;
+	char *prefix; /* "posthub:recipient:" */
+	char *meta;   /* "posthub:meta" */
+	GThread *thread;
+	int wake_fd; /* eventfd: readable once it shall stop */
+	gint stopping;
+
+	GMutex lock;
+	struct ph_feeder_status status; /* under lock */
+
+	/* The thread's own. */
+	struct ph_redis_watch *watch;
+	GHashTable *pending;		   /* names that have changed */
+	bool whole;			   /* everything must be read */
+	struct ph_feeder_verdict recorded; /* in force when the file was last
+					    * read whole; "" or NULL: never */
+	char *refused; /* what was in force when a whole read was
+			* refused; NULL: it was not */
+	int64_t refused_at;
+	int64_t cleaned_at;
+};
+
+void ph_feeder_verdict_clear(struct ph_feeder_verdict *verdict);
+
+/* 1: Redis, as far as the state knows, is the organisation in force; 0: not,
+ * err says why. */
+int ph_feeder_gate(struct ph_feeder *feeder,
+		   struct ph_feeder_verdict *verdict_r, struct ph_err *err);
+
+/* Hashes of the names that a whole read has met. */
+struct ph_feeder_seen {
+	GArray *hashes; /* uint64_t; sorted once it is looked into */
+};
+
+/*
+ * Reads keys and meta in one MULTI and takes over what they hold. With seen,
+ * keys that are there are noted in it and those that are gone are left alone;
+ * without, they are removed. 1: done; 0: the gate is closed; -1.
+ */
+int ph_feeder_read(struct ph_feeder *feeder, const GPtrArray *names,
+		   struct ph_feeder_seen *seen, struct ph_err *err);
+
+/* Reads everything. 1: done; 0: refused, err says why; -1. */
+int ph_feeder_read_all(struct ph_feeder *feeder, struct ph_err *err);
+
+/* Reads what is pending. As ph_feeder_read. */
+int ph_feeder_read_pending(struct ph_feeder *feeder, struct ph_err *err);
+
+/* Waits for changes and notes them: pending, or whole. 0 or -1. */
+int ph_feeder_listen(struct ph_feeder *feeder, int64_t timeout_ms,
+		     struct ph_err *err);
+
+/* Counts of the file to the status; what it was filled from to recorded. */
+void ph_feeder_count(struct ph_feeder *feeder, struct ph_dirwrite *write);
+int ph_feeder_remember(struct ph_feeder *feeder, struct ph_dirwrite *write,
+		       struct ph_err *err);
+
+/* Sets err; 0. */
+int ph_feeder_closed(struct ph_err *err, const char *text);
+
+/* Both name the same organisation. */
+bool ph_feeder_same_organization(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,457 @@
+#include "lib/base/clock.h"
+#include "lib/directory/file_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PART_LIMIT 200
+#define READER_SLOTS 1024
+#define RETRY_MS 1000
+
+bool
+ph_dirfile_is_damage(int rc)
+{
+	return rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
+	       rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
+	       rc == MDB_PANIC;
+}
+
+int
+ph_dirfile_fail(struct ph_dirfile *file, int rc, const char *what,
+		struct ph_err *err)
+{
+	bool damage = ph_dirfile_is_damage(rc);
+
+	/* The writer was started with a larger map_size: open again. */
+	if (rc == MDB_MAP_RESIZED)
+		g_atomic_int_set(&file->trouble, TROUBLE_REOPEN);
+	if (damage)
+		g_atomic_int_set(&file->trouble, TROUBLE_DAMAGED);
+	return ph_err_set(err, damage ? PH_ERR_PERM : PH_ERR_TEMP, "%s: %s: %s",
+			  file->path, what, mdb_strerror(rc));
+}
+
+void
+ph_dirfile_append_part(GString *out, const char *text)
+{
+	g_autofree char *hash = NULL;
+
+	if (strlen(text) <= PART_LIMIT) {
+		g_string_append(out, text);
+		return;
+	}
+	hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+	g_string_append_c(out, '\1');
+	g_string_append(out, hash);
+}
+
+GString *
+ph_dirfile_entry_key(const char *folded, const char *name)
+{
+	GString *key = g_string_new(NULL);
+
+	ph_dirfile_append_part(key, folded);
+	g_string_append_c(key, '\0');
+	ph_dirfile_append_part(key, name);
+	return key;
+}
+
+bool
+ph_dirfile_is_hashed(const GString *key)
+{
+	return key->len > 0 && key->str[0] == '\1';
+}
+
+uint64_t
+ph_dirfile_sum(const void *data, size_t size)
+{
+	const uint8_t *p = data;
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < size; i++)
+		sum = (sum ^ p[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+bool
+ph_dirfile_is_entry(const MDB_val *value)
+{
+	const uint8_t *data = value->mv_data;
+	uint64_t sum;
+
+	if (value->mv_size < ENTRY_HEAD || data[0] > ENTRY_HELD)
+		return false;
+	memcpy(&sum, data + 1, sizeof sum);
+	return sum ==
+	       ph_dirfile_sum(data + ENTRY_HEAD, value->mv_size - ENTRY_HEAD);
+}
+
+int
+ph_dirfile_unpack(struct ph_dirfile *file, const MDB_val *value, bool *held_r,
+		  struct ph_object **entry_r, struct ph_err *err)
+{
+	const uint8_t *data = value->mv_data;
+
+	if (!ph_dirfile_is_entry(value) ||
+	    ph_object_unpack(file->kind, data + ENTRY_HEAD,
+			     value->mv_size - ENTRY_HEAD, entry_r, err) < 0)
+		return ph_dirfile_fail(file, MDB_CORRUPTED, "an entry", err);
+	if (held_r != NULL)
+		*held_r = data[0] == ENTRY_HELD;
+	return 0;
+}
+
+int
+ph_dirfile_open_dbs(MDB_txn *txn, bool create, MDB_dbi *db)
+{
+	static const struct {
+		const char *name;
+		unsigned flags;
+	} rows[DB_COUNT] = {
+	    [DB_ENTRY] = {"entry", 0},
+	    [DB_ADDRESS] = {"address", MDB_DUPSORT},
+	    [DB_ERROR] = {"error", 0},
+	    [DB_INFO] = {"info", 0},
+	};
+
+	for (size_t i = 0; i < DB_COUNT; i++) {
+		int rc = mdb_dbi_open(txn, rows[i].name,
+				      rows[i].flags | (create ? MDB_CREATE : 0),
+				      &db[i]);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int
+ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
+		    char **value_r, struct ph_err *err)
+{
+	MDB_val key = {strlen(name), (void *)(uintptr_t)name}, value;
+	int rc = mdb_get(txn, file->db[DB_INFO], &key, &value);
+
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return ph_dirfile_fail(file, rc, name, err);
+	*value_r = g_strndup(value.mv_data, value.mv_size);
+	return 1;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+struct ph_dirfile *
+ph_dirfile_new(const char *path, int64_t map_size, bool writer)
+{
+	struct ph_dirfile *file = g_new0(struct ph_dirfile, 1);
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	g_atomic_ref_count_init(&file->references);
+	file->path = g_strdup(path);
+	file->map_size = ((size_t)map_size + page - 1) / page * page;
+	file->writer = writer;
+	file->kind = ph_kind_find("recipient");
+	file->alive_fd = -1;
+	g_assert(file->kind != NULL);
+	g_rw_lock_init(&file->lock);
+	g_mutex_init(&file->pool_lock);
+	g_cond_init(&file->pool_free);
+	file->pool = g_ptr_array_new();
+	file->fresh =
+	    g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	return file;
+}
+
+struct ph_dirfile *
+ph_dirfile_ref(struct ph_dirfile *file)
+{
+	g_atomic_ref_count_inc(&file->references);
+	return file;
+}
+
+/* With the lock held exclusively. */
+static void
+close_env(struct ph_dirfile *file)
+{
+	if (file->env != NULL) {
+		g_assert(file->in_pool == file->pool->len);
+		for (guint i = 0; i < file->pool->len; i++)
+			mdb_txn_abort(file->pool->pdata[i]);
+		g_ptr_array_set_size(file->pool, 0);
+		file->in_pool = 0;
+		mdb_env_close(file->env);
+		file->env = NULL;
+	}
+	if (file->alive_fd >= 0)
+		close(file->alive_fd);
+	file->alive_fd = -1;
+}
+
+void
+ph_dirfile_close(struct ph_dirfile *file)
+{
+	g_rw_lock_writer_lock(&file->lock);
+	close_env(file);
+	g_rw_lock_writer_unlock(&file->lock);
+}
+
+void
+ph_dirfile_unref(struct ph_dirfile **file)
+{
+	struct ph_dirfile *f = *file;
+
+	*file = NULL;
+	if (f == NULL || !g_atomic_ref_count_dec(&f->references))
+		return;
+	close_env(f);
+	g_rw_lock_clear(&f->lock);
+	g_mutex_clear(&f->pool_lock);
+	g_cond_clear(&f->pool_free);
+	g_ptr_array_unref(f->pool);
+	g_hash_table_destroy(f->fresh);
+	g_free(f->path);
+	g_free(f);
+}
+
+bool
+ph_dirfile_lost(struct ph_dirfile *file)
+{
+	struct stat st;
+
+	return g_atomic_int_get(&file->trouble) != TROUBLE_NONE ||
+	       stat(file->path, &st) != 0 || st.st_ino != file->inode ||
+	       st.st_dev != file->device;
+}
+
+bool
+ph_dirfile_damaged(struct ph_dirfile *file)
+{
+	return g_atomic_int_get(&file->trouble) == TROUBLE_DAMAGED;
+}
+
+/*
+ * The writer holds a lock on the file for as long as it lives: a reader that
+ * sees it need not look through the file by itself. Not one of LMDB's locks,
+ * which are on the lock file.
+ */
+static bool
+writer_is_alive(int fd)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static int
+show_alive(const char *path)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)fcntl(fd, F_OFD_SETLK, &lock);
+	return fd;
+}
+
+/* Makes and fills what a writer needs, or finds what a reader needs. */
+static int
+prepare_dbs(struct ph_dirfile *file, struct ph_err *err)
+{
+	g_autofree char *version = NULL;
+	MDB_val key = {7, (void *)(uintptr_t) "version"};
+	MDB_val value = {strlen(PH_DIRFILE_VERSION),
+			 (void *)(uintptr_t)PH_DIRFILE_VERSION};
+	MDB_txn *txn;
+	int rc, r;
+
+	rc =
+	    mdb_txn_begin(file->env, NULL, file->writer ? 0 : MDB_RDONLY, &txn);
+	if (rc != 0)
+		return ph_dirfile_fail(file, rc, "begin", err);
+	rc = ph_dirfile_open_dbs(txn, file->writer, file->db);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return ph_dirfile_fail(file, rc, "databases", err);
+	}
+	r = ph_dirfile_get_info(file, txn, "version", &version, err);
+	if (r == 0 && file->writer)
+		rc = mdb_put(txn, file->db[DB_INFO], &key, &value, 0);
+	if (r < 0 || (r == 1 && strcmp(version, PH_DIRFILE_VERSION) != 0)) {
+		mdb_txn_abort(txn);
+		return r < 0
+			   ? -1
+			   : ph_err_set(err, PH_ERR_PERM,
+					"%s is of another version", file->path);
+	}
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	return rc == 0 ? 0 : ph_dirfile_fail(file, rc, "databases", err);
+}
+
+static int
+open_env(struct ph_dirfile *file, struct ph_err *err)
+{
+	const unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
+	int rc = mdb_env_create(&file->env);
+
+	g_assert(rc == 0);
+	(void)mdb_env_set_maxdbs(file->env, DB_COUNT);
+	(void)mdb_env_set_maxreaders(file->env, READER_SLOTS);
+	(void)mdb_env_set_mapsize(file->env, file->map_size);
+	/* NOMETASYNC: a crash of the machine can undo the last change, which
+	 * Redis still has, but never harms the file. */
+	rc = mdb_env_open(file->env, file->path,
+			  flags | (file->writer ? MDB_NOMETASYNC : MDB_RDONLY),
+			  0660);
+	if (rc != 0)
+		return ph_dirfile_fail(file, rc, "open", err);
+	return prepare_dbs(file, err);
+}
+
+/* The group that may use our sockets may look up in the file as well: it is
+ * the group of the directory when that has the set-group-id bit. */
+static void
+set_modes(struct ph_dirfile *file)
+{
+	g_autofree char *lock = g_strconcat(file->path, "-lock", NULL);
+
+	(void)chmod(file->path, 0660);
+	(void)chmod(lock, 0660);
+}
+
+/* 1: fd of the file, which has a size; 0: none; -1. */
+static int
+look_at(struct ph_dirfile *file, int *fd_r, struct ph_err *err)
+{
+	g_autofree char *lock = g_strconcat(file->path, "-lock", NULL);
+	struct stat st;
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		int saved = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", file->path,
+				  g_strerror(saved));
+	}
+	/* The lock file is the writer's to make, with the right owner. */
+	if (st.st_size == 0 || (!file->writer && access(lock, F_OK) != 0)) {
+		close(fd);
+		return 0;
+	}
+	*fd_r = fd;
+	return 1;
+}
+
+static int
+check_existing(struct ph_dirfile *file, struct ph_err *err)
+{
+	int fd = -1, r = look_at(file, &fd, err);
+	bool alive;
+
+	if (r != 1)
+		return r;
+	alive = !file->writer && writer_is_alive(fd);
+	close(fd);
+	if (!alive && ph_dirfile_check(file, err) < 0)
+		return -1;
+	return 1;
+}
+
+static int
+open_checked(struct ph_dirfile *file, struct ph_err *err)
+{
+	struct stat st;
+	mdb_filehandle_t fd;
+	int r = check_existing(file, err);
+
+	if (r < 0 || (r == 0 && !file->writer))
+		return r;
+	if (open_env(file, err) < 0)
+		return -1;
+	if (mdb_env_get_fd(file->env, &fd) != 0 || fstat(fd, &st) != 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", file->path,
+				  g_strerror(errno));
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	g_atomic_int_set(&file->trouble, TROUBLE_NONE);
+	if (file->writer) {
+		set_modes(file);
+		file->alive_fd = show_alive(file->path);
+	}
+	return 1;
+}
+
+/* A reader does not look through a damaged file for each address. */
+static int
+reader_open(struct ph_dirfile *file, struct ph_err *err)
+{
+	const int64_t now = ph_clock_mono();
+	struct ph_err why = PH_ERR_INIT;
+	int r;
+
+	if (file->failed_at != 0 && now - file->failed_at < RETRY_MS)
+		return ph_err_set(err, file->failed.kind, "%s",
+				  file->failed.text);
+	r = open_checked(file, &why);
+	file->failed_at = r < 0 ? now : 0;
+	file->failed = why;
+	return r < 0 ? ph_err_set(err, why.kind, "%s", why.text) : r;
+}
+
+int
+ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err)
+{
+	int r;
+
+	g_rw_lock_writer_lock(&file->lock);
+	if (file->env != NULL && !ph_dirfile_lost(file)) {
+		r = 1;
+	} else {
+		close_env(file);
+		r = file->writer ? open_checked(file, err)
+				 : reader_open(file, err);
+		if (r != 1)
+			close_env(file);
+	}
+	g_rw_lock_writer_unlock(&file->lock);
+	return r;
+}
+
+int
+ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err)
+{
+	g_autofree char *aside = g_strconcat(file->path, ".damaged", NULL);
+	g_autofree char *lock = g_strconcat(file->path, "-lock", NULL);
+
+	ph_dirfile_close(file);
+	if (rename(file->path, aside) != 0 && errno != ENOENT)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", aside,
+				  g_strerror(errno));
+	/* Readers of the old file keep their own; the new one begins with
+	 * a new table of readers. */
+	(void)unlink(lock);
+	return 0;
+}
+
+void
+ph_dirfile_clean(struct ph_dirfile *file)
+{
+	int dead;
+
+	g_rw_lock_reader_lock(&file->lock);
+	if (file->env != NULL)
+		(void)mdb_reader_check(file->env, &dead);
+	g_rw_lock_reader_unlock(&file->lock);
+}

@@ -1,0 +1,162 @@
+#include "lib/directory/file_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A damaged tree can be a circle. */
+#define CHECK_SECONDS 300
+
+/* Exit status of the child. */
+enum { CHECK_WHOLE = 0, CHECK_DAMAGED = 1, CHECK_FAILED = 2 };
+
+/*
+ * All of this runs in a child of a process that has threads: memory of malloc
+ * is safe there, GLib's allocator and locks are not.
+ */
+static int
+check_row(struct ph_dirfile *file, MDB_txn *txn, enum ph_dirfile_db db,
+	  const MDB_val *value)
+{
+	MDB_val name = *value, found;
+
+	switch (db) {
+	case DB_ENTRY:
+		return ph_dirfile_is_entry(value) ? 0 : MDB_CORRUPTED;
+	case DB_ADDRESS:
+		return mdb_get(txn, file->db[DB_ENTRY], &name, &found);
+	case DB_ERROR:
+	case DB_INFO:
+	case DB_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static int
+walk(struct ph_dirfile *file, MDB_txn *txn, enum ph_dirfile_db db)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	MDB_stat stat;
+	size_t n = 0;
+	int rc = mdb_cursor_open(txn, file->db[db], &cursor);
+
+	if (rc != 0)
+		return rc;
+	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+		rc = check_row(file, txn, db, &value);
+		if (rc != 0)
+			break;
+		n++;
+	}
+	mdb_cursor_close(cursor);
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	rc = mdb_stat(txn, file->db[db], &stat);
+	if (rc == 0 && stat.ms_entries != n)
+		rc = MDB_CORRUPTED;
+	return rc;
+}
+
+/* The first thing that a file cut short shows. */
+static int
+check_size(MDB_env *env)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	mdb_filehandle_t fd;
+	struct stat st;
+
+	if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &stat) != 0 ||
+	    mdb_env_get_fd(env, &fd) != 0 || fstat(fd, &st) != 0)
+		return MDB_CORRUPTED;
+	return (uint64_t)st.st_size / stat.ms_psize > info.me_last_pgno
+		   ? 0
+		   : MDB_CORRUPTED;
+}
+
+static int
+walk_file(struct ph_dirfile *file)
+{
+	MDB_txn *txn = NULL;
+	MDB_env *env = NULL;
+	int rc = mdb_env_create(&env);
+
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(env, DB_COUNT);
+	if (rc == 0)
+		rc = mdb_env_open(env, file->path,
+				  MDB_NOSUBDIR | MDB_RDONLY | MDB_NOTLS, 0660);
+	if (rc == 0)
+		rc = check_size(env);
+	if (rc == 0)
+		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+	if (rc == 0)
+		rc = ph_dirfile_open_dbs(txn, false, file->db);
+	/* A writer was killed before its first transaction. */
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	for (size_t db = 0; rc == 0 && db < DB_COUNT; db++)
+		rc = walk(file, txn, (enum ph_dirfile_db)db);
+	if (txn != NULL)
+		mdb_txn_abort(txn);
+	return rc;
+}
+
+static void
+child(struct ph_dirfile *file)
+{
+	static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGALRM, SIGILL};
+	const struct rlimit no_core = {0, 0};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), rc;
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	if (null >= 0)
+		(void)dup2(null, STDERR_FILENO);
+	for (size_t i = 0; i < G_N_ELEMENTS(fatal); i++)
+		(void)signal(fatal[i], SIG_DFL);
+	(void)alarm(CHECK_SECONDS);
+	rc = walk_file(file);
+	if (rc == 0)
+		_exit(CHECK_WHOLE);
+	/* LMDB's own codes are negative: all are damage here, but for these. */
+	_exit(rc > 0 || rc == MDB_READERS_FULL || rc == MDB_MAP_RESIZED
+		  ? CHECK_FAILED
+		  : CHECK_DAMAGED);
+}
+
+int
+ph_dirfile_check(struct ph_dirfile *file, struct ph_err *err)
+{
+	int status = 0;
+	pid_t pid, r;
+
+	pid = fork();
+	if (pid == 0)
+		child(file);
+	if (pid < 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: fork: %s", file->path,
+				  g_strerror(errno));
+	do
+		r = waitpid(pid, &status, 0);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: waitpid: %s",
+				  file->path, g_strerror(errno));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CHECK_WHOLE)
+		return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CHECK_FAILED)
+		return ph_err_set(err, PH_ERR_TEMP, "%s cannot be read",
+				  file->path);
+	return ph_err_set(err, PH_ERR_PERM, "%s is damaged", file->path);
+}

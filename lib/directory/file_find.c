@@ -1,0 +1,275 @@
+#include "lib/directory/entry.h"
+#include "lib/directory/file_private.h"
+
+#include <string.h>
+
+/* Look-ups at once in one process: all processes share LMDB's 1,024 slots. */
+#define POOL_LIMIT 64
+
+/* ---- read transactions -------------------------------------------------- */
+
+static MDB_txn *
+take_idle(struct ph_dirfile *file)
+{
+	MDB_txn *txn = NULL;
+
+	g_mutex_lock(&file->pool_lock);
+	while (file->pool->len == 0 && file->in_pool == POOL_LIMIT)
+		g_cond_wait(&file->pool_free, &file->pool_lock);
+	if (file->pool->len > 0)
+		txn = g_ptr_array_steal_index_fast(file->pool,
+						   file->pool->len - 1);
+	else
+		file->in_pool++;
+	g_mutex_unlock(&file->pool_lock);
+	return txn;
+}
+
+static void
+give_back(struct ph_dirfile *file, MDB_txn *txn)
+{
+	if (txn != NULL)
+		mdb_txn_reset(txn);
+	g_mutex_lock(&file->pool_lock);
+	if (txn != NULL)
+		g_ptr_array_add(file->pool, txn);
+	else
+		file->in_pool--;
+	g_cond_signal(&file->pool_free);
+	g_mutex_unlock(&file->pool_lock);
+}
+
+static int
+begin_read(struct ph_dirfile *file, MDB_txn **txn_r, struct ph_err *err)
+{
+	MDB_txn *txn = take_idle(file);
+	int rc;
+
+	if (txn != NULL) {
+		rc = mdb_txn_renew(txn);
+		if (rc != 0)
+			mdb_txn_abort(txn);
+	} else {
+		rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
+	}
+	if (rc != 0) {
+		give_back(file, NULL);
+		return ph_dirfile_fail(file, rc, "begin", err);
+	}
+	*txn_r = txn;
+	return 0;
+}
+
+/* ---- looking up --------------------------------------------------------- */
+
+static void
+unref_owner(void *data)
+{
+	struct ph_object *owner = data;
+
+	ph_object_unref(&owner);
+}
+
+/* The address behind a hash must be the one that was asked for. */
+static bool
+owns(const struct ph_object *entry, const char *address)
+{
+	g_autoptr(GPtrArray) addresses = ph_entry_addresses(entry);
+
+	for (guint i = 0; i < addresses->len; i++)
+		if (strcmp(addresses->pdata[i], address) == 0)
+			return true;
+	return false;
+}
+
+static int
+add_owner(struct ph_dirfile *file, MDB_txn *txn, MDB_val *name,
+	  GPtrArray *owners, struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	bool held = false;
+	MDB_val value;
+	int rc = mdb_get(txn, file->db[DB_ENTRY], name, &value);
+
+	if (rc != 0)
+		return ph_dirfile_fail(file,
+				       rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc,
+				       "an entry", err);
+	if (ph_dirfile_unpack(file, &value, &held, &entry, err) < 0)
+		return -1;
+	g_ptr_array_add(owners, entry);
+	if (held)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "recipient:%s exists twice, in different "
+				  "case",
+				  ph_object_name(entry));
+	return 0;
+}
+
+static int
+read_owners(struct ph_dirfile *file, MDB_txn *txn, const GString *key,
+	    GPtrArray *owners, struct ph_err *err)
+{
+	MDB_val k = ph_dirfile_val(key), name;
+	MDB_cursor *cursor;
+	int r = 0, rc = mdb_cursor_open(txn, file->db[DB_ADDRESS], &cursor);
+
+	if (rc == 0) {
+		rc = mdb_cursor_get(cursor, &k, &name, MDB_SET);
+		while (rc == 0 && r == 0) {
+			r = add_owner(file, txn, &name, owners, err);
+			rc = mdb_cursor_get(cursor, &k, &name, MDB_NEXT_DUP);
+		}
+		mdb_cursor_close(cursor);
+	}
+	if (r < 0)
+		return -1;
+	return rc == MDB_NOTFOUND ? 0
+				  : ph_dirfile_fail(file, rc, "owners", err);
+}
+
+/* Nobody owns the address; but a key of that name whose value was never good
+ * is no reason to say that there is nobody. */
+static int
+check_error(struct ph_dirfile *file, MDB_txn *txn, const char *address,
+	    struct ph_err *err)
+{
+	g_autoptr(GString) prefix = g_string_new(NULL);
+	MDB_val key, value;
+	MDB_cursor *cursor;
+	int rc = mdb_cursor_open(txn, file->db[DB_ERROR], &cursor);
+
+	if (rc != 0)
+		return ph_dirfile_fail(file, rc, "errors", err);
+	ph_dirfile_append_part(prefix, address);
+	g_string_append_c(prefix, '\0');
+	key = ph_dirfile_val(prefix);
+	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+	mdb_cursor_close(cursor);
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return ph_dirfile_fail(file, rc, "errors", err);
+	if (rc == 0 && key.mv_size > prefix->len &&
+	    memcmp(key.mv_data, prefix->str, prefix->len) == 0)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "recipient:%s is there, but not valid",
+				  address);
+	return 0;
+}
+
+/* Whatever fails in here is an outage. */
+static int
+find_in(struct ph_dirfile *file, MDB_txn *txn, const char *address,
+	GPtrArray *owners, struct ph_err *err)
+{
+	g_autoptr(GString) key = g_string_new(NULL);
+	g_autofree char *complete = NULL;
+	int r = ph_dirfile_get_info(file, txn, "complete", &complete, err);
+
+	if (r < 0)
+		return -1;
+	if (r == 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s is not filled yet",
+				  file->path);
+	/* No key of LMDB is empty. */
+	if (*address == '\0')
+		return 0;
+	ph_dirfile_append_part(key, address);
+	if (read_owners(file, txn, key, owners, err) < 0)
+		return -1;
+	for (guint i = owners->len; ph_dirfile_is_hashed(key) && i-- > 0;)
+		if (!owns(owners->pdata[i], address))
+			g_ptr_array_remove_index(owners, i);
+	return owners->len > 0 ? 0 : check_error(file, txn, address, err);
+}
+
+/* 1: looked; 0: not open, or not the file of that name any more; -1. */
+static int
+try_find(struct ph_dirfile *file, const char *address, GPtrArray *owners,
+	 struct ph_err *err)
+{
+	MDB_txn *txn = NULL;
+	int r = 0;
+
+	g_rw_lock_reader_lock(&file->lock);
+	if (file->env != NULL && (file->writer || !ph_dirfile_lost(file))) {
+		r = begin_read(file, &txn, err);
+		if (r == 0) {
+			r = find_in(file, txn, address, owners, err);
+			give_back(file, txn);
+		}
+		r = r < 0 ? -1 : 1;
+	}
+	g_rw_lock_reader_unlock(&file->lock);
+	return r;
+}
+
+int
+ph_dirfile_find(struct ph_dirfile *file, const char *address,
+		struct ph_object **entry_r, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) owners =
+	    g_ptr_array_new_with_free_func(unref_owner);
+	struct ph_err why = PH_ERR_INIT;
+	int r = try_find(file, address, owners, &why);
+
+	/* The writer's thread opens for the others of its process. */
+	if (r == 0 && !file->writer) {
+		r = ph_dirfile_open(file, &why);
+		if (r == 1)
+			r = try_find(file, address, owners, &why);
+	}
+	if (r == 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s is not there yet",
+				  file->path);
+	/* Damage, too: to whoever asks about an address, PERM would mean that
+	 * two entries claim it. */
+	if (r < 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s", why.text);
+	return ph_entry_choose((struct ph_object *const *)owners->pdata,
+			       owners->len, address, entry_r, err);
+}
+
+/* ---- as a directory ----------------------------------------------------- */
+
+static int
+directory_find(void *self, const char *address, struct ph_object **entry_r,
+	       struct ph_err *err)
+{
+	return ph_dirfile_find(self, address, entry_r, err);
+}
+
+static void
+directory_close(void *self)
+{
+	struct ph_dirfile *file = self;
+
+	ph_dirfile_unref(&file);
+}
+
+static const struct ph_directory_ops file_ops = {"redis", directory_find,
+						 directory_close};
+
+struct ph_directory *
+ph_dirfile_directory(struct ph_dirfile *file)
+{
+	return ph_directory_new(&file_ops, ph_dirfile_ref(file));
+}
+
+int
+ph_directory_open(const struct ph_conf *conf, struct ph_directory **directory_r,
+		  struct ph_err *err)
+{
+	struct ph_dirfile *file =
+	    ph_dirfile_new(ph_conf_text(conf, "directory", "file"),
+			   ph_conf_int(conf, "directory", "map_size"), false);
+	struct ph_err why = PH_ERR_INIT;
+	int r = ph_dirfile_open(file, &why);
+
+	if (r < 0 && why.kind == PH_ERR_PERM) {
+		ph_dirfile_unref(&file);
+		return ph_err_set(err, why.kind, "%s", why.text);
+	}
+	*directory_r = ph_dirfile_directory(file);
+	ph_dirfile_unref(&file);
+	return 0;
+}

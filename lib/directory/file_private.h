@@ -1,0 +1,114 @@
+#ifndef PH_DIRECTORY_FILE_PRIVATE_H
+#define PH_DIRECTORY_FILE_PRIVATE_H
+
+#include "lib/directory/file.h"
+
+#include <lmdb.h>
+
+/* What the files of the directory file share: no contract for others. */
+
+#define PH_DIRFILE_VERSION "1"
+
+enum ph_dirfile_db { DB_ENTRY, DB_ADDRESS, DB_ERROR, DB_INFO, DB_COUNT };
+
+/* An entry: one byte, a checksum of the rest, the packed object. */
+enum { ENTRY_IN_FORCE = 0, ENTRY_HELD = 1 };
+#define ENTRY_HEAD (1 + sizeof(uint64_t))
+
+enum { TROUBLE_NONE, TROUBLE_REOPEN, TROUBLE_DAMAGED };
+
+struct ph_dirfile {
+	gatomicrefcount references;
+	char *path;
+	size_t map_size;
+	bool writer;
+	const struct ph_kind *kind; /* recipient */
+
+	/* Readers hold it shared while they use env; opening and closing is
+	 * exclusive. */
+	GRWLock lock;
+	MDB_env *env; /* NULL: not open */
+	MDB_dbi db[DB_COUNT];
+	dev_t device; /* of the open file */
+	ino_t inode;
+	int alive_fd;	   /* of a writer: locked as long as it lives; or -1 */
+	gint trouble;	   /* atomic, enum trouble: seen in passing */
+	int64_t failed_at; /* of a reader's last attempt to open; 0: none */
+	struct ph_err failed;
+
+	/* Reset read transactions, to be renewed without LMDB's lock. */
+	GMutex pool_lock;
+	GCond pool_free;
+	GPtrArray *pool;
+	size_t in_pool; /* idle and used */
+
+	GHashTable *fresh; /* hashes of the entries new in this round */
+};
+
+/* Sets err from an LMDB code and notes damage; returns -1. */
+int ph_dirfile_fail(struct ph_dirfile *file, int rc, const char *what,
+		    struct ph_err *err);
+bool ph_dirfile_is_damage(int rc);
+
+struct ph_dirwrite {
+	struct ph_dirfile *file;
+	MDB_txn *txn;
+	bool complete;
+	unsigned n_logged;
+};
+
+/* Rows of a database. value NULL deletes all of a key; what is not there is
+ * deleted already. */
+int ph_dirwrite_row_put(struct ph_dirwrite *write, enum ph_dirfile_db db,
+			const GString *key, const GString *value,
+			struct ph_err *err);
+int ph_dirwrite_row_del(struct ph_dirwrite *write, enum ph_dirfile_db db,
+			const GString *key, const GString *value,
+			struct ph_err *err);
+/* 1: *value_r, a copy, since any write moves pages; 0; -1. */
+int ph_dirwrite_row_get(struct ph_dirwrite *write, enum ph_dirfile_db db,
+			const GString *key, GString **value_r,
+			struct ph_err *err);
+int ph_dirwrite_row_unpack(struct ph_dirwrite *write, const GString *value,
+			   bool *held_r, struct ph_object **entry_r,
+			   struct ph_err *err);
+/* The exact name of an entry or an error; g_free; NULL: damaged. */
+char *ph_dirwrite_row_name(struct ph_dirwrite *write, enum ph_dirfile_db db,
+			   const MDB_val *value);
+
+/* Parts of keys, see file.h. */
+void ph_dirfile_append_part(GString *out, const char *text);
+GString *ph_dirfile_entry_key(const char *folded, const char *name);
+/* The key's part was too long and is a hash. */
+bool ph_dirfile_is_hashed(const GString *key);
+
+static inline MDB_val
+ph_dirfile_val(const GString *text)
+{
+	return (MDB_val){text->len, text->str};
+}
+
+uint64_t ph_dirfile_sum(const void *data, size_t size); /* FNV-1a */
+
+/* Pure, for the child that checks: it must not use GLib. */
+bool ph_dirfile_is_entry(const MDB_val *value);
+
+/* An entry's stored form; -1 PERM: damaged. held_r may be NULL. */
+int ph_dirfile_unpack(struct ph_dirfile *file, const MDB_val *value,
+		      bool *held_r, struct ph_object **entry_r,
+		      struct ph_err *err);
+
+/* Names of the databases, and how they are opened. */
+int ph_dirfile_open_dbs(MDB_txn *txn, bool create, MDB_dbi *db);
+
+/* 1: value is there, 0, -1. */
+int ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
+			char **value_r, struct ph_err *err);
+
+/*
+ * Walks through everything in a child process. 0: whole; -1: PERM damaged or
+ * of another version, TEMP could not be checked.
+ */
+int ph_dirfile_check(struct ph_dirfile *file, struct ph_err *err);
+
+#endif

@@ -1,0 +1,115 @@
+#include "lib/directory/resolve.h"
+#include "lib/base/text.h"
+#include "lib/state/kinds.h"
+
+#include <glib.h>
+#include <string.h>
+
+/* Exchange's own limits: longer ones are refused there as well. */
+#define LOCAL_LIMIT 315
+#define DOMAIN_LIMIT 255
+
+static bool
+is_address(const char *address)
+{
+	g_autofree char *local = NULL;
+	g_autofree char *domain = NULL;
+
+	return g_utf8_validate(address, -1, NULL) &&
+	       ph_split_address(address, &local, &domain) == 1 &&
+	       strlen(local) <= LOCAL_LIMIT && strlen(domain) <= DOMAIN_LIMIT;
+}
+
+static const struct ph_object *
+find_domain(const struct ph_snapshot *snapshot, const char *domain)
+{
+	const struct ph_object *found =
+	    ph_snapshot_find(snapshot, "domain", domain);
+
+	while (found == NULL && (domain = strchr(domain, '.')) != NULL) {
+		found = ph_snapshot_find(snapshot, "domain", ++domain);
+		if (found != NULL && !ph_object_bool(found, "MatchSubDomains"))
+			found = NULL;
+	}
+	return found;
+}
+
+const struct ph_object *
+ph_accepted_domain(const struct ph_snapshot *snapshot, const char *address)
+{
+	g_autofree char *local = NULL;
+	g_autofree char *domain = NULL;
+
+	if (ph_split_address(address, &local, &domain) != 1)
+		return NULL;
+	return find_domain(snapshot, domain);
+}
+
+static enum ph_resolve_verdict
+judge_domain(const struct ph_object *domain)
+{
+	const char *type;
+
+	if (domain == NULL)
+		return PH_RESOLVED_OUTSIDE;
+	type = ph_object_text(domain, "DomainType");
+	return type == NULL || g_ascii_strcasecmp(type, "Authoritative") == 0
+		   ? PH_RESOLVED_UNKNOWN
+		   : PH_RESOLVED_RELAY;
+}
+
+int
+ph_resolve(struct ph_directory *directory, const struct ph_snapshot *snapshot,
+	   const char *address, struct ph_resolution *resolution_r,
+	   struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	const char *on = address;
+	int r;
+
+	memset(resolution_r, 0, sizeof *resolution_r);
+	if (snapshot == NULL)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "no state of the organisation yet");
+	if (!is_address(address)) {
+		resolution_r->verdict = PH_RESOLVED_INVALID;
+	} else {
+		r = ph_directory_find(directory, address, &entry, err);
+		if (r < 0)
+			return -1;
+		if (r == 1) {
+			resolution_r->verdict = PH_RESOLVED_ENTRY;
+			on = ph_entry_primary(entry);
+		} else {
+			resolution_r->verdict =
+			    judge_domain(ph_accepted_domain(snapshot, address));
+		}
+	}
+	resolution_r->entry = entry;
+	resolution_r->address = g_strdup(on);
+	resolution_r->original = g_strdup(address);
+	return 0;
+}
+
+void
+ph_resolution_clear(struct ph_resolution *resolution)
+{
+	ph_object_unref(&resolution->entry);
+	g_free(resolution->address);
+	g_free(resolution->original);
+	memset(resolution, 0, sizeof *resolution);
+}
+
+const char *
+ph_resolve_verdict_name(enum ph_resolve_verdict verdict)
+{
+	static const char *const names[] = {
+	    [PH_RESOLVED_ENTRY] = "entry",
+	    [PH_RESOLVED_RELAY] = "relay",
+	    [PH_RESOLVED_OUTSIDE] = "outside",
+	    [PH_RESOLVED_UNKNOWN] = "unknown",
+	    [PH_RESOLVED_INVALID] = "invalid",
+	};
+
+	return names[verdict];
+}

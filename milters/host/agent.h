@@ -1,0 +1,164 @@
+#ifndef PH_MILTERS_HOST_AGENT_H
+#define PH_MILTERS_HOST_AGENT_H
+
+#include "lib/base/err.h"
+#include "lib/base/uuid.h"
+#include "lib/directory/directory.h"
+#include "lib/message/headers.h"
+#include "lib/message/nmid.h"
+#include "lib/state/snapshot.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What an agent of a milter sees and says. Nothing here knows libmilter, so
+ * agents are tested without a server. A message is a working copy: agents
+ * change its header fields and recipients, later agents see the change, and
+ * the host gives the difference from what came to the MTA, once, at the end.
+ * A message is used by one thread at a time, not always the same one.
+ */
+
+/* X-PostHub-AuthAs, as Exchange's. */
+enum ph_auth_as {
+	PH_AUTH_ANONYMOUS,
+	PH_AUTH_INTERNAL,
+	PH_AUTH_EXTERNAL,
+	PH_AUTH_PARTNER,
+};
+const char *ph_auth_as_name(enum ph_auth_as auth_as);
+/* Without case; false: no such word. */
+bool ph_auth_as_find(const char *name, enum ph_auth_as *auth_as_r);
+
+/* The SMTP client of a session. Texts are never NULL. */
+struct ph_client {
+	char *name;	      /* as verified by the MTA; "" if unknown */
+	char *address;	      /* "192.0.2.1", "2001:db8::1"; "" if private */
+	char *helo;	      /* "" before HELO */
+	char *server_address; /* ours, as the client sees it; may be "" */
+	bool private_socket;  /* an smtpd on a UNIX socket: a service of ours;
+			       * not sendmail(1), which has an address */
+};
+
+struct ph_recipient {
+	char *given;   /* as the client named it, without angle brackets;
+			* NULL: added by an agent */
+	char *address; /* where the message goes on */
+	char **params; /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
+	bool removed;  /* the message does not go on to it */
+};
+
+enum ph_decision {
+	PH_DECISION_ACCEPT,
+	PH_DECISION_REJECT, /* 5xx in the session */
+	PH_DECISION_DEFER,  /* 4xx in the session */
+	PH_DECISION_DISCARD,
+};
+
+/* What is to become of all recipients alike. */
+struct ph_verdict {
+	enum ph_decision decision;
+	char code[4];	   /* "550" of REJECT and DEFER */
+	char enhanced[16]; /* "5.7.1" */
+	char *text;	   /* UTF-8, one line */
+	const char *agent; /* who decided, borrowed; NULL while ACCEPT */
+	char *status;	   /* recipient-status in the tracking row */
+};
+
+struct ph_mail {
+	const struct ph_client *client; /* borrowed from the session */
+	char *sender;			/* without angle brackets; "" is null */
+	char **params;			/* of MAIL, NULL-terminated */
+	char *login;			/* SASL login of the client; "" */
+	char *author;			/* AUTH= of MAIL, as it came; "" */
+	char *queue_id;			/* "" until end of message */
+	GPtrArray *recipients;		/* struct ph_recipient, in order */
+	struct ph_headers *headers;	/* read; change by the functions below
+					 */
+	struct ph_nmid *hash;		/* has seen the body */
+	uint64_t size;			/* bytes with CRLF line ends */
+	int64_t received;		/* wall clock ms, of MAIL */
+
+	struct ph_snapshot *snapshot;	/* one for the whole message */
+	struct ph_directory *directory; /* borrowed */
+
+	/* Filled in by the agent that resolves. */
+	bool trusted; /* the client is a server of ours or a private socket */
+	const char *peer; /* FQDN of the server of ours, borrowed; or NULL */
+	enum ph_auth_as auth_as;
+	char *original_ip; /* of the first client; "" */
+	char nmid[PH_UUID_TEXT];
+
+	/* custom-data of the AGENTINFO row, "S:..." items joined with ';';
+	 * NULL: no agent has anything to say, no row. */
+	GString *info;
+
+	struct ph_verdict verdict;
+	GPtrArray *touched; /* the host's: what header fields were */
+};
+
+/* One header name that an agent touched, with all values as they came. */
+struct ph_touched {
+	char *name;
+	GPtrArray *before; /* char * */
+	bool always;	   /* tell the MTA even if the value is the same */
+};
+
+struct ph_mail *ph_mail_new(const struct ph_client *client, const char *sender);
+void ph_mail_free(struct ph_mail **mail);
+
+/* Copies; params may be NULL. Borrowed from mail. */
+struct ph_recipient *ph_mail_add_recipient(struct ph_mail *mail,
+					   const char *given,
+					   const char *const *params);
+
+/*
+ * Header fields; names compare without case, values are as on the wire (LF and
+ * blank for a fold). set replaces the first and removes further ones, or adds
+ * at the end. stamp is set, but the MTA is told even if nothing changes, so
+ * that its milter_header_checks see the field. edit changes the field at a
+ * position. -1: PERM, the header would become too large.
+ */
+int ph_mail_set_header(struct ph_mail *mail, const char *name,
+		       const char *value, struct ph_err *err);
+int ph_mail_stamp_header(struct ph_mail *mail, const char *name,
+			 const char *value, struct ph_err *err);
+int ph_mail_edit_header(struct ph_mail *mail, size_t i, const char *value,
+			struct ph_err *err);
+void ph_mail_remove_header(struct ph_mail *mail, const char *name);
+
+/* Appends one item ("S:TRA=...") to info, making it; item NULL only makes it.
+ */
+void ph_mail_info(struct ph_mail *mail, const char *item);
+
+/* Decide; the first decision stands. agent is borrowed for ever. Returns 1, so
+ * that "return ph_verdict_reject(...)" ends an agent's function. */
+int ph_verdict_reject(struct ph_verdict *verdict, const char *agent,
+		      const char *enhanced, const char *text);
+int ph_verdict_defer(struct ph_verdict *verdict, const char *agent,
+		     const char *enhanced, const char *text);
+int ph_verdict_discard(struct ph_verdict *verdict, const char *agent);
+void ph_verdict_clear(struct ph_verdict *verdict);
+
+/*
+ * A row of a milter. Each function is optional, and answers 0: go on with the
+ * next agent; 1: mail->verdict is final; -1: cannot say, err becomes a 4xx.
+ * Events without any function are answered by nobody, which saves the MTA a
+ * wait, and some are not sent at all.
+ */
+struct ph_agent {
+	const char *name; /* in tracking rows: "Transport Rule Agent" */
+	int (*on_connect)(const struct ph_client *client,
+			  struct ph_verdict *verdict, void *app,
+			  struct ph_err *err);
+	int (*on_mail)(struct ph_mail *mail, void *app, struct ph_err *err);
+	/* A final verdict is about this recipient alone. */
+	int (*on_rcpt)(struct ph_mail *mail, struct ph_recipient *recipient,
+		       void *app, struct ph_err *err);
+	int (*on_headers)(struct ph_mail *mail, void *app, struct ph_err *err);
+	int (*on_message)(struct ph_mail *mail, void *app, struct ph_err *err);
+};
+
+#endif

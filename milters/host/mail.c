@@ -1,0 +1,257 @@
+#include "milters/host/agent.h"
+
+#include "lib/base/clock.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *const auth_names[] = {
+    [PH_AUTH_ANONYMOUS] = "Anonymous",
+    [PH_AUTH_INTERNAL] = "Internal",
+    [PH_AUTH_EXTERNAL] = "External",
+    [PH_AUTH_PARTNER] = "Partner",
+};
+
+const char *
+ph_auth_as_name(enum ph_auth_as auth_as)
+{
+	return auth_names[auth_as];
+}
+
+bool
+ph_auth_as_find(const char *name, enum ph_auth_as *auth_as_r)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(auth_names); i++)
+		if (strcasecmp(name, auth_names[i]) == 0) {
+			*auth_as_r = (enum ph_auth_as)i;
+			return true;
+		}
+	return false;
+}
+
+static void
+recipient_free(void *data)
+{
+	struct ph_recipient *recipient = data;
+
+	g_free(recipient->given);
+	g_free(recipient->address);
+	g_strfreev(recipient->params);
+	g_free(recipient);
+}
+
+static void
+touched_free(void *data)
+{
+	struct ph_touched *touched = data;
+
+	g_free(touched->name);
+	g_ptr_array_unref(touched->before);
+	g_free(touched);
+}
+
+struct ph_mail *
+ph_mail_new(const struct ph_client *client, const char *sender)
+{
+	struct ph_mail *mail = g_new0(struct ph_mail, 1);
+
+	mail->client = client;
+	mail->sender = g_strdup(sender);
+	mail->params = g_new0(char *, 1);
+	mail->login = g_strdup("");
+	mail->author = g_strdup("");
+	mail->queue_id = g_strdup("");
+	mail->original_ip = g_strdup("");
+	mail->recipients = g_ptr_array_new_with_free_func(recipient_free);
+	mail->headers = ph_headers_new();
+	mail->hash = ph_nmid_new();
+	mail->received = ph_clock_wall();
+	mail->touched = g_ptr_array_new_with_free_func(touched_free);
+	return mail;
+}
+
+void
+ph_mail_free(struct ph_mail **mailp)
+{
+	struct ph_mail *mail = *mailp;
+
+	if (mail == NULL)
+		return;
+	g_free(mail->sender);
+	g_strfreev(mail->params);
+	g_free(mail->login);
+	g_free(mail->author);
+	g_free(mail->queue_id);
+	g_free(mail->original_ip);
+	g_ptr_array_unref(mail->recipients);
+	ph_headers_free(&mail->headers);
+	ph_nmid_free(&mail->hash);
+	ph_snapshot_unref(&mail->snapshot);
+	if (mail->info != NULL)
+		g_string_free(mail->info, TRUE);
+	ph_verdict_clear(&mail->verdict);
+	g_ptr_array_unref(mail->touched);
+	g_free(mail);
+	*mailp = NULL;
+}
+
+struct ph_recipient *
+ph_mail_add_recipient(struct ph_mail *mail, const char *given,
+		      const char *const *params)
+{
+	struct ph_recipient *recipient = g_new0(struct ph_recipient, 1);
+
+	recipient->given = g_strdup(given);
+	recipient->address = g_strdup(given);
+	recipient->params =
+	    params != NULL ? g_strdupv((char **)params) : g_new0(char *, 1);
+	g_ptr_array_add(mail->recipients, recipient);
+	return recipient;
+}
+
+/* Remembers what a name's fields were, before their first change. */
+static struct ph_touched *
+touch(struct ph_mail *mail, const char *name)
+{
+	struct ph_touched *touched;
+	size_t n = ph_headers_count(mail->headers);
+
+	for (guint i = 0; i < mail->touched->len; i++) {
+		touched = mail->touched->pdata[i];
+		if (strcasecmp(touched->name, name) == 0)
+			return touched;
+	}
+	touched = g_new0(struct ph_touched, 1);
+	touched->name = g_strdup(name);
+	touched->before = g_ptr_array_new_with_free_func(g_free);
+	for (size_t i = ph_headers_find(mail->headers, name, 0); i < n;
+	     i = ph_headers_find(mail->headers, name, i + 1))
+		g_ptr_array_add(
+		    touched->before,
+		    g_strdup(ph_headers_at(mail->headers, i)->value));
+	g_ptr_array_add(mail->touched, touched);
+	return touched;
+}
+
+static int
+too_large(const char *name, struct ph_err *err)
+{
+	return ph_err_set(err, PH_ERR_PERM,
+			  "%s: the header would become too large", name);
+}
+
+/* All fields of a name at or after a position. */
+static void
+remove_from(struct ph_mail *mail, const char *name, size_t i)
+{
+	while ((i = ph_headers_find(mail->headers, name, i)) <
+	       ph_headers_count(mail->headers))
+		ph_headers_remove(mail->headers, i);
+}
+
+int
+ph_mail_set_header(struct ph_mail *mail, const char *name, const char *value,
+		   struct ph_err *err)
+{
+	size_t i = ph_headers_find(mail->headers, name, 0);
+
+	touch(mail, name);
+	if (i == ph_headers_count(mail->headers))
+		return ph_headers_add(mail->headers, name, value)
+			   ? 0
+			   : too_large(name, err);
+	if (!ph_headers_replace(mail->headers, i, value))
+		return too_large(name, err);
+	remove_from(mail, name, i + 1);
+	return 0;
+}
+
+int
+ph_mail_stamp_header(struct ph_mail *mail, const char *name, const char *value,
+		     struct ph_err *err)
+{
+	touch(mail, name)->always = true;
+	return ph_mail_set_header(mail, name, value, err);
+}
+
+int
+ph_mail_edit_header(struct ph_mail *mail, size_t i, const char *value,
+		    struct ph_err *err)
+{
+	const char *name = ph_headers_at(mail->headers, i)->name;
+
+	touch(mail, name);
+	return ph_headers_replace(mail->headers, i, value)
+		   ? 0
+		   : too_large(name, err);
+}
+
+void
+ph_mail_remove_header(struct ph_mail *mail, const char *name)
+{
+	touch(mail, name);
+	remove_from(mail, name, 0);
+}
+
+void
+ph_mail_info(struct ph_mail *mail, const char *item)
+{
+	if (mail->info == NULL)
+		mail->info = g_string_new(NULL);
+	if (item == NULL)
+		return;
+	if (mail->info->len > 0)
+		g_string_append_c(mail->info, ';');
+	g_string_append(mail->info, item);
+}
+
+static int
+decide(struct ph_verdict *verdict, enum ph_decision decision, const char *agent)
+{
+	verdict->decision = decision;
+	verdict->agent = agent;
+	return 1;
+}
+
+static int
+refuse(struct ph_verdict *verdict, enum ph_decision decision, const char *code,
+       const char *agent, const char *enhanced, const char *text)
+{
+	if (verdict->decision != PH_DECISION_ACCEPT)
+		return 1;
+	g_strlcpy(verdict->code, code, sizeof(verdict->code));
+	g_strlcpy(verdict->enhanced, enhanced, sizeof(verdict->enhanced));
+	verdict->text = g_strdup(text);
+	return decide(verdict, decision, agent);
+}
+
+int
+ph_verdict_reject(struct ph_verdict *verdict, const char *agent,
+		  const char *enhanced, const char *text)
+{
+	return refuse(verdict, PH_DECISION_REJECT, "550", agent, enhanced,
+		      text);
+}
+
+int
+ph_verdict_defer(struct ph_verdict *verdict, const char *agent,
+		 const char *enhanced, const char *text)
+{
+	return refuse(verdict, PH_DECISION_DEFER, "451", agent, enhanced, text);
+}
+
+int
+ph_verdict_discard(struct ph_verdict *verdict, const char *agent)
+{
+	if (verdict->decision != PH_DECISION_ACCEPT)
+		return 1;
+	return decide(verdict, PH_DECISION_DISCARD, agent);
+}
+
+void
+ph_verdict_clear(struct ph_verdict *verdict)
+{
+	g_free(verdict->text);
+	g_free(verdict->status);
+	*verdict = (struct ph_verdict){.decision = PH_DECISION_ACCEPT};
+}

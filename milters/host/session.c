@@ -1,0 +1,470 @@
+#include "milters/host/host_private.h"
+
+#include "lib/base/log.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+/* One SMTP session of the MTA. */
+struct session {
+	struct ph_client client;
+	struct ph_mail *mail;  /* NULL between transactions */
+	unsigned long steps;   /* SMFIP_* agreed on */
+	bool working;	       /* counted in busy */
+	bool refused;	       /* the content is not looked at; own says why */
+	struct ph_verdict own; /* the host's */
+};
+
+/* libmilter hands its callbacks nothing of ours: set once, before it starts. */
+static const struct ph_host *serving;
+
+/* Messages between first header and answer, in all sessions. */
+static int busy;
+
+static struct session *
+get(SMFICTX *ctx)
+{
+	return smfi_getpriv(ctx);
+}
+
+/* "Continue", in the way that was agreed on for an event: a reply that the MTA
+ * does not wait for would be taken as the reply to the next event. */
+static sfsistat
+proceed(const struct session *s, unsigned long no_reply)
+{
+	return (s->steps & no_reply) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+static void
+end_message(struct session *s)
+{
+	ph_mail_free(&s->mail);
+	ph_verdict_clear(&s->own);
+	if (s->working)
+		g_atomic_int_add(&busy, -1);
+	s->working = false;
+}
+
+static void
+session_free(struct session *s)
+{
+	end_message(s);
+	g_free(s->client.name);
+	g_free(s->client.address);
+	g_free(s->client.helo);
+	g_free(s->client.server_address);
+	g_free(s);
+}
+
+static void
+replace(char **text, const char *value)
+{
+	g_free(*text);
+	*text = g_strdup(value != NULL ? value : "");
+}
+
+static const char *
+macro(SMFICTX *ctx, const char *name)
+{
+	g_autofree char *n = g_strdup(name);
+
+	return smfi_getsymval(ctx, n);
+}
+
+/* Logs what an agent cannot say, and makes it the verdict. 0 or 1. */
+static int
+settle(int answer, const char *agent, const char *queue_id,
+       struct ph_verdict *verdict, const struct ph_err *err)
+{
+	if (answer >= 0)
+		return answer;
+	ph_log(PH_LOG_WARN, queue_id, "%s: %s", agent, err->text);
+	ph_reply_error(verdict, agent, err);
+	return 1;
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
+	     unsigned long f3, unsigned long *pf0, unsigned long *pf1,
+	     unsigned long *pf2, unsigned long *pf3)
+{
+	struct ph_events events = ph_host_events(serving);
+	struct session *s = get(ctx);
+
+	(void)f2;
+	(void)f3;
+	if ((f0 & PH_MILTER_ACTIONS) != PH_MILTER_ACTIONS) {
+		ph_error("the MTA does not offer all that is needed of the "
+			 "milter protocol (version 6)");
+		return SMFIS_REJECT;
+	}
+	if (s == NULL) {
+		s = g_new0(struct session, 1);
+		replace(&s->client.name, NULL);
+		replace(&s->client.address, NULL);
+		replace(&s->client.helo, NULL);
+		replace(&s->client.server_address, NULL);
+		if (smfi_setpriv(ctx, s) != MI_SUCCESS) {
+			session_free(s);
+			return SMFIS_REJECT;
+		}
+	}
+	*pf0 = PH_MILTER_ACTIONS;
+	*pf1 = ph_negotiate_steps(&events, f1);
+	*pf2 = *pf3 = 0;
+	s->steps = *pf1;
+	return ph_negotiate_macros(ctx) == 0 ? SMFIS_CONTINUE : SMFIS_REJECT;
+}
+
+static void
+set_address(struct ph_client *client, const struct sockaddr *address)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	client->private_socket = false;
+	if (address == NULL || address->sa_family == AF_UNIX) {
+		client->private_socket = true;
+	} else if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)address;
+
+		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+	} else if (address->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)address;
+
+		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+	}
+	replace(&client->address, text);
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
+{
+	struct session *s = get(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	/* "unknown", "[192.0.2.1]": the MTA has no verified name. */
+	replace(&s->client.name,
+		strcasecmp(name, "unknown") == 0 || name[0] == '[' ? NULL
+								   : name);
+	set_address(&s->client, address);
+	replace(&s->client.server_address, macro(ctx, "{daemon_addr}"));
+	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
+	     a++) {
+		struct ph_err err = PH_ERR_INIT;
+		int r;
+
+		if ((*a)->on_connect == NULL)
+			continue;
+		r = (*a)->on_connect(&s->client, &s->own, serving->app, &err);
+		if (settle(r, (*a)->name, NULL, &s->own, &err) == 1)
+			return ph_reply_verdict(ctx, &s->own, false);
+	}
+	return proceed(s, SMFIP_NR_CONN);
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *helo)
+{
+	struct session *s = get(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	replace(&s->client.helo, helo);
+	return proceed(s, SMFIP_NR_HELO);
+}
+
+/* "<a@b>" or "a@b" (mail from sendmail(1) comes without brackets). */
+static char *
+strip_brackets(const char *text)
+{
+	size_t size = strlen(text);
+
+	if (size >= 2 && text[0] == '<' && text[size - 1] == '>')
+		return g_strndup(text + 1, size - 2);
+	return g_strdup(text);
+}
+
+static bool
+is_utf8(const struct ph_mail *mail)
+{
+	for (char **p = mail->params; *p != NULL; p++)
+		if (strcasecmp(*p, "SMTPUTF8") == 0)
+			return true;
+	return false;
+}
+
+/* Asks the agents that have the function at this place of the row. */
+typedef int mail_function(struct ph_mail *mail, void *app, struct ph_err *err);
+typedef mail_function *mail_event(const struct ph_agent *agent);
+
+static mail_function *
+mail_of(const struct ph_agent *agent)
+{
+	return agent->on_mail;
+}
+
+static mail_function *
+headers_of(const struct ph_agent *agent)
+{
+	return agent->on_headers;
+}
+
+static mail_function *
+message_of(const struct ph_agent *agent)
+{
+	return agent->on_message;
+}
+
+/* 1: a verdict was made. */
+static int
+ask_agents(struct ph_mail *mail, mail_event *event)
+{
+	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
+	     a++) {
+		struct ph_err err = PH_ERR_INIT;
+		mail_function *function = event(*a);
+		int r;
+
+		if (function == NULL)
+			continue;
+		r = function(mail, serving->app, &err);
+		if (settle(r, (*a)->name, mail->queue_id, &mail->verdict,
+			   &err) == 1)
+			return 1;
+	}
+	return 0;
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **argv)
+{
+	struct session *s = get(ctx);
+	g_autofree char *sender = strip_brackets(argv[0]);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	end_message(s);
+	s->refused = false;
+	s->mail = ph_mail_new(&s->client, sender);
+	g_strfreev(s->mail->params);
+	s->mail->params = g_strdupv(argv + 1);
+	replace(&s->mail->login, macro(ctx, "{auth_authen}"));
+	replace(&s->mail->author, macro(ctx, "{auth_author}"));
+	serving->begin(s->mail, serving->app);
+	if (ask_agents(s->mail, mail_of) == 1)
+		return ph_reply_verdict(ctx, &s->mail->verdict,
+					is_utf8(s->mail));
+	return proceed(s, SMFIP_NR_MAIL);
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **argv)
+{
+	struct session *s = get(ctx);
+	g_autofree char *address = strip_brackets(argv[0]);
+	struct ph_recipient *recipient;
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	if (s->mail == NULL)
+		return proceed(s, SMFIP_NR_RCPT);
+	recipient = ph_mail_add_recipient(s->mail, address,
+					  (const char *const *)argv + 1);
+	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
+	     a++) {
+		struct ph_err err = PH_ERR_INIT;
+		struct ph_verdict *verdict = &s->mail->verdict;
+		sfsistat answer;
+		int r;
+
+		if ((*a)->on_rcpt == NULL)
+			continue;
+		r = (*a)->on_rcpt(s->mail, recipient, serving->app, &err);
+		if (settle(r, (*a)->name, NULL, verdict, &err) == 0)
+			continue;
+		answer = ph_reply_verdict(ctx, verdict, is_utf8(s->mail));
+		ph_verdict_clear(verdict);
+		g_ptr_array_remove(s->mail->recipients, recipient);
+		return answer;
+	}
+	return proceed(s, SMFIP_NR_RCPT);
+}
+
+/* The MTA sends content only when it has all of it, so from here to the answer
+ * nobody waits for a client. */
+static void
+begin_content(struct session *s)
+{
+	if (s->working)
+		return;
+	s->working = true;
+	if (g_atomic_int_add(&busy, 1) < serving->limit)
+		return;
+	s->refused = true;
+	ph_verdict_defer(&s->own, serving->name, "4.3.2",
+			 "Too many messages in work, please try again later");
+}
+
+/* CRLF line ends, however the MTA shows them. */
+static uint64_t
+wire_size(const char *name, const char *value)
+{
+	uint64_t size = strlen(name) + strlen(value) + 3;
+
+	for (const char *p = strchr(value, '\n'); p != NULL;
+	     p = strchr(p + 1, '\n'))
+		size += p == value || p[-1] != '\r';
+	return size;
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct session *s = get(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	if (s->mail == NULL)
+		return proceed(s, SMFIP_NR_HDR);
+	begin_content(s);
+	if (s->refused)
+		return proceed(s, SMFIP_NR_HDR);
+	s->mail->size += wire_size(name, value);
+	if ((s->steps & SMFIP_HDR_LEADSPC) != 0 &&
+	    (*value == ' ' || *value == '\t'))
+		value++;
+	if (ph_headers_add(s->mail->headers, name, value))
+		return proceed(s, SMFIP_NR_HDR);
+	s->refused = true;
+	ph_verdict_reject(&s->own, serving->name, "5.3.4",
+			  "Message header size exceeds limit");
+	return proceed(s, SMFIP_NR_HDR);
+}
+
+static sfsistat
+on_headers(SMFICTX *ctx)
+{
+	struct session *s = get(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	if (s->mail == NULL)
+		return proceed(s, SMFIP_NR_EOH);
+	begin_content(s);
+	if (!s->refused && ask_agents(s->mail, headers_of) == 1)
+		return ph_reply_verdict(ctx, &s->mail->verdict,
+					is_utf8(s->mail));
+	return proceed(s, SMFIP_NR_EOH);
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *data, size_t size)
+{
+	struct session *s = get(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	if (s->mail == NULL)
+		return proceed(s, SMFIP_NR_BODY);
+	begin_content(s);
+	if (s->refused)
+		return proceed(s, SMFIP_NR_BODY);
+	s->mail->size += size;
+	ph_nmid_body(s->mail->hash, data, size);
+	return proceed(s, SMFIP_NR_BODY);
+}
+
+static void
+decide(SMFICTX *ctx, struct session *s)
+{
+	struct ph_mail *mail = s->mail;
+	struct ph_err err = PH_ERR_INIT;
+
+	if (mail->snapshot == NULL) {
+		ph_err_set(&err, PH_ERR_TEMP,
+			   "no state yet: Redis is away and there is no "
+			   "snapshot on disk");
+		settle(-1, serving->name, mail->queue_id, &mail->verdict, &err);
+		return;
+	}
+	if (ask_agents(mail, message_of) == 1)
+		return;
+	if (ph_apply_changes(ctx, mail, (s->steps & SMFIP_HDR_LEADSPC) != 0,
+			     &err) < 0)
+		settle(-1, serving->name, mail->queue_id, &mail->verdict, &err);
+}
+
+static sfsistat
+on_end(SMFICTX *ctx)
+{
+	struct session *s = get(ctx);
+	sfsistat answer;
+
+	if (s == NULL || s->mail == NULL)
+		return SMFIS_TEMPFAIL;
+	begin_content(s);
+	replace(&s->mail->queue_id, macro(ctx, "i"));
+	if (s->refused) {
+		ph_log(PH_LOG_WARN, s->mail->queue_id, "%s", s->own.text);
+		answer = ph_reply_verdict(ctx, &s->own, false);
+	} else {
+		s->mail->size += 2; /* the empty line after the header */
+		decide(ctx, s);
+		serving->done(s->mail, serving->app);
+		answer =
+		    ph_reply_verdict(ctx, &s->mail->verdict, is_utf8(s->mail));
+	}
+	end_message(s);
+	return answer;
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct session *s = get(ctx);
+
+	if (s != NULL)
+		end_message(s);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct session *s = get(ctx);
+
+	if (s == NULL)
+		return SMFIS_CONTINUE;
+	(void)smfi_setpriv(ctx, NULL);
+	session_free(s);
+	return SMFIS_CONTINUE;
+}
+
+struct smfiDesc
+ph_session_description(const struct ph_host *host)
+{
+	struct ph_events events = ph_host_events(host);
+	struct smfiDesc description = {
+	    .xxfi_name = (char *)(uintptr_t)host->name,
+	    .xxfi_version = SMFI_VERSION,
+	    .xxfi_flags = PH_MILTER_ACTIONS,
+	    .xxfi_connect = on_connect,
+	    .xxfi_helo = on_helo,
+	    .xxfi_envfrom = on_mail,
+	    .xxfi_envrcpt = on_rcpt,
+	    .xxfi_header = on_header,
+	    .xxfi_eoh = events.headers ? on_headers : NULL,
+	    .xxfi_body = on_body,
+	    .xxfi_eom = on_end,
+	    .xxfi_abort = on_abort,
+	    .xxfi_close = on_close,
+	    .xxfi_negotiate = on_negotiate,
+	};
+
+	serving = host;
+	return description;
+}

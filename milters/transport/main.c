@@ -1,0 +1,145 @@
+#include "milters/transport/transport.h"
+
+#include "lib/base/log.h"
+#include "lib/base/program.h"
+#include "lib/routing/topology.h"
+#include "milters/host/host.h"
+#include "milters/transport/rules/rule_stats.h"
+#include "milters/transport/rules/ruleset.h"
+
+#include <string.h>
+
+#define SECTION "transport"
+
+static const struct ph_derive derive[] = {
+    [PH_DERIVED_TOPOLOGY] = {"topology", ph_topology_build, ph_topology_free,
+			     NULL},
+    [PH_DERIVED_RULES] = {"rules", ph_ruleset_build, ph_ruleset_free, NULL},
+    [PH_DERIVED] = {NULL, NULL, NULL, NULL},
+};
+
+static const struct ph_agent *const agents[] = {&ph_resolve_agent,
+						&ph_rules_agent, NULL};
+
+struct app {
+	struct ph_transport transport;
+	struct ph_host host;
+};
+
+static void
+begin(struct ph_mail *mail, void *app)
+{
+	const struct ph_transport *transport = app;
+
+	mail->snapshot = ph_state_take(transport->state);
+	mail->directory = transport->directory;
+}
+
+static void
+done(struct ph_mail *mail, void *app)
+{
+	ph_track_rows(app, mail);
+}
+
+/* "MBX2\Default MBX2" from "Default %s". */
+static char *
+make_connector(const char *server, const char *pattern)
+{
+	g_auto(GStrv) parts = g_strsplit(pattern, "%s", -1);
+	g_autofree char *name = g_strjoinv(server, parts);
+
+	return g_strconcat(server, "\\", name, NULL);
+}
+
+static int
+open_track(const struct ph_conf *conf, struct ph_track_log **track_r,
+	   struct ph_err *err)
+{
+	struct ph_track_options options = {
+	    .directory = ph_conf_text(conf, "tracking", "log_dir"),
+	    .prefix = "MSGTRK",
+	    .server = ph_conf_text(conf, "server", "name"),
+	    .max_file_size = ph_conf_int(conf, "tracking", "max_file_size"),
+	    .subjects = ph_conf_bool(conf, "tracking", "subjects"),
+	};
+
+	return ph_track_log_open(&options, track_r, err);
+}
+
+static void
+stop(void *arg)
+{
+	struct app *app = arg;
+	struct ph_transport *transport = &app->transport;
+
+	ph_rule_stats_stop(&transport->stats);
+	ph_state_close(&transport->state);
+	ph_directory_close(&transport->directory);
+	ph_track_log_close(&transport->track);
+	g_free(transport->connector);
+	g_free(app);
+}
+
+static int
+open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
+{
+	struct ph_transport *transport = &app->transport;
+
+	transport->server = ph_conf_text(conf, "server", "name");
+	transport->connector = make_connector(
+	    transport->server, ph_conf_text(conf, SECTION, "connector"));
+	transport->resolve = ph_conf_bool(conf, SECTION, "resolve");
+	app->host = (struct ph_host){
+	    .name = "posthub-transport",
+	    .agents = agents,
+	    .limit = ph_conf_int(conf, SECTION, "sessions"),
+	    .app = transport,
+	    .begin = begin,
+	    .done = done,
+	};
+	if (open_track(conf, &transport->track, err) < 0 ||
+	    ph_directory_open(conf, &transport->directory, err) < 0 ||
+	    ph_state_open(conf, "posthub-transport", derive, &transport->state,
+			  err) < 0)
+		return -1;
+	transport->stats =
+	    ph_rule_stats_start(ph_state_redis(transport->state));
+	return ph_host_open(&app->host, conf,
+			    ph_conf_text(conf, SECTION, "milter"), err);
+}
+
+static int
+start(struct ph_run *run, void **app_r, struct ph_err *err)
+{
+	struct app *app = g_new0(struct app, 1);
+
+	if (open_all(ph_run_conf(run), app, err) < 0) {
+		stop(app);
+		return -1;
+	}
+	*app_r = app;
+	return 0;
+}
+
+static int
+serve(struct ph_run *run, void *app)
+{
+	(void)run;
+	(void)app;
+	return ph_host_run();
+}
+
+static const struct ph_program program = {
+    .name = "posthub-transport",
+    .section = SECTION,
+    .summary = "Transport: resolution, transport rules, message tracking",
+    .start = start,
+    .main = serve,
+    .stop = stop,
+};
+
+int
+main(int argc, char **argv)
+{
+	return ph_program_main(&program, argc, argv);
+}

@@ -1,0 +1,218 @@
+#include "milters/transport/transport.h"
+
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/directory/resolve.h"
+#include "lib/routing/topology.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define AGENT "Resolver"
+
+/* Nobody has reason to send more: each costs the MTA a pass over the header to
+ * remove, so many would keep it busy for hours. */
+#define FORGED_LIMIT 50
+
+const char *
+ph_transport_fqdn(const struct ph_transport *transport,
+		  const struct ph_mail *mail)
+{
+	const struct ph_topology *topology =
+	    ph_snapshot_derived(mail->snapshot, PH_DERIVED_TOPOLOGY);
+	const struct ph_server *own =
+	    ph_topology_server(topology, transport->server);
+
+	return own != NULL ? own->fqdn : transport->server;
+}
+
+static void
+identify(struct ph_mail *mail)
+{
+	const struct ph_client *client = mail->client;
+	const struct ph_topology *topology =
+	    ph_snapshot_derived(mail->snapshot, PH_DERIVED_TOPOLOGY);
+	const struct ph_server *peer = NULL;
+
+	if (*client->address != '\0')
+		peer = ph_topology_peer(topology, client->address);
+	if (peer == NULL && *client->name != '\0')
+		peer = ph_topology_peer(topology, client->name);
+	mail->peer = peer != NULL ? peer->fqdn : NULL;
+	mail->trusted = peer != NULL || client->private_socket;
+}
+
+static bool
+is_ours(const char *name)
+{
+	return strncasecmp(name, PH_HEADER_PREFIX, strlen(PH_HEADER_PREFIX)) ==
+	       0;
+}
+
+/* Header firewall: what a stranger says in our name is removed. */
+static int
+remove_forged(struct ph_mail *mail)
+{
+	size_t forged = 0, i = 0;
+
+	for (size_t j = 0; j < ph_headers_count(mail->headers); j++)
+		forged += is_ours(ph_headers_at(mail->headers, j)->name);
+	if (forged > FORGED_LIMIT)
+		return ph_verdict_reject(&mail->verdict, AGENT, "5.7.1",
+					 "Too many " PH_HEADER_PREFIX
+					 " header fields");
+	while (i < ph_headers_count(mail->headers)) {
+		const char *name = ph_headers_at(mail->headers, i)->name;
+		g_autofree char *copy = g_strdup(name);
+
+		if (is_ours(copy))
+			ph_mail_remove_header(mail, copy);
+		else
+			i++;
+	}
+	return 0;
+}
+
+static enum ph_auth_as
+find_auth_as(const struct ph_mail *mail)
+{
+	const char *said = ph_headers_raw(mail->headers, PH_HEADER_AUTH_AS, 0);
+	enum ph_auth_as auth_as = PH_AUTH_ANONYMOUS;
+
+	if (*mail->login != '\0')
+		return PH_AUTH_INTERNAL;
+	if (!mail->trusted)
+		return PH_AUTH_ANONYMOUS;
+	if (said != NULL && ph_auth_as_find(said, &auth_as))
+		return auth_as;
+	return *mail->author != '\0' && strcmp(mail->author, "<>") != 0
+		   ? PH_AUTH_INTERNAL
+		   : PH_AUTH_ANONYMOUS;
+}
+
+/* Sets a header that a trusted client has not set. */
+static int
+complete(struct ph_mail *mail, const char *name, const char *value,
+	 struct ph_err *err)
+{
+	if (ph_headers_raw(mail->headers, name, 0) != NULL)
+		return 0;
+	return ph_mail_set_header(mail, name, value, err);
+}
+
+static int
+set_origin(const struct ph_transport *transport, struct ph_mail *mail,
+	   struct ph_err *err)
+{
+	const char *ip;
+
+	mail->auth_as = find_auth_as(mail);
+	ip = ph_headers_raw(mail->headers, PH_HEADER_CLIENT_IP, 0);
+	g_free(mail->original_ip);
+	mail->original_ip = g_strdup(ip != NULL ? ip : mail->client->address);
+	if (complete(mail, PH_HEADER_AUTH_AS, ph_auth_as_name(mail->auth_as),
+		     err) < 0 ||
+	    complete(mail, PH_HEADER_AUTH_SOURCE,
+		     ph_transport_fqdn(transport, mail), err) < 0)
+		return -1;
+	return *mail->original_ip == '\0' ? 0
+					  : complete(mail, PH_HEADER_CLIENT_IP,
+						     mail->original_ip, err);
+}
+
+/* Given once in the organisation; told to the MTA each time, so that it stands
+ * in its log next to the queue id. */
+static int
+set_nmid(struct ph_mail *mail, struct ph_err *err)
+{
+	const char *said = ph_headers_raw(mail->headers, PH_HEADER_NMID, 0);
+
+	if (said != NULL && ph_uuid_valid(said)) {
+		g_autofree char *lower = g_ascii_strdown(said, -1);
+
+		g_strlcpy(mail->nmid, lower, sizeof(mail->nmid));
+	} else {
+		ph_nmid_finish(mail->hash, mail->sender, mail->headers,
+			       mail->nmid);
+	}
+	return ph_mail_stamp_header(mail, PH_HEADER_NMID, mail->nmid, err);
+}
+
+/* 0, or 1 with a verdict. */
+static int
+resolve_one(struct ph_mail *mail, struct ph_recipient *r)
+{
+	struct ph_resolution resolution;
+	struct ph_err err = PH_ERR_INIT;
+	g_autofree char *before = ph_fold(r->given);
+	g_autofree char *after = NULL;
+
+	if (ph_resolve(mail->directory, mail->snapshot, r->given, &resolution,
+		       &err) < 0) {
+		ph_log(PH_LOG_WARN, mail->queue_id, "recipient <%s>: %s",
+		       r->given, err.text);
+		/* An address that two entries claim is refused or bounced by
+		 * whoever decides about recipients, alone. */
+		if (err.kind == PH_ERR_PERM)
+			return 0;
+		return ph_verdict_defer(&mail->verdict, AGENT, "4.4.3",
+					"Directory is not available, please "
+					"try again later");
+	}
+	after = ph_fold(resolution.address);
+	if (strcmp(before, after) != 0) {
+		g_free(r->address);
+		r->address = g_steal_pointer(&resolution.address);
+	}
+	ph_resolution_clear(&resolution);
+	return 0;
+}
+
+/*
+ * A recipient that is there already is not added again: the MTA's own filter
+ * of duplicates compares ORCPT as well and would deliver twice.
+ */
+static void
+merge(struct ph_mail *mail)
+{
+	g_autoptr(GHashTable) seen =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (strcmp(r->given, r->address) == 0)
+			g_hash_table_add(seen, ph_fold(r->address));
+	}
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (strcmp(r->given, r->address) != 0)
+			r->removed =
+			    !g_hash_table_add(seen, ph_fold(r->address));
+	}
+}
+
+static int
+on_message(struct ph_mail *mail, void *app, struct ph_err *err)
+{
+	const struct ph_transport *transport = app;
+
+	identify(mail);
+	if (!mail->trusted && remove_forged(mail) == 1)
+		return 1;
+	if (set_origin(transport, mail, err) < 0 || set_nmid(mail, err) < 0)
+		return -1;
+	if (!transport->resolve)
+		return 0;
+	for (guint i = 0; i < mail->recipients->len; i++)
+		if (resolve_one(mail, mail->recipients->pdata[i]) == 1)
+			return 1;
+	merge(mail);
+	return 0;
+}
+
+const struct ph_agent ph_resolve_agent = {
+    .name = AGENT,
+    .on_message = on_message,
+};

@@ -1,0 +1,188 @@
+#include "milters/transport/transport.h"
+
+#include "lib/base/log.h"
+
+#include <strings.h>
+
+static void
+set_text(struct ph_track_record *row, enum ph_column column,
+	 struct ph_mail *mail, const char *header)
+{
+	const char *text = ph_headers_text(mail->headers, header, 0);
+	g_autofree char *tidy = g_strdup(text);
+
+	ph_track_set(row, column, tidy != NULL ? g_strstrip(tidy) : NULL);
+}
+
+static void
+set_sender(struct ph_track_record *row, struct ph_mail *mail)
+{
+	g_autofree char *address = ph_headers_address(mail->headers, "Sender");
+
+	if (address == NULL)
+		address = ph_headers_address(mail->headers, "From");
+	ph_track_set(row, PH_COL_SENDER_ADDRESS,
+		     address != NULL ? address : mail->sender);
+	ph_track_set(row, PH_COL_RETURN_PATH,
+		     *mail->sender != '\0' ? mail->sender : "<>");
+}
+
+/* What all rows of a message have. */
+static void
+set_common(struct ph_track_record *row, struct ph_mail *mail)
+{
+	set_text(row, PH_COL_MESSAGE_ID, mail, "Message-ID");
+	ph_track_set(row, PH_COL_NETWORK_MESSAGE_ID, mail->nmid);
+	ph_track_setf(row, PH_COL_TOTAL_BYTES, "%" G_GUINT64_FORMAT,
+		      mail->size);
+	set_text(row, PH_COL_MESSAGE_SUBJECT, mail, "Subject");
+	set_sender(row, mail);
+	ph_track_set(row, PH_COL_DIRECTIONALITY,
+		     mail->auth_as == PH_AUTH_INTERNAL ? "Originating"
+						       : "Incoming");
+	ph_track_set(row, PH_COL_ORIGINAL_CLIENT_IP, mail->original_ip);
+}
+
+/* Those that the client named. */
+static void
+set_given(struct ph_track_record *row, const struct ph_mail *mail)
+{
+	unsigned n = 0;
+
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (r->given == NULL)
+			continue;
+		ph_track_append(row, PH_COL_RECIPIENT_ADDRESS, r->given);
+		n++;
+	}
+	ph_track_setf(row, PH_COL_RECIPIENT_COUNT, "%u", n);
+}
+
+/* Those that the message goes on to, each with the status if there is one. */
+static void
+set_resolved(struct ph_track_record *row, const struct ph_mail *mail,
+	     const char *status)
+{
+	unsigned n = 0;
+
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (r->removed)
+			continue;
+		ph_track_append(row, PH_COL_RECIPIENT_ADDRESS, r->address);
+		if (status != NULL)
+			ph_track_append(row, PH_COL_RECIPIENT_STATUS, status);
+		n++;
+	}
+	ph_track_setf(row, PH_COL_RECIPIENT_COUNT, "%u", n);
+}
+
+static void
+write_row(const struct ph_transport *transport, const struct ph_mail *mail,
+	  struct ph_track_record *row)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	if (ph_track_log_write(transport->track, row, &err) < 0)
+		ph_log(PH_LOG_WARN, mail->queue_id, "tracking row lost: %s",
+		       err.text);
+	ph_track_clear(row);
+}
+
+/* The subject as it came: a rule may have changed it since. */
+static void
+set_original_subject(struct ph_track_record *row, const struct ph_mail *mail)
+{
+	for (guint i = 0; i < mail->touched->len; i++) {
+		const struct ph_touched *t = mail->touched->pdata[i];
+		g_autofree char *text = NULL;
+
+		if (strcasecmp(t->name, "Subject") != 0)
+			continue;
+		if (t->before->len > 0)
+			text = ph_header_decode(t->before->pdata[0]);
+		ph_track_set(row, PH_COL_MESSAGE_SUBJECT, text);
+	}
+}
+
+static void
+write_receive(const struct ph_transport *transport, struct ph_mail *mail)
+{
+	struct ph_track_record row = {{NULL}};
+	const struct ph_client *client = mail->client;
+	const char *name = mail->peer;
+
+	if (name == NULL)
+		name = *client->name != '\0' ? client->name : client->helo;
+	set_common(&row, mail);
+	set_original_subject(&row, mail);
+	set_given(&row, mail);
+	ph_track_set(&row, PH_COL_SOURCE, "SMTP");
+	ph_track_set(&row, PH_COL_EVENT_ID, "RECEIVE");
+	ph_track_set(&row, PH_COL_CLIENT_IP, client->address);
+	ph_track_set(&row, PH_COL_CLIENT_HOSTNAME, name);
+	ph_track_set(&row, PH_COL_SERVER_IP, client->server_address);
+	ph_track_set(&row, PH_COL_SERVER_HOSTNAME, transport->server);
+	ph_track_set(&row, PH_COL_CONNECTOR_ID, transport->connector);
+	ph_track_setf(&row, PH_COL_CUSTOM_DATA, "S:QueueId=%s", mail->queue_id);
+	write_row(transport, mail, &row);
+}
+
+static void
+write_agent(const struct ph_transport *transport, struct ph_mail *mail,
+	    const char *event, const char *context, const char *status,
+	    const char *data)
+{
+	struct ph_track_record row = {{NULL}};
+
+	set_common(&row, mail);
+	set_resolved(&row, mail, status);
+	ph_track_set(&row, PH_COL_SOURCE, "AGENT");
+	ph_track_set(&row, PH_COL_EVENT_ID, event);
+	ph_track_set(&row, PH_COL_SOURCE_CONTEXT, context);
+	ph_track_set(&row, PH_COL_CLIENT_HOSTNAME, transport->server);
+	ph_track_set(&row, PH_COL_CUSTOM_DATA, data);
+	write_row(transport, mail, &row);
+}
+
+static void
+write_fail(const struct ph_transport *transport, struct ph_mail *mail)
+{
+	const struct ph_verdict *v = &mail->verdict;
+	g_autofree char *status =
+	    v->status != NULL
+		? g_strdup(v->status)
+		: g_strdup_printf("%s %s %s", v->code, v->enhanced, v->text);
+
+	write_agent(transport, mail, "FAIL", v->agent, status, NULL);
+}
+
+/* With the queue id: the queue manager will never report it. */
+static void
+write_drop(const struct ph_transport *transport, struct ph_mail *mail)
+{
+	g_autofree char *data = g_strdup_printf("S:QueueId=%s", mail->queue_id);
+
+	write_agent(transport, mail, "DROP", mail->verdict.agent, NULL, data);
+}
+
+void
+ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail)
+{
+	enum ph_decision decision = mail->verdict.decision;
+
+	if (decision == PH_DECISION_DEFER)
+		return;
+	if (decision != PH_DECISION_REJECT)
+		write_receive(transport, mail);
+	if (mail->info != NULL)
+		write_agent(transport, mail, "AGENTINFO", NULL, NULL,
+			    mail->info->str);
+	if (decision == PH_DECISION_REJECT)
+		write_fail(transport, mail);
+	if (decision == PH_DECISION_DISCARD)
+		write_drop(transport, mail);
+}

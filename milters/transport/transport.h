@@ -1,0 +1,48 @@
+#ifndef PH_MILTERS_TRANSPORT_TRANSPORT_H
+#define PH_MILTERS_TRANSPORT_TRANSPORT_H
+
+#include "lib/directory/directory.h"
+#include "lib/state/state.h"
+#include "lib/track/log.h"
+#include "milters/host/agent.h"
+
+#include <stdbool.h>
+
+/* Rows of the derive table that posthub-transport gives to ph_state_open. */
+enum {
+	PH_DERIVED_TOPOLOGY,
+	PH_DERIVED_RULES,
+	PH_DERIVED /* how many */
+};
+
+struct ph_rule_stats;
+
+/* What the agents of posthub-transport share; immutable while it runs. */
+struct ph_transport {
+	const char *server; /* this server's short name */
+	char *connector;    /* of RECEIVE rows: "MBX2\Default MBX2" */
+	bool resolve;	    /* [transport] resolve */
+	struct ph_state *state;
+	struct ph_directory *directory;
+	struct ph_track_log *track;
+	struct ph_rule_stats *stats; /* NULL: none are kept */
+};
+
+/* Who the client is, header firewall, resolution, network message id. */
+extern const struct ph_agent ph_resolve_agent;
+/* The Transport Rule Agent. */
+extern const struct ph_agent ph_rules_agent;
+
+/*
+ * Tracking rows of a message that has its verdict: RECEIVE when it is taken,
+ * AGENTINFO where an agent has something to say, FAIL and DROP when an agent
+ * decided so. A row that cannot be written is logged and the mail goes on.
+ */
+void ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail);
+
+/* This server's FQDN as of the message's snapshot; its short name when it has
+ * none; borrowed. */
+const char *ph_transport_fqdn(const struct ph_transport *transport,
+			      const struct ph_mail *mail);
+
+#endif

@@ -1,0 +1,103 @@
+#include "lib/base/program.h"
+#include "lib/directory/feeder.h"
+#include "lib/routing/topology.h"
+#include "lib/state/state.h"
+#include "policy/server.h"
+
+#include <glib.h>
+
+struct app {
+	struct ph_state *state;
+	struct ph_feeder *feeder;
+	struct ph_directory *directory;
+	struct ph_policy *policy;
+};
+
+enum { TOPOLOGY };
+
+static const struct ph_derive derive[] = {
+    [TOPOLOGY] = {"topology", ph_topology_build, ph_topology_free, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static bool
+stopping(const void *run)
+{
+	return ph_run_stopping(run);
+}
+
+static void
+stop(void *data)
+{
+	struct app *app = data;
+
+	ph_policy_free(&app->policy);
+	ph_directory_close(&app->directory);
+	ph_feeder_stop(&app->feeder);
+	ph_state_close(&app->state);
+	g_free(app);
+}
+
+static int
+start(struct ph_run *run, void **app_r, struct ph_err *err)
+{
+	const struct ph_conf *conf = ph_run_conf(run);
+	struct app *app = g_new0(struct app, 1);
+	struct ph_policy_sources sources = {
+	    .topology = TOPOLOGY,
+	    .server = ph_conf_text(conf, "server", "name"),
+	    .stopping = stopping,
+	    .context = run,
+	};
+
+	if (ph_state_open(conf, "posthub-policy", derive, &app->state, err) <
+		0 ||
+	    ph_feeder_start(conf, app->state, &app->feeder, err) < 0) {
+		stop(app);
+		return -1;
+	}
+	app->directory = ph_feeder_directory(app->feeder);
+	sources.state = app->state;
+	sources.directory = app->directory;
+	app->policy = ph_policy_new(&sources);
+	*app_r = app;
+	return 0;
+}
+
+static void
+serve_policy(struct ph_stream *stream, void *data)
+{
+	struct app *app = data;
+
+	ph_policy_serve_policy(stream, app->policy);
+}
+
+static void
+serve_map(struct ph_stream *stream, void *data)
+{
+	struct app *app = data;
+
+	ph_policy_serve_map(stream, app->policy);
+}
+
+static const struct ph_listen listeners[] = {
+    {"policy", serve_policy, "action=451 4.3.2 Too many connections\n\n"},
+    {"map", serve_map, "25:TEMP too many connections,"},
+    {NULL, NULL, NULL},
+};
+
+static const struct ph_program program = {
+    .name = "posthub-policy",
+    .section = "policy",
+    .summary = "answers Postfix's maps and policy requests, and keeps the "
+	       "shared directory file",
+    .listen = listeners,
+    .start = start,
+    .stop = stop,
+};
+
+int
+main(int argc, char **argv)
+{
+	return ph_program_main(&program, argc, argv);
+}

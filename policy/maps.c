@@ -1,0 +1,275 @@
+#include "policy/maps.h"
+#include "lib/base/text.h"
+#include "lib/directory/resolve.h"
+#include "lib/routing/route.h"
+#include "policy/texts.h"
+
+#include <string.h>
+
+/* Copies that differ: posthub-transport takes them from the queue itself. */
+#define FORK_DOMAIN "fork.posthub.invalid"
+#define FORK_TRANSPORT "ph-fork:unix:posthub/fork.sock"
+
+static int
+need_state(const struct ph_sources *sources, struct ph_err *err)
+{
+	if (sources->snapshot != NULL && sources->topology != NULL)
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP, "no state of the organisation yet");
+}
+
+/* Postfix asks for "*", for bare domains, for "@domain" and for names without
+ * a domain as well. */
+static const char *
+domain_of(const char *key)
+{
+	const char *at = strrchr(key, '@');
+
+	return at == NULL || at == key ? NULL : at + 1;
+}
+
+/* ---- transport ---------------------------------------------------------- */
+
+static void
+append_no_connector(GString *value, const char *address)
+{
+	g_autofree char *local = NULL;
+	g_autofree char *domain = NULL;
+
+	if (ph_split_address(address, &local, &domain) == 1)
+		g_string_append_printf(
+		    value, "retry:4.4.4 No send connector for %s", domain);
+	else
+		g_string_append(value, "retry:4.4.4 No route");
+}
+
+static void
+append_entry_route(const struct ph_sources *sources,
+		   const struct ph_object *entry, GString *value)
+{
+	const char *external = ph_object_text(entry, "ExternalEmailAddress");
+	struct ph_route route;
+	g_autofree char *hops = NULL;
+
+	if (ph_entry_is_mailbox(entry)) {
+		ph_route_database(sources->topology, sources->server,
+				  ph_object_text(entry, "Database"), false,
+				  &route);
+		hops = ph_route_format(&route);
+		g_string_append(value, hops);
+		ph_route_clear(&route);
+	} else if (external != NULL) {
+		append_no_connector(value, external);
+	} else {
+		g_string_append_printf(value, "retry:4.4.4 No route to a %s",
+				       ph_object_text(entry, "RecipientType"));
+	}
+}
+
+static void
+append_route(const struct ph_sources *sources,
+	     const struct ph_resolution *resolution, GString *value)
+{
+	switch (resolution->verdict) {
+	case PH_RESOLVED_ENTRY:
+		append_entry_route(sources, resolution->entry, value);
+		break;
+	case PH_RESOLVED_RELAY:
+	case PH_RESOLVED_OUTSIDE:
+		append_no_connector(value, resolution->address);
+		break;
+	case PH_RESOLVED_UNKNOWN:
+		g_string_append(value, "error:" PH_TEXT_UNKNOWN);
+		break;
+	case PH_RESOLVED_INVALID:
+		g_string_append(value, "error:" PH_TEXT_INVALID);
+		break;
+	}
+}
+
+/*
+ * A full address is never "not found": Postfix would send it to its MX, past
+ * all connectors. What is refused for good is error(8)'s to say, because PERM
+ * would only defer.
+ */
+static int
+lookup_transport(const struct ph_sources *sources, const char *key,
+		 GString *value, struct ph_err *err)
+{
+	const char *domain = domain_of(key);
+	struct ph_resolution resolution;
+	struct ph_err why = PH_ERR_INIT;
+
+	if (domain == NULL)
+		return 0;
+	if (g_ascii_strcasecmp(domain, FORK_DOMAIN) == 0) {
+		g_string_append(value, FORK_TRANSPORT);
+		return 1;
+	}
+	if (need_state(sources, err) < 0)
+		return -1;
+	if (ph_resolve(sources->directory, sources->snapshot, key, &resolution,
+		       &why) < 0) {
+		if (why.kind != PH_ERR_PERM)
+			return ph_err_set(err, why.kind, "%s", why.text);
+		g_string_append(value, "error:" PH_TEXT_AMBIGUOUS);
+		return 1;
+	}
+	append_route(sources, &resolution, value);
+	ph_resolution_clear(&resolution);
+	return 1;
+}
+
+/* ---- recipient, domain, alias, server ------------------------------------ */
+
+/* An address that two entries claim is somebody's: transport refuses it with
+ * the code that says so. */
+static int
+lookup_recipient(const struct ph_sources *sources, const char *key,
+		 GString *value, struct ph_err *err)
+{
+	struct ph_resolution resolution;
+	struct ph_err why = PH_ERR_INIT;
+	bool valid = true;
+
+	if (domain_of(key) == NULL)
+		return 0;
+	if (need_state(sources, err) < 0)
+		return -1;
+	if (ph_resolve(sources->directory, sources->snapshot, key, &resolution,
+		       &why) == 0) {
+		valid = resolution.verdict == PH_RESOLVED_ENTRY ||
+			resolution.verdict == PH_RESOLVED_RELAY;
+		ph_resolution_clear(&resolution);
+	} else if (why.kind != PH_ERR_PERM) {
+		return ph_err_set(err, why.kind, "%s", why.text);
+	}
+	if (!valid)
+		return 0;
+	g_string_append(value, "OK");
+	return 1;
+}
+
+static int
+lookup_domain(const struct ph_sources *sources, const char *key, GString *value,
+	      struct ph_err *err)
+{
+	g_autofree char *address = NULL;
+
+	if (strchr(key, '@') != NULL)
+		return 0;
+	if (need_state(sources, err) < 0)
+		return -1;
+	address = g_strconcat("postmaster@", key, NULL);
+	if (ph_accepted_domain(sources->snapshot, address) == NULL)
+		return 0;
+	g_string_append(value, "OK");
+	return 1;
+}
+
+static int
+lookup_alias(const struct ph_sources *sources, const char *key, GString *value,
+	     struct ph_err *err)
+{
+	struct ph_resolution resolution;
+	struct ph_err why = PH_ERR_INIT;
+	g_autofree char *asked = NULL;
+	g_autofree char *primary = NULL;
+	bool differs;
+
+	if (domain_of(key) == NULL)
+		return 0;
+	if (need_state(sources, err) < 0)
+		return -1;
+	/* Of two owners none is chosen; the address goes on as it is. */
+	if (ph_resolve(sources->directory, sources->snapshot, key, &resolution,
+		       &why) < 0)
+		return why.kind == PH_ERR_PERM
+			   ? 0
+			   : ph_err_set(err, why.kind, "%s", why.text);
+	asked = ph_fold(key);
+	primary = ph_fold(resolution.address);
+	differs = strcmp(asked, primary) != 0;
+	if (differs)
+		g_string_append(value, resolution.address);
+	ph_resolution_clear(&resolution);
+	return differs;
+}
+
+static int
+lookup_server(const struct ph_sources *sources, const char *key, GString *value,
+	      struct ph_err *err)
+{
+	const struct ph_server *server;
+
+	if (need_state(sources, err) < 0)
+		return -1;
+	server = ph_topology_peer(sources->topology, key);
+	if (server == NULL)
+		return 0;
+	g_string_append(value, "OK");
+	return 1;
+}
+
+/* ---- the table ---------------------------------------------------------- */
+
+const struct ph_map ph_maps[] = {
+    {"transport", "next hops of an address, in order of preference",
+     lookup_transport},
+    {"recipient", "is an address valid, for relay_recipient_maps",
+     lookup_recipient},
+    {"domain", "is a domain accepted, for relay_domains", lookup_domain},
+    {"alias",
+     "primary address of another one, where posthub-transport is not used",
+     lookup_alias},
+    {"server", "is a host name or address that of a server of ours",
+     lookup_server},
+    {NULL, NULL, NULL},
+};
+
+const struct ph_map *
+ph_map_find(const char *name)
+{
+	for (const struct ph_map *map = ph_maps; map->name != NULL; map++)
+		if (strcmp(map->name, name) == 0)
+			return map;
+	return NULL;
+}
+
+/* Nothing of ours has such a name. A full address is handed on all the same:
+ * it must not be "not found" in every map. */
+static bool
+is_plain(const char *key)
+{
+	for (const char *p = key; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return g_utf8_validate(key, -1, NULL);
+}
+
+void
+ph_map_answer(const struct ph_sources *sources,
+	      const struct ph_smap_request *request, GString *out,
+	      struct ph_err *err)
+{
+	const struct ph_map *map = ph_map_find(request->map);
+	g_autoptr(GString) value = g_string_new(NULL);
+	struct ph_err why = PH_ERR_INIT;
+	int r;
+
+	if (map == NULL)
+		r = ph_err_set(&why, PH_ERR_PERM, "there is no map \"%.60s\"",
+			       request->map);
+	else if (!is_plain(request->key) && domain_of(request->key) == NULL)
+		r = 0;
+	else
+		r = map->lookup(sources, request->key, value, &why);
+	if (r == 1)
+		ph_smap_reply(out, PH_SMAP_OK, value->str);
+	else if (r == 0)
+		ph_smap_reply(out, PH_SMAP_NOTFOUND, "");
+	else
+		ph_smap_reply(out, ph_smap_status_of(why.kind), why.text);
+	if (r < 0 && err != NULL)
+		*err = why;
+}

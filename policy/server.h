@@ -1,0 +1,33 @@
+#ifndef PH_POLICY_SERVER_H
+#define PH_POLICY_SERVER_H
+
+#include "lib/base/stream.h"
+#include "lib/directory/directory.h"
+#include "lib/state/state.h"
+
+#include <stdbool.h>
+
+/*
+ * The two servers of posthub-policy: a connection is read until its other end
+ * closes it, breaks the protocol, or a stop is asked for. Requests that came
+ * together are answered together, each from a snapshot of its own.
+ */
+struct ph_policy;
+
+/* All borrowed. topology is the row of the state's derive table; stopping
+ * (NULL is fine) with its context says when to end between two requests. */
+struct ph_policy_sources {
+	struct ph_state *state;
+	size_t topology;
+	struct ph_directory *directory;
+	const char *server;
+	bool (*stopping)(const void *context);
+	const void *context;
+};
+struct ph_policy *ph_policy_new(const struct ph_policy_sources *sources);
+void ph_policy_free(struct ph_policy **policy);
+
+void ph_policy_serve_map(struct ph_stream *stream, struct ph_policy *policy);
+void ph_policy_serve_policy(struct ph_stream *stream, struct ph_policy *policy);
+
+#endif

@@ -1,0 +1,226 @@
+#include "store/delivery/daemon.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/base/log.h"
+#include "lib/routing/topology.h"
+#include "lib/state/state.h"
+#include "store/delivery/session.h"
+
+#include <glib.h>
+#include <stdlib.h>
+
+enum {
+	SWEEP_MS = 500,
+	EXPIRE_MS = 10 * 60 * 1000,
+	/* Inside lmtp_data_done_timeout, 600 s. */
+	SLOT_TIMEOUT_MS = 300 * 1000,
+	ERRORS = 20,
+};
+
+struct app {
+	const struct ph_conf *conf;
+	struct ph_state *state;
+	struct ph_directory *directory;
+	struct ph_store *store;
+	struct ph_track_log *log;
+	struct ph_locks *locks;
+	struct ph_slots *slots;
+	struct ph_deliver deliver;
+	struct ph_session_shared shared;
+	GThread *housekeeper;
+	GMutex mutex;
+	GCond wake;
+	bool stopping;
+	int64_t timeout; /* of an idle client */
+};
+
+/* Row PH_DELIVERY_TOPOLOGY. */
+static const struct ph_derive derive[] = {
+    {"topology", ph_topology_build, ph_topology_free, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static struct ph_snapshot *
+take_snapshot(void *context)
+{
+	struct app *app = context;
+
+	return ph_state_take(app->state);
+}
+
+static enum ph_recipient_verdict
+is_active(void *context, const char *database, int64_t epoch,
+	  struct ph_err *err)
+{
+	struct app *app = context;
+	struct ph_snapshot *snapshot = ph_state_take(app->state);
+	enum ph_recipient_verdict verdict = ph_recipient_active(
+	    snapshot, app->deliver.server, database, epoch, err);
+
+	ph_snapshot_unref(&snapshot);
+	return verdict;
+}
+
+/* ---- housekeeping ------------------------------------------------------ */
+
+/* A database that is active elsewhere must be let go, or the server it moved
+ * to finds it locked where both see the same disk. */
+static bool
+keep_database(void *context, const char *database, int64_t epoch)
+{
+	enum ph_recipient_verdict verdict =
+	    is_active(context, database, epoch, NULL);
+
+	return verdict == PH_RECIPIENT_OK || verdict == PH_RECIPIENT_NO_STATE;
+}
+
+static void
+expire_log(struct app *app)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	if (ph_track_log_expire(
+		app->log, ph_conf_int(app->conf, "tracking", "max_age"),
+		ph_conf_int(app->conf, "tracking", "max_directory_size"),
+		&err) < 0)
+		ph_warn("%s", err.text);
+}
+
+static gpointer
+keep_house(gpointer data)
+{
+	struct app *app = data;
+	int64_t next_expire = 0;
+
+	g_mutex_lock(&app->mutex);
+	while (!app->stopping) {
+		g_mutex_unlock(&app->mutex);
+		ph_store_sweep(app->store, keep_database, app);
+		if (ph_clock_mono() >= next_expire) {
+			expire_log(app);
+			next_expire = ph_clock_mono() + EXPIRE_MS;
+		}
+		g_mutex_lock(&app->mutex);
+		if (!app->stopping)
+			g_cond_wait_until(&app->wake, &app->mutex,
+					  g_get_monotonic_time() +
+					      SWEEP_MS * 1000);
+	}
+	g_mutex_unlock(&app->mutex);
+	return NULL;
+}
+
+/* ---- start and stop ---------------------------------------------------- */
+
+static int
+open_log(struct app *app, const char *server, struct ph_err *err)
+{
+	struct ph_track_options options = {
+	    .directory = ph_conf_text(app->conf, "tracking", "log_dir"),
+	    .prefix = "MSGTRKMD",
+	    .server = server,
+	    .max_file_size =
+		ph_conf_int(app->conf, "tracking", "max_file_size"),
+	    .subjects = ph_conf_bool(app->conf, "tracking", "subjects"),
+	};
+
+	return ph_track_log_open(&options, &app->log, err);
+}
+
+static int
+open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
+{
+	const char *server = ph_conf_text(app->conf, "server", "name");
+	struct ph_store_maildir_options options = {
+	    .root = ph_run_text(run, "store"),
+	    .host = server,
+	    .duplicate_window = ph_run_int(run, "duplicate_window"),
+	};
+
+	if (!*server)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[server] name is not set; it is this "
+				  "server's name in its server: key");
+	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
+	    ph_store_maildir(&options, &app->store, err) < 0 ||
+	    open_log(app, server, err) < 0 ||
+	    ph_directory_open(app->conf, &app->directory, err) < 0)
+		return -1;
+	return ph_state_open(app->conf, "posthub-delivery", derive, &app->state,
+			     err);
+}
+
+static void
+fill_shared(struct app *app, struct ph_run *run)
+{
+	app->locks = ph_locks_new();
+	app->slots = ph_slots_new((size_t)ph_run_int(run, "concurrency"));
+	app->deliver.store = app->store;
+	app->deliver.log = app->log;
+	app->deliver.locks = app->locks;
+	app->deliver.slots = app->slots;
+	app->deliver.slot_timeout = SLOT_TIMEOUT_MS;
+	app->deliver.server = ph_conf_text(app->conf, "server", "name");
+	app->deliver.address = ph_conf_text(app->conf, "server", "address");
+	app->deliver.active = is_active;
+	app->deliver.context = app;
+	app->deliver.next_id = (gsize)ph_clock_wall();
+	app->shared.deliver = &app->deliver;
+	app->shared.directory = app->directory;
+	app->shared.take = take_snapshot;
+	app->shared.context = app;
+	app->shared.limits.recipients = (size_t)ph_run_int(run, "recipients");
+	app->shared.limits.size = (uint64_t)ph_run_int(run, "max_message_size");
+	app->shared.limits.errors = ERRORS;
+	app->timeout = ph_run_int(run, "timeout");
+}
+
+int
+ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
+{
+	struct app *app = g_new0(struct app, 1);
+
+	g_mutex_init(&app->mutex);
+	g_cond_init(&app->wake);
+	app->conf = ph_run_conf(run);
+	if (open_parts(app, run, err) < 0) {
+		ph_delivery_stop(app);
+		return -1;
+	}
+	fill_shared(app, run);
+	app->housekeeper = g_thread_new("housekeeper", keep_house, app);
+	*app_r = app;
+	return 0;
+}
+
+void
+ph_delivery_serve(struct ph_stream *stream, void *p)
+{
+	struct app *app = p;
+
+	ph_stream_set_timeout(stream, app->timeout);
+	ph_session_serve(&app->shared, stream);
+}
+
+void
+ph_delivery_stop(void *p)
+{
+	struct app *app = p;
+
+	g_mutex_lock(&app->mutex);
+	app->stopping = true;
+	g_cond_broadcast(&app->wake);
+	g_mutex_unlock(&app->mutex);
+	if (app->housekeeper)
+		g_thread_join(app->housekeeper);
+	ph_store_close(&app->store);
+	ph_state_close(&app->state);
+	ph_directory_close(&app->directory);
+	ph_track_log_close(&app->log);
+	ph_slots_free(&app->slots);
+	ph_locks_free(&app->locks);
+	g_cond_clear(&app->wake);
+	g_mutex_clear(&app->mutex);
+	g_free(app);
+}

@@ -1,0 +1,453 @@
+#include "store/delivery/duplicates.h"
+
+#include "lib/base/log.h"
+#include "store/delivery/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * A segment is named by its start, 16 hexadecimal digits of milliseconds, and
+ * holds records of 32 bytes, big endian where it is a number:
+ *
+ *	16 key, as in memory
+ *	 8 time, milliseconds
+ *	 8 check: FNV-1a of the 24 bytes before
+ */
+enum {
+	RECORD = 32,
+	CHECKED = 24,
+	NAME = 16,
+	SEGMENTS = 8, /* a window */
+};
+
+G_STATIC_ASSERT(sizeof(gpointer) == sizeof(uint64_t));
+
+struct segment {
+	int64_t start;
+	int fd;
+	uint64_t size;	  /* whole records */
+	GHashTable *keys; /* high half to low half, both in the pointers */
+};
+
+struct ph_duplicates {
+	GMutex mutex;
+	GCond synced_more;
+	int dir;
+	int64_t window, span;
+	GPtrArray *segments;	  /* oldest first */
+	uint64_t written, synced; /* records of this process */
+	bool syncing;
+};
+
+static uint64_t
+check_of(const uint8_t *record)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < CHECKED; i++)
+		hash = (hash ^ record[i]) * UINT64_C(0x100000001b3);
+	return GUINT64_TO_BE(hash);
+}
+
+static void
+format_record(uint8_t record[RECORD], struct ph_copy_key key, int64_t now)
+{
+	uint64_t time = GUINT64_TO_BE((uint64_t)now), check;
+
+	memcpy(record, &key.high, 8);
+	memcpy(record + 8, &key.low, 8);
+	memcpy(record + 16, &time, 8);
+	check = check_of(record);
+	memcpy(record + CHECKED, &check, 8);
+}
+
+static bool
+parse_record(const uint8_t record[RECORD], struct ph_copy_key *key_r)
+{
+	uint64_t check = check_of(record);
+
+	if (memcmp(record + CHECKED, &check, 8) != 0)
+		return false;
+	memcpy(&key_r->high, record, 8);
+	memcpy(&key_r->low, record + 8, 8);
+	return true;
+}
+
+static void
+segment_free(gpointer p)
+{
+	struct segment *segment = p;
+
+	g_hash_table_unref(segment->keys);
+	ph_path_close(&segment->fd);
+	g_free(segment);
+}
+
+static struct segment *
+segment_new(int64_t start, int fd)
+{
+	struct segment *segment = g_new0(struct segment, 1);
+
+	segment->start = start;
+	segment->fd = fd;
+	segment->keys = g_hash_table_new(g_direct_hash, g_direct_equal);
+	return segment;
+}
+
+static void
+segment_put(struct segment *segment, struct ph_copy_key key)
+{
+	g_hash_table_replace(segment->keys, (gpointer)(uintptr_t)key.high,
+			     (gpointer)(uintptr_t)key.low);
+}
+
+static bool
+segment_has(const struct segment *segment, struct ph_copy_key key)
+{
+	gpointer low;
+
+	return g_hash_table_lookup_extended(
+		   segment->keys, (gpointer)(uintptr_t)key.high, NULL, &low) &&
+	       (uint64_t)(uintptr_t)low == key.low;
+}
+
+/* A record that does not check was torn by a crash or a copy: it is skipped.
+ * Half a record at the end is written over by the next one. */
+static int
+segment_load(struct segment *segment, struct ph_err *err)
+{
+	uint8_t buffer[RECORD * 1024];
+	struct ph_copy_key key;
+	ssize_t n;
+
+	for (;;) {
+		n = pread(segment->fd, buffer, sizeof(buffer),
+			  (off_t)segment->size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ph_err_set(err, PH_ERR_TEMP,
+					  "duplicates: cannot read: %s",
+					  g_strerror(errno));
+		if (n < RECORD)
+			return 0;
+		n -= n % RECORD;
+		for (ssize_t i = 0; i < n; i += RECORD)
+			if (parse_record(buffer + i, &key))
+				segment_put(segment, key);
+		segment->size += (uint64_t)n;
+	}
+}
+
+static void
+segment_name(int64_t start, char name[NAME + 1])
+{
+	g_snprintf(name, NAME + 1, "%016" PRIx64, (uint64_t)start);
+}
+
+static int
+by_start(gconstpointer a, gconstpointer b)
+{
+	const struct segment *x = *(struct segment *const *)a;
+	const struct segment *y = *(struct segment *const *)b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+static int
+open_segment(struct ph_duplicates *duplicates, const char *name,
+	     struct ph_err *err)
+{
+	struct segment *segment;
+	guint64 start;
+	int fd;
+
+	if (strlen(name) != NAME ||
+	    !g_ascii_string_to_unsigned(name, 16, 0, INT64_MAX, &start, NULL))
+		return 0;
+	fd = openat(duplicates->dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "duplicates: cannot open %s: %s", name,
+				  g_strerror(errno));
+	segment = segment_new((int64_t)start, fd);
+	g_ptr_array_add(duplicates->segments, segment);
+	return segment_load(segment, err);
+}
+
+static int
+load(struct ph_duplicates *duplicates, struct ph_err *err)
+{
+	int fd = openat(duplicates->dir, ".", O_RDONLY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot read: %s",
+			   g_strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (r == 0 && (entry = readdir(dir)))
+		r = open_segment(duplicates, entry->d_name, err);
+	closedir(dir);
+	g_ptr_array_sort(duplicates->segments, by_start);
+	return r;
+}
+
+static void
+duplicates_free(struct ph_duplicates *duplicates)
+{
+	g_ptr_array_unref(duplicates->segments);
+	close(duplicates->dir);
+	g_cond_clear(&duplicates->synced_more);
+	g_mutex_clear(&duplicates->mutex);
+	g_free(duplicates);
+}
+
+int
+ph_duplicates_open(int dir, int64_t window, int64_t now,
+		   struct ph_duplicates **duplicates_r, struct ph_err *err)
+{
+	struct ph_duplicates *duplicates;
+	int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return ph_err_set(err, PH_ERR_TEMP, "duplicates: %s",
+				  g_strerror(errno));
+	duplicates = g_new0(struct ph_duplicates, 1);
+	g_mutex_init(&duplicates->mutex);
+	g_cond_init(&duplicates->synced_more);
+	duplicates->dir = copy;
+	duplicates->window = window;
+	duplicates->span = MAX(window / SEGMENTS, 1000);
+	duplicates->segments = g_ptr_array_new_with_free_func(segment_free);
+	if (load(duplicates, err) < 0) {
+		duplicates_free(duplicates);
+		return -1;
+	}
+	ph_duplicates_expire(duplicates, now);
+	*duplicates_r = duplicates;
+	return 0;
+}
+
+int
+ph_duplicates_close(struct ph_duplicates **duplicates, struct ph_err *err)
+{
+	int r;
+
+	if (!*duplicates)
+		return 0;
+	r = ph_duplicates_sync(*duplicates, err);
+	duplicates_free(g_steal_pointer(duplicates));
+	return r;
+}
+
+bool
+ph_duplicates_find(struct ph_duplicates *duplicates, struct ph_copy_key key,
+		   int64_t now)
+{
+	bool found = false;
+
+	g_mutex_lock(&duplicates->mutex);
+	for (guint i = duplicates->segments->len; i > 0 && !found; i--) {
+		const struct segment *segment =
+		    duplicates->segments->pdata[i - 1];
+
+		if (segment->start + duplicates->span + duplicates->window <=
+		    now)
+			break;
+		found = segment_has(segment, key);
+	}
+	g_mutex_unlock(&duplicates->mutex);
+	return found;
+}
+
+/* The segment that "now" belongs to. After a clock that went back it is the
+ * newest, so that order on disk stays order in time. */
+static struct segment *
+current(struct ph_duplicates *duplicates, int64_t now)
+{
+	GPtrArray *segments = duplicates->segments;
+	struct segment *last =
+	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
+
+	return last && now < last->start + duplicates->span ? last : NULL;
+}
+
+/* Opens or makes the segment's file. A segment whose file could not be made
+ * remembers all the same, and tries again with its next record. */
+static int
+need_file(struct ph_duplicates *duplicates, struct segment *segment,
+	  struct ph_err *err)
+{
+	char name[NAME + 1];
+
+	if (segment->fd >= 0)
+		return 0;
+	segment_name(segment->start, name);
+	segment->fd = openat(duplicates->dir, name,
+			     O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (segment->fd >= 0 && fsync(duplicates->dir) == 0)
+		return 0;
+	ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot make %s: %s", name,
+		   g_strerror(errno));
+	ph_path_close(&segment->fd);
+	return -1;
+}
+
+static int
+write_record(const struct segment *segment, struct ph_copy_key key, int64_t now,
+	     struct ph_err *err)
+{
+	uint8_t record[RECORD];
+	ssize_t n;
+
+	format_record(record, key, now);
+	do
+		n = pwrite(segment->fd, record, RECORD, (off_t)segment->size);
+	while (n < 0 && errno == EINTR);
+	if (n == RECORD)
+		return 0;
+	/* Part of a record: the next one is written over it. */
+	return ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot write: %s",
+			  n < 0 ? g_strerror(errno) : "disk full");
+}
+
+/* Starts the segment of "now". The one before is synced first, so that sync
+ * has only the newest to look after. */
+static int
+next_segment(struct ph_duplicates *duplicates, int64_t now, struct ph_err *err)
+{
+	GPtrArray *segments = duplicates->segments;
+	const struct segment *last =
+	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
+	int r = last && last->fd >= 0 ? fdatasync(last->fd) : 0;
+
+	if (r < 0)
+		ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
+			   g_strerror(errno));
+	g_ptr_array_add(segments, segment_new(now, -1));
+	return r;
+}
+
+static int
+add_locked(struct ph_duplicates *duplicates, struct ph_copy_key key,
+	   int64_t now, struct ph_err *err)
+{
+	struct segment *segment;
+	int r = 0;
+
+	if (!current(duplicates, now))
+		r = next_segment(duplicates, now, err);
+	segment = current(duplicates, now);
+	segment_put(segment, key);
+	if (r < 0 || need_file(duplicates, segment, err) < 0 ||
+	    write_record(segment, key, now, err) < 0)
+		return -1;
+	segment->size += RECORD;
+	duplicates->written++;
+	return 0;
+}
+
+int
+ph_duplicates_add(struct ph_duplicates *duplicates, struct ph_copy_key key,
+		  int64_t now, struct ph_err *err)
+{
+	int r;
+
+	g_mutex_lock(&duplicates->mutex);
+	r = add_locked(duplicates, key, now, err);
+	g_mutex_unlock(&duplicates->mutex);
+	return r;
+}
+
+/* Called and left with the mutex held; without it while the disk works. The
+ * descriptor is a copy, since the segment may expire meanwhile. 0 or errno. */
+static int
+sync_newest(struct ph_duplicates *duplicates)
+{
+	GPtrArray *segments = duplicates->segments;
+	const struct segment *last =
+	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
+	int fd, r;
+
+	if (!last || last->fd < 0)
+		return 0;
+	fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	g_mutex_unlock(&duplicates->mutex);
+	r = fdatasync(fd) < 0 ? errno : 0;
+	g_mutex_lock(&duplicates->mutex);
+	close(fd);
+	return r;
+}
+
+static int
+sync_locked(struct ph_duplicates *duplicates, uint64_t until)
+{
+	uint64_t target;
+	int r;
+
+	while (duplicates->synced < until) {
+		if (duplicates->syncing) {
+			g_cond_wait(&duplicates->synced_more,
+				    &duplicates->mutex);
+			continue;
+		}
+		duplicates->syncing = true;
+		target = duplicates->written;
+		r = sync_newest(duplicates);
+		duplicates->syncing = false;
+		g_cond_broadcast(&duplicates->synced_more);
+		if (r != 0)
+			return r;
+		duplicates->synced = target;
+	}
+	return 0;
+}
+
+int
+ph_duplicates_sync(struct ph_duplicates *duplicates, struct ph_err *err)
+{
+	int r;
+
+	g_mutex_lock(&duplicates->mutex);
+	r = sync_locked(duplicates, duplicates->written);
+	g_mutex_unlock(&duplicates->mutex);
+	if (r == 0)
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
+			  g_strerror(r));
+}
+
+void
+ph_duplicates_expire(struct ph_duplicates *duplicates, int64_t now)
+{
+	char name[NAME + 1];
+
+	g_mutex_lock(&duplicates->mutex);
+	while (duplicates->segments->len > 0) {
+		const struct segment *oldest = duplicates->segments->pdata[0];
+
+		if (oldest->start + duplicates->span + duplicates->window > now)
+			break;
+		segment_name(oldest->start, name);
+		if (unlinkat(duplicates->dir, name, 0) < 0)
+			ph_warn("duplicates: cannot remove %s: %s", name,
+				g_strerror(errno));
+		g_ptr_array_remove_index(duplicates->segments, 0);
+	}
+	g_mutex_unlock(&duplicates->mutex);
+}

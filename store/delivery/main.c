@@ -1,0 +1,22 @@
+#include "lib/base/program.h"
+#include "store/delivery/daemon.h"
+
+static const struct ph_listen listeners[] = {
+    {"lmtp", ph_delivery_serve, "421 4.3.2 Too many connections\r\n"},
+    {NULL, NULL, NULL},
+};
+
+static const struct ph_program program = {
+    .name = "posthub-delivery",
+    .section = "delivery",
+    .summary = "Mailbox Transport Delivery: puts messages into mailboxes",
+    .listen = listeners,
+    .start = ph_delivery_start,
+    .stop = ph_delivery_stop,
+};
+
+int
+main(int argc, char **argv)
+{
+	return ph_program_main(&program, argc, argv);
+}

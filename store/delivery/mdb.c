@@ -1,0 +1,270 @@
+#include "store/delivery/mdb.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/base/log.h"
+#include "store/delivery/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static int
+fail(const struct ph_mdb *mdb, const char *what, struct ph_err *err)
+{
+	int saved = errno;
+
+	ph_err_set(err, PH_ERR_TEMP, "database %s: %s: %s", mdb->name, what,
+		   g_strerror(saved));
+	errno = saved;
+	return -1;
+}
+
+enum ph_store_result
+ph_mdb_result(int error, bool mailbox)
+{
+	switch (error) {
+	case ENOSPC:
+	case EFBIG:
+		return PH_STORE_FULL;
+	case EDQUOT:
+		return mailbox ? PH_STORE_QUOTA : PH_STORE_FULL;
+	default:
+		return PH_STORE_FAILED;
+	}
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static int
+open_directories(struct ph_mdb *mdb, int root, bool *fresh_r,
+		 struct ph_err *err)
+{
+	g_autofree char *name = ph_path_component(mdb->name);
+	const char *const top[] = {name, NULL};
+	const char *const own[] = {".posthub", NULL};
+	const char *const tmp[] = {"tmp", NULL};
+
+	mdb->dir = ph_path_walk(root, top, true, true, err);
+	if (mdb->dir < 0)
+		return -1;
+	mdb->own = ph_path_walk(mdb->dir, own, true, true, err);
+	if (mdb->own < 0)
+		return -1;
+	mdb->tmp = ph_path_walk(mdb->own, tmp, true, false, err);
+	*fresh_r =
+	    faccessat(mdb->own, "duplicates", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+	return mdb->tmp < 0 ? -1 : 0;
+}
+
+static enum ph_store_result
+take_lock(struct ph_mdb *mdb, struct ph_err *err)
+{
+	mdb->lock = openat(mdb->own, "lock",
+			   O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (mdb->lock < 0) {
+		fail(mdb, "cannot open its lock", err);
+		return ph_mdb_result(errno, false);
+	}
+	if (flock(mdb->lock, LOCK_EX | LOCK_NB) == 0)
+		return PH_STORE_OK;
+	fail(mdb, "another store driver holds it", err);
+	return PH_STORE_BUSY;
+}
+
+/* A small file with one number, durable when this returns. */
+static int
+write_mark(struct ph_mdb *mdb, const char *name, int64_t value,
+	   struct ph_err *err)
+{
+	g_autofree char *text = g_strdup_printf("%" PRId64 "\n", value);
+	ssize_t size = (ssize_t)strlen(text);
+	int r = 0;
+	int fd =
+	    openat(mdb->own, name,
+		   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return fail(mdb, "cannot make a mark", err);
+	if (write(fd, text, (size_t)size) != size || fsync(fd) < 0 ||
+	    fsync(mdb->own) < 0)
+		r = fail(mdb, "cannot write a mark", err);
+	ph_path_close(&fd);
+	return r;
+}
+
+/* 1 and *value_r; 0: there is none. A mark that cannot be read counts as one
+ * of now: looking through a mailbox once too often is harmless. */
+static int
+read_mark(const struct ph_mdb *mdb, const char *name, int64_t *value_r)
+{
+	int fd = openat(mdb->own, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char text[32];
+	ssize_t n;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	ph_path_close(&fd);
+	*value_r = 0;
+	if (n > 0) {
+		text[n] = '\0';
+		*value_r = g_ascii_strtoll(text, NULL, 10);
+	}
+	if (*value_r <= 0)
+		*value_r = ph_clock_wall();
+	return 1;
+}
+
+static int
+note_stop(struct ph_mdb *mdb, bool fresh, struct ph_err *err)
+{
+	int64_t since, now = ph_clock_wall();
+	bool unclean = fresh || read_mark(mdb, "open", &since) == 1;
+
+	/* First that it is suspect, then that it is open: dying between the
+	 * two must not look like a clean stop. */
+	if (unclean && write_mark(mdb, "suspect", now, err) < 0)
+		return -1;
+	ph_fault(PH_FAULT_DATABASE_LOCKED);
+	if (write_mark(mdb, "open", now, err) < 0)
+		return -1;
+	ph_fault(PH_FAULT_DATABASE_OPEN);
+	mdb->suspect = read_mark(mdb, "suspect", &since) == 1;
+	if (mdb->suspect && since + mdb->window < now) {
+		unlinkat(mdb->own, "suspect", 0);
+		mdb->suspect = false;
+	}
+	if (unclean && !fresh)
+		ph_warn("database %s: not closed cleanly, mailboxes are "
+			"checked at their next delivery",
+			mdb->name);
+	return 0;
+}
+
+/* Nobody else writes here, so all that is there was left by a crash. */
+static void
+clear_tmp(const struct ph_mdb *mdb)
+{
+	int fd = openat(mdb->tmp, ".", O_RDONLY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		ph_path_close(&fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlinkat(mdb->tmp, entry->d_name, 0);
+	closedir(dir);
+}
+
+static int
+open_duplicates(struct ph_mdb *mdb, struct ph_err *err)
+{
+	const char *const components[] = {"duplicates", NULL};
+	int fd, r;
+
+	if (mdb->window == 0)
+		return 0;
+	fd = ph_path_walk(mdb->own, components, true, true, err);
+	if (fd < 0)
+		return -1;
+	r = ph_duplicates_open(fd, mdb->window, ph_clock_wall(),
+			       &mdb->duplicates, err);
+	ph_path_close(&fd);
+	return r;
+}
+
+static void
+mdb_free(struct ph_mdb *mdb)
+{
+	ph_duplicates_close(&mdb->duplicates, NULL);
+	ph_path_close(&mdb->tmp);
+	ph_path_close(&mdb->own);
+	ph_path_close(&mdb->dir);
+	/* Last: closing it lets another process in. */
+	ph_path_close(&mdb->lock);
+	g_hash_table_unref(mdb->known);
+	g_mutex_clear(&mdb->first);
+	g_mutex_clear(&mdb->mutex);
+	g_free(mdb->name);
+	g_free(mdb);
+}
+
+static enum ph_store_result
+open_all(struct ph_mdb *mdb, int root, struct ph_err *err)
+{
+	enum ph_store_result result;
+	bool fresh;
+
+	if (open_directories(mdb, root, &fresh, err) < 0)
+		return ph_mdb_result(errno, false);
+	result = take_lock(mdb, err);
+	if (result != PH_STORE_OK)
+		return result;
+	if (note_stop(mdb, fresh, err) < 0)
+		return ph_mdb_result(errno, false);
+	clear_tmp(mdb);
+	return open_duplicates(mdb, err) < 0 ? PH_STORE_FAILED : PH_STORE_OK;
+}
+
+enum ph_store_result
+ph_mdb_open(int root, const char *name, int64_t epoch, int64_t window,
+	    struct ph_mdb **mdb_r, struct ph_err *err)
+{
+	struct ph_mdb *mdb = g_new0(struct ph_mdb, 1);
+	enum ph_store_result result;
+
+	mdb->name = g_strdup(name);
+	mdb->epoch = epoch;
+	mdb->window = window;
+	mdb->dir = mdb->own = mdb->tmp = mdb->lock = -1;
+	mdb->known =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_mutex_init(&mdb->first);
+	g_mutex_init(&mdb->mutex);
+	result = open_all(mdb, root, err);
+	if (result == PH_STORE_OK)
+		*mdb_r = mdb;
+	else
+		mdb_free(mdb);
+	return result;
+}
+
+void
+ph_mdb_close(struct ph_mdb **mdb)
+{
+	struct ph_mdb *p = *mdb;
+	struct ph_err err = PH_ERR_INIT;
+
+	if (!p)
+		return;
+	*mdb = NULL;
+	if (ph_duplicates_close(&p->duplicates, &err) < 0)
+		ph_warn("database %s: %s", p->name, err.text);
+	else if (!g_atomic_int_get(&p->lossy)) {
+		ph_fault(PH_FAULT_BEFORE_CLEAN);
+		unlinkat(p->own, "open", 0);
+		fsync(p->own);
+	}
+	mdb_free(p);
+}
+
+void
+ph_mdb_record(struct ph_mdb *mdb, struct ph_copy_key key, int64_t now)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	if (!mdb->duplicates ||
+	    ph_duplicates_add(mdb->duplicates, key, now, &err) == 0)
+		return;
+	g_atomic_int_set(&mdb->lossy, 1);
+	ph_warn("database %s: %s", mdb->name, err.text);
+}

@@ -1,0 +1,35 @@
+#ifndef PH_STORE_DELIVERY_PATH_H
+#define PH_STORE_DELIVERY_PATH_H
+
+#include "lib/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Paths made of names that strangers choose: every name becomes one safe path
+ * component, and directories are opened one component at a time without
+ * following links, so that no address leads out of the store.
+ */
+
+/*
+ * One path component for a name, g_free: case-folded; a leading dot, '/', '%',
+ * '~', ':', control characters, blanks and non-ASCII bytes as %XX, so that two
+ * names never share a component. What would be too long for a file system ends
+ * with '~' and a digest of the whole. An empty name is "%".
+ */
+char *ph_path_component(const char *name);
+
+/* Opens a directory below dir for use with openat. make: creates it, mode
+ * 0700. Descriptor, or -1 with errno kept and err TEMP. ENOENT without make. */
+int ph_path_open(int dir, const char *component, bool make, struct ph_err *err);
+
+/* The same along several components; sync: makes the entries durable, also
+ * those that were there (another process may have died before it could). */
+int ph_path_walk(int dir, const char *const *components, bool make, bool sync,
+		 struct ph_err *err);
+
+/* Closes and sets -1; -1 is fine. errno is kept. */
+void ph_path_close(int *fd);
+
+#endif

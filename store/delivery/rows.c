@@ -1,0 +1,139 @@
+#include "store/delivery/rows.h"
+
+#include "lib/base/text.h"
+#include "lib/message/nmid.h"
+
+#include <glib.h>
+#include <inttypes.h>
+
+static const struct {
+	const char *source, *event;
+} kinds[] = {
+    [PH_ROW_RECEIVE] = {"SMTP", "RECEIVE"},
+    [PH_ROW_DELIVER] = {"STOREDRIVER", "DELIVER"},
+    [PH_ROW_DUPLICATE] = {"STOREDRIVER", "DUPLICATEDELIVER"},
+};
+
+/* What X-PostHub-AuthAs says about where a message comes from. */
+static const struct {
+	const char *auth_as, *directionality;
+} directions[] = {
+    {"Internal", "Originating"},
+    {"Anonymous", "Incoming"},
+    {"External", "Incoming"},
+    {"Partner", "Incoming"},
+};
+
+static const char *
+directionality(struct ph_headers *headers)
+{
+	const char *auth_as = ph_headers_text(headers, PH_HEADER_AUTH_AS, 0);
+
+	for (size_t i = 0; auth_as && i < G_N_ELEMENTS(directions); i++)
+		if (g_ascii_strcasecmp(auth_as, directions[i].auth_as) == 0)
+			return directions[i].directionality;
+	return "Undefined";
+}
+
+static void
+set_sender(struct ph_track_record *record, const struct ph_row_facts *facts)
+{
+	g_autofree char *sender = ph_headers_address(facts->headers, "Sender");
+
+	if (!sender)
+		sender = ph_headers_address(facts->headers, "From");
+	ph_track_set(record, PH_COL_SENDER_ADDRESS,
+		     sender ? sender : facts->reverse_path);
+	ph_track_set(record, PH_COL_RETURN_PATH,
+		     *facts->reverse_path ? facts->reverse_path : "<>");
+}
+
+/* What all rows of a message have in common. */
+static void
+set_message(struct ph_track_record *record, const struct ph_row_facts *facts,
+	    const char *const *recipients)
+{
+	size_t n;
+
+	ph_track_setf(record, PH_COL_INTERNAL_MESSAGE_ID, "%" PRIu64,
+		      facts->id);
+	ph_track_set(record, PH_COL_MESSAGE_ID,
+		     ph_headers_text(facts->headers, "Message-ID", 0));
+	ph_track_set(record, PH_COL_NETWORK_MESSAGE_ID, facts->nmid);
+	for (n = 0; recipients[n]; n++)
+		ph_track_append(record, PH_COL_RECIPIENT_ADDRESS,
+				recipients[n]);
+	ph_track_setf(record, PH_COL_RECIPIENT_COUNT, "%zu", n);
+	ph_track_setf(record, PH_COL_TOTAL_BYTES, "%" PRIu64, facts->size);
+	ph_track_set(record, PH_COL_MESSAGE_SUBJECT,
+		     ph_headers_text(facts->headers, "Subject", 0));
+	set_sender(record, facts);
+	ph_track_set(record, PH_COL_DIRECTIONALITY,
+		     directionality(facts->headers));
+	ph_track_set(record, PH_COL_ORIGINAL_CLIENT_IP,
+		     ph_headers_text(facts->headers, PH_HEADER_CLIENT_IP, 0));
+	ph_track_set(record, PH_COL_ORIGINAL_SERVER_IP,
+		     ph_headers_text(facts->headers, PH_HEADER_SERVER_IP, 0));
+	ph_track_set(record, PH_COL_TRANSPORT_TRAFFIC_TYPE, "Email");
+}
+
+static void
+set_receive(struct ph_track_record *record, const struct ph_row_facts *facts)
+{
+	char connected[PH_DATE_TEXT];
+
+	ph_format_date(facts->connected, connected, sizeof(connected));
+	ph_track_set(record, PH_COL_CLIENT_IP, facts->client_address);
+	ph_track_set(record, PH_COL_CLIENT_HOSTNAME, facts->client);
+	ph_track_setf(record, PH_COL_SOURCE_CONTEXT, "%s;%s;0", facts->session,
+		      connected);
+	ph_track_setf(record, PH_COL_CONNECTOR_ID,
+		      "%s\\Default Mailbox Delivery %s", facts->server,
+		      facts->server);
+	if (*facts->queue_id)
+		ph_track_setf(record, PH_COL_CUSTOM_DATA, "S:QueueId=%s",
+			      facts->queue_id);
+}
+
+static void
+set_deliver(struct ph_track_record *record, const struct ph_row_facts *facts)
+{
+	char received[PH_DATE_TEXT];
+
+	ph_format_date(facts->received, received, sizeof(received));
+	ph_track_set(record, PH_COL_CLIENT_IP, facts->server_address);
+	ph_track_set(record, PH_COL_CLIENT_HOSTNAME, facts->server);
+	ph_track_setf(record, PH_COL_SOURCE_CONTEXT,
+		      "%s;%s;ClientSubmitTime:", facts->session, received);
+	ph_track_setf(record, PH_COL_MESSAGE_INFO, "%s;SRV=%s:TOTAL-DEL=%.3f",
+		      received, facts->server,
+		      (double)(facts->stored - facts->received) / 1000);
+}
+
+int
+ph_row_write(struct ph_track_log *log, enum ph_row row,
+	     const struct ph_row_facts *facts, const char *const *recipients,
+	     struct ph_err *err)
+{
+	struct ph_track_record record = {{NULL}};
+	char date[PH_DATE_TEXT];
+	int r;
+
+	if (!recipients[0])
+		return 0;
+	ph_format_date(row == PH_ROW_RECEIVE ? facts->received : facts->stored,
+		       date, sizeof(date));
+	ph_track_set(&record, PH_COL_DATE_TIME, date);
+	ph_track_set(&record, PH_COL_SOURCE, kinds[row].source);
+	ph_track_set(&record, PH_COL_EVENT_ID, kinds[row].event);
+	ph_track_set(&record, PH_COL_SERVER_IP, facts->server_address);
+	ph_track_set(&record, PH_COL_SERVER_HOSTNAME, facts->server);
+	set_message(&record, facts, recipients);
+	if (row == PH_ROW_RECEIVE)
+		set_receive(&record, facts);
+	else
+		set_deliver(&record, facts);
+	r = ph_track_log_write(log, &record, err);
+	ph_track_clear(&record);
+	return r;
+}

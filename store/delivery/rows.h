@@ -1,0 +1,44 @@
+#ifndef PH_STORE_DELIVERY_ROWS_H
+#define PH_STORE_DELIVERY_ROWS_H
+
+#include "lib/base/err.h"
+#include "lib/message/headers.h"
+#include "lib/track/log.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The tracking rows of the store driver: SMTP RECEIVE when a message has been
+ * accepted, STOREDRIVER DELIVER when it is in mailboxes, STOREDRIVER
+ * DUPLICATEDELIVER when they had it before.
+ */
+enum ph_row {
+	PH_ROW_RECEIVE,
+	PH_ROW_DELIVER,
+	PH_ROW_DUPLICATE,
+};
+
+/* All borrowed; texts may be "", never NULL. Times are wall ms. */
+struct ph_row_facts {
+	const char *server;	    /* own short name */
+	const char *server_address; /* own IP address */
+	const char *client;	    /* host name of the sending server */
+	const char *client_address;
+	const char *session;  /* 16 hexadecimal digits */
+	const char *queue_id; /* of the sending Postfix */
+	const char *nmid;
+	const char *reverse_path;    /* without angle brackets */
+	struct ph_headers *headers;  /* ours among them are true */
+	uint64_t id;		     /* internal-message-id */
+	uint64_t size;		     /* bytes */
+	int64_t connected, received; /* the final dot */
+	int64_t stored;
+};
+
+/* Recipients are NULL-terminated; none: nothing is written. 0, or -1. */
+int ph_row_write(struct ph_track_log *log, enum ph_row row,
+		 const struct ph_row_facts *facts,
+		 const char *const *recipients, struct ph_err *err);
+
+#endif

@@ -1,0 +1,338 @@
+#include "store/delivery/session.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "store/delivery/recipient.h"
+
+#include <glib.h>
+#include <string.h>
+
+enum { READ_SIZE = 65536 };
+
+struct ph_session {
+	const struct ph_session_shared *shared;
+	char *peer, *host;
+	char id[17];
+	int64_t connected;
+	struct ph_lmtp *lmtp;
+	bool trusted;
+	char *server; /* FQDN of the server of ours at the other end, or NULL */
+	char *reverse_path;
+	GPtrArray *recipients; /* struct ph_recipient */
+	char *name, *queue_id; /* of the transaction */
+	struct ph_deliver_client client;
+	struct ph_deliver_message *message;
+};
+
+static void
+free_recipient(gpointer p)
+{
+	struct ph_recipient *recipient = p;
+
+	ph_recipient_free(&recipient);
+}
+
+/* The server of ours behind an address. A UNIX socket is open to this host's
+ * Postfix alone, so who comes through it is this server. */
+static const struct ph_server *
+find_server(const struct ph_topology *topology, const char *peer,
+	    const char *own)
+{
+	if (strcmp(peer, "local") == 0)
+		return ph_topology_server(topology, own);
+	return ph_topology_peer(topology, peer);
+}
+
+/* Also after the connection began, because the first snapshot may come later
+ * than the first client. */
+static void
+find_trust(struct ph_session *session)
+{
+	const struct ph_session_shared *shared = session->shared;
+	struct ph_snapshot *snapshot;
+	const struct ph_topology *topology;
+	const struct ph_server *server;
+
+	if (session->trusted)
+		return;
+	snapshot = shared->take(shared->context);
+	if (!snapshot)
+		return;
+	topology = ph_snapshot_derived(snapshot, PH_DELIVERY_TOPOLOGY);
+	server = ph_topology_server(topology, shared->deliver->server);
+	if (server) {
+		g_free(session->host);
+		session->host = g_strdup(server->fqdn);
+	}
+	server = find_server(topology, session->peer, shared->deliver->server);
+	if (server) {
+		session->trusted = true;
+		session->server = g_strdup(server->fqdn);
+	}
+	ph_snapshot_unref(&snapshot);
+}
+
+struct ph_session *
+ph_session_new(const struct ph_session_shared *shared, const char *peer)
+{
+	struct ph_session *session = g_new0(struct ph_session, 1);
+
+	session->shared = shared;
+	session->peer = g_strdup(peer);
+	session->host = g_strdup(shared->deliver->server);
+	session->connected = ph_clock_wall();
+	g_snprintf(session->id, sizeof(session->id), "%08X%08X", g_random_int(),
+		   g_random_int());
+	session->recipients = g_ptr_array_new_with_free_func(free_recipient);
+	find_trust(session);
+	session->lmtp = ph_lmtp_new(session->host, &shared->limits);
+	if (session->trusted)
+		ph_lmtp_trust(session->lmtp);
+	return session;
+}
+
+static void
+end_transaction(struct ph_session *session)
+{
+	ph_deliver_free(&session->message);
+	g_ptr_array_set_size(session->recipients, 0);
+	g_clear_pointer(&session->reverse_path, g_free);
+	g_clear_pointer(&session->name, g_free);
+	g_clear_pointer(&session->queue_id, g_free);
+}
+
+void
+ph_session_free(struct ph_session **session)
+{
+	struct ph_session *p = *session;
+
+	if (!p)
+		return;
+	*session = NULL;
+	end_transaction(p);
+	ph_lmtp_free(&p->lmtp);
+	g_ptr_array_unref(p->recipients);
+	g_free(p->server);
+	g_free(p->host);
+	g_free(p->peer);
+	g_free(p);
+}
+
+void
+ph_session_feed(struct ph_session *session, const void *data, size_t size)
+{
+	ph_lmtp_feed(session->lmtp, data, size);
+}
+
+const char *
+ph_session_output(const struct ph_session *session, size_t *size_r)
+{
+	return ph_lmtp_output(session->lmtp, size_r);
+}
+
+void
+ph_session_sent(struct ph_session *session, size_t size)
+{
+	ph_lmtp_sent(session->lmtp, size);
+}
+
+bool
+ph_session_busy(const struct ph_session *session)
+{
+	return session->message != NULL;
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static void
+on_mail(struct ph_session *session, const struct ph_lmtp_command *command)
+{
+	find_trust(session);
+	if (session->trusted)
+		ph_lmtp_trust(session->lmtp);
+	session->reverse_path = g_strdup(command->address);
+	ph_lmtp_reply(session->lmtp, "250 2.1.0 Sender OK");
+}
+
+static void
+on_rcpt(struct ph_session *session, const struct ph_lmtp_command *command)
+{
+	const struct ph_session_shared *shared = session->shared;
+	struct ph_snapshot *snapshot = shared->take(shared->context);
+	struct ph_recipient *recipient = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	enum ph_recipient_verdict verdict;
+	g_autofree char *answer = NULL;
+
+	verdict = ph_recipient_find(shared->directory, snapshot,
+				    shared->deliver->server, command->address,
+				    &recipient, &err);
+	ph_snapshot_unref(&snapshot);
+	answer = ph_recipient_answer(verdict, command->address, err.text);
+	if (verdict == PH_RECIPIENT_OK)
+		g_ptr_array_add(session->recipients, recipient);
+	else
+		ph_log(PH_LOG_INFO, ph_lmtp_xforward(session->lmtp, "IDENT"),
+		       "from=<%s>, to=<%s>, %s", session->reverse_path,
+		       command->address, answer);
+	ph_lmtp_reply(session->lmtp, answer);
+}
+
+static const char *
+client_name(const struct ph_session *session)
+{
+	if (session->server)
+		return session->server;
+	if (ph_is_hostname(ph_lmtp_helo(session->lmtp)))
+		return ph_lmtp_helo(session->lmtp);
+	return session->peer;
+}
+
+static void
+on_data(struct ph_session *session)
+{
+	struct ph_deliver_client *client = &session->client;
+	g_autofree char *answer = NULL;
+
+	session->name = g_strdup(client_name(session));
+	session->queue_id = g_strdup(ph_lmtp_xforward(session->lmtp, "IDENT"));
+	client->host = session->host;
+	client->name = session->name;
+	client->address = session->peer;
+	client->queue_id = session->queue_id;
+	client->session = session->id;
+	client->connected = session->connected;
+	client->trusted = session->trusted;
+	if (ph_deliver_begin(session->shared->deliver, client,
+			     session->reverse_path, session->recipients,
+			     &session->message, &answer))
+		ph_lmtp_reply(session->lmtp, "354 End with a dot on a line "
+					     "by itself");
+	else
+		ph_lmtp_reply(session->lmtp, answer);
+}
+
+static void
+on_done(struct ph_session *session)
+{
+	const char *const *answers = ph_deliver_finish(session->message);
+
+	for (; *answers; answers++)
+		ph_lmtp_reply(session->lmtp, *answers);
+	end_transaction(session);
+}
+
+static enum ph_session_state
+on_event(struct ph_session *session, enum ph_lmtp_event event,
+	 const struct ph_lmtp_command *command, bool *go_on_r)
+{
+	*go_on_r = true;
+	switch (event) {
+	case PH_LMTP_MAIL:
+		on_mail(session, command);
+		break;
+	case PH_LMTP_RCPT:
+		on_rcpt(session, command);
+		break;
+	case PH_LMTP_DATA:
+		on_data(session);
+		break;
+	case PH_LMTP_CONTENT:
+		ph_deliver_write(session->message, command->content,
+				 command->size);
+		break;
+	case PH_LMTP_DONE:
+		on_done(session);
+		*go_on_r = false;
+		return PH_SESSION_AGAIN;
+	case PH_LMTP_TOO_BIG:
+	case PH_LMTP_RESET:
+		end_transaction(session);
+		break;
+	case PH_LMTP_MORE:
+		*go_on_r = false;
+		return PH_SESSION_MORE;
+	case PH_LMTP_QUIT:
+	case PH_LMTP_CLOSE:
+		*go_on_r = false;
+		end_transaction(session);
+		return PH_SESSION_END;
+	}
+	return PH_SESSION_AGAIN;
+}
+
+enum ph_session_state
+ph_session_step(struct ph_session *session)
+{
+	struct ph_lmtp_command command;
+	enum ph_session_state state;
+	enum ph_lmtp_event event;
+	bool go_on;
+
+	do {
+		event = ph_lmtp_next(session->lmtp, &command);
+		state = on_event(session, event, &command, &go_on);
+	} while (go_on);
+	return state;
+}
+
+/* ---- a connection ------------------------------------------------------ */
+
+static int
+send_output(struct ph_session *session, struct ph_stream *stream,
+	    struct ph_err *err)
+{
+	const char *output;
+	size_t size;
+
+	output = ph_session_output(session, &size);
+	if (size > 0 && ph_stream_write(stream, output, size, err) < 0)
+		return -1;
+	ph_session_sent(session, size);
+	/* Not before the answers are out. */
+	ph_stream_hold(stream, ph_session_busy(session));
+	return 0;
+}
+
+static int
+read_input(struct ph_session *session, struct ph_stream *stream, char *buffer,
+	   struct ph_err *err)
+{
+	ssize_t n = ph_stream_read(stream, buffer, READ_SIZE, err);
+
+	if (n <= 0)
+		return (int)n;
+	ph_session_feed(session, buffer, (size_t)n);
+	return 1;
+}
+
+void
+ph_session_serve(const struct ph_session_shared *shared,
+		 struct ph_stream *stream)
+{
+	g_autofree char *buffer = g_malloc(READ_SIZE);
+	struct ph_session *session =
+	    ph_session_new(shared, ph_stream_peer(stream));
+	enum ph_session_state state = PH_SESSION_MORE;
+	struct ph_err err = PH_ERR_INIT;
+	int r = send_output(session, stream, &err);
+
+	while (r >= 0 && state != PH_SESSION_END) {
+		if (state == PH_SESSION_MORE) {
+			r = read_input(session, stream, buffer, &err);
+			if (r <= 0)
+				break;
+			ph_stream_hold(stream, true);
+		}
+		state = ph_session_step(session);
+		r = send_output(session, stream, &err);
+	}
+	if (session->message)
+		ph_log(PH_LOG_WARN, session->queue_id,
+		       "lost connection with %s in the middle of a message%s%s",
+		       session->peer, *err.text ? ": " : "", err.text);
+	else if (r < 0)
+		ph_debug("connection with %s: %s", session->peer, err.text);
+	ph_session_free(&session);
+	ph_stream_hold(stream, false);
+}

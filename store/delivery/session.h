@@ -1,0 +1,53 @@
+#ifndef PH_STORE_DELIVERY_SESSION_H
+#define PH_STORE_DELIVERY_SESSION_H
+
+#include "lib/base/stream.h"
+#include "lib/directory/directory.h"
+#include "lib/smtp/lmtp_server.h"
+#include "lib/state/snapshot.h"
+#include "store/delivery/deliver.h"
+
+#include <stddef.h>
+
+/*
+ * One LMTP connection: what the engine reports, decided. Without a file
+ * descriptor: feed, step, send the output.
+ */
+struct ph_session;
+
+/* What all connections share; borrowed. */
+struct ph_session_shared {
+	struct ph_deliver *deliver;
+	struct ph_directory *directory;
+	/* A reference to the snapshot in force, or NULL. */
+	struct ph_snapshot *(*take)(void *context);
+	void *context;
+	struct ph_lmtp_limits limits;
+};
+
+enum ph_session_state {
+	PH_SESSION_MORE,  /* send the output, then feed */
+	PH_SESSION_AGAIN, /* send the output, then step again */
+	PH_SESSION_END,	  /* send the output, then close */
+};
+
+/* peer: as ph_stream_peer. */
+struct ph_session *ph_session_new(const struct ph_session_shared *shared,
+				  const char *peer);
+/* A message that is not complete leaves nothing behind. */
+void ph_session_free(struct ph_session **session);
+
+void ph_session_feed(struct ph_session *session, const void *data, size_t size);
+enum ph_session_state ph_session_step(struct ph_session *session);
+
+const char *ph_session_output(const struct ph_session *session, size_t *size_r);
+void ph_session_sent(struct ph_session *session, size_t size);
+
+/* Inside a message, which a graceful stop should not cut. */
+bool ph_session_busy(const struct ph_session *session);
+
+/* Serves a connection until either side ends it. */
+void ph_session_serve(const struct ph_session_shared *shared,
+		      struct ph_stream *stream);
+
+#endif

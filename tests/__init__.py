@@ -1,0 +1,1 @@
+"""Tests of posthub that need running programs; see tests/run."""

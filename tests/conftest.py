@@ -1,0 +1,78 @@
+"""What the tests in the lab share: an organisation, and its logs on failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.lab.lab import Lab
+
+NUNO = "nuno@letsexchange.com"
+MOTA = "mota@letsexchange.com"
+STARTED = pytest.StashKey[datetime]()
+
+
+def two_sites(lab: Lab) -> Lab:
+    """The organisation of most tests: a mailbox server in each of two sites."""
+    lab.domain("letsexchange.com")
+    lab.host("MBX1", site="Lisbon")
+    lab.host("MBX2", site="Porto")
+    lab.sitelink("Lisbon-Porto", ["Lisbon", "Porto"])
+    lab.database("DB1", ["MBX1"])
+    lab.database("DB2", ["MBX2"])
+    lab.mailbox(NUNO, "DB1")
+    lab.mailbox(MOTA, "DB2", EmailAddresses="luis.mota@letsexchange.com")
+    lab.start()
+    return lab
+
+
+@pytest.fixture(scope="session")
+def shared_lab() -> Iterator[Lab]:
+    with Lab() as lab:
+        yield two_sites(lab)
+
+
+@pytest.fixture
+def org(shared_lab: Lab) -> Iterator[Lab]:
+    """The shared organisation, for tests that leave everything running as they
+    found it. Rules are removed here."""
+    yield shared_lab
+    keys = shared_lab.redis.keys("posthub:rule:*")
+    if keys:
+        shared_lab.redis.call("DEL", *keys)
+
+
+@pytest.fixture
+def own_lab() -> Iterator[Lab]:
+    """An empty lab for a test that breaks things; nothing is started yet."""
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def own_org(own_lab: Lab) -> Lab:
+    """Two sites for a test that breaks things."""
+    return two_sites(own_lab)
+
+
+# ---- logs of all actors in the report of a failed test ----------------------
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Log times are whole seconds.
+    item.stash[STARTED] = datetime.now().replace(microsecond=0) - timedelta(seconds=1)
+
+
+@pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
+    outcome: Any = yield
+    report = outcome.get_result()
+    if not report.failed or report.when == "teardown":
+        return
+    labs = [v for v in getattr(item, "funcargs", {}).values() if isinstance(v, Lab)]
+    for lab in dict.fromkeys(labs):
+        text = lab.logs(item.stash[STARTED])
+        report.sections.append((f"logs of {lab.directory}", text[-20000:]))

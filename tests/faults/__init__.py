@@ -1,0 +1,1 @@
+"""Something is killed while mail flows, and every message is counted."""

@@ -1,0 +1,293 @@
+"""One server of the organisation: its Postfix, its posthub daemons, its files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import Message
+from functools import partial
+from pathlib import Path
+
+from tests.lab import ports, protocols, wait
+from tests.lab.postfix import Postfix
+from tests.lab.process import Child
+
+DAEMONS = ("posthub-policy", "posthub-transport", "posthub-delivery", "posthub-tracking")
+# Daemons started as root become this user. Every Debian has it; the package's
+# own user does not exist on a machine where posthub is only tried out.
+USER = "nobody"
+
+CONF = """\
+[server]
+name = {name}
+address = {address}
+state_dir = {state}
+user = {user}
+
+[redis]
+url = {redis}
+
+[directory]
+file = {state}/directory
+map_size = 1GB
+
+[tracking]
+log_dir = {tracking}
+maillog = {maillog}
+
+[transport]
+milter = unix:{sockets}/transport.sock
+
+[policy]
+policy = unix:{sockets}/policy.sock
+map = unix:{sockets}/map.sock
+
+[delivery]
+lmtp = {address}:{lmtp}
+store = {store}
+"""
+
+
+def file_name(name: str) -> str:
+    """A server's name as a file name and as part of an instance name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name)
+
+
+class Host:
+    """What runs on one address. The names of daemons may be given without
+    "posthub-"; "postfix" is one of them."""
+
+    def __init__(
+        self,
+        directory: Path,
+        binaries: Path,
+        name: str,
+        fqdn: str,
+        address: str,
+        redis_url: str,
+        env: dict[str, str],
+    ) -> None:
+        self.directory = directory
+        self.binaries = binaries
+        self.name = name
+        self.fqdn = fqdn
+        self.address = address
+        self.hub = ports.ask(address)
+        self.lmtp = ports.ask(address)
+        self.redis_url = redis_url
+        self.env = env
+        self.conf = directory / "posthub.conf"
+        self.state = directory / "state"
+        self.store = directory / "store"
+        self.tracking = directory / "tracking"
+        self.postfix = Postfix(directory / "postfix", file_name(name), fqdn, address, self.hub, env)
+        self.daemons = {
+            name: Child(name, self._argv(name), directory / f"{name}.log", env) for name in DAEMONS
+        }
+
+    def _argv(self, daemon: str) -> list[str]:
+        return [str(self.binaries / daemon), "-c", str(self.conf), "-f"]
+
+    # ---- configuration -----------------------------------------------------
+
+    def write(self) -> None:
+        self.directory.mkdir(mode=0o755)
+        for path in (self.state, self.store, self.tracking):
+            path.mkdir()
+            shutil.chown(path, USER)
+        self.postfix.write(USER)
+        self.conf.write_text(self.conf_text(), encoding="utf-8")
+
+    def conf_text(self) -> str:
+        return CONF.format(
+            name=self.name,
+            address=self.address,
+            state=self.state,
+            user=USER,
+            redis=self.redis_url,
+            tracking=self.tracking,
+            maillog=self.postfix.log,
+            sockets=self.postfix.sockets,
+            lmtp=self.lmtp,
+            store=self.store,
+        )
+
+    def set(self, section: str, name: str, value: str) -> None:
+        """Change one setting; in force when a daemon is started again."""
+        text = self.conf.read_text(encoding="utf-8")
+        head = f"[{section}]\n"
+        if head not in text:
+            text += f"\n{head}"
+        before, after = text.split(head, 1)
+        body, rest = (after.split("\n[", 1) + [""])[:2]
+        lines = [line for line in body.splitlines() if line.partition(" =")[0] != name]
+        body = "\n".join([f"{name} = {value}", *lines])
+        rest = f"\n[{rest}" if rest else ""
+        self.conf.write_text(f"{before}{head}{body}\n{rest}", encoding="utf-8")
+
+    @property
+    def map_socket(self) -> Path:
+        return self.postfix.sockets / "map.sock"
+
+    @property
+    def policy_socket(self) -> Path:
+        return self.postfix.sockets / "policy.sock"
+
+    @property
+    def milter_socket(self) -> Path:
+        return self.postfix.sockets / "transport.sock"
+
+    # ---- life --------------------------------------------------------------
+
+    def daemon(self, name: str) -> Child:
+        return self.daemons[name if name.startswith("posthub-") else f"posthub-{name}"]
+
+    def start(self, *names: str) -> None:
+        """Start these, or everything; does not wait."""
+        for name in names or (*DAEMONS, "postfix"):
+            if name == "postfix":
+                self.postfix.start()
+            else:
+                self.daemon(name).start()
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL."""
+        for name in names or (*DAEMONS, "postfix"):
+            if name == "postfix":
+                self.postfix.kill()
+            else:
+                self.daemon(name).kill()
+
+    def stop(self, *names: str) -> None:
+        """A stop in good order; an exit status other than 0 is an error."""
+        for name in names:
+            status = self.daemon(name).stop()
+            if status != 0:
+                raise AssertionError(f"{name} on {self.name} ended with {status}")
+
+    @contextmanager
+    def down(self, *names: str) -> Iterator[None]:
+        """Killed for a while; back at the end, however that comes."""
+        self.kill(*names)
+        try:
+            yield
+        finally:
+            self.start(*names)
+            self.wait_up(*names)
+
+    def restart(self, *names: str) -> None:
+        self.kill(*names)
+        self.start(*names)
+        self.wait_up(*names)
+
+    def _up(self, name: str) -> bool:
+        if name == "postfix":
+            return protocols.greeting(self.address, self.hub).startswith("220 ")
+        child = self.daemon(name)
+        if not child.alive():
+            tail = child.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise RuntimeError(f"{name} on {self.name} ended with {child.status()}:\n{tail}")
+        if name.endswith("delivery"):
+            return protocols.greeting(self.address, self.lmtp).startswith("220 ")
+        if name.endswith("transport"):
+            return protocols.accepts(self.milter_socket)
+        if name.endswith("policy"):
+            return protocols.accepts(self.map_socket) and protocols.accepts(self.policy_socket)
+        return True
+
+    def wait_up(self, *names: str) -> None:
+        """Until every socket of these, or of everything, is served."""
+        for name in names or (*DAEMONS, "postfix"):
+            wait.until(f"{name} on {self.name} to serve", partial(self._up, name))
+
+    def ask_map(self, table: str, key: str) -> str:
+        return protocols.ask_map(self.map_socket, table, key)
+
+    def wait_map(
+        self,
+        table: str,
+        key: str,
+        good: Callable[[str], bool],
+        timeout: float = wait.DEFAULT_TIMEOUT,
+    ) -> None:
+        """Until a map here answers as it should."""
+        what = f"{self.name}: {table} {key}"
+        answers: list[str] = []
+
+        def asked() -> bool:
+            answers[:] = [self.ask_map(table, key)]
+            return good(answers[0])
+
+        try:
+            wait.until(what, asked, timeout)
+        except wait.TimedOut as error:
+            raise wait.TimedOut(f"{what}: still {answers} after {timeout:g} s") from error
+
+    def wait_recipient(
+        self, address: str, answer: str = "OK ", timeout: float = wait.DEFAULT_TIMEOUT
+    ) -> None:
+        """Until the directory here knows (or, "NOTFOUND ", no longer knows) an
+        address."""
+        self.wait_map("recipient", address, lambda text: text.startswith(answer), timeout)
+
+    def wait_route(self, address: str, timeout: float = wait.DEFAULT_TIMEOUT) -> None:
+        """Until there is a way to an address from here."""
+        self.wait_map("transport", address, lambda text: text.startswith("OK ph-"), timeout)
+
+    # ---- what there is to look at ------------------------------------------
+
+    def cli(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The posthub command on this host."""
+        return subprocess.run(
+            [str(self.binaries / "posthub"), "-c", str(self.conf), *args],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=self.env | {"NO_COLOR": "1"},
+            timeout=60,
+            check=check,
+        )
+
+    def logs(self) -> Iterator[tuple[str, Path]]:
+        yield f"{self.name}/postfix", self.postfix.log
+        for child in self.daemons.values():
+            yield f"{self.name}/{child.name.removeprefix('posthub-')}", child.log
+
+    def log_text(self, name: str) -> str:
+        path = self.postfix.log if name == "postfix" else self.daemon(name).log
+        return path.read_text(encoding="utf-8", errors="replace")
+
+    def connect_lmtp(self) -> protocols.Dialogue:
+        return protocols.Dialogue(socket.create_connection((self.address, self.lmtp), 10))
+
+    def connect_hub(self) -> protocols.Dialogue:
+        return protocols.Dialogue(socket.create_connection((self.address, self.hub), 10))
+
+
+def maildir_files(store: Path) -> Iterator[Path]:
+    """Every delivered message below a store."""
+    for directory, _, names in os.walk(store):
+        if os.path.basename(directory) in ("new", "cur"):
+            yield from (Path(directory, name) for name in names)
+
+
+def delivered(store: Path) -> Iterator[tuple[Path, Message]]:
+    """The same with their contents."""
+    for path in maildir_files(store):
+        yield path, message_from_bytes(path.read_bytes())
+
+
+def pause_process(child: Child) -> None:
+    """SIGSTOP: the process is there and does not answer."""
+    child.signal(signal.SIGSTOP)
+
+
+def resume_process(child: Child) -> None:
+    child.signal(signal.SIGCONT)

@@ -1,0 +1,230 @@
+"""A lab: hosts, objects in Redis, mail in, mailboxes out.
+
+    with Lab() as lab:
+        lab.domain("letsexchange.com")
+        lab.host("MBX1", site="Lisbon")
+        lab.database("DB1", ["MBX1"])
+        lab.mailbox("nuno@letsexchange.com", "DB1")
+        lab.start()
+        ...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from email.message import Message
+from pathlib import Path
+from types import TracebackType
+
+from tests.lab import host as hosts
+from tests.lab import logs, process, wait
+from tests.lab.host import DAEMONS, Host
+from tests.lab.redis import Redis
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "posthub:"
+NETWORK = "127.0.1."
+
+
+def binaries() -> Path:
+    """Where the programs were built: BUILD, as for make."""
+    path = ROOT / os.environ.get("BUILD", "build") / "bin"
+    missing = [name for name in (*DAEMONS, "posthub") if not (path / name).exists()]
+    if missing:
+        raise FileNotFoundError(f'{path} has no {", ".join(missing)}: run "make all"')
+    return path
+
+
+class Lab:
+    """The organisation. Everything of it is below one directory."""
+
+    def __init__(self, domain: str = "letsexchange.com", persist: bool = True) -> None:
+        if os.geteuid() != 0:
+            raise PermissionError("the lab needs root, because Postfix does")
+        self.binaries = binaries()
+        process.become_subreaper()
+        # Short, for the limit of 108 bytes on the path of a UNIX socket.
+        self.directory = Path(tempfile.mkdtemp(prefix="phlab.", dir="/tmp"))
+        self.directory.chmod(0o755)
+        self.domain_name = domain
+        self.env = self._environment()
+        self._keeper = process.Keeper(self.directory)
+        self._detached = False
+        self.hosts: dict[str, Host] = {}
+        self.redis = Redis(self.directory / "redis", self.env, persist)
+        self.redis.directory.mkdir()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {
+            k: v for k, v in os.environ.items() if k in ("PATH", "TZ") or k.endswith("SAN_OPTIONS")
+        }
+        path = kept.get("PATH", "/usr/bin:/bin")
+        return kept | {process.MARK: str(self.directory), "PATH": f"/usr/sbin:/sbin:{path}"}
+
+    def __enter__(self) -> Lab:
+        self.redis.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill everything and remove the directory; PHLAB_KEEP_FILES=1 leaves
+        the files, for a look at them."""
+        if self._detached:
+            return
+        process.kill_all(process.of_lab(self.directory))
+        process.reap()
+        self._keeper.release()
+        if not os.environ.get("PHLAB_KEEP_FILES"):
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def detach(self) -> None:
+        """Leave it running when this process ends."""
+        self.describe()
+        self._detached = True
+        self._keeper.release()
+
+    # ---- the organisation --------------------------------------------------
+
+    def put(self, kind: str, name: str, /, **fields: str) -> None:
+        """Write an object, as an administrator would with redis-cli HSET."""
+        words = [word for pair in fields.items() for word in pair]
+        self.redis.call("HSET", f"{PREFIX}{kind}:{name}", *words)
+
+    def remove(self, kind: str, name: str) -> None:
+        self.redis.call("DEL", f"{PREFIX}{kind}:{name}")
+
+    def host(self, name: str, site: str = "Lisbon", fqdn: str | None = None, **fields: str) -> Host:
+        """A mailbox server; its site is made when it is new."""
+        number = len(self.hosts) + 1
+        fqdn = fqdn or f"{hosts.file_name(name).lower()}.{self.domain_name}"
+        address = f"{NETWORK}{number}"
+        directory = self.directory / f"h{number}"
+        made = Host(directory, self.binaries, name, fqdn, address, self.redis.url, self.env)
+        made.write()
+        self.hosts[name] = made
+        self.put("site", site, InboundMailEnabled="true")
+        self.put("server", name, **self._server_fields(made, site) | fields)
+        return made
+
+    @staticmethod
+    def _server_fields(made: Host, site: str) -> dict[str, str]:
+        return {
+            "Fqdn": made.fqdn,
+            "Site": site,
+            "Roles": "HubTransport,Mailbox",
+            "Transport": f"{made.address}:{made.hub}",
+            "Delivery": f"{made.address}:{made.lmtp}",
+        }
+
+    def sitelink(self, name: str, sites: Iterable[str], cost: int = 100) -> None:
+        self.put("sitelink", name, Sites=",".join(sites), Cost=str(cost))
+
+    def domain(self, name: str, kind: str = "Authoritative") -> None:
+        self.put("domain", name, DomainType=kind)
+
+    def database(self, name: str, servers: Iterable[str], **fields: str) -> None:
+        self.put("database", name, Servers=",".join(servers), **fields)
+
+    def mailbox(self, address: str, database: str, **fields: str) -> None:
+        self.put(
+            "recipient",
+            address,
+            RecipientType="UserMailbox",
+            PrimarySmtpAddress=address,
+            Database=database,
+            **fields,
+        )
+
+    def rule(self, name: str, **fields: str) -> None:
+        self.put("rule", name, **fields)
+
+    # ---- life --------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start all hosts and wait until each knows every recipient."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Host.start, self.hosts.values()))
+        self.wait_up()
+        self.describe()
+
+    def wait_up(self) -> None:
+        for each in self.hosts.values():
+            each.wait_up()
+        for address in self.recipients():
+            for each in self.hosts.values():
+                each.wait_recipient(address)
+
+    def recipients(self) -> list[str]:
+        prefix = f"{PREFIX}recipient:"
+        return sorted(key.removeprefix(prefix) for key in self.redis.keys(f"{prefix}*"))
+
+    def describe(self) -> Path:
+        """What other programs need to talk to this lab, as JSON."""
+        path = self.directory / "lab.json"
+        described = {
+            "directory": str(self.directory),
+            "redis": str(self.redis.socket),
+            "hosts": [
+                {
+                    "name": each.name,
+                    "address": each.address,
+                    "hub": each.hub,
+                    "lmtp": each.lmtp,
+                    "store": str(each.store),
+                    "postfix": str(each.postfix.conf),
+                    "maillog": str(each.postfix.log),
+                    "posthub": f"{each.binaries}/posthub -c {each.conf}",
+                }
+                for each in self.hosts.values()
+            ],
+        }
+        path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+        return path
+
+    # ---- what there is to look at ------------------------------------------
+
+    def maildirs(self, address: str) -> list[Path]:
+        """The mailbox of an address; several when its database was moved."""
+        local, _, domain = address.lower().partition("@")
+        return [
+            path for each in self.hosts.values() for path in each.store.glob(f"*/{domain}/{local}")
+        ]
+
+    def messages(self, address: str) -> list[Message]:
+        """What lies in a mailbox, on whichever host."""
+        return [m for path in self.maildirs(address) for _, m in hosts.delivered(path)]
+
+    def wait_message(
+        self, address: str, message_id: str, timeout: float = wait.DEFAULT_TIMEOUT
+    ) -> Message:
+        """The message with this id, once it is in a mailbox."""
+
+        def arrived() -> list[Message]:
+            return [m for m in self.messages(address) if m["Message-ID"] == message_id]
+
+        return wait.until(f"{message_id} in the mailbox of {address}", arrived, timeout)[0]
+
+    def wait_empty(self, timeout: float = 30.0) -> None:
+        """Until no host has mail in its queue."""
+        for each in self.hosts.values():
+            each.postfix.wait_empty(timeout)
+
+    def logs(self, since: datetime | None = None) -> str:
+        """The logs of all actors, interleaved."""
+        files = [("redis", self.redis.child.log)]
+        for each in self.hosts.values():
+            files += each.logs()
+        return "\n".join(logs.merge(files, since))

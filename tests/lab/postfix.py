@@ -1,0 +1,174 @@
+"""A private Postfix instance made of the files in postfix-conf."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.lab import process, wait
+
+CONF = Path(__file__).resolve().parents[2] / "postfix-conf"
+HUB_SERVICE = "2525"
+QUEUES = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")
+# What Debian copies into the chroot when Postfix starts.
+CHROOT_FILES = ("localtime", "services", "hosts", "nsswitch.conf", "resolv.conf")
+
+# inet_interfaces must name an address that an interface has, and adding those
+# of the hosts would need more than root in a container has. Loopback addresses
+# work without: listeners and clients of Postfix name the host's own.
+LOCAL = """\
+queue_directory = {directory}/queue
+data_directory = {directory}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+multi_instance_name = postfix-{name}
+multi_instance_enable = yes
+maillog_file = {log}
+maillog_file_prefixes = {directory}
+import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE POSTLOG_HOSTNAME {mark}
+myhostname = {fqdn}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtp_bind_address = {address}
+lmtp_bind_address = {address}
+smtp_dns_support_level = disabled
+smtp_host_lookup = native
+lmtp_dns_support_level = disabled
+lmtp_host_lookup = native
+smtpd_peername_lookup = no
+notify_classes =
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 1s
+transport_retry_time = 1s
+"""
+
+
+class Postfix:
+    """One instance. Its role's main.cf is used word for word after a few local
+    lines; in master.cf only the hub's port becomes an address of the lab."""
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        fqdn: str,
+        address: str,
+        port: int,
+        env: dict[str, str],
+        role: str = "transport",
+    ) -> None:
+        self.directory = directory
+        self.conf = directory / "conf"
+        self.queue_directory = directory / "queue"
+        self.sockets = self.queue_directory / "posthub"
+        self.log = directory / "mail.log"
+        self.name = name
+        self.fqdn = fqdn
+        self.address = address
+        self.port = port
+        self.role = role
+        self.env = env
+
+    # ---- configuration -----------------------------------------------------
+
+    def write(self, owner: str) -> None:
+        """Directories and files. The daemons' user owns the socket directory;
+        its group lets Postfix in and nobody else."""
+        for path in (self.directory, self.conf, self.queue_directory):
+            path.mkdir(mode=0o755, parents=True)
+        data = self.directory / "data"
+        data.mkdir(mode=0o700)
+        shutil.chown(data, "postfix")
+        self.sockets.mkdir()
+        shutil.chown(self.sockets, owner, "postfix")
+        self.sockets.chmod(0o2750)
+        # postlogd would make it readable by root alone.
+        self.log.touch(mode=0o644)
+        etc = self.queue_directory / "etc"
+        etc.mkdir()
+        for name in CHROOT_FILES:
+            if Path("/etc", name).exists():
+                shutil.copy(Path("/etc", name), etc / name)
+        self._write_conf()
+
+    def _write_conf(self) -> None:
+        shipped = CONF / self.role
+        for path in shipped.iterdir():
+            shutil.copy(path, self.conf / path.name)
+        local = LOCAL.format(
+            directory=self.directory,
+            name=self.name,
+            log=self.log,
+            mark=process.MARK,
+            fqdn=self.fqdn,
+            address=self.address,
+        )
+        main = (shipped / "main.cf").read_text(encoding="utf-8")
+        (self.conf / "main.cf").write_text(local + main, encoding="utf-8")
+        master = (shipped / "master.cf").read_text(encoding="utf-8")
+        port = f"\n{HUB_SERVICE} "
+        if master.count(port) != 1:
+            raise RuntimeError(f"{shipped}/master.cf has not exactly one service {HUB_SERVICE}")
+        listener = f"\n{self.address}:{self.port} "
+        (self.conf / "master.cf").write_text(master.replace(port, listener), encoding="utf-8")
+
+    def run(self, program: str, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A Postfix command for this instance."""
+        return subprocess.run(
+            [program, "-c", str(self.conf), *args],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=self.env | {"MAIL_CONFIG": str(self.conf)},
+            timeout=60,
+            check=check,
+        )
+
+    # ---- life --------------------------------------------------------------
+
+    def start(self) -> None:
+        done = self.run("postfix", "start", check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"postfix start: {done.stderr}{self.log.read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        self.run("postfix", "stop", check=False)
+        process.reap()
+
+    def _mine(self, env: dict[str, str]) -> bool:
+        return env.get("MAIL_CONFIG") == str(self.conf)
+
+    def kill(self) -> None:
+        """SIGKILL to master and all that it started."""
+        process.kill_all(self._mine)
+        process.reap()
+
+    def running(self) -> bool:
+        return bool(process.find(self._mine))
+
+    # ---- the queue ---------------------------------------------------------
+
+    def queued(self) -> list[str]:
+        """Queue ids of messages that are here; works when Postfix does not."""
+        return [
+            name
+            for queue in QUEUES
+            for _, _, names in os.walk(self.queue_directory / queue)
+            for name in names
+        ]
+
+    def flush(self) -> None:
+        """Try deferred mail at once; does nothing when Postfix is down."""
+        self.run("postqueue", "-f", check=False)
+
+    def wait_empty(self, timeout: float = 30.0) -> None:
+        def empty() -> bool:
+            if not self.queued():
+                return True
+            self.flush()
+            return False
+
+        wait.until(f"queue of {self.name} to be empty", empty, timeout, interval=0.2)

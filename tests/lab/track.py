@@ -1,0 +1,41 @@
+"""Rows of the message tracking logs, as files and as the command shows them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.lab.host import Host
+
+Row = dict[str, str]
+
+# What Get-MessageTrackingLog is mostly asked for.
+COLUMNS = ("client-hostname", "server-hostname", "connector-id", "source", "event-id")
+
+
+def rows(host: Host, message_id: str | None = None) -> Iterator[Row]:
+    """Rows that were written on a host, file by file."""
+    for path in sorted(host.tracking.glob("*.LOG")):
+        names: list[str] = []
+        # newline="" keeps what the writer wrote; the reader takes CRLF.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for line in file:
+                if line.startswith("#Fields: "):
+                    names = line.removeprefix("#Fields: ").strip().split(",")
+                elif not line.startswith("#") and line.endswith("\n"):
+                    row = dict(zip(names, next(csv.reader([line.rstrip("\r\n")]))))
+                    if message_id is None or row.get("message-id") == message_id:
+                        yield row
+
+
+def event(row: Row) -> str:
+    """ "SMTP RECEIVE": what happened, in two words."""
+    return f"{row['source']} {row['event-id']}"
+
+
+def by_command(host: Host, *filters: str) -> list[dict[str, Any]]:
+    """The same rows by posthub track, in its order."""
+    answer = host.cli("track", *filters, "--json")
+    return list(json.loads(answer.stdout))

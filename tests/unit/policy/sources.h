@@ -1,0 +1,61 @@
+#ifndef SOURCES_H
+#define SOURCES_H
+
+#include "policy/maps.h"
+#include "tests/unit/lib/directory/people.h"
+#include "tests/unit/lib/routing/world.h"
+
+/* An organisation of two sites, seen from MBX1, and its people. */
+struct org {
+	struct world world;
+	struct ph_directory *directory, *down;
+	struct ph_sources sources;
+};
+
+G_GNUC_UNUSED static void
+org_open(struct org *org)
+{
+	struct ph_object *entries[] = {
+	    people_mailbox("nuno@test.org",
+			   "|PrimarySmtpAddress=Nuno@test.org"
+			   "|EmailAddresses=n@test.org,n@legacy.test"),
+	    people_object("recipient|mota@test.org|RecipientType=UserMailbox|"
+			  "Database=DB2|EmailAddresses=two@test.org"),
+	    people_object("recipient|lost@test.org|RecipientType=UserMailbox|"
+			  "Database=DB9"),
+	    people_mailbox("b@test.org", "|EmailAddresses=two@test.org"),
+	    people_object("recipient|c@test.org|RecipientType=MailContact|"
+			  "ExternalEmailAddress=c@outside.test"),
+	    people_object("recipient|all@test.org|"
+			  "RecipientType=MailUniversalDistributionGroup|"
+			  "Members=nuno@test.org"),
+	};
+
+	world_open(&org->world, "site A\n"
+				"site B\n"
+				"sitelink AB Sites=A,B Cost=10\n"
+				"server MBX1 Site=A Fqdn=mbx1.test\n"
+				"server MBX2 Site=B Fqdn=mbx2.test\n"
+				"database DB1 Servers=MBX1\n"
+				"database DB2 Servers=MBX2\n"
+				"domain test.org\n"
+				"domain relay.test DomainType=InternalRelay\n"
+				"domain tree.test MatchSubDomains=true\n");
+	org->directory = ph_directory_memory(
+	    (const struct ph_object *const *)entries, G_N_ELEMENTS(entries));
+	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)
+		ph_object_unref(&entries[i]);
+	org->down = ph_directory_failing(PH_ERR_TEMP, "down");
+	org->sources = (struct ph_sources){org->directory, org->world.snapshot,
+					   org->world.topology, "MBX1"};
+}
+
+G_GNUC_UNUSED static void
+org_close(struct org *org)
+{
+	ph_directory_close(&org->directory);
+	ph_directory_close(&org->down);
+	world_close(&org->world);
+}
+
+#endif

@@ -1,0 +1,254 @@
+#include "policy/maps.h"
+#include "tests/unit/policy/sources.h"
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+
+#define NOT_FOUND "NOTFOUND "
+#define UNKNOWN \
+	"OK error:5.1.1 User unknown; RESOLVER.ADR.ExRecipNotFound; not found"
+#define SYNTAX "OK error:5.1.3 Bad recipient address syntax"
+
+struct row {
+	const char *map, *key, *reply;
+};
+
+/* The words of the reply, without the netstring around them. */
+static char *
+ask(const struct ph_sources *sources, const char *map, const char *key,
+    struct ph_err *err)
+{
+	const struct ph_smap_request request = {map, key};
+	g_autoptr(GString) out = g_string_new(NULL);
+	char *end;
+	guint64 size;
+
+	ph_map_answer(sources, &request, out, err);
+	size = g_ascii_strtoull(out->str, &end, 10);
+	ck_assert_int_eq(*end, ':');
+	ck_assert_uint_eq((size_t)(end + 1 - out->str) + size + 1, out->len);
+	ck_assert_int_eq(out->str[out->len - 1], ',');
+	return g_strndup(end + 1, size);
+}
+
+static void
+check(const struct ph_sources *sources, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *reply =
+		    ask(sources, rows[i].map, rows[i].key, NULL);
+
+		ck_assert_msg(strcmp(reply, rows[i].reply) == 0,
+			      "%s %s: \"%s\", expected \"%s\"", rows[i].map,
+			      rows[i].key, reply, rows[i].reply);
+	}
+}
+
+START_TEST(test_transport)
+{
+	static const struct row rows[] = {
+	    {"transport", "nuno@test.org", "OK ph-mailbox:[mbx1.test]:475"},
+	    {"transport", "N@test.org", "OK ph-mailbox:[mbx1.test]:475"},
+	    {"transport", "n@legacy.test", "OK ph-mailbox:[mbx1.test]:475"},
+	    {"transport", "mota@test.org", "OK ph-hub:[mbx2.test]:2525"},
+	    {"transport", "nobody@test.org", UNKNOWN},
+	    {"transport", "nobody@a.tree.test", UNKNOWN},
+	    {"transport", "x@relay.test",
+	     "OK retry:4.4.4 No send connector for relay.test"},
+	    {"transport", "x@outside.test",
+	     "OK retry:4.4.4 No send connector for outside.test"},
+	    {"transport", "double-bounce@mbx1.test",
+	     "OK retry:4.4.4 No send connector for mbx1.test"},
+	    {"transport", "c@test.org",
+	     "OK retry:4.4.4 No send connector for outside.test"},
+	    {"transport", "all@test.org",
+	     "OK retry:4.4.4 No route to a MailUniversalDistributionGroup"},
+	    {"transport", "two@test.org",
+	     "OK error:5.1.4 Recipient address is ambiguous; "
+	     "RESOLVER.ADR.Ambiguous; ambiguous address"},
+	    {"transport", "0123456789abcdef@fork.posthub.invalid",
+	     "OK ph-fork:unix:posthub/fork.sock"},
+	    {"transport", "x@FORK.posthub.invalid",
+	     "OK ph-fork:unix:posthub/fork.sock"},
+	    {"transport", "*", NOT_FOUND},
+	    {"transport", "", NOT_FOUND},
+	    {"transport", "<>", NOT_FOUND},
+	    {"transport", "test.org", NOT_FOUND},
+	    {"transport", ".test.org", NOT_FOUND},
+	    {"transport", "@test.org", NOT_FOUND},
+	    {"transport", "MAILER-DAEMON", NOT_FOUND},
+	    {"transport", "x\x01y", NOT_FOUND},
+	    {"transport", "x\x01@test.org", SYNTAX},
+	    {"transport", "\xff@test.org", SYNTAX},
+	    {"transport", "x@[192.0.2.1]", SYNTAX},
+	};
+	struct org org;
+
+	org_open(&org);
+	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	org_close(&org);
+}
+END_TEST
+
+/* A full address is never "not found", however odd it is. */
+START_TEST(test_transport_never_not_found)
+{
+	static const char *const keys[] = {
+	    "lost@test.org",
+	    "x@",
+	    "a@b@test.org",
+	    "\"a@b\"@test.org",
+	    "a b@test.org",
+	    "x@@",
+	    "x@.",
+	    "x@a..b",
+	    "<x@test.org>",
+	    "x@test.org.",
+	    "\"@test.org",
+	    "x@a,b",
+	    "\xc3\xa9@\xc3\xa9.test",
+	};
+	g_autofree char *local = g_strnfill(9000, 'x');
+	g_autofree char *address = g_strconcat(local, "@test.org", NULL);
+	struct org org;
+	char *reply;
+
+	org_open(&org);
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		reply = ask(&org.sources, "transport", keys[i], NULL);
+		ck_assert_msg(g_str_has_prefix(reply, "OK retry:4.4.4 ") ||
+				  g_str_has_prefix(reply, "OK error:5.1."),
+			      "%s: %s", keys[i], reply);
+		g_free(reply);
+	}
+	reply = ask(&org.sources, "transport", address, NULL);
+	ck_assert_str_eq(reply, SYNTAX);
+	g_free(reply);
+	org_close(&org);
+}
+END_TEST
+
+START_TEST(test_others)
+{
+	static const struct row rows[] = {
+	    {"recipient", "nuno@test.org", "OK OK"},
+	    {"recipient", "N@LEGACY.test", "OK OK"},
+	    {"recipient", "c@test.org", "OK OK"},
+	    {"recipient", "two@test.org", "OK OK"},
+	    {"recipient", "any@relay.test", "OK OK"},
+	    {"recipient", "nobody@test.org", NOT_FOUND},
+	    {"recipient", "x@outside.test", NOT_FOUND},
+	    {"recipient", "@relay.test", NOT_FOUND},
+	    {"recipient", "relay.test", NOT_FOUND},
+	    {"recipient", "\xff@test.org", NOT_FOUND},
+	    {"domain", "test.org", "OK OK"},
+	    {"domain", "TEST.org", "OK OK"},
+	    {"domain", "a.tree.test", "OK OK"},
+	    {"domain", "a.test.org", NOT_FOUND},
+	    {"domain", ".test.org", NOT_FOUND},
+	    {"domain", "outside.test", NOT_FOUND},
+	    {"domain", "x@test.org", NOT_FOUND},
+	    {"domain", "*", NOT_FOUND},
+	    {"domain", "", NOT_FOUND},
+	    {"domain", "\xff", NOT_FOUND},
+	    {"alias", "n@test.org", "OK Nuno@test.org"},
+	    {"alias", "nuno@test.org", NOT_FOUND},
+	    {"alias", "NUNO@test.org", NOT_FOUND},
+	    {"alias", "nobody@test.org", NOT_FOUND},
+	    {"alias", "two@test.org", NOT_FOUND},
+	    {"alias", "x@relay.test", NOT_FOUND},
+	    {"alias", "x@outside.test", NOT_FOUND},
+	    {"alias", "@test.org", NOT_FOUND},
+	    {"alias", "test.org", NOT_FOUND},
+	    {"server", "mbx2.test", "OK OK"},
+	    {"server", "MBX2.test", "OK OK"},
+	    {"server", "outside.test", NOT_FOUND},
+	    {"server", "192.0.2.1", NOT_FOUND},
+	    {"server", "", NOT_FOUND},
+	    {"login", "nuno@test.org", "PERM there is no map \"login\""},
+	    {"Transport", "nuno@test.org",
+	     "PERM there is no map \"Transport\""},
+	};
+	struct org org;
+
+	org_open(&org);
+	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	org_close(&org);
+}
+END_TEST
+
+START_TEST(test_directory_down)
+{
+	static const struct row rows[] = {
+	    {"transport", "nuno@test.org", "TEMP down"},
+	    {"transport", "nobody@test.org", "TEMP down"},
+	    {"transport", "x@fork.posthub.invalid",
+	     "OK ph-fork:unix:posthub/fork.sock"},
+	    {"transport", "*", NOT_FOUND},
+	    {"recipient", "nuno@test.org", "TEMP down"},
+	    {"recipient", "nobody@test.org", "TEMP down"},
+	    {"alias", "n@test.org", "TEMP down"},
+	    {"domain", "test.org", "OK OK"},
+	    {"server", "mbx1.test", "OK OK"},
+	};
+	struct ph_err err = PH_ERR_INIT;
+	struct org org;
+	char *reply;
+
+	org_open(&org);
+	org.sources.directory = org.down;
+	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	reply = ask(&org.sources, "transport", "nuno@test.org", &err);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	g_free(reply);
+	org_close(&org);
+}
+END_TEST
+
+START_TEST(test_no_state)
+{
+	static const struct row rows[] = {
+	    {"transport", "nuno@test.org",
+	     "TEMP no state of the organisation yet"},
+	    {"recipient", "nobody@test.org",
+	     "TEMP no state of the organisation yet"},
+	    {"domain", "test.org", "TEMP no state of the organisation yet"},
+	    {"alias", "n@test.org", "TEMP no state of the organisation yet"},
+	    {"server", "mbx1.test", "TEMP no state of the organisation yet"},
+	    {"transport", "*", NOT_FOUND},
+	    {"transport", "x@fork.posthub.invalid",
+	     "OK ph-fork:unix:posthub/fork.sock"},
+	};
+	struct org org;
+
+	org_open(&org);
+	org.sources.snapshot = NULL;
+	org.sources.topology = NULL;
+	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	org_close(&org);
+}
+END_TEST
+
+/* Every row has what the manual page shows, and answers. */
+START_TEST(test_table)
+{
+	struct org org;
+	size_t n = 0;
+
+	org_open(&org);
+	for (const struct ph_map *map = ph_maps; map->name != NULL; map++) {
+		g_autofree char *reply =
+		    ask(&org.sources, map->name, "*", NULL);
+
+		ck_assert_ptr_eq(ph_map_find(map->name), map);
+		ck_assert_uint_gt(strlen(map->help), 10);
+		ck_assert_str_eq(reply, NOT_FOUND);
+		n++;
+	}
+	ck_assert_uint_eq(n, 5);
+	org_close(&org);
+}
+END_TEST
+
+UNIT_MAIN("policy/maps", test_transport, test_transport_never_not_found,
+	  test_others, test_directory_down, test_no_state, test_table)

@@ -1,0 +1,335 @@
+#include "store/delivery/duplicates.h"
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WINDOW INT64_C(80000) /* segments of 10 s */
+#define NOW INT64_C(1700000000000)
+
+struct place {
+	char *path;
+	int dir;
+	struct ph_duplicates *duplicates;
+};
+
+static void
+place_open(struct place *place, int64_t now)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_msg(ph_duplicates_open(place->dir, WINDOW, now,
+					 &place->duplicates, &err) == 0,
+		      "%s", err.text);
+}
+
+static void
+place_new(struct place *place)
+{
+	place->path = unit_mkdir();
+	place->dir = open(place->path, O_RDONLY | O_DIRECTORY);
+	place_open(place, NOW);
+}
+
+static void
+place_close(struct place *place)
+{
+	ck_assert_int_eq(ph_duplicates_close(&place->duplicates, NULL), 0);
+	ck_assert_ptr_null(place->duplicates);
+}
+
+static void
+place_free(struct place *place)
+{
+	place_close(place);
+	close(place->dir);
+	unit_rmdir(&place->path);
+}
+
+static struct ph_copy_key
+key(uint64_t n)
+{
+	return (struct ph_copy_key){n, n + 1000000};
+}
+
+static void
+add(struct place *place, uint64_t n, int64_t now)
+{
+	ck_assert_int_eq(
+	    ph_duplicates_add(place->duplicates, key(n), now, NULL), 0);
+}
+
+static bool
+has(struct place *place, uint64_t n, int64_t now)
+{
+	return ph_duplicates_find(place->duplicates, key(n), now);
+}
+
+static size_t
+files(const struct place *place)
+{
+	GDir *dir = g_dir_open(place->path, 0, NULL);
+	size_t n = 0;
+
+	while (g_dir_read_name(dir))
+		n++;
+	g_dir_close(dir);
+	return n;
+}
+
+/* The only file. */
+static char *
+file_of(const struct place *place)
+{
+	GDir *dir = g_dir_open(place->path, 0, NULL);
+	char *path = g_build_filename(place->path, g_dir_read_name(dir), NULL);
+
+	g_dir_close(dir);
+	return path;
+}
+
+START_TEST(test_remembers)
+{
+	struct place place;
+
+	place_new(&place);
+	ck_assert(!has(&place, 1, NOW));
+	add(&place, 1, NOW);
+	ck_assert(has(&place, 1, NOW));
+	ck_assert(!has(&place, 2, NOW));
+	ck_assert(!ph_duplicates_find(place.duplicates,
+				      (struct ph_copy_key){1, 1}, NOW));
+	ck_assert_int_eq(ph_duplicates_sync(place.duplicates, NULL), 0);
+	place_close(&place);
+	place_open(&place, NOW);
+	ck_assert(has(&place, 1, NOW));
+	ck_assert(!has(&place, 2, NOW));
+	place_free(&place);
+}
+END_TEST
+
+START_TEST(test_window)
+{
+	struct place place;
+
+	place_new(&place);
+	for (uint64_t i = 0; i < 30; i++)
+		add(&place, i, NOW + (int64_t)i * 10000);
+	ck_assert_uint_eq(files(&place), 30);
+	/* At the moment of the last one, all of the last WINDOW are known. */
+	for (uint64_t i = 0; i < 30; i++)
+		ck_assert_int_eq(has(&place, i, NOW + 290000), i >= 21);
+	ph_duplicates_expire(place.duplicates, NOW + 290000);
+	ck_assert_uint_eq(files(&place), 9);
+	ck_assert(has(&place, 21, NOW + 290000));
+	place_close(&place);
+	place_open(&place, NOW + 380000);
+	ck_assert_uint_eq(files(&place), 0);
+	place_free(&place);
+}
+END_TEST
+
+START_TEST(test_exact_window)
+{
+	struct place place;
+
+	place_new(&place);
+	add(&place, 1, NOW);
+	ck_assert(has(&place, 1, NOW + WINDOW));
+	ph_duplicates_expire(place.duplicates, NOW + WINDOW);
+	ck_assert(has(&place, 1, NOW + WINDOW));
+	/* A segment's length later at the latest it is forgotten. */
+	ck_assert(!has(&place, 1, NOW + WINDOW + 10000));
+	place_free(&place);
+}
+END_TEST
+
+START_TEST(test_clock_goes_back)
+{
+	struct place place;
+
+	place_new(&place);
+	add(&place, 1, NOW);
+	add(&place, 2, NOW - 60000);
+	ck_assert_uint_eq(files(&place), 1);
+	ck_assert(has(&place, 2, NOW));
+	place_free(&place);
+}
+END_TEST
+
+/* Whatever a crash leaves of the last record, those before it stay and the
+ * next one can be read. */
+START_TEST(test_cut_everywhere)
+{
+	for (off_t cut = 0; cut <= 32; cut++) {
+		struct place place;
+		g_autofree char *file = NULL;
+
+		place_new(&place);
+		add(&place, 1, NOW);
+		add(&place, 2, NOW);
+		file = file_of(&place);
+		place_close(&place);
+		ck_assert_int_eq(truncate(file, 32 + cut), 0);
+		place_open(&place, NOW);
+		ck_assert(has(&place, 1, NOW));
+		ck_assert_int_eq(has(&place, 2, NOW), cut == 32);
+		add(&place, 3, NOW);
+		place_close(&place);
+		place_open(&place, NOW);
+		ck_assert(has(&place, 1, NOW));
+		ck_assert_int_eq(has(&place, 2, NOW), cut == 32);
+		ck_assert(has(&place, 3, NOW));
+		place_free(&place);
+	}
+}
+END_TEST
+
+START_TEST(test_damage)
+{
+	for (off_t at = 0; at < 32; at++) {
+		struct place place;
+		g_autofree char *file = NULL;
+		char byte;
+		int fd;
+
+		place_new(&place);
+		add(&place, 1, NOW);
+		add(&place, 2, NOW);
+		file = file_of(&place);
+		place_close(&place);
+		fd = open(file, O_RDWR);
+		ck_assert_int_eq(pread(fd, &byte, 1, at), 1);
+		byte = (char)(byte ^ 0x40);
+		ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
+		close(fd);
+		place_open(&place, NOW);
+		ck_assert(!has(&place, 1, NOW));
+		ck_assert(has(&place, 2, NOW));
+		place_free(&place);
+	}
+}
+END_TEST
+
+START_TEST(test_foreign_files)
+{
+	struct place place;
+	g_autofree char *name = NULL;
+
+	place_new(&place);
+	name = g_build_filename(place.path, "lost+found", NULL);
+	ck_assert(g_file_set_contents(name, "x", 1, NULL));
+	place_close(&place);
+	place_open(&place, NOW + 100 * WINDOW);
+	ck_assert_uint_eq(files(&place), 1);
+	place_free(&place);
+}
+END_TEST
+
+/* The disk is full in the middle of a record: what was remembered is known
+ * until the process ends, and what comes after there is room again is read. */
+START_TEST(test_no_room)
+{
+	struct rlimit full = {48, RLIM_INFINITY}, room;
+	struct ph_err err = PH_ERR_INIT;
+	struct place place;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &room);
+	full.rlim_max = room.rlim_max;
+	place_new(&place);
+	add(&place, 1, NOW);
+	setrlimit(RLIMIT_FSIZE, &full);
+	ck_assert_int_eq(ph_duplicates_add(place.duplicates, key(2), NOW, &err),
+			 -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert(has(&place, 2, NOW));
+	setrlimit(RLIMIT_FSIZE, &room);
+	add(&place, 3, NOW);
+	place_close(&place);
+	place_open(&place, NOW);
+	ck_assert(has(&place, 1, NOW));
+	ck_assert(!has(&place, 2, NOW));
+	ck_assert(has(&place, 3, NOW));
+	place_free(&place);
+}
+END_TEST
+
+/* Killed while many threads add and sync: all that sync vouched for is
+ * there. */
+struct adder {
+	struct ph_duplicates *duplicates;
+	uint64_t first;
+	int pipe;
+};
+
+static gpointer
+add_many(gpointer data)
+{
+	const struct adder *adder = data;
+
+	for (uint64_t n = adder->first;; n++) {
+		if (ph_duplicates_add(adder->duplicates, key(n), NOW, NULL) <
+			0 ||
+		    ph_duplicates_sync(adder->duplicates, NULL) < 0 ||
+		    write(adder->pipe, &n, sizeof(n)) != sizeof(n))
+			_exit(1);
+	}
+	return NULL;
+}
+
+static void
+add_until_killed(struct place *place, int pipe)
+{
+	struct adder adders[4];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(adders); i++) {
+		adders[i].duplicates = place->duplicates;
+		adders[i].first = (i + 1) << 32;
+		adders[i].pipe = pipe;
+		g_thread_new("add", add_many, &adders[i]);
+	}
+	for (;;)
+		pause();
+}
+
+START_TEST(test_killed)
+{
+	struct place place;
+	uint64_t n;
+	int ends[2];
+	size_t seen = 0;
+	pid_t pid;
+
+	place_new(&place);
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0)
+		add_until_killed(&place, ends[1]);
+	close(ends[1]);
+	g_autoptr(GArray) said = g_array_new(FALSE, FALSE, sizeof(n));
+	while (read(ends[0], &n, sizeof(n)) == sizeof(n)) {
+		g_array_append_val(said, n);
+		if (++seen == 200)
+			kill(pid, SIGKILL);
+	}
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+	place_close(&place);
+	place_open(&place, NOW);
+	ck_assert_uint_ge(said->len, 200);
+	for (guint i = 0; i < said->len; i++)
+		ck_assert(has(&place, g_array_index(said, uint64_t, i), NOW));
+	place_free(&place);
+}
+END_TEST
+
+UNIT_MAIN("store/delivery/duplicates", test_remembers, test_window,
+	  test_exact_window, test_clock_goes_back, test_cut_everywhere,
+	  test_damage, test_foreign_files, test_no_room, test_killed)
