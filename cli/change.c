@@ -104,7 +104,7 @@ ph_stored_read(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
 {
 	bool string = (kind->flags & PH_KIND_STRING) != 0;
 	g_autofree char *object = ph_object_key(kind, name);
-	g_autofree char *key = ph_cli_key(cli, object, NULL);
+	g_autofree char *key = ph_cli_key(cli, object);
 	g_autoptr(GPtrArray) stored = texts_new();
 	struct ph_reply *reply = NULL;
 	int r = 0;
@@ -276,10 +276,9 @@ write_change(const struct ph_change *change, struct ph_err *err)
 	g_ptr_array_add(args, g_strdup("EVAL"));
 	g_ptr_array_add(args, g_strdup(string ? write_string : write_hash));
 	g_ptr_array_add(args, g_strdup(history ? "2" : "1"));
-	g_ptr_array_add(args, ph_cli_key(change->cli, object, NULL));
+	g_ptr_array_add(args, ph_cli_key(change->cli, object));
 	if (history)
-		g_ptr_array_add(args,
-				ph_cli_key(change->cli, "history:rule", NULL));
+		g_ptr_array_add(args, ph_cli_key(change->cli, "history:rule"));
 	add_counted(args, change->stored, 2);
 	add_counted(args, change->set, 2);
 	add_counted(args, change->unset, 1);

@@ -81,17 +81,9 @@ ph_cli_redis(struct ph_cli *cli, int *status_r)
 }
 
 char *
-ph_cli_key(const struct ph_cli *cli, ...)
+ph_cli_key(const struct ph_cli *cli, const char *key)
 {
-	GString *key = g_string_new(ph_redis_prefix(cli->redis));
-	const char *part;
-	va_list args;
-
-	va_start(args, cli);
-	while ((part = va_arg(args, const char *)))
-		g_string_append(key, part);
-	va_end(args);
-	return g_string_free(key, FALSE);
+	return g_strconcat(ph_redis_prefix(cli->redis), key, NULL);
 }
 
 /* ---- what the daemons of this server keep on disk ----------------------- */
@@ -176,7 +168,7 @@ is_foreign(struct ph_cli *cli, const struct ph_snapshot *local,
 	   const char *organization)
 {
 	const char *ours = ph_snapshot_organization(local);
-	g_autofree char *key = ph_cli_key(cli, "meta", NULL);
+	g_autofree char *key = ph_cli_key(cli, "meta");
 	struct ph_reply *reply = NULL;
 	bool adopted;
 

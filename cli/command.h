@@ -111,8 +111,8 @@ struct ph_snapshot *ph_cli_local_snapshot(const struct ph_cli *cli,
 					  const struct ph_derive *derive,
 					  char **path_r);
 
-/* The prefix and all parts; g_free. */
-char *ph_cli_key(const struct ph_cli *cli, ...) G_GNUC_NULL_TERMINATED;
+/* The key with the prefix; g_free. */
+char *ph_cli_key(const struct ph_cli *cli, const char *key);
 
 /* ---- the verbs ---------------------------------------------------------- */
 

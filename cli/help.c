@@ -138,6 +138,20 @@ field_line(GString *out, const struct ph_field *field)
 	line(out, field->name, help->str);
 }
 
+/* A verb that every kind has, but this one in its own way. */
+static bool
+is_hidden(const struct ph_verb *verbs, const struct ph_verb *generic,
+	  const char *noun)
+{
+	for (; verbs->noun; verbs++) {
+		if (verbs != generic && verbs->verb &&
+		    strcmp(verbs->verb, generic->verb) == 0 &&
+		    strcmp(verbs->noun, noun) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 one_noun(GString *out, const struct ph_verb *verbs,
 	 const struct ph_parsed *parsed)
@@ -148,8 +162,9 @@ one_noun(GString *out, const struct ph_verb *verbs,
 	for (const struct ph_verb *verb = verbs; verb->noun; verb++) {
 		bool generic = strcmp(verb->noun, PH_ANY_KIND) == 0;
 
-		if (generic ? parsed->kind != NULL
-			    : g_ascii_strcasecmp(verb->noun, noun) == 0)
+		if (generic
+			? parsed->kind != NULL && !is_hidden(verbs, verb, noun)
+			: g_ascii_strcasecmp(verb->noun, noun) == 0)
 			verb_line(out, verb, noun);
 	}
 	if (!parsed->kind)

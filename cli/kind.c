@@ -517,7 +517,7 @@ remove_wrong_type(struct ph_cli *cli, const struct ph_kind *kind,
 		  const char *name, int *status_r)
 {
 	g_autofree char *object = ph_object_key(kind, name);
-	g_autofree char *key = ph_cli_key(cli, object, NULL);
+	g_autofree char *key = ph_cli_key(cli, object);
 	const char *right = kind->flags & PH_KIND_STRING ? "string" : "hash";
 	struct ph_reply *reply = NULL;
 	struct ph_err err = PH_ERR_INIT;

@@ -136,7 +136,8 @@ escape_glob(const char *text)
 static int
 scan(struct listing *l, struct ph_table *table, struct ph_err *err)
 {
-	g_autofree char *start = ph_cli_key(l->cli, l->kind->name, ":", NULL);
+	g_autofree char *kind = ph_object_key(l->kind, "");
+	g_autofree char *start = ph_cli_key(l->cli, kind);
 	g_autofree char *literal = escape_glob(start);
 	g_autofree char *pattern = g_strconcat(literal, "*", NULL);
 	g_autofree char *cursor = g_strdup("0");

@@ -45,7 +45,7 @@ ph_state_show(struct ph_cli *cli, const struct ph_input *input)
 	(void)input;
 	if (ph_cli_redis(cli, &status) < 0)
 		return status;
-	key = ph_cli_key(cli, "meta", NULL);
+	key = ph_cli_key(cli, "meta");
 	table = ph_table_new(columns);
 	if (ph_redis_call(cli->redis, &reply, &err, "HMGET", key,
 			  "Organization", "Adopted", NULL) < 0) {
@@ -102,7 +102,7 @@ ph_state_adopt(struct ph_cli *cli, const struct ph_input *input)
 	(void)input;
 	if (ph_cli_redis(cli, &status) < 0)
 		return status;
-	key = ph_cli_key(cli, "meta", NULL);
+	key = ph_cli_key(cli, "meta");
 	uuid = organization(cli);
 	ph_format_date(ph_clock_wall(), now, sizeof now);
 

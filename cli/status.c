@@ -181,11 +181,13 @@ ask_alive(const struct report *report, const struct ph_server *const *servers,
 	struct ph_reply *reply = NULL;
 
 	g_ptr_array_add(args, g_strdup("MGET"));
-	for (size_t i = 0; i < n * PH_SERVICES; i++)
-		g_ptr_array_add(
-		    args, ph_cli_key(report->cli, "alive:",
-				     servers[i / PH_SERVICES]->name, ":",
-				     ph_service_name(i % PH_SERVICES), NULL));
+	for (size_t i = 0; i < n * PH_SERVICES; i++) {
+		g_autofree char *key =
+		    g_strconcat("alive:", servers[i / PH_SERVICES]->name, ":",
+				ph_service_name(i % PH_SERVICES), NULL);
+
+		g_ptr_array_add(args, ph_cli_key(report->cli, key));
+	}
 	command.n = args->len;
 	command.args = (const char *const *)(gpointer)args->pdata;
 	if (n == 0 ||

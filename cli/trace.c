@@ -277,8 +277,7 @@ led_to(const struct item *sent, const struct item *received)
 {
 	bool inside = strcmp(sent->here, received->here) == 0;
 
-	if (!sent->stage->leads || sent->visit == received->visit ||
-	    received->service == SUBMISSION)
+	if (!sent->stage->leads || received->service == SUBMISSION)
 		return 0;
 	/* Submission speaks to Transport, Transport to others and, on its
 	 * own host, to the store driver alone. */

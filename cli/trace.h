@@ -4,6 +4,7 @@
 #include "lib/track/record.h"
 
 #include <glib.h>
+#include <stdbool.h>
 
 /*
  * Rows of message tracking from many servers, put into an order that tells the
@@ -12,6 +13,7 @@
 struct ph_trace_row {
 	struct ph_track_record record;
 	char *server; /* who wrote it; "" when it is not known */
+	bool hidden;  /* only there to put others in order */
 };
 
 /* Takes the record's values and leaves it empty; copies server (NULL is

@@ -209,8 +209,7 @@ ph_track_run(struct ph_cli *cli, const struct ph_input *input)
 	ph_track_query_init(&query);
 	status = read_rows(cli, &query);
 	if (status == PH_EXIT_YES) {
-		ph_track_query_cut(&query);
-		ph_trace_sort(query.rows);
+		ph_track_query_finish(&query);
 		show(cli, input, query.rows, columns);
 		if (query.cut)
 			ph_cli_warn("these are the newest %zu rows; "

@@ -13,6 +13,7 @@ struct ph_track_query {
 	size_t limit;		      /* newest rows wanted */
 
 	GPtrArray *rows;  /* struct ph_trace_row, owned */
+	size_t wanted;	  /* those that are not hidden */
 	GHashTable *seen; /* log-ids: a row may come twice */
 	uint64_t bad;	  /* lines that are no rows */
 	bool cut;	  /* there were more than limit */
@@ -22,12 +23,16 @@ struct ph_track_query {
 void ph_track_query_init(struct ph_track_query *query);
 void ph_track_query_clear(struct ph_track_query *query);
 
-/* Takes the record if it is wanted and new; leaves it empty then. */
+/*
+ * Takes the record if it is wanted and new; leaves it empty then. When one
+ * message is asked for, its other rows are taken as well, hidden: without them
+ * nobody could tell what led to what.
+ */
 void ph_track_query_offer(struct ph_track_query *query,
 			  struct ph_track_record *record, const char *server);
 
-/* Leaves the newest "limit" rows. */
-void ph_track_query_cut(struct ph_track_query *query);
+/* Puts the rows in order, without the hidden ones, the newest "limit". */
+void ph_track_query_finish(struct ph_track_query *query);
 
 /* 0 or -1 with err. */
 int ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,

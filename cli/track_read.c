@@ -7,7 +7,7 @@
 
 #define PAGE "1000"
 /* A row is shipped after it was written; clocks of servers may differ. */
-#define SKEW_MS (60 * 60 * 1000)
+#define SKEW_MS (INT64_C(60) * 60 * 1000)
 
 /* ---- filters ------------------------------------------------------------ */
 
@@ -60,37 +60,49 @@ is_id(const char *value, const char *want)
 
 static const struct filter {
 	const char *option;
-	enum ph_column column;
 	bool (*match)(const char *value, const char *want);
+	enum ph_column column;
+	bool message; /* names one message */
 } filters[] = {
-    {"sender", PH_COL_SENDER_ADDRESS, is_equal},
-    {"recipients", PH_COL_RECIPIENT_ADDRESS, is_any},
-    {"subject", PH_COL_MESSAGE_SUBJECT, holds},
-    {"message-id", PH_COL_MESSAGE_ID, is_id},
-    {"network-message-id", PH_COL_NETWORK_MESSAGE_ID, is_equal},
-    {"internal-message-id", PH_COL_INTERNAL_MESSAGE_ID, is_equal},
-    {"reference", PH_COL_REFERENCE, is_equal},
-    {"event-id", PH_COL_EVENT_ID, is_equal},
-    {"source", PH_COL_SOURCE, is_equal},
+    {"message-id", is_id, PH_COL_MESSAGE_ID, true},
+    {"network-message-id", is_equal, PH_COL_NETWORK_MESSAGE_ID, true},
+    {"sender", is_equal, PH_COL_SENDER_ADDRESS, false},
+    {"recipients", is_any, PH_COL_RECIPIENT_ADDRESS, false},
+    {"subject", holds, PH_COL_MESSAGE_SUBJECT, false},
+    {"internal-message-id", is_equal, PH_COL_INTERNAL_MESSAGE_ID, false},
+    {"reference", is_equal, PH_COL_REFERENCE, false},
+    {"event-id", is_equal, PH_COL_EVENT_ID, false},
+    {"source", is_equal, PH_COL_SOURCE, false},
 };
 
+/* Does the row fit the filters that name a message, or the others? given_r:
+ * there was one of them. */
 static bool
-wanted(const struct ph_track_query *query, const struct ph_track_record *record,
-       const char *server)
+fits(const struct ph_track_query *query, const struct ph_track_record *record,
+     bool message, bool *given_r)
 {
-	const char *on = ph_input_option(query->input, "server");
-	int64_t time = 0;
+	bool fit = true;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
+	*given_r = false;
+	for (size_t i = 0; fit && i < G_N_ELEMENTS(filters); i++) {
 		const char *want =
 		    ph_input_option(query->input, filters[i].option);
 
-		if (want && !filters[i].match(
-				ph_track_get(record, filters[i].column), want))
-			return false;
+		if (!want || filters[i].message != message)
+			continue;
+		*given_r = true;
+		fit = filters[i].match(ph_track_get(record, filters[i].column),
+				       want);
 	}
-	if (on && !is_equal(server, on))
-		return false;
+	return fit;
+}
+
+static bool
+in_time(const struct ph_track_query *query,
+	const struct ph_track_record *record)
+{
+	int64_t time = 0;
+
 	if (query->start == INT64_MIN && query->end == INT64_MAX)
 		return true;
 	return ph_parse_date(ph_track_get(record, PH_COL_DATE_TIME), &time,
@@ -106,6 +118,7 @@ ph_track_query_init(struct ph_track_query *query)
 	query->rows = g_ptr_array_new_with_free_func(ph_trace_row_free);
 	query->seen =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	query->wanted = 0;
 	query->bad = 0;
 	query->cut = false;
 }
@@ -113,8 +126,8 @@ ph_track_query_init(struct ph_track_query *query)
 void
 ph_track_query_clear(struct ph_track_query *query)
 {
-	g_clear_pointer(&query->rows, g_ptr_array_unref);
-	g_clear_pointer(&query->seen, g_hash_table_destroy);
+	g_ptr_array_unref(query->rows);
+	g_hash_table_destroy(query->seen);
 }
 
 /* A file does not say who wrote it; the row does: its own host is the one
@@ -137,12 +150,21 @@ ph_track_query_offer(struct ph_track_query *query,
 {
 	g_autofree char *who = server ? g_strdup(server) : writer(record);
 	const char *id = ph_track_get(record, PH_COL_LOG_ID);
+	const char *on = ph_input_option(query->input, "server");
+	struct ph_trace_row *row;
+	bool one, others, wanted;
 
-	if (!wanted(query, record, who))
+	if (!fits(query, record, true, &one))
 		return;
-	if (*id && !g_hash_table_add(query->seen, g_strdup(id)))
+	wanted = fits(query, record, false, &others) &&
+		 (!on || is_equal(who, on)) && in_time(query, record);
+	if ((!wanted && !one) ||
+	    (*id && !g_hash_table_add(query->seen, g_strdup(id))))
 		return;
-	g_ptr_array_add(query->rows, ph_trace_row_new(record, who));
+	row = ph_trace_row_new(record, who);
+	row->hidden = !wanted;
+	query->wanted += wanted;
+	g_ptr_array_add(query->rows, row);
 }
 
 static int
@@ -155,14 +177,43 @@ newest_first(gconstpointer a, gconstpointer b)
 		      ph_track_get(&x->record, PH_COL_DATE_TIME));
 }
 
-void
-ph_track_query_cut(struct ph_track_query *query)
+/* Hides all but the newest rows. */
+static void
+cut(struct ph_track_query *query)
 {
-	if (query->rows->len <= query->limit)
+	size_t left = query->limit;
+
+	query->cut = query->wanted > query->limit;
+	if (!query->cut)
 		return;
 	g_ptr_array_sort(query->rows, newest_first);
-	g_ptr_array_set_size(query->rows, (gint)query->limit);
-	query->cut = true;
+	for (guint i = 0; i < query->rows->len; i++) {
+		struct ph_trace_row *row = g_ptr_array_index(query->rows, i);
+
+		if (!row->hidden && left > 0)
+			left--;
+		else
+			row->hidden = true;
+	}
+}
+
+void
+ph_track_query_finish(struct ph_track_query *query)
+{
+	GPtrArray *shown = g_ptr_array_new_with_free_func(ph_trace_row_free);
+
+	cut(query);
+	ph_trace_sort(query->rows);
+	for (guint i = 0; i < query->rows->len; i++) {
+		struct ph_trace_row *row = g_ptr_array_index(query->rows, i);
+
+		if (row->hidden)
+			continue;
+		query->rows->pdata[i] = NULL;
+		g_ptr_array_add(shown, row);
+	}
+	g_ptr_array_unref(query->rows);
+	query->rows = shown;
 }
 
 /* ---- Redis -------------------------------------------------------------- */
@@ -200,7 +251,7 @@ int
 ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,
 		     struct ph_err *err)
 {
-	g_autofree char *key = ph_cli_key(cli, "track", NULL);
+	g_autofree char *key = ph_cli_key(cli, "track");
 	g_autofree char *last = g_strdup("+");
 	g_autofree char *first =
 	    query->start > SKEW_MS
@@ -227,7 +278,7 @@ ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,
 			    NULL);
 		}
 		ph_reply_free(&reply);
-	} while (n > 0 && query->rows->len <= query->limit);
+	} while (n > 0 && query->wanted <= query->limit);
 	return 0;
 }
 

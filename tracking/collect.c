@@ -102,8 +102,12 @@ load_position(struct ph_collect *collect, struct ph_err *err)
 				       &error)) {
 		if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
 			return 0;
-		return ph_err_set(err, PH_ERR_PERM, "%s: %s", collect->position,
-				  error->message);
+		if (error->domain == G_FILE_ERROR)
+			return ph_err_set(err, PH_ERR_PERM, "%s: %s",
+					  collect->position, error->message);
+		/* Rows that this writes again have the same log-id. */
+		ph_warn("%s: %s; the mail log is read from its beginning",
+			collect->position, error->message);
 	}
 	ph_tail_load(collect->tail, keys);
 	ph_received_load(collect->received, keys);

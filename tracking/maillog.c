@@ -315,7 +315,8 @@ ph_maillog_parse(char *line, int64_t now_ms, struct ph_maillog *parsed_r)
 		return 0;
 	m.queue_id = queue_id;
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-		if ((kinds[i].daemon && strcmp(kinds[i].daemon, m.daemon)) ||
+		if ((kinds[i].daemon &&
+		     strcmp(kinds[i].daemon, m.daemon) != 0) ||
 		    !skip_prefix(&line, kinds[i].start))
 			continue;
 		m.kind = kinds[i].kind;

@@ -15,10 +15,17 @@
 #define OPEN_FILES 4
 #define SEARCH_AGE (INT64_C(48) * 3600 * 1000)
 #define SEARCH_BYTES (INT64_C(256) << 20)
+#define INDEX_LIMIT 200000
 
 struct source {
 	char *name;
 	struct ph_lines *lines;
+};
+
+/* Where a row stands. */
+struct place {
+	guint file;
+	int64_t offset;
 };
 
 struct ph_received {
@@ -26,6 +33,8 @@ struct ph_received {
 	GPtrArray *sources;  /* of struct source, oldest first */
 	GHashTable *offsets; /* name -> offset as text, from the key file */
 	bool started;
+	GHashTable *index;	/* queue id -> place; NULL: not built yet */
+	GPtrArray *indexed;	/* paths, by place.file */
 	struct timespec listed; /* mtime of the directory when it was read */
 };
 
@@ -58,6 +67,8 @@ ph_received_free(struct ph_received **received)
 		return;
 	g_ptr_array_unref((*received)->sources);
 	g_hash_table_unref((*received)->offsets);
+	g_clear_pointer(&(*received)->index, g_hash_table_unref);
+	g_clear_pointer(&(*received)->indexed, g_ptr_array_unref);
 	g_free((*received)->directory);
 	g_clear_pointer(received, g_free);
 }
@@ -235,66 +246,119 @@ ph_received_poll(struct ph_received *received,
 	return 0;
 }
 
-/* The last row of that queue id in a file's text. */
-static int
-search_text(const char *text, size_t size, const char *queue_id,
-	    struct ph_track_record *record_r)
+/* The queue id of the RECEIVE row around a mark, g_free, and where the row
+ * begins; NULL: it is another row, or cut. */
+static char *
+row_around(const char *text, const char *end, const char *mark, size_t *start_r)
 {
-	g_autofree char *wanted = g_strconcat(MARK, queue_id, NULL);
-	const char *end = text + size, *p = text, *hit;
-	int found = 0;
+	const char *start = memrchr(text, '\n', (size_t)(mark - text));
+	const char *stop = memchr(mark, '\n', (size_t)(end - mark));
+	struct ph_track_record record;
+	g_autofree char *line = NULL;
+	char *queue_id = NULL;
 
-	while ((hit = memmem(p, (size_t)(end - p), wanted, strlen(wanted)))) {
-		const char *start = memrchr(text, '\n', (size_t)(hit - text));
-		const char *stop = memchr(hit, '\n', (size_t)(end - hit));
-		g_autofree char *line = NULL, *row_id = NULL;
-		struct ph_track_record record;
+	start = start ? start + 1 : text;
+	/* Most rows are others: no need to take them apart. */
+	if (!stop || !memmem(start, (size_t)(mark - start), ",RECEIVE,", 9))
+		return NULL;
+	line = g_strchomp(g_strndup(start, (size_t)(stop - start)));
+	if (parse_row(line, &record, &queue_id))
+		ph_track_clear(&record);
+	*start_r = (size_t)(start - text);
+	return queue_id;
+}
 
-		if (!stop)
-			break;
-		start = start ? start + 1 : text;
-		p = stop;
-		line = g_strndup(start, (size_t)(stop - start));
-		if (!parse_row(g_strchomp(line), &record, &row_id))
+/* Notes where each queue id's last row of a file stands; what a newer file
+ * said stays. */
+static void
+index_text(struct ph_received *received, const char *text, size_t size,
+	   guint file)
+{
+	const char *end = text + size, *mark = text;
+
+	while (
+	    (mark = memmem(mark, (size_t)(end - mark), MARK, strlen(MARK)))) {
+		size_t start = 0;
+		g_autofree char *queue_id = row_around(text, end, mark, &start);
+		struct place *place;
+
+		mark += strlen(MARK);
+		if (!queue_id)
 			continue;
-		if (strcmp(row_id, queue_id) != 0) {
-			ph_track_clear(&record);
+		place = g_hash_table_lookup(received->index, queue_id);
+		if (place && place->file != file)
 			continue;
+		if (!place) {
+			if (g_hash_table_size(received->index) >= INDEX_LIMIT)
+				return;
+			place = g_new0(struct place, 1);
+			g_hash_table_insert(received->index,
+					    g_steal_pointer(&queue_id), place);
 		}
-		if (found)
-			ph_track_clear(record_r);
-		*record_r = record;
-		found = 1;
+		place->file = file;
+		place->offset = (int64_t)start;
 	}
-	return found;
+}
+
+/* All rows of the last two days, once: a search for each queue id would read
+ * the files as often as there are messages in the mail log. */
+static int
+build_index(struct ph_received *received, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) files = NULL;
+	int64_t oldest = ph_track_file_hour(ph_clock_wall() - SEARCH_AGE);
+	int64_t bytes = 0;
+
+	if (ph_track_files_list(received->directory, PREFIX, &files, err) < 0)
+		return -1;
+	received->index =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	received->indexed = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = files->len; i-- > 0;) {
+		const struct ph_track_file *file = g_ptr_array_index(files, i);
+		char *path =
+		    g_build_filename(received->directory, file->name, NULL);
+		g_autoptr(GMappedFile) map =
+		    g_mapped_file_new(path, FALSE, NULL);
+		size_t size = map ? g_mapped_file_get_length(map) : 0;
+
+		g_ptr_array_add(received->indexed, path);
+		if (file->hour < oldest || bytes > SEARCH_BYTES)
+			break;
+		if (size > 0)
+			index_text(received, g_mapped_file_get_contents(map),
+				   size, received->indexed->len - 1);
+		bytes += (int64_t)size;
+	}
+	return 0;
 }
 
 int
 ph_received_find(struct ph_received *received, const char *queue_id,
 		 struct ph_track_record *record_r, struct ph_err *err)
 {
-	g_autoptr(GPtrArray) files = NULL;
-	int64_t oldest = ph_track_file_hour(ph_clock_wall() - SEARCH_AGE);
-	int64_t bytes = 0;
-	int found = 0;
+	g_autofree char *row_id = NULL;
+	const struct place *place;
+	struct ph_lines *lines = NULL;
+	struct ph_line line;
+	int rc;
 
-	if (ph_track_files_list(received->directory, PREFIX, &files, err) < 0)
+	if (!received->index && build_index(received, err) < 0)
 		return -1;
-	for (guint i = files->len; !found && i-- > 0;) {
-		const struct ph_track_file *file = g_ptr_array_index(files, i);
-		g_autofree char *path =
-		    g_build_filename(received->directory, file->name, NULL);
-		g_autoptr(GMappedFile) map = NULL;
-
-		if (file->hour < oldest || bytes > SEARCH_BYTES)
-			break;
-		map = g_mapped_file_new(path, FALSE, NULL);
-		if (!map || g_mapped_file_get_length(map) == 0)
-			continue;
-		bytes += (int64_t)g_mapped_file_get_length(map);
-		found = search_text(g_mapped_file_get_contents(map),
-				    g_mapped_file_get_length(map), queue_id,
-				    record_r);
+	place = g_hash_table_lookup(received->index, queue_id);
+	if (!place)
+		return 0;
+	rc = ph_lines_open(g_ptr_array_index(received->indexed, place->file),
+			   place->offset, &lines, err);
+	if (rc <= 0)
+		return rc;
+	rc = ph_lines_next(lines, &line, err);
+	if (rc > 0)
+		rc = line.text && parse_row(line.text, record_r, &row_id);
+	ph_lines_close(&lines);
+	if (rc > 0 && strcmp(row_id, queue_id) != 0) {
+		ph_track_clear(record_r);
+		rc = 0;
 	}
-	return found;
+	return rc;
 }

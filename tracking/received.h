@@ -28,8 +28,8 @@ int ph_received_poll(struct ph_received *received,
 				   struct ph_track_record *record),
 		     void *context, struct ph_err *err);
 
-/* The newest row of that queue id of the last two days: 1 and *record_r
- * (ph_track_clear), 0, -1 TEMP. Reads whole files. */
+/* The newest row of that queue id of the last two days before the first call:
+ * 1 and *record_r (ph_track_clear), 0, -1 TEMP. That call reads these files. */
 int ph_received_find(struct ph_received *received, const char *queue_id,
 		     struct ph_track_record *record_r, struct ph_err *err);
 

@@ -208,15 +208,14 @@ free_event(gpointer data)
 	g_free(event);
 }
 
-/* Sends events in order; *sent_r are in the stream, also after -1. */
+/* Sends at most BATCH events in order; *sent_r are in the stream, also after
+ * -1. */
 static int
 send_events(struct ph_ship *ship, const GPtrArray *events, guint *sent_r,
 	    struct ph_err *err)
 {
-	g_autofree struct ph_command *commands =
-	    g_new0(struct ph_command, events->len);
-	g_autofree struct ph_reply **replies =
-	    g_new0(struct ph_reply *, events->len);
+	struct ph_command commands[BATCH] = {{0}};
+	struct ph_reply *replies[BATCH] = {NULL};
 	int rc = 0;
 
 	*sent_r = 0;

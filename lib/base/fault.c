@@ -20,6 +20,17 @@ const char *const ph_fault_names[PH_FAULTS] = {
     [PH_FAULT_BEFORE_TRACKING] = "delivery.before-tracking",
     [PH_FAULT_BEFORE_ANSWER] = "delivery.before-answer",
     [PH_FAULT_BEFORE_CLEAN] = "delivery.before-clean",
+    [PH_FAULT_SUBMISSION_CLAIMED] = "submission.claimed",
+    [PH_FAULT_SUBMISSION_COMPLETED] = "submission.completed",
+    [PH_FAULT_SUBMISSION_PREPARED] = "submission.prepared",
+    [PH_FAULT_SUBMISSION_RECEIVE_ROW] = "submission.receive-row",
+    [PH_FAULT_SUBMISSION_TAKEN] = "submission.taken",
+    [PH_FAULT_SUBMISSION_SUBMIT_ROW] = "submission.submit-row",
+    [PH_FAULT_SUBMISSION_NOTED] = "submission.noted",
+    [PH_FAULT_SUBMISSION_NOTICE] = "submission.notice",
+    [PH_FAULT_SUBMISSION_FILED] = "submission.filed",
+    [PH_FAULT_SUBMISSION_RELEASED] = "submission.released",
+    [PH_FAULT_SUBMISSION_STATE] = "submission.state",
 };
 
 /* The exception to "no mutable state": set once before threads start, and a
@@ -59,7 +70,7 @@ ph_fault_arm(const char *text, struct ph_err *err)
 void
 ph_fault(enum ph_fault point)
 {
-	if (G_LIKELY(armed != point))
+	if (G_LIKELY(armed != point || point == PH_FAULT_NONE))
 		return;
 	if (g_atomic_int_dec_and_test(&left))
 		kill(getpid(), SIGKILL);

@@ -43,20 +43,46 @@ tell(struct ph_feeder *feeder, bool connected, const char *reason)
 		ph_info("directory: the file follows Redis again");
 }
 
-void
-ph_feeder_count(struct ph_feeder *feeder, struct ph_dirwrite *write)
-{
+/* What the file holds, for those who look at the status. */
+struct content {
 	struct ph_dirfile_counts counts;
+	bool complete;
+};
+
+static int
+get_content(struct ph_dirwrite *write, struct content *content_r,
+	    struct ph_err *err)
+{
 	g_autofree char *complete = NULL;
 
-	if (ph_dirwrite_counts(write, &counts, NULL) < 0 ||
-	    ph_dirwrite_info(write, "complete", &complete, NULL) < 0)
-		return;
+	if (ph_dirwrite_counts(write, &content_r->counts, err) < 0 ||
+	    ph_dirwrite_info(write, "complete", &complete, err) < 0)
+		return -1;
+	content_r->complete = *complete != '\0';
+	return 0;
+}
+
+static void
+publish(struct ph_feeder *feeder, const struct content *content)
+{
 	g_mutex_lock(&feeder->lock);
-	feeder->status.entries = counts.entries;
-	feeder->status.errors = counts.errors;
-	feeder->status.complete = *complete != '\0';
+	feeder->status.entries = content->counts.entries;
+	feeder->status.errors = content->counts.errors;
+	feeder->status.complete = content->complete;
 	g_mutex_unlock(&feeder->lock);
+}
+
+int
+ph_feeder_commit(struct ph_feeder *feeder, struct ph_dirwrite **write,
+		 struct ph_err *err)
+{
+	struct content content;
+
+	if (get_content(*write, &content, err) < 0 ||
+	    ph_dirwrite_commit(write, err) < 0)
+		return -1;
+	publish(feeder, &content);
+	return 0;
 }
 
 int
@@ -87,15 +113,19 @@ ph_feeder_status(struct ph_feeder *feeder, struct ph_feeder_status *status_r)
 /* ---- the file ----------------------------------------------------------- */
 
 static int
-count_file(struct ph_feeder *feeder, struct ph_err *err)
+look_at_file(struct ph_feeder *feeder, struct ph_err *err)
 {
 	struct ph_dirwrite *write = NULL;
+	struct content content;
 	int r;
 
 	if (ph_dirwrite_begin(feeder->file, &write, err) < 0)
 		return -1;
-	ph_feeder_count(feeder, write);
-	r = ph_feeder_remember(feeder, write, err);
+	r = get_content(write, &content, err);
+	if (r == 0)
+		r = ph_feeder_remember(feeder, write, err);
+	if (r == 0)
+		publish(feeder, &content);
 	ph_dirwrite_abort(&write);
 	return r;
 }
@@ -110,7 +140,7 @@ open_file(struct ph_feeder *feeder, struct ph_err *err)
 
 	if (!damaged) {
 		if (ph_dirfile_open(feeder->file, &why) == 1)
-			return count_file(feeder, err);
+			return look_at_file(feeder, err);
 		if (why.kind != PH_ERR_PERM)
 			return ph_err_set(err, why.kind, "%s", why.text);
 	}
@@ -119,7 +149,7 @@ open_file(struct ph_feeder *feeder, struct ph_err *err)
 	if (ph_dirfile_discard(feeder->file, err) < 0 ||
 	    ph_dirfile_open(feeder->file, err) != 1)
 		return -1;
-	return count_file(feeder, err);
+	return look_at_file(feeder, err);
 }
 
 /* ---- following Redis ---------------------------------------------------- */

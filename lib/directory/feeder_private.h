@@ -69,8 +69,11 @@ int ph_feeder_read_pending(struct ph_feeder *feeder, struct ph_err *err);
 int ph_feeder_listen(struct ph_feeder *feeder, int64_t timeout_ms,
 		     struct ph_err *err);
 
-/* Counts of the file to the status; what it was filled from to recorded. */
-void ph_feeder_count(struct ph_feeder *feeder, struct ph_dirwrite *write);
+/* Commits, and then shows in the status what the file holds. */
+int ph_feeder_commit(struct ph_feeder *feeder, struct ph_dirwrite **write,
+		     struct ph_err *err);
+
+/* Sets recorded from the file. */
 int ph_feeder_remember(struct ph_feeder *feeder, struct ph_dirwrite *write,
 		       struct ph_err *err);
 

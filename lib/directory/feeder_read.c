@@ -75,27 +75,26 @@ static int
 parse_entry(const char *name, const struct ph_reply *reply,
 	    struct ph_object **entry_r, struct ph_err *err)
 {
-	g_autofree struct ph_pair *pairs = NULL;
-	size_t n = ph_reply_count(reply) / 2;
+	g_autoptr(GArray) pairs =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_pair));
 
 	if (ph_reply_type(reply) != PH_REPLY_ARRAY)
 		return ph_err_set(err, PH_ERR_PERM, "%s",
 				  ph_reply_text(reply, NULL));
-	pairs = g_new0(struct ph_pair, n);
-	for (size_t i = 0; i < 2 * n; i++) {
-		size_t size;
-		const char *text = ph_reply_text(ph_reply_at(reply, i), &size);
+	for (size_t i = 0; i + 1 < ph_reply_count(reply); i += 2) {
+		size_t field, value;
+		struct ph_pair pair = {
+		    ph_reply_text(ph_reply_at(reply, i), &field),
+		    ph_reply_text(ph_reply_at(reply, i + 1), &value)};
 
-		if (strlen(text) != size)
+		if (strlen(pair.field) != field || strlen(pair.value) != value)
 			return ph_err_set(err, PH_ERR_PERM,
 					  "a field or value holds NUL");
-		if (i % 2 == 0)
-			pairs[i / 2].field = text;
-		else
-			pairs[i / 2].value = text;
+		g_array_append_val(pairs, pair);
 	}
-	return ph_object_parse(ph_kind_find("recipient"), name, pairs, n,
-			       entry_r, err);
+	return ph_object_parse(ph_kind_find("recipient"), name,
+			       (const struct ph_pair *)(void *)pairs->data,
+			       pairs->len, entry_r, err);
 }
 
 static bool
@@ -124,38 +123,49 @@ take_over(struct ph_dirwrite *write, const char *name,
 
 /* ---- a batch of keys ---------------------------------------------------- */
 
-static struct ph_reply **
-fetch(struct ph_feeder *feeder, const GPtrArray *names, struct ph_err *err)
+static void
+free_reply(void *data)
+{
+	struct ph_reply *reply = data;
+
+	ph_reply_free(&reply);
+}
+
+/* Adds the replies: the organisation's, then one a name. */
+static int
+fetch(struct ph_feeder *feeder, const GPtrArray *names, GPtrArray *replies,
+      struct ph_err *err)
 {
 	const size_t n = names->len + 1;
+	const char *const meta[] = {"HGET", feeder->meta, "Organization"};
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
-	g_autofree const char **args = g_new0(const char *, 2 * n + 1);
-	g_autofree struct ph_command *commands = g_new0(struct ph_command, n);
-	g_autofree struct ph_reply **replies = g_new0(struct ph_reply *, n);
+	g_autoptr(GPtrArray) words = g_ptr_array_sized_new((guint)(2 * n));
+	g_autoptr(GArray) commands =
+	    g_array_new(FALSE, TRUE, sizeof(struct ph_command));
+	struct ph_command command = {G_N_ELEMENTS(meta), meta, NULL};
 
-	args[0] = "HGET";
-	args[1] = feeder->meta;
-	args[2] = "Organization";
-	commands[0] = (struct ph_command){3, args, NULL};
-	for (size_t i = 1; i < n; i++) {
-		char *key =
-		    g_strconcat(feeder->prefix, names->pdata[i - 1], NULL);
+	g_array_append_val(commands, command);
+	/* Grows no more, so that commands can point into it. */
+	g_ptr_array_set_size(words, (gint)(2 * n));
+	for (size_t i = 0; i < names->len; i++) {
+		char *key = g_strconcat(feeder->prefix, names->pdata[i], NULL);
 
 		g_ptr_array_add(keys, key);
-		args[2 * i + 1] = "HGETALL";
-		args[2 * i + 2] = key;
-		commands[i] = (struct ph_command){2, &args[2 * i + 1], NULL};
+		words->pdata[2 * i] = (void *)(uintptr_t) "HGETALL";
+		words->pdata[2 * i + 1] = key;
+		command = (struct ph_command){
+		    2, (const char *const *)&words->pdata[2 * i], NULL};
+		g_array_append_val(commands, command);
 	}
-	if (ph_redis_watch_pipeline(feeder->watch, commands, n, true, replies,
-				    err) < 0)
-		return NULL;
-	return g_steal_pointer(&replies);
+	g_ptr_array_set_size(replies, (gint)n);
+	return ph_redis_watch_pipeline(
+	    feeder->watch, (const struct ph_command *)(void *)commands->data, n,
+	    true, (struct ph_reply **)replies->pdata, err);
 }
 
 static int
 store(struct ph_feeder *feeder, const GPtrArray *names,
-      struct ph_reply *const *replies, struct ph_feeder_seen *seen,
-      struct ph_err *err)
+      const GPtrArray *replies, struct ph_feeder_seen *seen, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) again = g_ptr_array_new_with_free_func(g_free);
 	struct ph_dirwrite *write = NULL;
@@ -164,17 +174,15 @@ store(struct ph_feeder *feeder, const GPtrArray *names,
 	for (guint i = 0; r == 0 && i < names->len; i++) {
 		uint64_t hash = ph_dirfile_hash(names->pdata[i]);
 
-		if (seen != NULL && is_absent(replies[i + 1]))
+		if (seen != NULL && is_absent(replies->pdata[i + 1]))
 			continue;
 		if (seen != NULL)
 			g_array_append_val(seen->hashes, hash);
-		r = take_over(write, names->pdata[i], replies[i + 1], again,
-			      err);
+		r = take_over(write, names->pdata[i], replies->pdata[i + 1],
+			      again, err);
 	}
-	if (r == 0) {
-		ph_feeder_count(feeder, write);
-		r = ph_dirwrite_commit(&write, err);
-	}
+	if (r == 0)
+		r = ph_feeder_commit(feeder, &write, err);
 	ph_dirwrite_abort(&write);
 	for (guint i = 0; r == 0 && i < again->len; i++)
 		g_hash_table_add(feeder->pending, g_strdup(again->pdata[i]));
@@ -185,20 +193,17 @@ static int
 read_batch(struct ph_feeder *feeder, const GPtrArray *names,
 	   struct ph_feeder_seen *seen, struct ph_err *err)
 {
+	g_autoptr(GPtrArray) replies =
+	    g_ptr_array_new_with_free_func(free_reply);
 	struct ph_feeder_verdict verdict;
-	struct ph_reply **replies;
 	int r = ph_feeder_gate(feeder, &verdict, err);
 
-	if (r != 1)
-		return r;
-	replies = fetch(feeder, names, err);
-	r = replies == NULL ? -1
-			    : check_organization(replies[0], &verdict, err);
+	if (r == 1 && fetch(feeder, names, replies, err) < 0)
+		r = -1;
+	if (r == 1)
+		r = check_organization(replies->pdata[0], &verdict, err);
 	if (r == 1)
 		r = store(feeder, names, replies, seen, err);
-	for (guint i = 0; replies != NULL && i <= names->len; i++)
-		ph_reply_free(&replies[i]);
-	g_free(replies);
 	ph_feeder_verdict_clear(&verdict);
 	return r;
 }

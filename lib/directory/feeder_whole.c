@@ -206,12 +206,10 @@ record(struct ph_feeder *feeder, const struct ph_feeder_verdict *verdict,
 					 err);
 	if (r == 0)
 		r = ph_dirwrite_set_info(write, "complete", "1", err);
-	if (r == 0) {
-		ph_feeder_count(feeder, write);
-		r = ph_feeder_remember(feeder, write, err);
-	}
 	if (r == 0)
-		r = ph_dirwrite_commit(&write, err);
+		r = ph_feeder_remember(feeder, write, err);
+	if (r == 0)
+		r = ph_feeder_commit(feeder, &write, err);
 	ph_dirwrite_abort(&write);
 	return r == 0 ? 1 : -1;
 }

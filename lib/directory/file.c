@@ -282,7 +282,7 @@ prepare_dbs(struct ph_dirfile *file, struct ph_err *err)
 	r = ph_dirfile_get_info(file, txn, "version", &version, err);
 	if (r == 0 && file->writer)
 		rc = mdb_put(txn, file->db[DB_INFO], &key, &value, 0);
-	if (r < 0 || (r == 1 && strcmp(version, PH_DIRFILE_VERSION) != 0)) {
+	if (r < 0 || (r == 1 && g_strcmp0(version, PH_DIRFILE_VERSION) != 0)) {
 		mdb_txn_abort(txn);
 		return r < 0
 			   ? -1

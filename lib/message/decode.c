@@ -81,11 +81,20 @@ flush(struct decoder *d)
 	g_string_truncate(d->pending, 0);
 }
 
+/* The next place of two characters, or NULL. */
+static const char *
+find_pair(const char *p, char a, char b)
+{
+	while ((p = strchr(p, a)) != NULL && p[1] != b)
+		p++;
+	return p;
+}
+
 static const char *
 find_stop(struct decoder *d, const char *from)
 {
 	if (!d->no_stop && (d->stop == NULL || d->stop < from)) {
-		d->stop = strstr(from, "?=");
+		d->stop = find_pair(from, '?', '=');
 		d->no_stop = d->stop == NULL;
 	}
 	return d->no_stop ? NULL : d->stop;
@@ -178,7 +187,7 @@ decode_words(struct decoder *d, const char *raw)
 	struct word word;
 
 	while (*p != '\0') {
-		const char *next = strstr(p, "=?");
+		const char *next = find_pair(p, '=', '?');
 
 		if (next == NULL)
 			break;

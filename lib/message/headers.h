@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -74,5 +75,17 @@ char *ph_header_encode(const char *text);
 
 /* As ph_headers_address, of a raw value; g_free. */
 char *ph_header_address(const char *raw);
+
+/*
+ * Every mailbox of an address list, groups opened, in order, added to an array
+ * that frees its elements with g_free. What stands in the place of an address
+ * but is none ("bob") is added as it was written, without blanks: the caller
+ * judges, and nobody who was meant is silently left out.
+ */
+void ph_header_addresses(const char *raw, GPtrArray *addresses);
+
+/* The same of all fields of a name. */
+void ph_headers_addresses(struct ph_headers *headers, const char *name,
+			  GPtrArray *addresses);
 
 #endif

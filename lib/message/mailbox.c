@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * The first address of an address list (RFC 5322 section 3.4): display names,
- * comments, groups and source routes are skipped. What does not follow the
+ * Addresses of an address list (RFC 5322 section 3.4): display names, comments,
+ * names of groups and source routes are skipped. What does not follow the
  * grammar gives no address rather than a guess.
  */
 
@@ -76,6 +76,30 @@ check(const GString *address)
 							    : NULL;
 }
 
+/*
+ * Reads on to the end of the next mailbox, whose address is then in part: as
+ * it was written, empty where a list has nothing between two separators.
+ * Returns the place after it.
+ */
+static const char *
+next_mailbox(const char *p, GString *part)
+{
+	g_autoptr(GString) rest = g_string_new(NULL);
+
+	g_string_truncate(part, 0);
+	while (*(p = take_until(p, "<,;:", part)) == ':') {
+		/* a group's name came before */
+		g_string_truncate(part, 0);
+		p++;
+	}
+	if (*p == '<') {
+		g_string_truncate(part, 0);
+		p = take_until(p + 1, ">", part);
+		p = take_until(p, ",;", rest);
+	}
+	return *p != '\0' ? p + 1 : p;
+}
+
 char *
 ph_header_address(const char *raw)
 {
@@ -83,27 +107,42 @@ ph_header_address(const char *raw)
 	const char *p = raw;
 
 	while (*p != '\0') {
-		char *address = NULL;
+		char *address;
 
-		g_string_truncate(part, 0);
-		p = take_until(p, "<,;:", part);
-		if (*p == ':') { /* a group's name came before */
-			p++;
-			continue;
-		}
-		if (*p == '<') {
-			g_string_truncate(part, 0);
-			p = take_until(p + 1, ">", part);
-			address = check(part);
-			g_string_truncate(part, 0);
-			p = take_until(p, ",;", part);
-		} else {
-			address = check(part);
-		}
+		p = next_mailbox(p, part);
+		address = check(part);
 		if (address != NULL)
 			return address;
-		if (*p != '\0')
-			p++;
 	}
 	return NULL;
+}
+
+void
+ph_header_addresses(const char *raw, GPtrArray *addresses)
+{
+	g_autoptr(GString) part = g_string_new(NULL);
+	const char *p = raw;
+
+	while (*p != '\0') {
+		char *address;
+
+		p = next_mailbox(p, part);
+		address = check(part);
+		if (address != NULL)
+			g_ptr_array_add(addresses, address);
+		else if (part->len > 0)
+			g_ptr_array_add(addresses, g_strdup(part->str));
+	}
+}
+
+void
+ph_headers_addresses(struct ph_headers *headers, const char *name,
+		     GPtrArray *addresses)
+{
+	size_t n = ph_headers_count(headers);
+
+	for (size_t i = ph_headers_find(headers, name, 0); i < n;
+	     i = ph_headers_find(headers, name, i + 1))
+		ph_header_addresses(ph_headers_at(headers, i)->value,
+				    addresses);
 }

@@ -203,9 +203,9 @@ ph_paths_build(const struct ph_site *sites, size_t n_sites,
 	struct search s = {
 	    .links = links, .n_sites = n_sites, .n_nodes = n_sites + n_links};
 	g_autofree size_t *first = NULL, *touch = NULL;
-	g_autofree uint64_t *distance = g_new(uint64_t, s.n_nodes + 1);
-	g_autofree size_t *before = g_new(size_t, s.n_nodes + 1);
-	g_autofree bool *settled = g_new(bool, s.n_nodes + 1);
+	g_autofree uint64_t *distance = g_new0(uint64_t, s.n_nodes + 1);
+	g_autofree size_t *before = g_new0(size_t, s.n_nodes + 1);
+	g_autofree bool *settled = g_new0(bool, s.n_nodes + 1);
 	g_autoptr(GArray) heap =
 	    g_array_new(FALSE, FALSE, sizeof(struct heap_item));
 

@@ -134,7 +134,8 @@ closest_group(struct ask *ask, const char *const *databases, size_t n)
 		     (answer.cost == best.cost &&
 		      targets[i].recipients > recipients));
 		if (better) {
-			g_clear_pointer(&best_hops, g_array_unref);
+			if (best_hops)
+				g_array_unref(best_hops);
 			best_hops = answer.hops;
 			best = answer;
 			recipients = targets[i].recipients;

@@ -25,7 +25,7 @@ ph_redis_conn_alive(const struct ph_redis_conn *conn)
 	struct pollfd p = {.fd = conn->fd, .events = POLLIN};
 
 	/* Nothing is outstanding, so readable means closed or out of step. */
-	return !conn->broken && poll(&p, 1, 0) == 0;
+	return poll(&p, 1, 0) == 0;
 }
 
 void
@@ -226,11 +226,10 @@ run_atomic(struct ph_redis_conn *conn, const GString *out, size_t n,
 	   int64_t deadline, struct ph_reply **replies_r, struct ph_err *err)
 {
 	g_autofree struct ph_reply **raw = g_new0(struct ph_reply *, n + 2);
-	int r;
+	int r = exchange(conn, out, true, deadline, raw, n + 2, err);
 
-	if (exchange(conn, out, true, deadline, raw, n + 2, err) != 0)
-		return -1;
-	r = unwrap(conn, raw, n, replies_r, err);
+	if (r == 0)
+		r = unwrap(conn, raw, n, replies_r, err);
 	free_replies(raw, n + 2);
 	return r;
 }

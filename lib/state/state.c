@@ -91,6 +91,7 @@ ph_state_close(struct ph_state **state)
 	ph_saver_free(&s->saver);
 	close(s->wake_fd);
 	ph_keys_free(&s->keys);
+	g_strfreev(s->pending);
 	ph_snapshot_unref(&s->current);
 	ph_redis_close(&s->redis);
 	g_mutex_clear(&s->mutex);

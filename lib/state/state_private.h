@@ -104,6 +104,7 @@ struct ph_state {
 
 	/* The thread's own. */
 	struct ph_keys *keys;	   /* NULL while refused */
+	char **pending;		   /* keys to read before the next wait */
 	char refusal[PH_ERR_TEXT]; /* "" unless refused */
 	int64_t looked;		   /* when it was refused; ph_clock_mono */
 	int64_t look_again;

@@ -42,25 +42,35 @@ bad(const struct ph_kind *kind, const char *key, struct ph_err *err,
 			  ph_keys_name(kind, key), what);
 }
 
+static bool
+any_holds_nul(const struct ph_reply *list)
+{
+	for (size_t i = 0; i < ph_reply_count(list); i++)
+		if (holds_nul(ph_reply_at(list, i)))
+			return true;
+	return false;
+}
+
 static int
 parse_hash(const struct ph_kind *kind, const char *key,
 	   const struct ph_reply *reply, struct ph_object **object_r,
 	   struct ph_err *err)
 {
-	const size_t n = ph_reply_count(reply) / 2;
-	g_autofree struct ph_pair *pairs = g_new0(struct ph_pair, n);
+	g_autoptr(GArray) pairs =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_pair));
 
-	for (size_t i = 0; i < n; i++) {
-		const struct ph_reply *field = ph_reply_at(reply, 2 * i);
-		const struct ph_reply *value = ph_reply_at(reply, 2 * i + 1);
+	if (any_holds_nul(reply))
+		return bad(kind, key, err, "a field or value holds a NUL byte");
+	for (size_t i = 0; i + 1 < ph_reply_count(reply); i += 2) {
+		const struct ph_pair pair = {
+		    ph_reply_text(ph_reply_at(reply, i), NULL),
+		    ph_reply_text(ph_reply_at(reply, i + 1), NULL),
+		};
 
-		if (holds_nul(field) || holds_nul(value))
-			return bad(kind, key, err,
-				   "a field or value holds a NUL byte");
-		pairs[i].field = ph_reply_text(field, NULL);
-		pairs[i].value = ph_reply_text(value, NULL);
+		g_array_append_val(pairs, pair);
 	}
-	return ph_object_parse(kind, ph_keys_name(kind, key), pairs, n,
+	return ph_object_parse(kind, ph_keys_name(kind, key),
+			       (const struct ph_pair *)pairs->data, pairs->len,
 			       object_r, err);
 }
 
@@ -112,32 +122,42 @@ tell(struct ph_keys *keys, const char *key, const struct ph_reply *reply)
 	ph_object_unref(&object);
 }
 
-/* names are of snapshot kinds. */
+/* names are of snapshot kinds; replies has room for n. */
 static int
-read_batch(const struct ph_state_source *source, const char *const *names,
-	   size_t n, bool atomic, struct ph_keys *keys, struct ph_err *err)
+ask(const struct ph_state_source *source, const char *const *names, size_t n,
+    bool atomic, struct ph_reply **replies, struct ph_err *err)
 {
 	const char *prefix = ph_redis_prefix(source->redis);
-	g_autofree struct ph_command *commands = g_new0(struct ph_command, n);
-	g_autofree struct ph_reply **replies = g_new0(struct ph_reply *, n);
+	g_autoptr(GArray) commands = g_array_sized_new(
+	    FALSE, FALSE, sizeof(struct ph_command), (guint)n);
 	g_autofree const char **args = g_new0(const char *, 2 * n);
 	g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
 
 	for (size_t i = 0; i < n; i++) {
 		const struct ph_kind *kind = ph_keys_kind(names[i]);
 		g_autofree char *key = g_strconcat(prefix, names[i], NULL);
+		const struct ph_command command = {2, &args[2 * i], NULL};
 
 		args[2 * i] = kind->flags & PH_KIND_STRING ? "GET" : "HGETALL";
 		args[2 * i + 1] = g_string_chunk_insert(texts, key);
-		commands[i] = (struct ph_command){2, &args[2 * i], NULL};
+		g_array_append_val(commands, command);
 	}
-	if (run(source, commands, n, atomic, replies, err) != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
+	return run(source, (const struct ph_command *)commands->data, n, atomic,
+		   replies, err);
+}
+
+static int
+read_batch(const struct ph_state_source *source, const char *const *names,
+	   size_t n, bool atomic, struct ph_keys *keys, struct ph_err *err)
+{
+	g_autofree struct ph_reply **replies = g_new0(struct ph_reply *, n);
+	const int r = ask(source, names, n, atomic, replies, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		tell(keys, names[i], replies[i]);
 		ph_reply_free(&replies[i]);
 	}
-	return 0;
+	return r;
 }
 
 int

@@ -112,20 +112,30 @@ log_errors(const struct ph_snapshot *last, const struct ph_snapshot *next)
 				    : "it is not in force");
 }
 
+/* Equal objects are the same ones, see ph_keys_snapshot. */
 static bool
-same(const struct ph_snapshot *a, const struct ph_snapshot *b)
+same_objects(const struct ph_snapshot *a, const struct ph_snapshot *b)
+{
+	size_t n;
+	size_t m;
+	const struct ph_object *const *x = ph_snapshot_all(a, &n);
+	const struct ph_object *const *y = ph_snapshot_all(b, &m);
+
+	if (n != m)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (x[i] != y[i])
+			return false;
+	return true;
+}
+
+static bool
+same_errors(const struct ph_snapshot *a, const struct ph_snapshot *b)
 {
 	const struct ph_snapshot_error *x;
 	const struct ph_snapshot_error *y;
-	size_t n;
-	size_t m;
-	const struct ph_object *const *p = ph_snapshot_all(a, &n);
-	const struct ph_object *const *q = ph_snapshot_all(b, &m);
+	const size_t n = ph_snapshot_errors(a, &x);
 
-	/* Equal objects are the same ones, see ph_keys_snapshot. */
-	if (n != m || (n > 0 && memcmp(p, q, n * sizeof(*p)) != 0))
-		return false;
-	n = ph_snapshot_errors(a, &x);
 	if (ph_snapshot_errors(b, &y) != n)
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -144,7 +154,8 @@ publish(struct ph_state *state)
 	    last != NULL ? ph_snapshot_generation(last) + 1 : 1;
 	struct ph_snapshot *plain =
 	    ph_keys_snapshot(state->keys, generation, NULL, NULL);
-	const bool unchanged = last != NULL && same(last, plain);
+	const bool unchanged = last != NULL && same_objects(last, plain) &&
+			       same_errors(last, plain);
 
 	ph_snapshot_unref(&plain);
 	if (!unchanged) {
@@ -161,19 +172,32 @@ publish(struct ph_state *state)
 	ph_state_note(state, true, false, "");
 }
 
+/* Adds more to names; false: it was all there. */
+static bool
+grow(GHashTable *names, char *const *more)
+{
+	bool grown = false;
+
+	for (size_t i = 0; more[i] != NULL; i++)
+		grown |= g_hash_table_add(names, g_strdup(more[i]));
+	return grown;
+}
+
 /*
- * Reads also what changed meanwhile, until nothing has: keys that were changed
- * together in one MULTI arrive together or not at all, although Redis reports
- * each kind in a message of its own. 1; 0: everything has to be read again;
- * -1. names is the set of keys; it grows.
+ * Reads names, and what changed meanwhile with them: keys that were changed
+ * together in one MULTI take effect together or not at all, although Redis
+ * reports each kind in a message of its own. What was read at one moment is
+ * good once no further key is reported as changed before or after it; known
+ * ones that changed again are state->pending. 1; 0: everything has to be read
+ * again; -1. names grows.
  */
 static int
-settle(const struct ph_state_source *source, struct ph_keys *keys,
-       GHashTable *names, struct ph_err *err)
+settle(struct ph_state *state, const struct ph_state_source *source,
+       struct ph_keys *keys, GHashTable *names, struct ph_err *err)
 {
 	for (int round = 0; round < SETTLE_ROUNDS; round++) {
 		g_autofree void **list = NULL;
-		char **more = NULL;
+		g_auto(GStrv) more = NULL;
 		guint n;
 		int r;
 
@@ -189,9 +213,10 @@ settle(const struct ph_state_source *source, struct ph_keys *keys,
 			return r < 0 ? -1 : 1;
 		if (more == NULL)
 			return 0;
-		for (size_t i = 0; more[i] != NULL; i++)
-			g_hash_table_add(names, more[i]);
-		g_free(more);
+		if (!grow(names, more)) {
+			state->pending = g_steal_pointer(&more);
+			break;
+		}
 	}
 	return 1;
 }
@@ -204,14 +229,14 @@ name_set(void)
 
 /* Everything, of one moment as far as possible. As settle. */
 static int
-read_whole(const struct ph_state_source *source, struct ph_keys *keys,
-	   struct ph_err *err)
+read_whole(struct ph_state *state, const struct ph_state_source *source,
+	   struct ph_keys *keys, struct ph_err *err)
 {
 	g_autoptr(GHashTable) names = name_set();
 
 	if (ph_state_read_all(source, keys, err) != 0)
 		return -1;
-	return settle(source, keys, names, err);
+	return settle(state, source, keys, names, err);
 }
 
 /* The first daemon of a new organisation names it. */
@@ -234,7 +259,8 @@ refuse(struct ph_state *state, const struct ph_err *why)
 	g_strlcpy(state->refusal, why->text, sizeof(state->refusal));
 	ph_state_note(state, true, true, why->text);
 	state->looked = ph_clock_mono();
-	state->look_again = state->looked + LOOK_AGAIN;
+	state->look_again =
+	    state->looked + (state->pending != NULL ? LOOK_PAUSE : LOOK_AGAIN);
 }
 
 /* Takes over the keys that were read, or refuses them. */
@@ -270,8 +296,9 @@ take_whole(struct ph_state *state, const struct ph_state_source *source,
 
 		if (found(state, err) != 0)
 			return -1;
+		g_clear_pointer(&state->pending, g_strfreev);
 		keys = ph_keys_new(state->current);
-		r = read_whole(source, keys, err);
+		r = read_whole(state, source, keys, err);
 		if (r > 0)
 			judge(state, &keys);
 		ph_keys_free(&keys);
@@ -301,9 +328,8 @@ take_changes(struct ph_state *state, const struct ph_state_source *source,
 	g_autoptr(GHashTable) names = name_set();
 	int r;
 
-	for (size_t i = 0; list[i] != NULL; i++)
-		g_hash_table_add(names, g_strdup(list[i]));
-	r = settle(source, state->keys, names, err);
+	(void)grow(names, list);
+	r = settle(state, source, state->keys, names, err);
 	if (r < 0)
 		return -1;
 	/* Without the meta in force nothing is an order any more. */
@@ -319,12 +345,14 @@ static int
 follow_accepted(struct ph_state *state, const struct ph_state_source *source,
 		struct ph_err *err)
 {
-	g_auto(GStrv) list = NULL;
-	const int r =
-	    ph_redis_watch_wait(source->watch, PING_EVERY, &list, err);
+	g_auto(GStrv) list = g_steal_pointer(&state->pending);
+	int r;
 
-	if (r <= 0)
-		return r;
+	if (list == NULL) {
+		r = ph_redis_watch_wait(source->watch, PING_EVERY, &list, err);
+		if (r <= 0)
+			return r;
+	}
 	if (list == NULL)
 		return take_whole(state, source, err);
 	return take_changes(state, source, list, err);

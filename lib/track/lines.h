@@ -16,7 +16,7 @@
 struct ph_lines;
 
 /* A longer line is skipped. */
-#define PH_LINES_LIMIT (4 * 1024 * 1024)
+#define PH_LINES_LIMIT ((size_t)4 << 20)
 
 struct ph_line {
 	char *text; /* borrowed until the next call, may be changed; without

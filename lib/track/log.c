@@ -307,19 +307,21 @@ remove_file(const char *path, struct ph_err *err)
 	return ph_err_set(err, PH_ERR_TEMP, "%s: %s", path, g_strerror(errno));
 }
 
-static char **
+/* Oldest first; NULL: err. */
+static GPtrArray *
 list_paths(struct ph_track_log *log, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) files = NULL;
-	char **paths;
+	GPtrArray *paths;
 
 	if (ph_track_files_list(log->directory, log->prefix, &files, err) < 0)
 		return NULL;
-	paths = g_new0(char *, files->len + 1);
+	paths = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < files->len; i++) {
 		const struct ph_track_file *file = g_ptr_array_index(files, i);
 
-		paths[i] = g_build_filename(log->directory, file->name, NULL);
+		g_ptr_array_add(
+		    paths, g_build_filename(log->directory, file->name, NULL));
 	}
 	return paths;
 }
@@ -328,26 +330,28 @@ int
 ph_track_log_expire(struct ph_track_log *log, int64_t max_age_ms,
 		    int64_t max_size, struct ph_err *err)
 {
-	g_auto(GStrv) paths = list_paths(log, err);
+	g_autoptr(GPtrArray) paths = list_paths(log, err);
 	int64_t total = 0, now = log->now();
 	struct stat st;
 	int rc = 0;
 
 	if (!paths)
 		return -1;
-	for (size_t i = 0; paths[i]; i++)
-		if (stat(paths[i], &st) == 0)
+	for (guint i = 0; i < paths->len; i++)
+		if (stat(g_ptr_array_index(paths, i), &st) == 0)
 			total += st.st_size;
-	for (size_t i = 0; paths[i] && paths[i + 1]; i++) {
-		if (stat(paths[i], &st) < 0)
-			continue;
-		bool old = max_age_ms > 0 &&
-			   st.st_mtime * INT64_C(1000) < now - max_age_ms;
-		bool full = max_size > 0 && total > max_size;
+	for (guint i = 0; i + 1 < paths->len; i++) {
+		const char *path = g_ptr_array_index(paths, i);
+		bool old, full;
 
+		if (stat(path, &st) < 0)
+			continue;
+		old = max_age_ms > 0 &&
+		      st.st_mtime * INT64_C(1000) < now - max_age_ms;
+		full = max_size > 0 && total > max_size;
 		if (!old && !full)
 			continue;
-		if (remove_file(paths[i], err) < 0)
+		if (remove_file(path, err) < 0)
 			rc = -1;
 		else
 			total -= st.st_size;

@@ -8,12 +8,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define BACKLOG 1024
+
 static int
 open_socket(const struct ph_host *host, char *connection, struct ph_err *err)
 {
 	if (smfi_setconn(connection) != MI_SUCCESS)
 		return ph_err_set(err, PH_ERR_PERM, "%s: bad milter socket",
 				  connection);
+	/* libmilter's own is too short for all smtpd processes of a busy MTA at
+	 * once, and a UNIX socket refuses the rest. */
+	(void)smfi_setbacklog(BACKLOG);
 	if (smfi_register(ph_session_description(host)) != MI_SUCCESS)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "libmilter refused the milter");

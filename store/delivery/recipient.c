@@ -99,7 +99,7 @@ judge(const struct ph_snapshot *snapshot, const char *server,
       const struct ph_resolution *resolution, struct ph_recipient **recipient_r,
       struct ph_err *err)
 {
-	const char *type, *name;
+	const char *name;
 	const struct ph_database *database;
 	enum ph_recipient_verdict verdict;
 
@@ -114,14 +114,9 @@ judge(const struct ph_snapshot *snapshot, const char *server,
 	case PH_RESOLVED_OUTSIDE:
 		return PH_RECIPIENT_NO_MAILBOX;
 	}
-	type = ph_object_text(resolution->entry, "RecipientType");
-	if (!type || g_ascii_strcasecmp(type, "UserMailbox") != 0)
+	if (!ph_entry_is_mailbox(resolution->entry))
 		return PH_RECIPIENT_NO_MAILBOX;
 	name = ph_object_text(resolution->entry, "Database");
-	if (!name || !*name) {
-		ph_err_set(err, PH_ERR_TEMP, "the mailbox has no Database");
-		return PH_RECIPIENT_UNPLACED;
-	}
 	verdict = find_active(snapshot, server, name, &database, err);
 	if (verdict != PH_RECIPIENT_OK)
 		return verdict;

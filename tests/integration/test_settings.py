@@ -51,6 +51,15 @@ def test_good_settings_pass(own_lab: Lab) -> None:
         assert (done := _check(own_lab, name, host.conf)).returncode == 0, done.stderr
 
 
+def test_server_name_with_blanks_is_refused(own_lab: Lab) -> None:
+    """It ends up in next hops, host names and connector names."""
+    host = own_lab.host("MBX1")
+    host.set("server", "name", "Mail Box 1")
+    for name in DAEMONS:
+        done = _check(own_lab, name, host.conf)
+        assert done.returncode == 78 and "Mail Box 1" in done.stderr, (name, done.stderr)
+
+
 def test_setting_without_which_a_server_is_nobody(own_lab: Lab) -> None:
     host = own_lab.host("MBX1")
     text = host.conf.read_text(encoding="utf-8").replace("name = MBX1\n", "")

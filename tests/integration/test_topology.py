@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.conftest import MOTA, NUNO
 from tests.lab import letter, wait
-from tests.lab.host import delivered
+from tests.lab.host import Host, delivered
 from tests.lab.lab import Lab
-from tests.lab.track import rows
 
 
-def test_server_name_with_spaces(own_lab: Lab) -> None:
+def test_names_with_blanks(own_lab: Lab) -> None:
+    """Fine for sites, links, databases and rules; a server has a host name."""
     own_lab.domain("letsexchange.com")
-    own_lab.host("Mail Box 1", site="New York")
-    host = own_lab.host("Mail Box 2", site="Old Town")
-    own_lab.sitelink("a link", ["New York", "Old Town"])
-    own_lab.database("DB 2", ["Mail Box 2"])
-    own_lab.mailbox(MOTA, "DB 2")
+    first = own_lab.host("MBX1", site="New York")
+    own_lab.host("MBX2", site="Old Town")
+    own_lab.sitelink("over the sea", ["New York", "Old Town"])
+    own_lab.database("Data Base 2", ["MBX2"])
+    own_lab.mailbox(MOTA, "Data Base 2")
+    own_lab.put("server", "Mail Box 3", Fqdn="mbx3.letsexchange.com", Site="New York")
     own_lab.start()
-    mail = letter.post(own_lab.hosts["Mail Box 1"], letter.compose(MOTA))
+    mail = letter.post(first, letter.compose(MOTA))
     assert mail.accepted, mail.last
     own_lab.wait_message(MOTA, mail.ident)
-    connectors = {row["connector-id"] for row in rows(host, mail.ident)}
-    assert r"Mail Box 2\Default Mail Box 2" in connectors, connectors
+    status = first.cli("status").stdout
+    assert "server:Mail Box 3" in status, status
 
 
 def test_next_mail_follows_a_moved_database(org: Lab) -> None:
@@ -54,10 +57,11 @@ def test_mail_on_its_way_follows_a_moved_database(org: Lab) -> None:
         host.wait_recipient(address)
         host.wait_route(address)
     with first.down("delivery"):
-        mail = letter.post(first, letter.compose(address))
+        # qmgr keeps its last answer, and no more than one, for 30 s: with two
+        # recipients waiting, it asks each time.
+        mail = letter.post(first, letter.compose(address, NUNO))
         wait.until("a deferral", lambda: f"to=<{address}>" in first.log_text("postfix"))
         first.cli("database", "move", "DB4", "--to", "MBX2")
-        org.wait_empty()
         org.wait_message(address, mail.ident)
     assert [p for p in org.maildirs(address) if second.directory in p.parents]
 
@@ -69,21 +73,21 @@ def test_route_and_resolve_say_what_happens(org: Lab) -> None:
     assert host.cli("resolve", "nobody@letsexchange.com", check=False).returncode == 1
 
 
+def logged(host: Host, text: str) -> bool:
+    return text in host.log_text("policy")
+
+
 def test_recipients_whose_keys_differ_in_case_alone_are_an_error(org: Lab) -> None:
     """Neither is taken over; what was good before stays."""
-    org.put("recipient", "NUNO@letsexchange.com", RecipientType="UserMailbox", Database="DB2")
+    twin = "NUNO@letsexchange.com"
     host = org.hosts["MBX1"]
+    org.put("recipient", twin, RecipientType="UserMailbox", Database="DB2")
     try:
-        wait.until(
-            "the key in the status",
-            lambda: "NUNO@letsexchange.com" in host.cli("status", check=False).stdout,
-        )
+        for key in (twin, NUNO):
+            text = f"recipient:{key}: not taken over"
+            wait.until(f"{text} in the log", partial(logged, host, text))
         mail = letter.post(host, letter.compose(NUNO))
-        assert not mail.refused, mail.last
-        if mail.accepted:
-            org.wait_message(NUNO, mail.ident)
-            assert not [p for p in org.maildirs(NUNO) if org.hosts["MBX2"].directory in p.parents]
+        org.wait_message(NUNO, mail.ident)
+        assert [host.directory in path.parents for path in org.maildirs(NUNO)] == [True]
     finally:
-        org.remove("recipient", "NUNO@letsexchange.com")
-        org.put("recipient", NUNO, RecipientType="UserMailbox")
-        host.wait_recipient(NUNO)
+        org.remove("recipient", twin)

@@ -96,7 +96,7 @@ def test_the_command_filters(org: Lab) -> None:
     mail = letter.post(org.hosts["MBX1"], letter.compose(NUNO, subject="A rare subject"))
     org.wait_message(NUNO, mail.ident)
     host = org.hosts["MBX2"]
-    filters = ("--recipients", NUNO, "--subject", "rare", "--event", "DELIVER")
+    filters = ("--recipients", NUNO, "--subject", "rare", "--event-id", "DELIVER")
     answer = wait.until("the DELIVER row in Redis", lambda: by_command(host, *filters))
     assert [row["MessageId"] for row in answer] == [mail.ident]
     assert not by_command(host, "--sender", "someone.else@sender.test")

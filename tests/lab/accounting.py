@@ -30,7 +30,7 @@ if __name__ == "__main__":
 
 from tests.lab import wait
 from tests.lab.host import maildir_files
-from tests.lab.postfix import QUEUES
+from tests.lab.postfix import queued
 from tests.lab.smtp_mta import Mail, Mta, Target
 
 Pair = tuple[str, str]  # Message-ID and recipient
@@ -131,17 +131,6 @@ def make_mails(site: Site, count: int, per_mail: int = 1, size: int = 1000) -> l
     return mails
 
 
-def queued(site: Site) -> int:
-    """Files in the queues; works when Postfix is down."""
-    return sum(
-        1
-        for queue in site.queues
-        for name in QUEUES
-        for path in (queue / name).rglob("*")
-        if path.is_file()
-    )
-
-
 def flush(site: Site) -> None:
     for conf in site.postfixes:
         command = ["/usr/sbin/postqueue", "-c", str(conf), "-f"]
@@ -212,7 +201,7 @@ def settle(
     def settled() -> bool:
         nonlocal last, changed
         counts = boxes.counts()
-        now = (queued(site), sum(counts.values()))
+        now = (sum(map(queued, site.queues)), sum(counts.values()))
         if now != last:
             last, changed = now, time.monotonic()
         if now[0] == 0 and wanted <= set(counts):
@@ -228,7 +217,7 @@ def settle(
 
 def judge(site: Site, mails: Sequence[Mail], boxes: Mailboxes) -> Report:
     counts = boxes.counts()
-    report = Report(sent=len(mails), damaged=boxes.damaged, queued=queued(site))
+    report = Report(sent=len(mails), damaged=boxes.damaged, queued=sum(map(queued, site.queues)))
     for mail in mails:
         report.attempts += mail.attempts
         report.accepted |= {(mail.ident, r) for r in mail.accepted}

@@ -38,10 +38,16 @@ def compose(
 
 def post(host: Host, mail: Mail, source: str = STRANGER_ADDRESS) -> Mail:
     """One attempt at a host's hub; the outcome is in the mail: accepted,
-    refused (5xx), or pending (4xx), and the last reply."""
-    session = Session((host.address, host.hub), source, 30)
+    refused (5xx), or pending (4xx, closed, not there), and the last reply."""
+    try:
+        session = Session((host.address, host.hub), source, 30)
+    except OSError as error:
+        mail.last = str(error)
+        return mail
     try:
         session.send(mail)
+    except OSError as error:
+        mail.last = str(error)
     finally:
         session.close()
     return mail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,26 @@ maximal_backoff_time = 2s
 queue_run_delay = 1s
 transport_retry_time = 1s
 """
+
+
+def queued(queue_directory: Path) -> int:
+    """How many messages are in the queues. A file that cleanup(8) has not
+    finished is none: it lacks the permission that says so, nobody was told
+    that it was taken, and Postfix removes it some day."""
+    files = (
+        Path(directory, name)
+        for queue in QUEUES
+        for directory, _, names in os.walk(queue_directory / queue)
+        for name in names
+    )
+    return sum(1 for path in files if _finished(path))
+
+
+def _finished(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IXUSR)
+    except FileNotFoundError:  # on its way to another queue, or delivered
+        return False
 
 
 class Postfix:
@@ -151,14 +172,9 @@ class Postfix:
 
     # ---- the queue ---------------------------------------------------------
 
-    def queued(self) -> list[str]:
-        """Queue ids of messages that are here; works when Postfix does not."""
-        return [
-            name
-            for queue in QUEUES
-            for _, _, names in os.walk(self.queue_directory / queue)
-            for name in names
-        ]
+    def queued(self) -> int:
+        """How many messages are here; works when Postfix does not run."""
+        return queued(self.queue_directory)
 
     def flush(self) -> None:
         """Try deferred mail at once; does nothing when Postfix is down."""

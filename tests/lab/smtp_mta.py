@@ -89,8 +89,9 @@ class Session:
         reply = self.command(f"MAIL FROM:<{mail.sender}>")
         if not reply.startswith("2"):
             self._settle(mail, sorted(mail.pending), reply)
-            self.command("RSET")
-            return
+            # Nothing about the mail was wrong yet, so it is the session: one
+            # that has lost its milter answers 451 as long as it lives.
+            raise ConnectionError(reply)
         taken = []
         for recipient in sorted(mail.pending):
             reply = self.command(f"RCPT TO:<{recipient}>")

@@ -36,6 +36,12 @@ def event(row: Row) -> str:
 
 
 def by_command(host: Host, *filters: str) -> list[dict[str, Any]]:
-    """The same rows by posthub track, in its order."""
-    answer = host.cli("track", *filters, "--json")
-    return list(json.loads(answer.stdout))
+    """The same rows by posthub track, in its order; none is its answer "no",
+    exit status 1."""
+    answer = host.cli("track", *filters, "--json", check=False)
+    if answer.returncode not in (0, 1):
+        raise RuntimeError(f"posthub track {filters}: {answer.returncode}: {answer.stderr}")
+    found = list(json.loads(answer.stdout))
+    if bool(found) != (answer.returncode == 0):
+        raise RuntimeError(f"posthub track: {len(found)} rows, status {answer.returncode}")
+    return found

@@ -36,7 +36,11 @@ report(struct ph_mail *mail, struct ph_rule_stats *stats,
 		       hit->error);
 		return;
 	}
-	ph_log(PH_LOG_INFO, mail->queue_id, "rule \"%s\" %s", hit->rule->name,
+	/* The tracking log has every hit; the MTA's log has every refusal, but
+	 * not whose it was. */
+	ph_log(mail->verdict.decision != PH_DECISION_ACCEPT ? PH_LOG_INFO
+							    : PH_LOG_DEBUG,
+	       mail->queue_id, "rule \"%s\" %s", hit->rule->name,
 	       hit->applied ? "applied" : "would apply (audit)");
 	append_hit(mail, hit);
 }

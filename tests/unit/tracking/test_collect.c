@@ -256,24 +256,38 @@ START_TEST(rotation_ends_transactions)
 }
 END_TEST
 
-START_TEST(damaged_position_is_reported)
+/* The log is read again from its beginning, but rows are not doubled. */
+START_TEST(damaged_position)
 {
-	struct ph_collect_options options = {0};
+	set_up();
+	append(DEFERRED("AAAAAA", "a@x"));
+	run();
+	stop();
+	ck_assert(g_file_set_contents(position, "garbage\n", -1, NULL));
+	append(DEFERRED("AAAAAA", "b@x"));
+	start();
+	run();
+	ck_rows("DEFER:a@x::|DEFER:b@x::|");
+	tear_down();
+}
+END_TEST
+
+START_TEST(unreadable_position)
+{
+	struct ph_collect_options options = {
+	    .maillog = "/nonexistent",
+	    .directory = "/nonexistent",
+	    .position = "/etc/passwd/position",
+	    .server = "MBX1",
+	    .address = "",
+	};
 	struct ph_collect *bad = NULL;
 	struct ph_err err = PH_ERR_INIT;
 
-	set_up();
-	ck_assert(g_file_set_contents(position, "garbage\n", -1, NULL));
-	options.maillog = maillog;
-	options.directory = rows_dir;
-	options.position = position;
-	options.server = "MBX1";
-	options.address = "";
-	options.log = log_;
 	ck_assert_int_eq(ph_collect_new(&options, &bad, &err), -1);
+	ck_assert_ptr_null(bad);
 	ck_assert_int_eq(err.kind, PH_ERR_PERM);
-	ck_assert_ptr_nonnull(strstr(err.text, "tracking.position"));
-	tear_down();
+	ck_assert_ptr_nonnull(strstr(err.text, "/etc/passwd/position"));
 }
 END_TEST
 
@@ -330,5 +344,5 @@ END_TEST
 
 UNIT_MAIN("tracking/collect", one_message, stopped_inside_a_transaction,
 	  killed_before_the_position, directory_away,
-	  rotation_ends_transactions, damaged_position_is_reported,
+	  rotation_ends_transactions, damaged_position, unreadable_position,
 	  received_rows)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PAGE INT64_C(4096)
 #define MAP_SIZE (INT64_C(64) << 20)
 
 struct place {
@@ -437,12 +438,12 @@ size_of(const char *path)
 static void
 overwrite(const char *path, off_t from, off_t size)
 {
-	g_autofree char *noise = g_malloc((gsize)size);
+	g_autoptr(GString) noise = g_string_new(NULL);
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	for (off_t i = 0; i < size; i++)
-		noise[i] = (char)(i * 7 + i / 251);
-	ck_assert_int_eq(pwrite(fd, noise, (size_t)size, from), size);
+		g_string_append_c(noise, (char)(i * 7 + i / 251));
+	ck_assert_int_eq(pwrite(fd, noise->str, noise->len, from), size);
 	close(fd);
 }
 
@@ -461,13 +462,13 @@ damage_head(const char *path)
 static void
 damage_half(const char *path)
 {
-	cut(path, size_of(path) / 2 / 4096 * 4096);
+	cut(path, size_of(path) / 2 / PAGE * PAGE);
 }
 
 static void
 damage_page(const char *path)
 {
-	cut(path, size_of(path) - 4096);
+	cut(path, size_of(path) - PAGE);
 }
 
 static void
@@ -479,7 +480,7 @@ damage_start(const char *path)
 static void
 damage_middle(const char *path)
 {
-	overwrite(path, 3 * 4096, size_of(path) - 4 * 4096);
+	overwrite(path, 3 * PAGE, size_of(path) - 4 * PAGE);
 }
 
 static void
@@ -487,7 +488,7 @@ damage_zero(const char *path)
 {
 	off_t size = size_of(path);
 
-	cut(path, 2 * 4096);
+	cut(path, 2 * PAGE);
 	cut(path, size);
 }
 

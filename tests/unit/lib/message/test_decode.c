@@ -41,6 +41,7 @@ START_TEST(test_words)
 	    {"=?iso-2022-jp?B?GyRCJTUlcyVXJWsbKEI=?=", "サンプル"},
 	    /* A character cut at the end of a word. */
 	    {"=?utf-8?Q?caf=C3?= =?utf-8?Q?=A9?=", "café"},
+	    {"=?gb2312?Q?=C4?= =?gb2312?Q?=E3?=", "你"},
 	    /* As mail clients do: inside a word, with blanks, no padding. */
 	    {"x=?utf-8?Q?y?=z", "xyz"},
 	    {"=?utf-8?Q?top secret?=", "top secret"},

@@ -214,6 +214,7 @@ static const struct {
     ROW("...a\r\n.\r\n", "..a\r\n"),
     ROW(".a\r\n.\r\n", "a\r\n"),
     ROW("a.\r\n.\r\n", "a.\r\n"),
+    ROW(",\r\n-\r\n/\r\n.\r\n", ",\r\n-\r\n/\r\n"),
     /* What does not end a message: RFC 5321 section 4.1.1.4. */
     ROW("a\n.\nMAIL FROM:<x@y>\r\n.\r\n", "a\n.\nMAIL FROM:<x@y>\r\n"),
     ROW("a\n.\r\nb\r\n.\r\n", "a\n.\r\nb\r\n"),

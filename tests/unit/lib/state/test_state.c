@@ -364,7 +364,7 @@ START_TEST(test_string_kind_and_singleton)
 	object = ph_snapshot_find(snapshot, "transportconfig", "");
 	ck_assert_ptr_nonnull(object);
 	ck_assert_int_eq(ph_object_int(object, "MaxReceiveSize"),
-			 20 * 1024 * 1024);
+			 INT64_C(20) * 1024 * 1024);
 	ph_snapshot_unref(&snapshot);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -514,9 +514,14 @@ START_TEST(test_multi_is_atomic)
 
 	fixture_start(&f);
 	state = state_open_derived(&f, "", derive);
-	for (int i = 1; i <= 300; i++) {
+	for (int i = 1; i <= 1000; i++) {
 		g_autofree char *value = g_strdup_printf("%d", i);
+		g_autofree char *touch =
+		    g_strdup_printf("HSET posthub:rule:A Comments %d", i);
 
+		/* The daemon is about to read one of the two keys when both
+		 * change. */
+		fixture_do(&f, touch);
 		set_together(&f, value);
 		if (i % 50 == 0)
 			WAIT_UNTIL(priority(state, "A") == i);

@@ -100,7 +100,7 @@ END_TEST
  * found. */
 START_TEST(long_lines)
 {
-	g_autofree char *big = g_malloc(PH_LINES_LIMIT * 2);
+	static char big[PH_LINES_LIMIT * 2];
 	struct ph_lines *lines = NULL;
 	struct ph_line line;
 

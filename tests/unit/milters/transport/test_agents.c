@@ -186,6 +186,7 @@ START_TEST(test_stranger)
 	struct ph_mail *mail = make_mail(&client, "hello");
 
 	forge(mail);
+	g_free(mail->author);
 	mail->author = g_strdup("u@a.test");
 	ck_assert_int_eq(run(mail), 0);
 	ck_assert(!mail->trusted);

@@ -199,6 +199,7 @@ START_TEST(test_one_file_for_many)
 	path = g_build_filename(root, "db/b/3/new", new, NULL);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_nlink, 5);
+	ck_assert_int_eq(st.st_size, 1);
 	ph_store_close(&store);
 	unit_rmdir(&root);
 }
@@ -318,6 +319,27 @@ START_TEST(test_suspect)
 	check_suspect(true, false);
 	check_suspect(false, true);
 	check_suspect(true, true);
+}
+END_TEST
+
+/* A window after the unclean stop nothing that it hid can come again. */
+START_TEST(test_suspect_ends)
+{
+	g_autofree char *root = unit_mkdir();
+	struct ph_store *store = open_maildir(root, DAY);
+	g_autofree char *mark =
+	    g_build_filename(root, "db/.posthub/suspect", NULL);
+
+	ck_assert_int_eq(put(store, "db", "a@b", NMID, "x"), PH_STORE_OK);
+	ph_store_close(&store);
+	ck_assert(g_file_test(mark, G_FILE_TEST_EXISTS));
+	remove_records(root);
+	ck_assert(g_file_set_contents(mark, "1000\n", 5, NULL));
+	store = open_maildir(root, DAY);
+	ck_assert_int_eq(put(store, "db", "a@b", NMID, "x"), PH_STORE_OK);
+	ck_assert(!g_file_test(mark, G_FILE_TEST_EXISTS));
+	ph_store_close(&store);
+	unit_rmdir(&root);
 }
 END_TEST
 
@@ -571,7 +593,7 @@ END_TEST
 UNIT_MAIN("store/delivery/store", test_memory, test_failing,
 	  test_failing_for_one, test_layout, test_one_file_for_many,
 	  test_nothing_without_commit, test_duplicate_after_clean_stop,
-	  test_no_window, test_suspect, test_leftovers, test_removed_mailbox,
-	  test_link_in_the_way, test_held_by_another, test_sweep_lets_go,
-	  test_epoch_reopens, test_no_room, test_no_room_for_record,
-	  test_results, test_names)
+	  test_no_window, test_suspect, test_suspect_ends, test_leftovers,
+	  test_removed_mailbox, test_link_in_the_way, test_held_by_another,
+	  test_sweep_lets_go, test_epoch_reopens, test_no_room,
+	  test_no_room_for_record, test_results, test_names)

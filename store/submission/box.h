@@ -1,0 +1,98 @@
+#ifndef PH_STORE_SUBMISSION_BOX_H
+#define PH_STORE_SUBMISSION_BOX_H
+
+#include "lib/base/err.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The files of one mailbox as submission sees them: a Maildir++ with
+ *
+ *	.Outbox/{new,cur}		what its owner wants sent
+ *	.posthub-submission/items/	messages that were claimed, by the name
+ *					they had in the Outbox
+ *	.posthub-submission/state/	by the same name without flags, see
+ *					state.h; stays while a message waits in
+ *					the Outbox for its next try
+ *	.posthub-submission/tmp/	files being written
+ *	.Sent, .Drafts			where messages go
+ *	new/				where notices go
+ *
+ * All on one file system, so that each move is a rename. Every function that
+ * changes something makes it durable before it returns. Directories are opened
+ * without following links: a mailbox's owner cannot lead us elsewhere. One
+ * worker at a time handles one base name of a mailbox.
+ */
+
+/* Names of directories below the store, as they are there. */
+struct ph_box_name {
+	char *database; /* as in the topology */
+	char *domain, *local;
+};
+struct ph_box_name *ph_box_name_new(const char *database, const char *domain,
+				    const char *local);
+struct ph_box_name *ph_box_name_copy(const struct ph_box_name *name);
+void ph_box_name_free(struct ph_box_name **name);
+/* "local@domain" that the directories stand for, g_free; NULL: they stand for
+ * none, or for one too long to be told from its directory. */
+char *ph_box_name_address(const struct ph_box_name *name);
+
+struct ph_box; /* an open mailbox */
+
+/* 1; 0: it is not there; -1 TEMP. root is the store's directory. */
+int ph_box_open(int root, const struct ph_box_name *name, struct ph_box **box_r,
+		struct ph_err *err);
+void ph_box_close(struct ph_box **box);
+
+/* A folder's directory (".Outbox", "new"; folder NULL: the Inbox). 1 and
+ * *fd_r; 0: not there; -1 TEMP. */
+int ph_box_folder(const struct ph_box *box, const char *folder,
+		  const char *part, int *fd_r, struct ph_err *err);
+/* The mailbox's own directory; borrowed. */
+int ph_box_dir(const struct ph_box *box);
+
+/* The name without its flags: "1.M2P3.h:2,S" is "1.M2P3.h"; g_free. */
+char *ph_box_base(const char *name);
+
+/* Names in items/; g_ptr_array_unref. */
+int ph_box_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err);
+
+/* Moves name from .Outbox/<part> to items/. 1; 0: it is gone, or one of the
+ * name is there; -1 TEMP. */
+int ph_box_claim(struct ph_box *box, const char *part, const char *name,
+		 struct ph_err *err);
+/* And back: to cur/ if the name has flags, else new/. 1; 0: one of the name is
+ * there by now. */
+int ph_box_release(struct ph_box *box, const char *name, struct ph_err *err);
+
+/* A claimed message, for reading. 1; 0: gone or no regular file; -1. */
+int ph_box_item(struct ph_box *box, const char *name, int *fd_r,
+		struct ph_err *err);
+
+/* Puts lines in front of a claimed message. */
+int ph_box_complete(struct ph_box *box, const char *name, const char *lines,
+		    struct ph_err *err);
+
+/* Moves a claimed message to <folder>/cur/<filed>, making the folder. */
+int ph_box_file(struct ph_box *box, const char *name, const char *folder,
+		const char *filed, struct ph_err *err);
+
+/* A new message in the Inbox; is there already (also if its owner has moved it
+ * to cur): nothing is done. */
+int ph_box_notice(struct ph_box *box, const char *name, const char *text,
+		  size_t size, struct ph_err *err);
+
+/* State files. load: 1 and *text_r (g_free), 0, -1. */
+int ph_box_save(struct ph_box *box, const char *base, const char *text,
+		struct ph_err *err);
+int ph_box_load(struct ph_box *box, const char *base, char **text_r,
+		size_t *size_r, struct ph_err *err);
+void ph_box_forget(struct ph_box *box, const char *base);
+/* Removes states for which keep answers false. */
+void ph_box_sweep(struct ph_box *box,
+		  bool (*keep)(const char *base, const void *context),
+		  const void *context);
+
+#endif

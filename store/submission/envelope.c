@@ -1,0 +1,194 @@
+#include "store/submission/envelope.h"
+
+#include "lib/base/text.h"
+#include "lib/directory/entry.h"
+
+#include <string.h>
+
+/* ---- the owner --------------------------------------------------------- */
+
+static int
+judge_entry(const struct ph_object *entry, const struct ph_box_name *name,
+	    const char *address, struct ph_err *err)
+{
+	const char *database = ph_object_text(entry, "Database");
+	g_autofree char *has = ph_fold(database != NULL ? database : "");
+	g_autofree char *wants = ph_fold(name->database);
+
+	if (!ph_entry_is_mailbox(entry)) {
+		ph_err_set(err, PH_ERR_PERM, "%s is no UserMailbox", address);
+		return 0;
+	}
+	if (strcmp(has, wants) != 0) {
+		ph_err_set(err, PH_ERR_PERM,
+			   "the mailbox of %s is in database %s, not in %s",
+			   address, database != NULL ? database : "none",
+			   name->database);
+		return 0;
+	}
+	return 1;
+}
+
+static struct ph_owner *
+make_owner(const struct ph_object *entry)
+{
+	struct ph_owner *owner = g_new0(struct ph_owner, 1);
+
+	owner->primary = g_strdup(ph_entry_primary(entry));
+	owner->addresses = ph_entry_addresses(entry);
+	owner->max_size = ph_object_int(entry, "MaxSendSize");
+	owner->max_recipients = ph_object_int(entry, "RecipientLimits");
+	return owner;
+}
+
+int
+ph_owner_find(struct ph_directory *directory, const struct ph_box_name *name,
+	      struct ph_owner **owner_r, struct ph_err *err)
+{
+	g_autofree char *address = ph_box_name_address(name);
+	struct ph_object *entry = NULL;
+	int r;
+
+	if (address == NULL) {
+		ph_err_set(err, PH_ERR_PERM,
+			   "the address of mailbox %s/%s cannot be told from "
+			   "its directory",
+			   name->domain, name->local);
+		return 0;
+	}
+	r = ph_directory_find(directory, address, &entry, err);
+	if (r < 0)
+		return -1;
+	if (r == 0) {
+		ph_err_set(err, PH_ERR_PERM, "nobody has the address %s",
+			   address);
+		return 0;
+	}
+	r = judge_entry(entry, name, address, err);
+	if (r == 1)
+		*owner_r = make_owner(entry);
+	ph_object_unref(&entry);
+	return r;
+}
+
+void
+ph_owner_free(struct ph_owner **owner)
+{
+	if (*owner == NULL)
+		return;
+	g_free((*owner)->primary);
+	g_ptr_array_unref((*owner)->addresses);
+	g_free(*owner);
+	*owner = NULL;
+}
+
+static bool
+is_own(const struct ph_owner *owner, const char *address)
+{
+	g_autofree char *folded = ph_fold(address);
+
+	for (guint i = 0; i < owner->addresses->len; i++)
+		if (strcmp(owner->addresses->pdata[i], folded) == 0)
+			return true;
+	return false;
+}
+
+/* Every mailbox that a From or Sender field names must be the owner's: a
+ * reader may show any of them. */
+static int
+check_sender(const struct ph_owner *owner, const struct ph_letter *letter,
+	     const char *field, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+
+	ph_headers_addresses(letter->headers, field, addresses);
+	for (guint i = 0; i < addresses->len; i++) {
+		if (is_own(owner, addresses->pdata[i]))
+			continue;
+		ph_err_set(err, PH_ERR_PERM,
+			   "%s may not send as %.200s, which its %s names",
+			   owner->primary, (char *)addresses->pdata[i], field);
+		return 0;
+	}
+	if (addresses->len > 0 ||
+	    ph_headers_raw(letter->headers, field, 0) == NULL)
+		return 1;
+	ph_err_set(err, PH_ERR_PERM, "its %s names nobody", field);
+	return 0;
+}
+
+/* ---- recipients -------------------------------------------------------- */
+
+/* Fit for RCPT TO:<...>: what is special there only within quotes. */
+static bool
+is_path(const char *address)
+{
+	g_autofree char *local = NULL, *domain = NULL;
+
+	return g_utf8_validate(address, -1, NULL) &&
+	       ph_split_address(address, &local, &domain) == 1 &&
+	       strlen(address) <= 900 && strpbrk(domain, "\\\"()<>") == NULL &&
+	       (local[0] == '"' || strpbrk(local, " ()<>[]\\,;:\"@") == NULL);
+}
+
+static void
+add_recipient(struct ph_item_state *state, GHashTable *seen,
+	      const char *address, const char *kind)
+{
+	char *folded = ph_fold(address);
+	struct ph_rcpt *rcpt;
+
+	if (!g_hash_table_add(seen, folded))
+		return;
+	rcpt = ph_item_state_add(state, address, kind);
+	if (is_path(address))
+		return;
+	rcpt->state = PH_RCPT_REFUSED;
+	ph_state_text(&rcpt->reply, "501 5.1.3 Invalid address");
+}
+
+static void
+add_recipients(struct ph_item_state *state, const struct ph_letter *letter)
+{
+	static const char *const kinds[] = {"To", "Cc", "Bcc"};
+	g_autoptr(GHashTable) seen =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
+		g_autoptr(GPtrArray) addresses =
+		    g_ptr_array_new_with_free_func(g_free);
+
+		ph_headers_addresses(letter->headers, kinds[k], addresses);
+		for (guint i = 0; i < addresses->len; i++)
+			add_recipient(state, seen, addresses->pdata[i],
+				      kinds[k]);
+	}
+}
+
+int
+ph_envelope_make(const struct ph_owner *owner, const struct ph_letter *letter,
+		 struct ph_item_state *state, struct ph_err *err)
+{
+	if (ph_headers_raw(letter->headers, "From", 0) == NULL) {
+		ph_err_set(err, PH_ERR_PERM, "it has no From");
+		return 0;
+	}
+	if (check_sender(owner, letter, "From", err) == 0 ||
+	    check_sender(owner, letter, "Sender", err) == 0)
+		return 0;
+	add_recipients(state, letter);
+	if (state->recipients->len == 0) {
+		ph_err_set(err, PH_ERR_PERM,
+			   "it has no recipients in To, Cc or Bcc");
+		return 0;
+	}
+	if (state->recipients->len > owner->max_recipients) {
+		ph_err_set(err, PH_ERR_PERM,
+			   "it has %u recipients, %" G_GINT64_FORMAT
+			   " are allowed",
+			   state->recipients->len, owner->max_recipients);
+		g_ptr_array_set_size(state->recipients, 0);
+		return 0;
+	}
+	return 1;
+}

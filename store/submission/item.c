@@ -1,0 +1,256 @@
+#include "store/submission/item.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/base/log.h"
+#include "lib/routing/topology.h"
+#include "store/delivery/path.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+bool
+ph_item_active(const struct ph_item *item, struct ph_err *err)
+{
+	const struct ph_topology *topology =
+	    ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
+	const struct ph_database *database =
+	    ph_topology_database(topology, item->name->database);
+	const struct ph_server *own =
+	    ph_topology_server(topology, item->submission->server);
+
+	if (own != NULL && database != NULL && database->active == own)
+		return true;
+	ph_err_set(err, PH_ERR_TEMP, "database %s is not active here",
+		   item->name->database);
+	return false;
+}
+
+int
+ph_item_read(struct ph_item *item, struct ph_err *err)
+{
+	int r;
+
+	if (item->letter != NULL)
+		return 1;
+	if (item->fd < 0) {
+		r = ph_box_item(item->box, item->file, &item->fd, err);
+		if (r != 1)
+			return r;
+	}
+	return ph_letter_read(item->fd, &item->letter, err);
+}
+
+/* ---- the state --------------------------------------------------------- */
+
+static int
+save(struct ph_item *item, struct ph_err *err)
+{
+	g_autofree char *text = NULL;
+	struct stat st;
+
+	/* The file may have become another one: see ph_box_complete. */
+	if (item->fd >= 0 && fstat(item->fd, &st) == 0)
+		ph_item_state_of(item->state, &st);
+	text = ph_item_state_format(item->state);
+	if (ph_box_save(item->box, item->base, text, err) < 0)
+		return -1;
+	ph_fault(PH_FAULT_SUBMISSION_NOTED);
+	return 0;
+}
+
+/* What is noted of this very file; else it begins anew. */
+static int
+load(struct ph_item *item, struct ph_err *err)
+{
+	g_autofree char *text = NULL;
+	struct stat st;
+	size_t size;
+	int r = ph_box_load(item->box, item->base, &text, &size, err);
+
+	if (r < 0)
+		return -1;
+	if (r == 1 &&
+	    ph_item_state_parse(text, size, &item->state, err) < 0)
+		ph_warn("mailbox %s/%s: %s: %s; it begins anew",
+			item->name->domain, item->name->local, item->base,
+			err->text);
+	if (item->state != NULL && fstat(item->fd, &st) == 0 &&
+	    !ph_item_state_is_of(item->state, &st))
+		ph_item_state_free(&item->state);
+	if (item->state != NULL)
+		return 0;
+	item->state = ph_item_state_new(ph_steps[0].name);
+	item->state->created = ph_clock_wall();
+	item->state->id = (uint64_t)g_atomic_pointer_add(
+	    (gsize *)&item->submission->next_id, 1);
+	return 0;
+}
+
+/* ---- the loop ---------------------------------------------------------- */
+
+static const struct ph_step *
+find_step(const char *name)
+{
+	for (const struct ph_step *step = ph_steps; step->name != NULL; step++)
+		if (strcmp(step->name, name) == 0)
+			return step;
+	return NULL;
+}
+
+static int64_t
+back_off(const struct ph_submission *submission, int64_t tries)
+{
+	int64_t wait = submission->retry_min;
+
+	while (tries-- > 1 && wait < submission->retry_max)
+		wait *= 2;
+	return MIN(wait, submission->retry_max);
+}
+
+/* Waiting in the Outbox its owner sees it, and may take it back; not when
+ * somebody has it already. */
+static enum ph_step_end
+wait_outside(struct ph_item *item, struct ph_err *err)
+{
+	if (save(item, err) < 0)
+		return PH_STEP_FAILED;
+	if (ph_item_state_count(item->state, PH_RCPT_TAKEN) == 0 &&
+	    ph_item_state_count(item->state, PH_RCPT_REFUSED) == 0 &&
+	    ph_box_release(item->box, item->file, err) < 0)
+		return PH_STEP_FAILED;
+	return PH_STEP_WAIT;
+}
+
+static enum ph_step_end
+run_steps(struct ph_item *item, struct ph_err *err)
+{
+	enum ph_step_end end = PH_STEP_NEXT;
+
+	while (end == PH_STEP_NEXT) {
+		const struct ph_step *step = find_step(item->state->step);
+
+		/* Of a later version of ours, perhaps. */
+		if (step == NULL) {
+			ph_err_set(err, PH_ERR_TEMP, "no such step: %s",
+				   item->state->step);
+			return PH_STEP_FAILED;
+		}
+		end = step->run(item, err);
+		if (end == PH_STEP_NEXT && save(item, err) < 0)
+			return PH_STEP_FAILED;
+	}
+	if (end == PH_STEP_WAIT)
+		end = wait_outside(item, err);
+	if (end == PH_STEP_DONE)
+		ph_box_forget(item->box, item->base);
+	return end;
+}
+
+/* 1: in items/ and open. 0: gone. -1. */
+static int
+take(struct ph_item *item, const char *part, struct ph_err *err)
+{
+	int r = 1;
+
+	if (part != NULL)
+		r = ph_box_claim(item->box, part, item->file, err);
+	if (r == 1)
+		r = ph_box_item(item->box, item->file, &item->fd, err);
+	return r;
+}
+
+static int64_t
+run_item(struct ph_item *item, const char *part)
+{
+	const struct ph_submission *submission = item->submission;
+	struct ph_err err = PH_ERR_INIT;
+	enum ph_step_end end = PH_STEP_FAILED;
+	int r = take(item, part, &err);
+
+	if (r == 0)
+		return -1;
+	if (r == 1 && load(item, &err) == 0)
+		end = run_steps(item, &err);
+	switch (end) {
+	case PH_STEP_DONE:
+		return -1;
+	case PH_STEP_WAIT:
+		return back_off(submission, item->state->tries);
+	case PH_STEP_NEXT:
+	case PH_STEP_FAILED:
+		break;
+	}
+	ph_warn("mailbox %s/%s: %s: %s", item->name->domain, item->name->local,
+		item->base, err.text);
+	return submission->retry_min;
+}
+
+/* ---- before anything is touched ---------------------------------------- */
+
+/* 1: go on. 0: not ours to send, or not now; said once a cause is new enough
+ * to be worth a line. */
+static int
+prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
+{
+	const struct ph_topology *topology;
+	const struct ph_server *own;
+	int r;
+
+	if (item->snapshot == NULL)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "no state of the organisation yet");
+	if (!ph_item_active(item, err))
+		return -1;
+	topology =
+	    ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
+	own = ph_topology_server(topology, item->submission->server);
+	item->fqdn = own->fqdn;
+	r = ph_owner_find(item->submission->directory, item->name, owner_r,
+			  err);
+	item->owner = *owner_r;
+	if (r != 1)
+		return -1;
+	return ph_box_open(item->submission->root, item->name, &item->box, err);
+}
+
+static void
+item_clear(struct ph_item *item)
+{
+	ph_letter_free(&item->letter);
+	ph_item_state_free(&item->state);
+	ph_path_close(&item->fd);
+	ph_box_close(&item->box);
+	ph_snapshot_unref(&item->snapshot);
+	g_free(item->file);
+	g_free(item->base);
+}
+
+int64_t
+ph_item_run(const struct ph_submission *submission,
+	    const struct ph_box_name *name, const char *part, const char *file)
+{
+	struct ph_item item = {
+	    .submission = submission,
+	    .name = name,
+	    .snapshot = submission->take(submission->context),
+	    .file = g_strdup(file),
+	    .base = ph_box_base(file),
+	    .fd = -1,
+	};
+	struct ph_owner *owner = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	int64_t wait;
+	int r = prepare(&item, &owner, &err);
+
+	if (r < 0) {
+		ph_debug("mailbox %s/%s: the Outbox waits: %s", name->domain,
+			 name->local, err.text);
+		wait = submission->retry_min;
+	} else {
+		wait = r == 0 ? -1 : run_item(&item, part);
+	}
+	item_clear(&item);
+	ph_owner_free(&owner);
+	return wait;
+}

@@ -1,0 +1,89 @@
+#ifndef PH_STORE_SUBMISSION_STATE_H
+#define PH_STORE_SUBMISSION_STATE_H
+
+#include "lib/base/err.h"
+#include "lib/base/uuid.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/*
+ * What is known of one message on its way out of a mailbox. It is a small file
+ * in the mailbox (see box.h), replaced whole at each step, so that any process
+ * goes on where the last one died:
+ *
+ *	[item]
+ *	version=1
+ *	step=submitting		the step that is to be run next, see steps.h
+ *	inode=… size=… mtime=…	of the message file this is about: another file
+ *				of the same name begins anew
+ *	id=…			internal-message-id of the tracking rows
+ *	nmid=…			network message id: the same at each try, so that
+ *				the second copy which a lost answer makes is
+ *				recognised where the mailbox is ours
+ *	created=…		when it was first claimed, ms
+ *	tries=…			how often it was tried in vain
+ *	sender=…		owner's primary address
+ *	reason=…		why the whole message is refused; none: it is not
+ *	deferred=…		why it waited last
+ *	filed=…			its name in Sent or Drafts, chosen before it goes
+ *				there: who finds it there has nothing to do
+ *	notice=…		the same of the notice in the Inbox
+ *	[recipient 0]
+ *	address=… kind=To
+ *	state=waiting		waiting, taken, refused
+ *	reply=…			what the server said last
+ *
+ * Pure: no I/O.
+ */
+enum ph_rcpt_state {
+	PH_RCPT_WAITING,
+	PH_RCPT_TAKEN,
+	PH_RCPT_REFUSED,
+};
+
+struct ph_rcpt {
+	char *address;
+	char *kind; /* "To", "Cc", "Bcc" */
+	enum ph_rcpt_state state;
+	char *reply; /* "550 5.1.1 text", lines joined by LF; "" */
+};
+
+struct ph_item_state {
+	char *step;
+	uint64_t inode, size;
+	int64_t mtime; /* nanoseconds */
+	uint64_t id;
+	char nmid[PH_UUID_TEXT]; /* "" before it is known */
+	int64_t created;
+	int64_t tries;
+	char *sender, *reason, *deferred, *filed, *notice; /* "" */
+	GPtrArray *recipients; /* struct ph_rcpt, in order */
+};
+
+struct ph_item_state *ph_item_state_new(const char *step);
+void ph_item_state_free(struct ph_item_state **state);
+
+/* Texts are copied; set frees what was there. */
+void ph_state_text(char **text, const char *value);
+struct ph_rcpt *ph_item_state_add(struct ph_item_state *state,
+				  const char *address, const char *kind);
+
+/* The file it is about. */
+void ph_item_state_of(struct ph_item_state *state, const struct stat *file);
+bool ph_item_state_is_of(const struct ph_item_state *state,
+			 const struct stat *file);
+
+/* How many recipients are in a state. */
+size_t ph_item_state_count(const struct ph_item_state *state,
+			   enum ph_rcpt_state which);
+
+/* g_free. */
+char *ph_item_state_format(const struct ph_item_state *state);
+/* 0, or -1 PERM: damaged, or of another version. */
+int ph_item_state_parse(const char *text, size_t size,
+			struct ph_item_state **state_r, struct ph_err *err);
+
+#endif

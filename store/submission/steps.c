@@ -1,0 +1,236 @@
+#include "store/submission/item.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/base/log.h"
+#include "store/delivery/path.h"
+#include "store/submission/notice.h"
+#include "store/submission/rows.h"
+
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum ph_step_end
+go_to(struct ph_item *item, const char *step)
+{
+	ph_state_text(&item->state->step, step);
+	return PH_STEP_NEXT;
+}
+
+static struct ph_submission_facts
+facts_of(const struct ph_item *item)
+{
+	return (struct ph_submission_facts){
+	    .submission = item->submission,
+	    .fqdn = item->fqdn,
+	    .database = item->name->database,
+	    .state = item->state,
+	    .letter = item->letter,
+	    .reason = item->state->reason,
+	};
+}
+
+/* A name in a Maildir, chosen before the file is made. The network message id
+ * in it is what delivery looks for as well. */
+static char *
+make_name(const struct ph_item *item)
+{
+	int64_t now = g_get_real_time();
+
+	return g_strdup_printf("%" PRId64 ".M%dP%dQ%" G_GSIZE_FORMAT
+			       ".%s%s%s",
+			       now / 1000000, (int)(now % 1000000),
+			       (int)getpid(),
+			       (gsize)g_atomic_pointer_add(
+				   (gsize *)&item->submission->next_id, 1),
+			       "posthub", *item->state->nmid != '\0' ? ",N=" : "",
+			       item->state->nmid);
+}
+
+/* ---- claimed ----------------------------------------------------------- */
+
+/* The whole message is refused. */
+static enum ph_step_end
+refuse(struct ph_item *item, const char *reason)
+{
+	g_autofree char *valid = g_utf8_make_valid(reason, -1);
+
+	ph_info("mailbox %s/%s: %s is not sent: %s", item->name->domain,
+		item->name->local, item->base, reason);
+	g_ptr_array_set_size(item->state->recipients, 0);
+	ph_state_text(&item->state->reason, valid);
+	return go_to(item, "reporting");
+}
+
+/* 1; 0 refused. Before it is read: a message that is too large is not. */
+static int
+check_size(const struct ph_item *item, struct ph_err *err)
+{
+	int64_t limit = item->owner->max_size;
+	struct stat st;
+
+	if (item->submission->max_size > 0)
+		limit = MIN(limit, item->submission->max_size);
+	if (fstat(item->fd, &st) == 0 && (int64_t)st.st_size > limit) {
+		ph_err_set(err, PH_ERR_PERM,
+			   "it has %" PRId64 " bytes, %" PRId64
+			   " are allowed",
+			   (int64_t)st.st_size, limit);
+		return 0;
+	}
+	return 1;
+}
+
+/* 1: the message has Message-ID and Date; -1. */
+static int
+complete(struct ph_item *item, struct ph_err *err)
+{
+	g_autofree char *lines = ph_letter_missing(
+	    item->letter, ph_clock_wall(), item->fqdn);
+
+	if (lines == NULL)
+		return 1;
+	if (ph_box_complete(item->box, item->file, lines, err) < 0)
+		return -1;
+	ph_path_close(&item->fd);
+	ph_letter_free(&item->letter);
+	return ph_item_read(item, err);
+}
+
+static enum ph_step_end
+run_claimed(struct ph_item *item, struct ph_err *err)
+{
+	int r = check_size(item, err);
+
+	g_ptr_array_set_size(item->state->recipients, 0);
+	ph_state_text(&item->state->sender, item->owner->primary);
+	if (r == 1)
+		r = ph_item_read(item, err);
+	if (r == 1)
+		r = ph_envelope_make(item->owner, item->letter, item->state,
+				     err);
+	if (r == 1)
+		r = complete(item, err);
+	if (r < 0)
+		return PH_STEP_FAILED;
+	if (r == 0)
+		return refuse(item, err->text);
+	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
+	return go_to(item, "prepared");
+}
+
+/* ---- prepared ---------------------------------------------------------- */
+
+static enum ph_step_end
+run_prepared(struct ph_item *item, struct ph_err *err)
+{
+	struct ph_submission_facts facts;
+
+	ph_fault(PH_FAULT_SUBMISSION_PREPARED);
+	if (ph_item_read(item, err) != 1)
+		return PH_STEP_FAILED;
+	facts = facts_of(item);
+	ph_submission_row(PH_SUBMISSION_RECEIVE, &facts,
+			  item->state->recipients);
+	ph_fault(PH_FAULT_SUBMISSION_RECEIVE_ROW);
+	return go_to(item, "submitting");
+}
+
+/* ---- reporting --------------------------------------------------------- */
+
+static const char *
+default_domain(const struct ph_item *item)
+{
+	size_t n;
+	const struct ph_object *const *domains =
+	    ph_snapshot_list(item->snapshot, "domain", &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (ph_object_bool(domains[i], "Default"))
+			return ph_object_name(domains[i]);
+	return n > 0 ? ph_object_name(domains[0]) : item->fqdn;
+}
+
+static int
+put_notice(struct ph_item *item, struct ph_err *err)
+{
+	struct ph_notice notice = {
+	    .domain = default_domain(item),
+	    .fqdn = item->fqdn,
+	    .now = ph_clock_wall(),
+	    .state = item->state,
+	    .headers = item->letter != NULL ? item->letter->headers : NULL,
+	};
+	g_autoptr(GString) text = ph_notice_make(&notice);
+
+	return ph_box_notice(item->box, item->state->notice, text->str,
+			     text->len, err);
+}
+
+static void
+write_fail_row(const struct ph_item *item)
+{
+	struct ph_submission_facts facts = facts_of(item);
+	g_autoptr(GPtrArray) refused = g_ptr_array_new();
+
+	for (guint i = 0; i < item->state->recipients->len; i++) {
+		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
+
+		if (rcpt->state == PH_RCPT_REFUSED)
+			g_ptr_array_add(refused, rcpt);
+	}
+	ph_submission_row(PH_SUBMISSION_FAIL, &facts, refused);
+}
+
+static enum ph_step_end
+run_reporting(struct ph_item *item, struct ph_err *err)
+{
+	struct ph_item_state *state = item->state;
+
+	if (*state->reason == '\0' &&
+	    ph_item_state_count(state, PH_RCPT_REFUSED) == 0)
+		return go_to(item, "filing");
+	if (*state->notice == '\0') {
+		g_autofree char *name = make_name(item);
+
+		ph_state_text(&state->notice, name);
+		return PH_STEP_NEXT; /* noted, then this step again */
+	}
+	/* One that cannot be read has no header to be shown, nor has one that
+	 * is too large to be looked at. */
+	if (check_size(item, NULL) == 1 && ph_item_read(item, err) < 0)
+		return PH_STEP_FAILED;
+	if (put_notice(item, err) < 0)
+		return PH_STEP_FAILED;
+	write_fail_row(item);
+	return go_to(item, "filing");
+}
+
+/* ---- filing ------------------------------------------------------------ */
+
+static enum ph_step_end
+run_filing(struct ph_item *item, struct ph_err *err)
+{
+	struct ph_item_state *state = item->state;
+	bool sent = ph_item_state_count(state, PH_RCPT_TAKEN) > 0;
+
+	if (*state->filed == '\0') {
+		g_autofree char *name = make_name(item);
+		g_autofree char *flagged =
+		    g_strconcat(name, sent ? ":2,S" : ":2,D", NULL);
+
+		ph_state_text(&state->filed, flagged);
+		return PH_STEP_NEXT;
+	}
+	if (ph_box_file(item->box, item->file, sent ? ".Sent" : ".Drafts",
+			state->filed, err) < 0)
+		return PH_STEP_FAILED;
+	return PH_STEP_DONE;
+}
+
+const struct ph_step ph_steps[] = {
+    {"claimed", run_claimed},	    {"prepared", run_prepared},
+    {"submitting", ph_step_submit}, {"reporting", run_reporting},
+    {"filing", run_filing},	    {NULL, NULL},
+};

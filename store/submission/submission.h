@@ -1,0 +1,40 @@
+#ifndef PH_STORE_SUBMISSION_SUBMISSION_H
+#define PH_STORE_SUBMISSION_SUBMISSION_H
+
+#include "lib/directory/directory.h"
+#include "lib/routing/health.h"
+#include "lib/state/snapshot.h"
+#include "lib/track/log.h"
+
+#include <glib.h>
+#include <stdint.h>
+
+/*
+ * What all workers share: immutable once they run, save the counter and what
+ * the functions hand out. Borrowed, except by daemon.c which fills it.
+ */
+
+/* Row of the snapshot's derive table. */
+#define PH_SUBMISSION_TOPOLOGY 0
+
+struct ph_submission {
+	const char *server;  /* own short name */
+	const char *address; /* own IP address, or "" */
+	int root;	     /* the store's directory */
+	struct ph_directory *directory;
+	struct ph_track_log *log;
+
+	/* A reference to the snapshot in force; NULL: none yet. */
+	struct ph_snapshot *(*take)(void *context);
+	/* Which servers have a heartbeat, for one decision: the caller frees
+	 * it with ph_health_free. NULL: all are taken as up. */
+	struct ph_health *(*health)(void *context);
+	void *context;
+
+	int64_t max_size; /* 0: no limit */
+	int64_t retry_min, retry_max, expiry;
+	int64_t connect_timeout, timeout, final_timeout; /* ms */
+	gsize next_id; /* atomic: of tracking rows and file names */
+};
+
+#endif

@@ -1,0 +1,234 @@
+#include "store/submission/item.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/base/log.h"
+#include "lib/directory/resolve.h"
+#include "lib/routing/route.h"
+#include "store/submission/rows.h"
+#include "store/submission/transmit.h"
+
+#include <string.h>
+
+/* ---- which servers ----------------------------------------------------- */
+
+/* The databases of the first recipients that wait. -1: cannot say. */
+static int
+find_databases(const struct ph_item *item, GPtrArray *databases,
+	       struct ph_err *err)
+{
+	const GPtrArray *rcpts = item->state->recipients;
+	size_t looked = 0;
+
+	for (guint i = 0; i < rcpts->len && looked < PH_SELECT_RECIPIENTS;
+	     i++) {
+		const struct ph_rcpt *rcpt = rcpts->pdata[i];
+		struct ph_err why = PH_ERR_INIT;
+		struct ph_resolution resolution;
+
+		if (rcpt->state != PH_RCPT_WAITING)
+			continue;
+		looked++;
+		if (ph_resolve(item->submission->directory, item->snapshot,
+			       rcpt->address, &resolution, &why) < 0) {
+			/* Whose address two entries claim is for Transport to
+			 * refuse, in its own words. */
+			if (why.kind == PH_ERR_PERM)
+				continue;
+			if (err != NULL)
+				*err = why;
+			return -1;
+		}
+		if (resolution.entry != NULL &&
+		    ph_entry_is_mailbox(resolution.entry))
+			g_ptr_array_add(
+			    databases, g_strdup(ph_object_text(resolution.entry,
+							       "Database")));
+		ph_resolution_clear(&resolution);
+	}
+	return 0;
+}
+
+/* NULL-terminated, g_free; NULL: cannot say. */
+static const struct ph_server **
+select_servers(const struct ph_item *item, struct ph_err *err)
+{
+	const struct ph_submission *submission = item->submission;
+	g_autoptr(GPtrArray) databases = g_ptr_array_new_with_free_func(g_free);
+	const struct ph_server **servers;
+	struct ph_health *health;
+	GRand *random;
+
+	if (find_databases(item, databases, err) < 0)
+		return NULL;
+	random = g_rand_new();
+	health = submission->health(submission->context);
+	servers = ph_select_transport(
+	    ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY),
+	    submission->server, PH_SELECT_SUBMISSION,
+	    (const char *const *)databases->pdata, databases->len, health,
+	    random);
+	ph_health_free(&health);
+	g_rand_free(random);
+	return servers;
+}
+
+/* ---- one after the other ----------------------------------------------- */
+
+static void
+write_submit_row(const struct ph_item *item, const struct ph_server *server,
+		 const GPtrArray *taken)
+{
+	const char *host = server->service[PH_SERVICE_TRANSPORT].host;
+	struct ph_submission_facts facts = {
+	    .submission = item->submission,
+	    .fqdn = item->fqdn,
+	    .database = item->name->database,
+	    .state = item->state,
+	    .letter = item->letter,
+	    .to = server->fqdn,
+	    .to_address = g_hostname_is_ip_address(host) ? host : "",
+	    .reason = "",
+	};
+
+	ph_submission_row(PH_SUBMISSION_SUBMIT, &facts, taken);
+	ph_fault(PH_FAULT_SUBMISSION_SUBMIT_ROW);
+	ph_info("%s: from=<%s>, nrcpt=%u, submitted to %s", item->state->nmid,
+		item->state->sender, taken->len, server->fqdn);
+}
+
+static bool
+has_waiting(const struct ph_item *item)
+{
+	return ph_item_state_count(item->state, PH_RCPT_WAITING) > 0;
+}
+
+/* 1: a server took it, or nobody waits any more. 0: none did, err says why.
+ * -1: our own side. */
+static int
+try_servers(struct ph_item *item, const struct ph_server *const *servers,
+	    struct ph_err *err)
+{
+	ph_err_set(err, PH_ERR_TEMP, "no Transport service is available");
+	for (; *servers != NULL; servers++) {
+		g_autoptr(GPtrArray) taken = g_ptr_array_new();
+		const struct ph_transmit transmit = {
+		    .submission = item->submission,
+		    .fqdn = item->fqdn,
+		    .endpoint = &(*servers)->service[PH_SERVICE_TRANSPORT],
+		    .letter = item->letter,
+		    .fd = item->fd,
+		    .state = item->state,
+		};
+
+		switch (ph_transmit(&transmit, taken, err)) {
+		case PH_TRANSMIT_TAKEN:
+			write_submit_row(item, *servers, taken);
+			return 1;
+		case PH_TRANSMIT_LOCAL:
+			return -1;
+		case PH_TRANSMIT_ENDED:
+			return 1;
+		case PH_TRANSMIT_NEXT:
+			break;
+		}
+		ph_debug("%s: %s: %s", item->state->nmid, (*servers)->fqdn,
+			 err->text);
+		if (!has_waiting(item))
+			return 1;
+	}
+	return 0;
+}
+
+/* ---- what comes after -------------------------------------------------- */
+
+/* Once for each new reason, or a long outage fills the log. */
+static void
+note_deferred(struct ph_item *item, const char *reason)
+{
+	struct ph_submission_facts facts = {
+	    .submission = item->submission,
+	    .fqdn = item->fqdn,
+	    .database = item->name->database,
+	    .state = item->state,
+	    .letter = item->letter,
+	    .reason = reason,
+	};
+	g_autoptr(GPtrArray) waiting = g_ptr_array_new();
+
+	if (strcmp(item->state->deferred, reason) == 0)
+		return;
+	ph_state_text(&item->state->deferred, reason);
+	for (guint i = 0; i < item->state->recipients->len; i++) {
+		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
+
+		if (rcpt->state == PH_RCPT_WAITING)
+			g_ptr_array_add(waiting, rcpt);
+	}
+	ph_submission_row(PH_SUBMISSION_DEFER, &facts, waiting);
+	ph_info("%s: from=<%s>, deferred: %s", item->state->nmid,
+		item->state->sender, reason);
+}
+
+static void
+expire(struct ph_item *item)
+{
+	g_autofree char *reply = g_strdup_printf(
+	    "550 4.4.7 Message expired: %s", item->state->deferred);
+
+	for (guint i = 0; i < item->state->recipients->len; i++) {
+		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
+
+		if (rcpt->state != PH_RCPT_WAITING)
+			continue;
+		rcpt->state = PH_RCPT_REFUSED;
+		ph_state_text(&rcpt->reply, reply);
+	}
+}
+
+static const char *
+first_waiting_reply(const struct ph_item *item)
+{
+	for (guint i = 0; i < item->state->recipients->len; i++) {
+		const struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
+
+		if (rcpt->state == PH_RCPT_WAITING)
+			return rcpt->reply;
+	}
+	return "";
+}
+
+static bool
+has_expired(const struct ph_item *item)
+{
+	return ph_clock_wall() - item->state->created >=
+	       item->submission->expiry;
+}
+
+enum ph_step_end
+ph_step_submit(struct ph_item *item, struct ph_err *err)
+{
+	g_autofree const struct ph_server **servers = NULL;
+	int r = 1;
+
+	if (!has_waiting(item)) {
+		ph_state_text(&item->state->step, "reporting");
+		return PH_STEP_NEXT;
+	}
+	if (ph_item_read(item, err) != 1)
+		return PH_STEP_FAILED;
+	servers = select_servers(item, err);
+	r = servers == NULL ? 0 : try_servers(item, servers, err);
+	if (r < 0)
+		return PH_STEP_FAILED;
+	if (has_waiting(item)) {
+		note_deferred(item,
+			      r == 1 ? first_waiting_reply(item) : err->text);
+		item->state->tries++;
+		if (!has_expired(item))
+			return PH_STEP_WAIT;
+		expire(item);
+	}
+	ph_state_text(&item->state->step, "reporting");
+	return PH_STEP_NEXT;
+}
