@@ -83,7 +83,7 @@ load(struct ph_item *item, struct ph_err *err)
 	item->state = ph_item_state_new(ph_steps[0].name);
 	item->state->created = ph_clock_wall();
 	item->state->id = (uint64_t)g_atomic_pointer_add(
-	    (gsize *)&item->submission->next_id, 1);
+	    item->submission->next_id, 1);
 	return 0;
 }
 
@@ -116,7 +116,6 @@ wait_outside(struct ph_item *item, struct ph_err *err)
 	if (save(item, err) < 0)
 		return PH_STEP_FAILED;
 	if (ph_item_state_count(item->state, PH_RCPT_TAKEN) == 0 &&
-	    ph_item_state_count(item->state, PH_RCPT_REFUSED) == 0 &&
 	    ph_box_release(item->box, item->file, err) < 0)
 		return PH_STEP_FAILED;
 	return PH_STEP_WAIT;
@@ -188,8 +187,7 @@ run_item(struct ph_item *item, const char *part)
 
 /* ---- before anything is touched ---------------------------------------- */
 
-/* 1: go on. 0: not ours to send, or not now; said once a cause is new enough
- * to be worth a line. */
+/* 1: go on. 0: the mailbox is gone. -1: not ours to send, or not now. */
 static int
 prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 {

@@ -43,7 +43,7 @@ make_name(const struct ph_item *item)
 			       now / 1000000, (int)(now % 1000000),
 			       (int)getpid(),
 			       (gsize)g_atomic_pointer_add(
-				   (gsize *)&item->submission->next_id, 1),
+				   item->submission->next_id, 1),
 			       "posthub", *item->state->nmid != '\0' ? ",N=" : "",
 			       item->state->nmid);
 }

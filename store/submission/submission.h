@@ -10,8 +10,7 @@
 #include <stdint.h>
 
 /*
- * What all workers share: immutable once they run, save the counter and what
- * the functions hand out. Borrowed, except by daemon.c which fills it.
+ * What all workers share: immutable once they run, save the counter. Borrowed, except by daemon.c which fills it.
  */
 
 /* Row of the snapshot's derive table. */
@@ -34,7 +33,7 @@ struct ph_submission {
 	int64_t max_size; /* 0: no limit */
 	int64_t retry_min, retry_max, expiry;
 	int64_t connect_timeout, timeout, final_timeout; /* ms */
-	gsize next_id; /* atomic: of tracking rows and file names */
+	gsize *next_id; /* atomic: of tracking rows and file names */
 };
 
 #endif

@@ -103,41 +103,79 @@ has_waiting(const struct ph_item *item)
 	return ph_item_state_count(item->state, PH_RCPT_WAITING) > 0;
 }
 
-/* 1: a server took it, or nobody waits any more. 0: none did, err says why.
- * -1: our own side. */
+static int
+by_text(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* In an order that does not change with that of the tries: a reason that stays
+ * the same is told once. */
+static void
+join_reasons(GPtrArray *reasons, struct ph_err *err)
+{
+	g_autofree char *text = NULL;
+
+	g_ptr_array_sort(reasons, by_text);
+	g_ptr_array_add(reasons, NULL);
+	text = g_strjoinv("; ", (char **)reasons->pdata);
+	ph_err_set(err, PH_ERR_TEMP, "%s",
+		   *text != '\0' ? text : "no Transport service is available");
+}
+
+/* 1: a server took it, or refused all. 0: go on with the next. -1: our own
+ * side failed. */
+static int
+try_server(struct ph_item *item, const struct ph_server *server,
+	   struct ph_err *err)
+{
+	g_autoptr(GPtrArray) taken = g_ptr_array_new();
+	const struct ph_transmit transmit = {
+	    .submission = item->submission,
+	    .fqdn = item->fqdn,
+	    .endpoint = &server->service[PH_SERVICE_TRANSPORT],
+	    .letter = item->letter,
+	    .fd = item->fd,
+	    .state = item->state,
+	};
+
+	switch (ph_transmit(&transmit, taken, err)) {
+	case PH_TRANSMIT_TAKEN:
+		write_submit_row(item, server, taken);
+		return 1;
+	case PH_TRANSMIT_ENDED:
+		return 1;
+	case PH_TRANSMIT_LOCAL:
+		return -1;
+	case PH_TRANSMIT_NEXT:
+		break;
+	}
+	return 0;
+}
+
+/* As try_server; 0: none took it, err says why. */
 static int
 try_servers(struct ph_item *item, const struct ph_server *const *servers,
 	    struct ph_err *err)
 {
-	ph_err_set(err, PH_ERR_TEMP, "no Transport service is available");
-	for (; *servers != NULL; servers++) {
-		g_autoptr(GPtrArray) taken = g_ptr_array_new();
-		const struct ph_transmit transmit = {
-		    .submission = item->submission,
-		    .fqdn = item->fqdn,
-		    .endpoint = &(*servers)->service[PH_SERVICE_TRANSPORT],
-		    .letter = item->letter,
-		    .fd = item->fd,
-		    .state = item->state,
-		};
+	g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+	int r = 0;
 
-		switch (ph_transmit(&transmit, taken, err)) {
-		case PH_TRANSMIT_TAKEN:
-			write_submit_row(item, *servers, taken);
-			return 1;
-		case PH_TRANSMIT_LOCAL:
-			return -1;
-		case PH_TRANSMIT_ENDED:
-			return 1;
-		case PH_TRANSMIT_NEXT:
-			break;
-		}
-		ph_debug("%s: %s: %s", item->state->nmid, (*servers)->fqdn,
-			 err->text);
-		if (!has_waiting(item))
-			return 1;
+	for (; *servers != NULL && r == 0; servers++) {
+		struct ph_err why = PH_ERR_INIT;
+
+		r = try_server(item, *servers, &why);
+		if (r < 0 && err != NULL)
+			*err = why;
+		if (r == 0)
+			g_ptr_array_add(reasons,
+					g_strdup_printf("%s: %s",
+							(*servers)->fqdn,
+							why.text));
 	}
-	return 0;
+	if (r == 0)
+		join_reasons(reasons, err);
+	return r;
 }
 
 /* ---- what comes after -------------------------------------------------- */
