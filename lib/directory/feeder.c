@@ -23,67 +23,7 @@ stopping(struct ph_feeder *feeder)
 	return g_atomic_int_get(&feeder->stopping) != 0;
 }
 
-/* ---- status ------------------------------------------------------------- */
-
-/* reason "": all is well. Logged when it changes. */
-static void
-tell(struct ph_feeder *feeder, bool connected, const char *reason)
-{
-	struct ph_feeder_status *status = &feeder->status;
-	bool changed;
-
-	g_mutex_lock(&feeder->lock);
-	changed = strncmp(status->reason, reason, sizeof status->reason - 1);
-	status->connected = connected;
-	g_strlcpy(status->reason, reason, sizeof status->reason);
-	g_mutex_unlock(&feeder->lock);
-	if (changed && *reason != '\0')
-		ph_warn("directory: the file stays as it is: %s", reason);
-	else if (changed)
-		ph_info("directory: the file follows Redis again");
-}
-
-/* What the file holds, for those who look at the status. */
-struct content {
-	struct ph_dirfile_counts counts;
-	bool complete;
-};
-
-static int
-get_content(struct ph_dirwrite *write, struct content *content_r,
-	    struct ph_err *err)
-{
-	g_autofree char *complete = NULL;
-
-	if (ph_dirwrite_counts(write, &content_r->counts, err) < 0 ||
-	    ph_dirwrite_info(write, "complete", &complete, err) < 0)
-		return -1;
-	content_r->complete = *complete != '\0';
-	return 0;
-}
-
-static void
-publish(struct ph_feeder *feeder, const struct content *content)
-{
-	g_mutex_lock(&feeder->lock);
-	feeder->status.entries = content->counts.entries;
-	feeder->status.errors = content->counts.errors;
-	feeder->status.complete = content->complete;
-	g_mutex_unlock(&feeder->lock);
-}
-
-int
-ph_feeder_commit(struct ph_feeder *feeder, struct ph_dirwrite **write,
-		 struct ph_err *err)
-{
-	struct content content;
-
-	if (get_content(*write, &content, err) < 0 ||
-	    ph_dirwrite_commit(write, err) < 0)
-		return -1;
-	publish(feeder, &content);
-	return 0;
-}
+/* ---- the file ----------------------------------------------------------- */
 
 int
 ph_feeder_remember(struct ph_feeder *feeder, struct ph_dirwrite *write,
@@ -102,30 +42,17 @@ ph_feeder_remember(struct ph_feeder *feeder, struct ph_dirwrite *write,
 	return 0;
 }
 
-void
-ph_feeder_status(struct ph_feeder *feeder, struct ph_feeder_status *status_r)
-{
-	g_mutex_lock(&feeder->lock);
-	*status_r = feeder->status;
-	g_mutex_unlock(&feeder->lock);
-}
-
-/* ---- the file ----------------------------------------------------------- */
-
 static int
 look_at_file(struct ph_feeder *feeder, struct ph_err *err)
 {
 	struct ph_dirwrite *write = NULL;
-	struct content content;
 	int r;
 
 	if (ph_dirwrite_begin(feeder->file, &write, err) < 0)
 		return -1;
-	r = get_content(write, &content, err);
+	r = ph_feeder_remember(feeder, write, err);
 	if (r == 0)
-		r = ph_feeder_remember(feeder, write, err);
-	if (r == 0)
-		publish(feeder, &content);
+		r = ph_feeder_count(feeder, write, err);
 	ph_dirwrite_abort(&write);
 	return r;
 }
@@ -229,7 +156,7 @@ catch_up(struct ph_feeder *feeder, struct ph_err *err)
 	if (r == 0 && refused)
 		g_clear_pointer(&feeder->refused, g_free);
 	if (r == 0 || !refused)
-		tell(feeder, true, r == 1 ? "" : err->text);
+		ph_feeder_tell(feeder, true, r == 1 ? "" : err->text);
 	return 0;
 }
 
@@ -237,8 +164,10 @@ static int
 follow(struct ph_feeder *feeder, struct ph_err *err)
 {
 	while (!stopping(feeder)) {
-		if (catch_up(feeder, err) < 0 ||
-		    ph_feeder_listen(feeder, TICK_MS, err) < 0)
+		if (catch_up(feeder, err) < 0)
+			return -1;
+		ph_feeder_show(feeder);
+		if (ph_feeder_listen(feeder, TICK_MS, err) < 0)
 			return -1;
 		if (ph_dirfile_lost(feeder->file))
 			return ph_err_set(err, PH_ERR_TEMP,
@@ -291,7 +220,8 @@ run(void *data)
 
 		if (run_session(feeder, &err) == 0 || stopping(feeder))
 			break;
-		tell(feeder, false, err.text);
+		ph_feeder_tell(feeder, false, err.text);
+		ph_feeder_show(feeder);
 		if (ph_clock_mono() - started > BACKOFF_MAX_MS)
 			pause = BACKOFF_MIN_MS;
 		wait_before_retry(feeder, pause);
@@ -313,6 +243,7 @@ feeder_free(struct ph_feeder *feeder)
 	g_free(feeder->refused);
 	g_free(feeder->prefix);
 	g_free(feeder->meta);
+	g_free(feeder->status_path);
 	g_mutex_clear(&feeder->lock);
 	g_free(feeder);
 }
@@ -337,6 +268,11 @@ ph_feeder_start(const struct ph_conf *conf, struct ph_state *state,
 	    g_strconcat(ph_redis_prefix(feeder->redis), "recipient:", NULL);
 	feeder->meta =
 	    g_strconcat(ph_redis_prefix(feeder->redis), "meta", NULL);
+	feeder->status_path =
+	    g_build_filename(ph_conf_text(conf, "server", "state_dir"),
+			     "directory.status", NULL);
+	feeder->status.since = ph_clock_wall();
+	feeder->dirty = true;
 	feeder->wake_fd = eventfd(0, EFD_CLOEXEC);
 	feeder->pending =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

@@ -26,6 +26,7 @@ struct ph_feeder {
 
 	GMutex lock;
 	struct ph_feeder_status status; /* under lock */
+	char *status_path;
 
 	/* The thread's own. */
 	struct ph_redis_watch *watch;
@@ -37,6 +38,8 @@ struct ph_feeder {
 			* refused; NULL: it was not */
 	int64_t refused_at;
 	int64_t cleaned_at;
+	bool dirty; /* the status file is not what it should be */
+	int64_t shown_at;
 };
 
 void ph_feeder_verdict_clear(struct ph_feeder_verdict *verdict);
@@ -69,9 +72,18 @@ int ph_feeder_read_pending(struct ph_feeder *feeder, struct ph_err *err);
 int ph_feeder_listen(struct ph_feeder *feeder, int64_t timeout_ms,
 		     struct ph_err *err);
 
-/* Commits, and then shows in the status what the file holds. */
+/* Commits, and then notes in the status what the file holds. */
 int ph_feeder_commit(struct ph_feeder *feeder, struct ph_dirwrite **write,
 		     struct ph_err *err);
+int ph_feeder_count(struct ph_feeder *feeder, struct ph_dirwrite *write,
+		    struct ph_err *err);
+
+/* reason "": all is well. Logged when it changes. */
+void ph_feeder_tell(struct ph_feeder *feeder, bool connected,
+		    const char *reason);
+
+/* Writes the status file when there is something new to show. */
+void ph_feeder_show(struct ph_feeder *feeder);
 
 /* Sets recorded from the file. */
 int ph_feeder_remember(struct ph_feeder *feeder, struct ph_dirwrite *write,

@@ -111,6 +111,13 @@ int ph_dirwrite_names(struct ph_dirwrite *write, bool errors,
 		      bool (*wanted)(uint64_t hash, const void *data),
 		      const void *data, GPtrArray *names, struct ph_err *err);
 
+/* The first errors: the exact name, what is wrong, and whether an earlier good
+ * value stays in force. */
+int ph_dirwrite_errors(struct ph_dirwrite *write, size_t limit,
+		       void (*each)(const char *name, const char *text,
+				    bool kept, void *data),
+		       void *data, struct ph_err *err);
+
 /* A name's hash, for sets of what was seen. */
 uint64_t ph_dirfile_hash(const char *name);
 

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* A damaged tree can be a circle. */
 #define CHECK_SECONDS 300
+
+/* Numbers that LMDB gives to its own databases. */
+enum { FREE_DB = 0, MAIN_DB = 1 };
 
 /* Exit status of the child. */
 enum { CHECK_WHOLE = 0, CHECK_DAMAGED = 1, CHECK_FAILED = 2 };
@@ -21,32 +23,26 @@ enum { CHECK_WHOLE = 0, CHECK_DAMAGED = 1, CHECK_FAILED = 2 };
  * is safe there, GLib's allocator and locks are not.
  */
 static int
-check_row(struct ph_dirfile *file, MDB_txn *txn, enum ph_dirfile_db db,
+check_row(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db,
 	  const MDB_val *value)
 {
 	MDB_val name = *value, found;
 
-	switch (db) {
-	case DB_ENTRY:
+	if (db == file->db[DB_ENTRY])
 		return ph_dirfile_is_entry(value) ? 0 : MDB_CORRUPTED;
-	case DB_ADDRESS:
+	if (db == file->db[DB_ADDRESS])
 		return mdb_get(txn, file->db[DB_ENTRY], &name, &found);
-	case DB_ERROR:
-	case DB_INFO:
-	case DB_COUNT:
-		break;
-	}
 	return 0;
 }
 
 static int
-walk(struct ph_dirfile *file, MDB_txn *txn, enum ph_dirfile_db db)
+walk(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db)
 {
 	MDB_cursor *cursor;
 	MDB_val key, value;
 	MDB_stat stat;
 	size_t n = 0;
-	int rc = mdb_cursor_open(txn, file->db[db], &cursor);
+	int rc = mdb_cursor_open(txn, db, &cursor);
 
 	if (rc != 0)
 		return rc;
@@ -59,27 +55,24 @@ walk(struct ph_dirfile *file, MDB_txn *txn, enum ph_dirfile_db db)
 	mdb_cursor_close(cursor);
 	if (rc != MDB_NOTFOUND)
 		return rc;
-	rc = mdb_stat(txn, file->db[db], &stat);
+	rc = mdb_stat(txn, db, &stat);
 	if (rc == 0 && stat.ms_entries != n)
 		rc = MDB_CORRUPTED;
 	return rc;
 }
 
-/* The first thing that a file cut short shows. */
+/* LMDB's own two first: free pages, which a writer would fall over, and the
+ * names of the others. */
 static int
-check_size(MDB_env *env)
+walk_all(struct ph_dirfile *file, MDB_txn *txn)
 {
-	MDB_envinfo info;
-	MDB_stat stat;
-	mdb_filehandle_t fd;
-	struct stat st;
+	int rc = walk(file, txn, FREE_DB);
 
-	if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &stat) != 0 ||
-	    mdb_env_get_fd(env, &fd) != 0 || fstat(fd, &st) != 0)
-		return MDB_CORRUPTED;
-	return (uint64_t)st.st_size / stat.ms_psize > info.me_last_pgno
-		   ? 0
-		   : MDB_CORRUPTED;
+	if (rc == 0)
+		rc = walk(file, txn, MAIN_DB);
+	for (size_t i = 0; rc == 0 && i < DB_COUNT; i++)
+		rc = walk(file, txn, file->db[i]);
+	return rc;
 }
 
 static int
@@ -95,16 +88,14 @@ walk_file(struct ph_dirfile *file)
 		rc = mdb_env_open(env, file->path,
 				  MDB_NOSUBDIR | MDB_RDONLY | MDB_NOTLS, 0660);
 	if (rc == 0)
-		rc = check_size(env);
-	if (rc == 0)
 		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 	if (rc == 0)
 		rc = ph_dirfile_open_dbs(txn, false, file->db);
-	/* A writer was killed before its first transaction. */
-	if (rc == MDB_NOTFOUND)
-		return 0;
-	for (size_t db = 0; rc == 0 && db < DB_COUNT; db++)
-		rc = walk(file, txn, (enum ph_dirfile_db)db);
+	/* NOTFOUND: a writer was killed before its first transaction. */
+	if (rc == 0)
+		rc = walk_all(file, txn);
+	else if (rc == MDB_NOTFOUND)
+		rc = 0;
 	if (txn != NULL)
 		mdb_txn_abort(txn);
 	return rc;

@@ -1,10 +1,6 @@
-#include "lib/base/log.h"
 #include "lib/directory/file_private.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- transactions ------------------------------------------------------- */
 
@@ -36,25 +32,6 @@ ph_dirwrite_begin(struct ph_dirfile *file, struct ph_dirwrite **write_r,
 	return 0;
 }
 
-/* LMDB leaves pages at the end unwritten that it took and gave back. Readers
- * take a file that is shorter than it says for a damaged one. */
-static void
-fill_up(MDB_env *env)
-{
-	MDB_envinfo info;
-	MDB_stat stat;
-	mdb_filehandle_t fd;
-	struct stat st;
-	off_t size;
-
-	if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &stat) != 0 ||
-	    mdb_env_get_fd(env, &fd) != 0 || fstat(fd, &st) != 0)
-		return;
-	size = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
-	if (st.st_size < size && ftruncate(fd, size) != 0)
-		ph_warn("directory file: %s", g_strerror(errno));
-}
-
 int
 ph_dirwrite_commit(struct ph_dirwrite **write, struct ph_err *err)
 {
@@ -63,10 +40,7 @@ ph_dirwrite_commit(struct ph_dirwrite **write, struct ph_err *err)
 
 	g_free(*write);
 	*write = NULL;
-	if (rc != 0)
-		return ph_dirfile_fail(file, rc, "commit", err);
-	fill_up(file->env);
-	return 0;
+	return rc == 0 ? 0 : ph_dirfile_fail(file, rc, "commit", err);
 }
 
 void
@@ -211,6 +185,52 @@ ph_dirwrite_names(struct ph_dirwrite *write, bool errors,
 	}
 	mdb_cursor_close(cursor);
 	return rc == MDB_NOTFOUND
+		   ? 0
+		   : ph_dirfile_fail(write->file, rc, "read", err);
+}
+
+/* The row is "name NUL text". 0, or an LMDB code. */
+static int
+show_error(struct ph_dirwrite *write, MDB_val *key, const MDB_val *value,
+	   void (*each)(const char *name, const char *text, bool kept,
+			void *data),
+	   void *data)
+{
+	g_autofree char *name = g_strndup(value->mv_data, value->mv_size);
+	const size_t skip = strlen(name) + 1;
+	g_autofree char *text = NULL;
+	MDB_val entry;
+	int rc = mdb_get(write->txn, write->file->db[DB_ENTRY], key, &entry);
+
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rc;
+	if (skip <= value->mv_size)
+		text = g_strndup((const char *)value->mv_data + skip,
+				 value->mv_size - skip);
+	each(name, text != NULL ? text : "",
+	     rc == 0 && *(const uint8_t *)entry.mv_data == ENTRY_IN_FORCE,
+	     data);
+	return 0;
+}
+
+int
+ph_dirwrite_errors(struct ph_dirwrite *write, size_t limit,
+		   void (*each)(const char *name, const char *text, bool kept,
+				void *data),
+		   void *data, struct ph_err *err)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int rc =
+	    mdb_cursor_open(write->txn, write->file->db[DB_ERROR], &cursor);
+
+	if (rc != 0)
+		return ph_dirfile_fail(write->file, rc, "read", err);
+	while (limit-- > 0 && rc == 0 &&
+	       (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+		rc = show_error(write, &key, &value, each, data);
+	mdb_cursor_close(cursor);
+	return rc == 0 || rc == MDB_NOTFOUND
 		   ? 0
 		   : ph_dirfile_fail(write->file, rc, "read", err);
 }

@@ -37,11 +37,16 @@ same_status(const struct ph_state_status *a, const struct ph_state_status *b)
 	       a->generation == b->generation && a->n_errors == b->n_errors;
 }
 
-void
-ph_state_note(struct ph_state *state, bool connected, bool refused,
-	      const char *reason)
+/*
+ * The one place where what others see changes: next (taken; NULL: the snapshot
+ * stays) and the status at once.
+ */
+static void
+swap(struct ph_state *state, struct ph_snapshot *next, bool connected,
+     bool refused, const char *reason)
 {
 	struct ph_state_status status = state->status;
+	struct ph_snapshot *last = NULL;
 	const struct ph_snapshot_error *errors;
 
 	if (status.connected != connected || status.since == 0)
@@ -49,18 +54,30 @@ ph_state_note(struct ph_state *state, bool connected, bool refused,
 	status.connected = connected;
 	status.refused = refused;
 	g_strlcpy(status.reason, reason, sizeof(status.reason));
-	if (state->current != NULL) {
-		status.generation = ph_snapshot_generation(state->current);
-		status.n_errors = ph_snapshot_errors(state->current, &errors);
+	if (next == NULL)
+		next = state->current;
+	else
+		last = state->current;
+	if (next != NULL) {
+		status.generation = ph_snapshot_generation(next);
+		status.n_errors = ph_snapshot_errors(next, &errors);
 	}
-	if (same_status(&status, &state->status))
+	if (next == state->current && same_status(&status, &state->status))
 		return;
 	g_mutex_lock(&state->mutex);
+	state->current = next;
 	state->status = status;
 	g_mutex_unlock(&state->mutex);
-	ph_saver_status(
-	    state->saver,
-	    ph_state_status_json(state->program, &status, state->current));
+	ph_snapshot_unref(&last);
+	ph_saver_status(state->saver,
+			ph_state_status_json(state->program, &status, next));
+}
+
+void
+ph_state_note(struct ph_state *state, bool connected, bool refused,
+	      const char *reason)
+{
+	swap(state, NULL, connected, refused, reason);
 }
 
 static void
@@ -149,7 +166,8 @@ same_errors(const struct ph_snapshot *a, const struct ph_snapshot *b)
 static void
 publish(struct ph_state *state)
 {
-	struct ph_snapshot *last = state->current;
+	const struct ph_snapshot *last = state->current;
+	struct ph_snapshot *next = NULL;
 	const uint64_t generation =
 	    last != NULL ? ph_snapshot_generation(last) + 1 : 1;
 	struct ph_snapshot *plain =
@@ -159,17 +177,12 @@ publish(struct ph_state *state)
 
 	ph_snapshot_unref(&plain);
 	if (!unchanged) {
-		struct ph_snapshot *next = ph_keys_snapshot(
-		    state->keys, generation, state->derive, last);
-
+		next = ph_keys_snapshot(state->keys, generation, state->derive,
+					last);
 		log_errors(last, next);
-		g_mutex_lock(&state->mutex);
-		state->current = next;
-		g_mutex_unlock(&state->mutex);
-		ph_snapshot_unref(&last);
 		ph_saver_snapshot(state->saver, next);
 	}
-	ph_state_note(state, true, false, "");
+	swap(state, next, true, false, "");
 }
 
 /* Adds more to names; false: it was all there. */
@@ -241,7 +254,7 @@ read_whole(struct ph_state *state, const struct ph_state_source *source,
 
 /* The first daemon of a new organisation names it. */
 static int
-found(struct ph_state *state, struct ph_err *err)
+found_organization(struct ph_state *state, struct ph_err *err)
 {
 	g_autofree char *organization = NULL;
 
@@ -294,7 +307,7 @@ take_whole(struct ph_state *state, const struct ph_state_source *source,
 		struct ph_keys *keys;
 		int r;
 
-		if (found(state, err) != 0)
+		if (found_organization(state, err) != 0)
 			return -1;
 		g_clear_pointer(&state->pending, g_strfreev);
 		keys = ph_keys_new(state->current);

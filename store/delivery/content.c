@@ -14,7 +14,7 @@ struct ph_content {
 /* The fields of ours that stay in a stored message (the header firewall of
  * mailbox delivery); all others with the prefix are left out. */
 static const char *const kept[] = {
-    PH_HEADER_NMID,	   PH_HEADER_PREFIX "SCL",   PH_HEADER_AUTH_AS,
+    PH_HEADER_NMID,	   "X-PostHub-SCL",	     PH_HEADER_AUTH_AS,
     PH_HEADER_AUTH_SOURCE, PH_HEADER_AUTH_MECHANISM,
 };
 

@@ -10,8 +10,9 @@
 #include <glib.h>
 #include <stdlib.h>
 
+#define SWEEP_US (500 * G_TIME_SPAN_MILLISECOND)
+
 enum {
-	SWEEP_MS = 500,
 	EXPIRE_MS = 10 * 60 * 1000,
 	/* Inside lmtp_data_done_timeout, 600 s. */
 	SLOT_TIMEOUT_MS = 300 * 1000,
@@ -104,8 +105,7 @@ keep_house(gpointer data)
 		g_mutex_lock(&app->mutex);
 		if (!app->stopping)
 			g_cond_wait_until(&app->wake, &app->mutex,
-					  g_get_monotonic_time() +
-					      SWEEP_MS * 1000);
+					  g_get_monotonic_time() + SWEEP_US);
 	}
 	g_mutex_unlock(&app->mutex);
 	return NULL;

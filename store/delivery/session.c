@@ -22,6 +22,7 @@ struct ph_session {
 	char *name, *queue_id; /* of the transaction */
 	struct ph_deliver_client client;
 	struct ph_deliver_message *message;
+	char buffer[READ_SIZE]; /* of ph_session_serve */
 };
 
 static void
@@ -295,14 +296,14 @@ send_output(struct ph_session *session, struct ph_stream *stream,
 }
 
 static int
-read_input(struct ph_session *session, struct ph_stream *stream, char *buffer,
+read_input(struct ph_session *session, struct ph_stream *stream,
 	   struct ph_err *err)
 {
-	ssize_t n = ph_stream_read(stream, buffer, READ_SIZE, err);
+	ssize_t n = ph_stream_read(stream, session->buffer, READ_SIZE, err);
 
 	if (n <= 0)
 		return (int)n;
-	ph_session_feed(session, buffer, (size_t)n);
+	ph_session_feed(session, session->buffer, (size_t)n);
 	return 1;
 }
 
@@ -310,7 +311,6 @@ void
 ph_session_serve(const struct ph_session_shared *shared,
 		 struct ph_stream *stream)
 {
-	g_autofree char *buffer = g_malloc(READ_SIZE);
 	struct ph_session *session =
 	    ph_session_new(shared, ph_stream_peer(stream));
 	enum ph_session_state state = PH_SESSION_MORE;
@@ -319,7 +319,7 @@ ph_session_serve(const struct ph_session_shared *shared,
 
 	while (r >= 0 && state != PH_SESSION_END) {
 		if (state == PH_SESSION_MORE) {
-			r = read_input(session, stream, buffer, &err);
+			r = read_input(session, stream, &err);
 			if (r <= 0)
 				break;
 			ph_stream_hold(stream, true);

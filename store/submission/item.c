@@ -70,8 +70,7 @@ load(struct ph_item *item, struct ph_err *err)
 
 	if (r < 0)
 		return -1;
-	if (r == 1 &&
-	    ph_item_state_parse(text, size, &item->state, err) < 0)
+	if (r == 1 && ph_item_state_parse(text, size, &item->state, err) < 0)
 		ph_warn("mailbox %s/%s: %s: %s; it begins anew",
 			item->name->domain, item->name->local, item->base,
 			err->text);
@@ -82,8 +81,8 @@ load(struct ph_item *item, struct ph_err *err)
 		return 0;
 	item->state = ph_item_state_new(ph_steps[0].name);
 	item->state->created = ph_clock_wall();
-	item->state->id = (uint64_t)g_atomic_pointer_add(
-	    item->submission->next_id, 1);
+	item->state->id =
+	    (uint64_t)g_atomic_pointer_add(item->submission->next_id, 1);
 	return 0;
 }
 
@@ -200,8 +199,7 @@ prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 				  "no state of the organisation yet");
 	if (!ph_item_active(item, err))
 		return -1;
-	topology =
-	    ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
+	topology = ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
 	own = ph_topology_server(topology, item->submission->server);
 	item->fqdn = own->fqdn;
 	r = ph_owner_find(item->submission->directory, item->name, owner_r,

@@ -43,15 +43,15 @@ struct ph_item {
 	struct ph_box *box;
 	char *file; /* its name in items/ */
 	char *base;
-	int fd; /* -1: not open */
+	int fd;			  /* -1: not open */
 	struct ph_letter *letter; /* NULL: not read yet, or not to be read */
 	struct ph_item_state *state;
 };
 
 enum ph_step_end {
-	PH_STEP_NEXT, /* state->step is the next one, to be noted */
-	PH_STEP_WAIT, /* noted as it is; later again */
-	PH_STEP_DONE, /* it has left items/ */
+	PH_STEP_NEXT,	/* state->step is the next one, to be noted */
+	PH_STEP_WAIT,	/* noted as it is; later again */
+	PH_STEP_DONE,	/* it has left items/ */
 	PH_STEP_FAILED, /* err: the mailbox or the file system; later again */
 };
 

@@ -280,8 +280,7 @@ ph_letter_read(int fd, struct ph_letter **letter_r, struct ph_err *err)
 	letter->headers = ph_headers_new();
 	letter->hash = ph_nmid_new();
 	r = read_header(letter, fd, err);
-	if (r == 1 &&
-	    body_pieces(fd, letter->body, note_body, letter, err) < 0)
+	if (r == 1 && body_pieces(fd, letter->body, note_body, letter, err) < 0)
 		r = -1;
 	if (r == 1) {
 		g_autoptr(GString) header = format_header(letter);

@@ -24,9 +24,10 @@ one_line(const char *text)
 static void
 append_identity(GString *out, const struct ph_notice *notice)
 {
-	const char *id = notice->headers == NULL
-			     ? NULL
-			     : ph_headers_text(notice->headers, "Message-ID", 0);
+	const char *id =
+	    notice->headers == NULL
+		? NULL
+		: ph_headers_text(notice->headers, "Message-ID", 0);
 	g_autofree char *line = id == NULL ? NULL : one_line(id);
 
 	if (line == NULL || *g_strstrip(line) == '\0')
@@ -38,10 +39,10 @@ append_identity(GString *out, const struct ph_notice *notice)
 static void
 append_subject(GString *out, const struct ph_notice *notice)
 {
-	const char *subject = notice->headers == NULL
-				  ? NULL
-				  : ph_headers_text(notice->headers, "Subject",
-						    0);
+	const char *subject =
+	    notice->headers == NULL
+		? NULL
+		: ph_headers_text(notice->headers, "Subject", 0);
 	g_autofree char *text = g_strconcat(
 	    "Undeliverable: ", subject != NULL ? subject : "", NULL);
 	g_autofree char *encoded = ph_header_encode(text);

@@ -90,13 +90,12 @@ is_complete(struct look *look, const char *part, const char *file,
 	bool complete;
 
 	now->size = (int64_t)st->st_size;
-	now->mtime = (int64_t)st->st_mtim.tv_sec * 1000 +
-		     st->st_mtim.tv_nsec / 1000000;
+	now->mtime =
+	    (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
 	now->settled = last != NULL && last->settled;
-	complete = now->settled ||
-		   (last != NULL && last->size == now->size &&
-		    last->mtime == now->mtime &&
-		    now->mtime + QUIET_MS <= ph_clock_wall());
+	complete = now->settled || (last != NULL && last->size == now->size &&
+				    last->mtime == now->mtime &&
+				    now->mtime + QUIET_MS <= ph_clock_wall());
 	g_hash_table_replace(look->sights, key, now);
 	return complete;
 }
@@ -164,10 +163,10 @@ look_at_part(struct look *look, struct ph_box *box, const char *part,
 	while ((errno = 0, entry = readdir(stream)) != NULL)
 		if (entry->d_name[0] != '.')
 			look_at_file(look, fd, part, entry->d_name);
-	r = errno == 0 ? 1
-		       : ph_err_set(err, PH_ERR_TEMP,
-				    "cannot read .Outbox/%s: %s", part,
-				    g_strerror(errno));
+	r = errno == 0
+		? 1
+		: ph_err_set(err, PH_ERR_TEMP, "cannot read .Outbox/%s: %s",
+			     part, g_strerror(errno));
 	closedir(stream);
 	return r;
 }

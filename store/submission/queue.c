@@ -6,6 +6,7 @@
 
 /* A message that is worked on is looked at again after this. */
 #define BUSY_MS 1000
+#define OLD_MS ((int64_t)60 * 60 * 1000)
 #define FOREVER INT64_MAX
 
 struct task {
@@ -138,6 +139,23 @@ ph_queue_hurry(struct ph_queue *queue)
 {
 	g_mutex_lock(&queue->mutex);
 	g_hash_table_foreach_remove(queue->until, is_waiting, NULL);
+	g_mutex_unlock(&queue->mutex);
+}
+
+static gboolean
+is_old(gpointer key, gpointer value, gpointer data)
+{
+	(void)key;
+	return *(int64_t *)value < *(int64_t *)data;
+}
+
+void
+ph_queue_tidy(struct ph_queue *queue)
+{
+	int64_t before = ph_clock_mono() - OLD_MS;
+
+	g_mutex_lock(&queue->mutex);
+	g_hash_table_foreach_remove(queue->until, is_old, &before);
 	g_mutex_unlock(&queue->mutex);
 }
 

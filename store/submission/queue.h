@@ -27,6 +27,10 @@ int64_t ph_queue_offer(struct ph_queue *queue, const struct ph_box_name *name,
 /* Something changed: whatever waits may be tried at once. */
 void ph_queue_hurry(struct ph_queue *queue);
 
+/* Forgets messages whose time came long ago: their owner took them back. From
+ * time to time. */
+void ph_queue_tidy(struct ph_queue *queue);
+
 /* Is nothing being worked on? */
 bool ph_queue_idle(struct ph_queue *queue);
 

@@ -64,8 +64,8 @@ set_letter(struct ph_track_record *record, const struct ph_letter *letter,
 	   const char *primary)
 {
 	g_autofree char *sender = ph_headers_address(letter->headers, "Sender");
-	g_autofree char *id = g_strdup(
-	    ph_headers_text(letter->headers, "Message-ID", 0));
+	g_autofree char *id =
+	    g_strdup(ph_headers_text(letter->headers, "Message-ID", 0));
 
 	if (sender == NULL)
 		sender = ph_headers_address(letter->headers, "From");

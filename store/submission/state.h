@@ -20,16 +20,15 @@
  *	inode=… size=… mtime=…	of the message file this is about: another file
  *				of the same name begins anew
  *	id=…			internal-message-id of the tracking rows
- *	nmid=…			network message id: the same at each try, so that
- *				the second copy which a lost answer makes is
- *				recognised where the mailbox is ours
- *	created=…		when it was first claimed, ms
+ *	nmid=…			network message id: the same at each try, so
+ *that the second copy which a lost answer makes is recognised where the mailbox
+ *is ours created=…		when it was first claimed, ms
  *	tries=…			how often it was tried in vain
  *	sender=…		owner's primary address
- *	reason=…		why the whole message is refused; none: it is not
- *	deferred=…		why it waited last
- *	filed=…			its name in Sent or Drafts, chosen before it goes
- *				there: who finds it there has nothing to do
+ *	reason=…		why the whole message is refused; none: it is
+ *not deferred=…		why it waited last
+ *	filed=…			its name in Sent or Drafts, chosen before it
+ *goes there: who finds it there has nothing to do
  *	notice=…		the same of the notice in the Inbox
  *	[recipient 0]
  *	address=… kind=To

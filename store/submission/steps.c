@@ -38,14 +38,12 @@ make_name(const struct ph_item *item)
 {
 	int64_t now = g_get_real_time();
 
-	return g_strdup_printf("%" PRId64 ".M%dP%dQ%" G_GSIZE_FORMAT
-			       ".%s%s%s",
-			       now / 1000000, (int)(now % 1000000),
-			       (int)getpid(),
-			       (gsize)g_atomic_pointer_add(
-				   item->submission->next_id, 1),
-			       "posthub", *item->state->nmid != '\0' ? ",N=" : "",
-			       item->state->nmid);
+	return g_strdup_printf(
+	    "%" PRId64 ".M%dP%dQ%" G_GSIZE_FORMAT ".%s%s%s", now / 1000000,
+	    (int)(now % 1000000), (int)getpid(),
+	    (gsize)g_atomic_pointer_add(item->submission->next_id, 1),
+	    "posthub", *item->state->nmid != '\0' ? ",N=" : "",
+	    item->state->nmid);
 }
 
 /* ---- claimed ----------------------------------------------------------- */
@@ -74,8 +72,7 @@ check_size(const struct ph_item *item, struct ph_err *err)
 		limit = MIN(limit, item->submission->max_size);
 	if (fstat(item->fd, &st) == 0 && (int64_t)st.st_size > limit) {
 		ph_err_set(err, PH_ERR_PERM,
-			   "it has %" PRId64 " bytes, %" PRId64
-			   " are allowed",
+			   "it has %" PRId64 " bytes, %" PRId64 " are allowed",
 			   (int64_t)st.st_size, limit);
 		return 0;
 	}
@@ -86,8 +83,8 @@ check_size(const struct ph_item *item, struct ph_err *err)
 static int
 complete(struct ph_item *item, struct ph_err *err)
 {
-	g_autofree char *lines = ph_letter_missing(
-	    item->letter, ph_clock_wall(), item->fqdn);
+	g_autofree char *lines =
+	    ph_letter_missing(item->letter, ph_clock_wall(), item->fqdn);
 
 	if (lines == NULL)
 		return 1;

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 /*
- * What all workers share: immutable once they run, save the counter. Borrowed, except by daemon.c which fills it.
+ * What all workers share: immutable once they run, save the counter. Borrowed,
+ * except by daemon.c which fills it.
  */
 
 /* Row of the snapshot's derive table. */

@@ -168,10 +168,9 @@ try_servers(struct ph_item *item, const struct ph_server *const *servers,
 		if (r < 0 && err != NULL)
 			*err = why;
 		if (r == 0)
-			g_ptr_array_add(reasons,
-					g_strdup_printf("%s: %s",
-							(*servers)->fqdn,
-							why.text));
+			g_ptr_array_add(
+			    reasons, g_strdup_printf("%s: %s", (*servers)->fqdn,
+						     why.text));
 	}
 	if (r == 0)
 		join_reasons(reasons, err);

@@ -33,10 +33,10 @@ format_top(const struct ph_transmit *transmit)
 			       "\tid %s via Mailbox Transport; %s\r\n",
 			       fqdn, fqdn, nmid, date);
 	g_string_append_printf(out,
-			       PH_HEADER_NMID ": %s\r\n" PH_HEADER_AUTH_AS
-					      ": Internal\r\n" PH_HEADER_AUTH_SOURCE
-					      ": %s\r\n" PH_HEADER_AUTH_MECHANISM
-					      ": 04\r\n",
+			       PH_HEADER_NMID
+			       ": %s\r\n" PH_HEADER_AUTH_AS
+			       ": Internal\r\n" PH_HEADER_AUTH_SOURCE
+			       ": %s\r\n" PH_HEADER_AUTH_MECHANISM ": 04\r\n",
 			       nmid, fqdn);
 	if (*transmit->submission->address != '\0')
 		g_string_append_printf(out, PH_HEADER_CLIENT_IP ": %s\r\n",
@@ -53,8 +53,7 @@ format_auth(const char *address)
 	for (const char *p = address; *p != '\0'; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f ||
 		    *p == '+' || *p == '=')
-			g_string_append_printf(out, "+%02X",
-					       (unsigned char)*p);
+			g_string_append_printf(out, "+%02X", (unsigned char)*p);
 		else
 			g_string_append_c(out, *p);
 	return g_string_free(out, FALSE);

@@ -106,8 +106,11 @@ class Postfix:
         self.sockets.mkdir()
         shutil.chown(self.sockets, owner, "postfix")
         self.sockets.chmod(0o2750)
-        # postlogd would make it readable by root alone.
+        # postlogd would make it readable by root alone; and postsuper, which
+        # has something to say after a SIGKILL and runs as the owner of the
+        # queue while there is no postlogd, could not write to it.
         self.log.touch(mode=0o644)
+        shutil.chown(self.log, "postfix")
         etc = self.queue_directory / "etc"
         etc.mkdir()
         for name in CHROOT_FILES:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -56,10 +57,12 @@ def of_lab(directory: Path) -> Callable[[dict[str, str]], bool]:
 
 
 def _kill(pid: int, matches: Callable[[dict[str, str]], bool]) -> None:
-    """Kill a process unless its number belongs to somebody else by now.
+    """Kill a process and wait until it has let go of everything, unless its
+    number belongs to somebody else by now.
 
     Process ids wrap quickly here; a pidfd taken before the second look cannot
-    come to mean another process.
+    come to mean another process. A dying process has no environment any more
+    while it still holds its locks and files.
     """
     try:
         handle = os.pidfd_open(pid)
@@ -68,6 +71,7 @@ def _kill(pid: int, matches: Callable[[dict[str, str]], bool]) -> None:
     try:
         if matches(environment(pid)):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
+            select.select([handle], [], [], 10)
     except ProcessLookupError:
         pass
     finally:
@@ -91,13 +95,18 @@ def reap(known: Iterable[int] = ()) -> None:
 
 
 def kill_all(matches: Callable[[dict[str, str]], bool], timeout: float = 10.0) -> None:
-    """SIGKILL until none is left: a dying master may fork once more."""
+    """SIGKILL until none is left: a dying master may fork once more, and in
+    the middle of an exec a process shows no environment, so one look is not
+    enough to say that there is none."""
+    empty_looks = 0
 
     def none_left() -> bool:
+        nonlocal empty_looks
         pids = find(matches)
         for pid in pids:
             _kill(pid, matches)
-        return not pids
+        empty_looks = 0 if pids else empty_looks + 1
+        return empty_looks > 1
 
     wait.until("processes to end", none_left, timeout)
 

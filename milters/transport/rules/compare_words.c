@@ -31,7 +31,7 @@ folded_value(struct ph_evaluation *e, const char *text)
 
 	if (folded == NULL) {
 		folded = fold(text);
-		g_hash_table_insert(e->folded, (char *)(uintptr_t)text, folded);
+		g_hash_table_insert(e->folded, g_strdup(text), folded);
 	}
 	return folded;
 }

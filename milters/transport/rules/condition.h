@@ -19,9 +19,8 @@
 /* One message being evaluated; a thread's own. */
 struct ph_evaluation {
 	struct ph_mail *mail;
-	/* Folded forms of values, by the value's address: one subject is
-	 * compared with the words of many rules. Emptied when an action has
-	 * changed a header field. */
+	/* Value -> its folded form: one subject is compared with the words of
+	 * many rules. */
 	GHashTable *folded;
 };
 
@@ -108,7 +107,5 @@ extern const struct ph_comparison ph_compare_scope;
 
 void ph_evaluation_init(struct ph_evaluation *e, struct ph_mail *mail);
 void ph_evaluation_fini(struct ph_evaluation *e);
-/* After a header field was changed. */
-void ph_evaluation_forget(struct ph_evaluation *e);
 
 #endif

@@ -5,19 +5,13 @@ ph_evaluation_init(struct ph_evaluation *e, struct ph_mail *mail)
 {
 	e->mail = mail;
 	e->folded =
-	    g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
 void
 ph_evaluation_fini(struct ph_evaluation *e)
 {
 	g_hash_table_destroy(e->folded);
-}
-
-void
-ph_evaluation_forget(struct ph_evaluation *e)
-{
-	g_hash_table_remove_all(e->folded);
 }
 
 /* One of the subject's values is enough. */
@@ -106,7 +100,6 @@ apply(const struct ph_rule *rule, struct ph_evaluation *e, bool *stop_r,
 			r = action->apply(rule->object, e->mail, err);
 		*stop_r |= action->stops;
 	}
-	ph_evaluation_forget(e);
 	return r;
 }
 

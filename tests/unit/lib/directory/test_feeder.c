@@ -3,6 +3,7 @@
 #include "tests/unit/lib/state/redis_fixture.h"
 #include "tests/unit/unit.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 /* A real Redis, the state of a daemon, and the feeder under test. */
@@ -238,6 +239,47 @@ START_TEST(test_bad_entry)
 	del(&l, "noaddress");
 	live_start(&l);
 	WAIT_UNTIL(status(&l).errors == 0);
+	live_free(&l);
+}
+END_TEST
+
+/* As the command reads it. */
+static bool
+shown(struct live *l, const char *key, const char *text, bool kept)
+{
+	g_autofree char *path =
+	    g_build_filename(l->redis.dir, "state", "directory.status", NULL);
+	json_t *root = json_load_file(path, 0, NULL), *error;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(root, "errors"), i, error)
+	{
+		const char *k =
+		    json_string_value(json_object_get(error, "key"));
+		const char *t =
+		    json_string_value(json_object_get(error, "text"));
+		bool is = json_is_true(json_object_get(error, "kept"));
+
+		found = found || (strcmp(k, key) == 0 &&
+				  strstr(t, text) != NULL && is == kept);
+	}
+	found = found && json_is_true(json_object_get(root, "connected"));
+	json_decref(root);
+	return found;
+}
+
+START_TEST(test_shown)
+{
+	struct live l;
+
+	live_open(&l, 1);
+	fixture_do(&l.redis, "HSET posthub:recipient:u0@test.org "
+			     "RecipientType Nonsense");
+	fixture_do(&l.redis, "HSET posthub:recipient:x@test.org "
+			     "RecipientType UserMailbox");
+	WAIT_UNTIL(shown(&l, "recipient:u0@test.org", "RecipientType", true));
+	WAIT_UNTIL(shown(&l, "recipient:x@test.org", "Database", false));
 	live_free(&l);
 }
 END_TEST
@@ -539,8 +581,8 @@ START_TEST(test_file_impossible)
 END_TEST
 
 UNIT_MAIN("lib/directory/feeder", test_follow, test_change_while_reading,
-	  test_any_prefix, test_missed_changes, test_bad_entry, test_ambiguous,
-	  test_case_alone, test_killed_and_empty, test_flushed,
+	  test_any_prefix, test_missed_changes, test_bad_entry, test_shown,
+	  test_ambiguous, test_case_alone, test_killed_and_empty, test_flushed,
 	  test_away_at_start, test_no_file_and_empty, test_half_gone,
 	  test_few_gone, test_adopted_once, test_orders,
 	  test_other_organization, test_snapshot_lost, test_file_removed,

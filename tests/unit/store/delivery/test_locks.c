@@ -66,7 +66,7 @@ START_TEST(test_keys)
 		g_thread_join(threads[i]);
 	for (size_t i = 0; i < COUNTERS; i++)
 		sum += counters[i];
-	ck_assert_uint_eq(sum, THREADS * ROUNDS * 2);
+	ck_assert_uint_eq(sum, (size_t)THREADS * ROUNDS * 2);
 	ph_locks_free(&locks);
 	ck_assert_ptr_null(locks);
 	ph_locks_free(&locks);
@@ -110,7 +110,7 @@ START_TEST(test_slots)
 		threads[i] = g_thread_new("slot", use_slot, &job);
 	for (size_t i = 0; i < THREADS; i++)
 		g_thread_join(threads[i]);
-	ck_assert_int_eq(job.served, THREADS * 500);
+	ck_assert_uint_eq((guint)job.served, (size_t)THREADS * 500);
 	ck_assert_int_le(job.most, 2);
 	ph_slots_free(&job.slots);
 }

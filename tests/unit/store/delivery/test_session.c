@@ -200,12 +200,13 @@ START_TEST(test_cut_everywhere)
 	static const char said[] =
 	    "LHLO x\r\nMAIL FROM:<>\r\n" RCPT_TWO "DATA\r\n" CONTENT;
 
-	for (size_t cut = 0; cut < sizeof(said); cut++) {
+	for (size_t cut = 1; cut < sizeof(said); cut++) {
 		g_autofree char *got = NULL;
 		bool complete = cut == sizeof(said) - 1;
 
 		setup();
 		got = lab_talk(&lab, HUB, said, cut, 0);
+		ck_assert(g_str_has_prefix(got, "220 "));
 		ck_assert_uint_eq(
 		    ph_store_memory_count(memory, "nuno@example.com"),
 		    complete);
@@ -499,6 +500,7 @@ START_TEST(test_rows)
 	setup();
 	open_log(directory);
 	out = lab_talk(&lab, HUB, TRACKED TRACKED, 2 * strlen(TRACKED), 0);
+	ck_assert_ptr_nonnull(strstr(out, " Delivered before\r\n"));
 	ck_assert_int_eq(
 	    ph_track_log_read(directory, 0, visit, rows, &bad, NULL), 0);
 	ck_assert_uint_eq(bad, 0);
@@ -542,6 +544,7 @@ START_TEST(test_row_times)
 	setup();
 	open_log(directory);
 	out = lab_talk(&lab, HUB, TRACKED, strlen(TRACKED), 0);
+	ck_assert_ptr_nonnull(strstr(out, " Delivered\r\n"));
 	ck_assert_int_eq(
 	    ph_track_log_read(directory, 0, visit_time, last, NULL, NULL), 0);
 	ck_assert_uint_gt(last->len, 0);
@@ -573,7 +576,7 @@ START_TEST(test_no_rows_for_nothing)
 END_TEST
 
 /* Rows that cannot be written stop no mail. */
-START_TEST(test_log_gone, test_leaves_before_answers, test_leaves_in_data)
+START_TEST(test_log_gone)
 {
 	g_autofree char *root = unit_mkdir();
 	g_autofree char *directory = g_build_filename(root, "log", NULL);
@@ -604,11 +607,12 @@ say_and_leave(const char *said)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	ck_assert_int_eq(write(ends[1], said, strlen(said)),
 			 (ssize_t)strlen(said));
-	close(ends[1]);
+	shutdown(ends[1], SHUT_WR);
 	stream = ph_stream_new(ends[0]);
 	ph_session_serve(&lab.shared, stream);
 	ck_assert(!ph_stream_held(stream));
 	ph_stream_free(&stream);
+	close(ends[1]);
 }
 
 START_TEST(test_leaves_before_answers)
@@ -635,10 +639,67 @@ START_TEST(test_leaves_in_data)
 }
 END_TEST
 
+/* ---- the same message at the same time --------------------------------- */
+
+enum { CLIENTS = 8 };
+
+static gpointer
+deliver_two(gpointer data)
+{
+	static const char said[] =
+	    "LHLO x\r\nMAIL FROM:<>\r\n" RCPT_TWO "DATA\r\n" CONTENT;
+
+	return lab_talk(data, HUB, said, sizeof(said) - 1, 0);
+}
+
+/* How many of the clients were told that nuno's copy is the first. */
+static size_t
+deliver_at_once(void)
+{
+	GThread *threads[CLIENTS];
+	size_t first = 0;
+
+	for (size_t i = 0; i < CLIENTS; i++)
+		threads[i] = g_thread_new("client", deliver_two, &lab);
+	for (size_t i = 0; i < CLIENTS; i++) {
+		g_autofree char *out = g_thread_join(threads[i]);
+
+		first +=
+		    strstr(out, "<nuno@example.com> Delivered\r\n") != NULL;
+		ck_assert(g_str_has_suffix(out, " Delivered\r\n") ||
+			  g_str_has_suffix(out, " Delivered before\r\n"));
+	}
+	return first;
+}
+
+START_TEST(test_at_once)
+{
+	g_autofree char *root = unit_mkdir();
+	g_autofree char *new =
+	    g_build_filename(root, "db1/example.com/nuno/new", NULL);
+	struct ph_store_maildir_options options = {root, "MBX1", 3600000};
+	struct ph_store *maildir;
+	GDir *dir;
+	size_t n = 0;
+
+	ck_assert_int_eq(ph_store_maildir(&options, &maildir, NULL), 0);
+	lab_open(&lab, maildir);
+	ck_assert_uint_eq(deliver_at_once(), 1);
+	dir = g_dir_open(new, 0, NULL);
+	while (g_dir_read_name(dir))
+		n++;
+	g_dir_close(dir);
+	ck_assert_uint_eq(n, 1);
+	lab_close(&lab);
+	ph_store_close(&maildir);
+	unit_rmdir(&root);
+}
+END_TEST
+
 UNIT_MAIN("store/delivery/session", test_recipients, test_directory_down,
 	  test_no_state, test_delivers, test_duplicates, test_pieces,
 	  test_cut_everywhere, test_many_recipients, test_one_database_fails,
 	  test_no_database_at_data, test_end_fails, test_moved_meanwhile,
 	  test_no_free_slot, test_too_big, test_header_too_large, test_trust,
 	  test_rows, test_row_times, test_no_rows_for_nothing, test_log_gone,
-	  test_leaves_before_answers, test_leaves_in_data)
+	  test_leaves_before_answers, test_leaves_in_data, test_at_once)

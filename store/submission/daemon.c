@@ -1,0 +1,229 @@
+#include "store/submission/daemon.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fault.h"
+#include "lib/base/log.h"
+#include "lib/routing/topology.h"
+#include "lib/state/state.h"
+#include "store/delivery/path.h"
+#include "store/submission/item.h"
+#include "store/submission/queue.h"
+#include "store/submission/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define EXPIRE_MS (10 * 60 * 1000)
+
+struct app {
+	const struct ph_conf *conf;
+	struct ph_state *state;
+	struct ph_directory *directory;
+	struct ph_track_log *log;
+	struct ph_queue *queue;
+	struct ph_watch *watch;
+	struct ph_submission submission;
+	gsize next_id;
+	GThread *housekeeper;
+	GMutex mutex;
+	GCond wake;
+	bool stopping;
+};
+
+/* Row PH_SUBMISSION_TOPOLOGY. */
+static const struct ph_derive derive[] = {
+    {"topology", ph_topology_build, ph_topology_free, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static struct ph_snapshot *
+take_snapshot(void *context)
+{
+	struct app *app = context;
+
+	return ph_state_take(app->state);
+}
+
+/* No server is known to be down: each is tried, which costs a dead one's
+ * connect_timeout. */
+static struct ph_health *
+submission_health(void *context)
+{
+	(void)context;
+	return NULL;
+}
+
+static int64_t
+run_item(void *context, const struct ph_box_name *name, const char *part,
+	 const char *file)
+{
+	const struct app *app = context;
+
+	return ph_item_run(&app->submission, name, part, file);
+}
+
+/* ---- housekeeping ------------------------------------------------------ */
+
+static void
+expire_log(struct app *app)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	if (ph_track_log_expire(
+		app->log, ph_conf_int(app->conf, "tracking", "max_age"),
+		ph_conf_int(app->conf, "tracking", "max_directory_size"),
+		&err) < 0)
+		ph_warn("%s", err.text);
+}
+
+static gpointer
+keep_house(gpointer data)
+{
+	struct app *app = data;
+
+	g_mutex_lock(&app->mutex);
+	while (!app->stopping) {
+		g_mutex_unlock(&app->mutex);
+		expire_log(app);
+		g_mutex_lock(&app->mutex);
+		if (!app->stopping)
+			g_cond_wait_until(&app->wake, &app->mutex,
+					  g_get_monotonic_time() +
+					      (int64_t)EXPIRE_MS * 1000);
+	}
+	g_mutex_unlock(&app->mutex);
+	return NULL;
+}
+
+/* ---- start and stop ---------------------------------------------------- */
+
+static int
+open_log(struct app *app, struct ph_err *err)
+{
+	struct ph_track_options options = {
+	    .directory = ph_conf_text(app->conf, "tracking", "log_dir"),
+	    .prefix = "MSGTRKMS",
+	    .server = ph_conf_text(app->conf, "server", "name"),
+	    .max_file_size =
+		ph_conf_int(app->conf, "tracking", "max_file_size"),
+	    .subjects = ph_conf_bool(app->conf, "tracking", "subjects"),
+	};
+
+	return ph_track_log_open(&options, &app->log, err);
+}
+
+/* The store driver may not have made it yet. */
+static int
+open_root(struct app *app, struct ph_err *err)
+{
+	const char *path = ph_conf_text(app->conf, "delivery", "store");
+
+	if (g_mkdir_with_parents(path, 0700) < 0)
+		return ph_err_set(err, PH_ERR_PERM, "cannot make %s: %s", path,
+				  g_strerror(errno));
+	app->submission.root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (app->submission.root < 0)
+		return ph_err_set(err, PH_ERR_PERM, "cannot open %s: %s", path,
+				  g_strerror(errno));
+	return 0;
+}
+
+static int
+open_parts(struct app *app, struct ph_err *err)
+{
+	if (*ph_conf_text(app->conf, "server", "name") == '\0')
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[server] name is not set; it is this "
+				  "server's name in its server: key");
+	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
+	    open_root(app, err) < 0 || open_log(app, err) < 0 ||
+	    ph_directory_open(app->conf, &app->directory, err) < 0)
+		return -1;
+	return ph_state_open(app->conf, "posthub-submission", derive,
+			     &app->state, err);
+}
+
+static void
+fill_submission(struct app *app, struct ph_run *run)
+{
+	struct ph_submission *submission = &app->submission;
+
+	app->next_id = (gsize)ph_clock_wall();
+	submission->server = ph_conf_text(app->conf, "server", "name");
+	submission->address = ph_conf_text(app->conf, "server", "address");
+	submission->directory = app->directory;
+	submission->log = app->log;
+	submission->take = take_snapshot;
+	submission->health = submission_health;
+	submission->context = app;
+	submission->max_size = ph_run_int(run, "max_message_size");
+	submission->retry_min = ph_run_int(run, "retry_min");
+	submission->retry_max =
+	    MAX(ph_run_int(run, "retry_max"), submission->retry_min);
+	submission->expiry = ph_run_int(run, "expiry");
+	submission->connect_timeout = ph_run_int(run, "connect_timeout");
+	submission->timeout = ph_run_int(run, "timeout");
+	submission->final_timeout = ph_run_int(run, "final_timeout");
+	submission->next_id = &app->next_id;
+}
+
+int
+ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
+{
+	struct app *app = g_new0(struct app, 1);
+
+	g_mutex_init(&app->mutex);
+	g_cond_init(&app->wake);
+	app->conf = ph_run_conf(run);
+	app->submission.root = -1;
+	if (open_parts(app, err) < 0) {
+		ph_submission_stop(app);
+		return -1;
+	}
+	fill_submission(app, run);
+	app->queue =
+	    ph_queue_new((int)ph_run_int(run, "concurrency"), run_item, app);
+	if (ph_watch_start(&app->submission, app->queue,
+			   ph_run_int(run, "rescan"), &app->watch, err) < 0) {
+		ph_submission_stop(app);
+		return -1;
+	}
+	app->housekeeper = g_thread_new("housekeeper", keep_house, app);
+	*app_r = app;
+	return 0;
+}
+
+static void
+stop_housekeeper(struct app *app)
+{
+	g_mutex_lock(&app->mutex);
+	app->stopping = true;
+	g_cond_broadcast(&app->wake);
+	g_mutex_unlock(&app->mutex);
+	if (app->housekeeper != NULL)
+		g_thread_join(app->housekeeper);
+}
+
+void
+ph_submission_stop(void *p)
+{
+	struct app *app = p;
+
+	ph_watch_stop(&app->watch);
+	stop_housekeeper(app);
+	if (!ph_queue_stop(&app->queue,
+			   ph_conf_int(app->conf, "server", "stop_timeout"))) {
+		/* They end with the process; the next one goes on. */
+		ph_info("stopped while messages were being submitted");
+		return;
+	}
+	ph_state_close(&app->state);
+	ph_directory_close(&app->directory);
+	ph_track_log_close(&app->log);
+	ph_path_close(&app->submission.root);
+	g_cond_clear(&app->wake);
+	g_mutex_clear(&app->mutex);
+	g_free(app);
+}

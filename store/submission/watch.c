@@ -1,0 +1,152 @@
+#include "store/submission/watch_private.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+/* How soon a change of the organisation is seen. */
+#define TICK_MS 500
+/* An Outbox that is just being made. */
+#define SOON_MS 500
+
+static void
+look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now)
+{
+	const struct ph_box_name *name = ph_outbox_name(w->outbox);
+	struct ph_err err = PH_ERR_INIT;
+	struct ph_box *box = NULL;
+	int64_t again = -1;
+	int r = ph_box_open(watch->submission->root, name, &box, &err);
+
+	w->due = INT64_MAX;
+	if (r == 1) {
+		/* Watches first, or what comes between them and the look
+		 * would be heard of by nobody. */
+		if (!ph_watch_put(watch, w, box))
+			w->due = now + SOON_MS;
+		r = ph_outbox_look(w->outbox, box, watch->queue, &again, &err);
+		if (again >= 0)
+			w->due = MIN(w->due, now + again);
+	}
+	if (r < 0)
+		ph_debug("mailbox %s/%s: %s", name->domain, name->local,
+			 err.text);
+	ph_box_close(&box);
+}
+
+/* In how many ms the next one is due. */
+static int64_t
+look_at_due(struct ph_watch *watch, int64_t now)
+{
+	int64_t next = TICK_MS;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, watch->boxes);
+	while (g_hash_table_iter_next(&iter, NULL, &value) &&
+	       !g_atomic_int_get(&watch->stopping)) {
+		struct ph_watch_box *w = value;
+
+		if (w->due <= now)
+			look(watch, w, now);
+		if (w->due != INT64_MAX)
+			next = MIN(next, MAX(w->due - now, 1));
+	}
+	return next;
+}
+
+static void
+rescan(struct ph_watch *watch, struct ph_snapshot *snapshot, int64_t now)
+{
+	watch->next_rescan = now + watch->rescan;
+	ph_queue_tidy(watch->queue);
+	ph_watch_walk(watch, snapshot);
+}
+
+static gpointer
+run(gpointer data)
+{
+	struct ph_watch *watch = data;
+	struct pollfd fds[] = {{watch->inotify, POLLIN, 0},
+			       {watch->wake, POLLIN, 0}};
+
+	while (!g_atomic_int_get(&watch->stopping)) {
+		const struct ph_submission *submission = watch->submission;
+		struct ph_snapshot *snapshot =
+		    submission->take(submission->context);
+		int64_t now = ph_clock_mono(), wait = TICK_MS;
+
+		if (snapshot != NULL) {
+			uint64_t generation = ph_snapshot_generation(snapshot);
+
+			if (generation != watch->generation) {
+				ph_queue_hurry(watch->queue);
+				watch->next_rescan = 0;
+			}
+			watch->generation = generation;
+			if (now >= watch->next_rescan)
+				rescan(watch, snapshot, now);
+			ph_snapshot_unref(&snapshot);
+			wait = look_at_due(watch, now);
+		}
+		if (poll(fds, G_N_ELEMENTS(fds), (int)wait) > 0 &&
+		    ph_watch_read(watch))
+			watch->next_rescan = 0;
+	}
+	return NULL;
+}
+
+int
+ph_watch_start(const struct ph_submission *submission, struct ph_queue *queue,
+	       int64_t rescan_ms, struct ph_watch **watch_r, struct ph_err *err)
+{
+	struct ph_watch *watch = g_new0(struct ph_watch, 1);
+
+	watch->submission = submission;
+	watch->queue = queue;
+	watch->rescan = rescan_ms;
+	watch->boxes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					     ph_watch_box_free);
+	watch->by_wd = g_hash_table_new(NULL, NULL);
+	watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	watch->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (watch->wake < 0) {
+		ph_err_set(err, PH_ERR_TEMP, "cannot make an eventfd: %s",
+			   g_strerror(errno));
+		ph_watch_stop(&watch);
+		return -1;
+	}
+	if (watch->inotify < 0)
+		ph_warn("no inotify: %s; Outboxes are looked at each %d s",
+			g_strerror(errno), (int)(rescan_ms / 1000));
+	watch->thread = g_thread_new("watch", run, watch);
+	*watch_r = watch;
+	return 0;
+}
+
+void
+ph_watch_stop(struct ph_watch **watch)
+{
+	struct ph_watch *w = *watch;
+
+	if (w == NULL)
+		return;
+	g_atomic_int_set(&w->stopping, 1);
+	if (w->thread != NULL) {
+		eventfd_write(w->wake, 1);
+		g_thread_join(w->thread);
+	}
+	if (w->inotify >= 0)
+		close(w->inotify);
+	if (w->wake >= 0)
+		close(w->wake);
+	g_hash_table_unref(w->boxes);
+	g_hash_table_unref(w->by_wd);
+	g_free(w);
+	*watch = NULL;
+}

@@ -1,0 +1,138 @@
+#include "store/submission/watch_private.h"
+
+#include "lib/base/log.h"
+#include "store/delivery/path.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+static const struct {
+	const char *part; /* of the Outbox; NULL: the mailbox itself */
+	uint32_t events;
+} kinds[PH_WATCHED] = {
+    [PH_WATCHED_NEW] = {"new", IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE},
+    [PH_WATCHED_CUR] = {"cur", IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE},
+    [PH_WATCHED_BOX] = {NULL, IN_MOVED_TO | IN_CREATE},
+};
+
+static void
+remove_watch(struct ph_watch *watch, struct ph_watch_box *w,
+	     enum ph_watched kind)
+{
+	if (w->wd[kind] < 0)
+		return;
+	g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(w->wd[kind]));
+	inotify_rm_watch(watch->inotify, w->wd[kind]);
+	w->wd[kind] = -1;
+}
+
+void
+ph_watch_drop(struct ph_watch *watch, struct ph_watch_box *w)
+{
+	for (int kind = 0; kind < PH_WATCHED; kind++)
+		remove_watch(watch, w, (enum ph_watched)kind);
+}
+
+/* By descriptor: a path could have become a link to elsewhere. */
+static void
+add_watch(struct ph_watch *watch, struct ph_watch_box *w, enum ph_watched kind,
+	  int dir)
+{
+	char path[64];
+	int wd;
+
+	if (w->wd[kind] >= 0)
+		return;
+	g_snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	wd = inotify_add_watch(watch->inotify, path,
+			       kinds[kind].events | IN_ONLYDIR);
+	if (wd >= 0) {
+		w->wd[kind] = wd;
+		g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd), w);
+		return;
+	}
+	if (watch->limit_told)
+		return;
+	watch->limit_told = true;
+	ph_warn("cannot watch all Outboxes: %s; the others are looked at each "
+		"%d s (fs.inotify.max_user_watches)",
+		g_strerror(errno), (int)(watch->rescan / 1000));
+}
+
+bool
+ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
+	     const struct ph_box *box)
+{
+	bool complete = true, any = false;
+	int dir;
+
+	for (int kind = PH_WATCHED_NEW; kind <= PH_WATCHED_CUR; kind++) {
+		if (ph_box_folder(box, ".Outbox", kinds[kind].part, &dir,
+				  NULL) != 1) {
+			complete = false;
+			continue;
+		}
+		any = true;
+		add_watch(watch, w, (enum ph_watched)kind, dir);
+		ph_path_close(&dir);
+	}
+	if (complete)
+		remove_watch(watch, w, PH_WATCHED_BOX);
+	else
+		add_watch(watch, w, PH_WATCHED_BOX, ph_box_dir(box));
+	return complete || !any;
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static enum ph_watched
+kind_of(const struct ph_watch_box *w, int wd)
+{
+	int kind = 0;
+
+	while (kind < PH_WATCHED - 1 && w->wd[kind] != wd)
+		kind++;
+	return (enum ph_watched)kind;
+}
+
+static void
+handle(struct ph_watch *watch, const struct inotify_event *event)
+{
+	struct ph_watch_box *w =
+	    g_hash_table_lookup(watch->by_wd, GINT_TO_POINTER(event->wd));
+	enum ph_watched kind;
+
+	if (w == NULL)
+		return;
+	kind = kind_of(w, event->wd);
+	w->due = 0;
+	if (event->mask & IN_IGNORED) {
+		g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(event->wd));
+		w->wd[kind] = -1;
+	} else if (kinds[kind].part != NULL && event->len > 0 &&
+		   (event->mask & (IN_MOVED_TO | IN_CLOSE_WRITE)) != 0) {
+		ph_outbox_settled(w->outbox, kinds[kind].part, event->name);
+	}
+}
+
+bool
+ph_watch_read(struct ph_watch *watch)
+{
+	_Alignas(struct inotify_event) char buffer[16384];
+	bool lost = false;
+	ssize_t n;
+
+	while ((n = read(watch->inotify, buffer, sizeof(buffer))) > 0)
+		for (const char *p = buffer; p < buffer + n;) {
+			const struct inotify_event *event =
+			    (const struct inotify_event *)(const void *)p;
+
+			lost |= (event->mask & IN_Q_OVERFLOW) != 0;
+			handle(watch, event);
+			p += sizeof(*event) + event->len;
+		}
+	return lost;
+}

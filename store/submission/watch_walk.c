@@ -1,0 +1,123 @@
+#include "store/submission/watch_private.h"
+
+#include "lib/base/log.h"
+#include "lib/routing/topology.h"
+#include "store/delivery/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+ph_watch_box_free(void *p)
+{
+	struct ph_watch_box *w = p;
+
+	ph_outbox_free(&w->outbox);
+	g_free(w);
+}
+
+static void
+see(struct ph_watch *watch, const char *database, const char *domain,
+    const char *local)
+{
+	char *key = g_strjoin("/", database, domain, local, NULL);
+	struct ph_watch_box *w = g_hash_table_lookup(watch->boxes, key);
+
+	if (w == NULL) {
+		struct ph_box_name *name =
+		    ph_box_name_new(database, domain, local);
+
+		w = g_new0(struct ph_watch_box, 1);
+		w->outbox = ph_outbox_new(name);
+		for (int kind = 0; kind < PH_WATCHED; kind++)
+			w->wd[kind] = -1;
+		g_hash_table_insert(watch->boxes, g_steal_pointer(&key), w);
+		ph_box_name_free(&name);
+	}
+	w->round = watch->round;
+	w->due = 0;
+	g_free(key);
+}
+
+/* NULL: it is not there, or cannot be read. */
+static DIR *
+open_stream(int dir, const char *component)
+{
+	int fd = ph_path_open(dir, component, false, NULL);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+
+	if (stream == NULL)
+		ph_path_close(&fd);
+	return stream;
+}
+
+/* The next name that may be one of ours; NULL: no more. */
+static const char *
+next_name(DIR *stream)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(stream)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
+			return entry->d_name;
+	return NULL;
+}
+
+static void
+walk_database(struct ph_watch *watch, const char *database)
+{
+	g_autofree char *component = ph_path_component(database);
+	DIR *domains = open_stream(watch->submission->root, component);
+	const char *domain, *local;
+
+	if (domains == NULL)
+		return;
+	while ((domain = next_name(domains)) != NULL) {
+		DIR *locals = open_stream(dirfd(domains), domain);
+
+		while (locals != NULL && (local = next_name(locals)) != NULL)
+			see(watch, database, domain, local);
+		if (locals != NULL)
+			closedir(locals);
+	}
+	closedir(domains);
+}
+
+static gboolean
+is_gone(gpointer key, gpointer value, gpointer data)
+{
+	struct ph_watch *watch = data;
+	struct ph_watch_box *w = value;
+
+	(void)key;
+	if (w->round == watch->round)
+		return FALSE;
+	ph_watch_drop(watch, w);
+	return TRUE;
+}
+
+void
+ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot)
+{
+	const struct ph_topology *topology =
+	    ph_snapshot_derived(snapshot, PH_SUBMISSION_TOPOLOGY);
+	const struct ph_server *own =
+	    ph_topology_server(topology, watch->submission->server);
+	size_t n;
+	const struct ph_object *const *databases =
+	    ph_snapshot_list(snapshot, "database", &n);
+
+	watch->round++;
+	for (size_t i = 0; own != NULL && i < n; i++) {
+		const struct ph_database *database = ph_topology_database(
+		    topology, ph_object_name(databases[i]));
+
+		if (database != NULL && database->active == own)
+			walk_database(watch, database->name);
+	}
+	g_hash_table_foreach_remove(watch->boxes, is_gone, watch);
+}
