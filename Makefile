@@ -20,7 +20,7 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
 ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # Libraries: one static archive a directory; arrows point down only.
-LIBS = routing directory state message smtp track base
+LIBS = health routing directory state message smtp track base
 NEEDS_base = base
 NEEDS_state = state base
 NEEDS_message = message base
@@ -28,6 +28,7 @@ NEEDS_smtp = smtp base
 NEEDS_track = track base
 NEEDS_directory = directory state base
 NEEDS_routing = routing state base
+NEEDS_health = health routing state smtp base
 
 # Programs: every directory's sources; main.c apart, so that unit tests can
 # link the rest.

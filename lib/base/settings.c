@@ -65,6 +65,12 @@ const struct ph_setting ph_settings[] = {
      "a message that was accepted, but is not seen in Postfix's queue within "
      "this time of its log, gets a FAIL row; 0: off"},
 
+    {"health", "interval", PH_SETTING_SPAN, "1s", 100, 1 * MINUTE, NULL,
+     "how often a daemon proves its service and looks for the heartbeats of "
+     "others"},
+    {"health", "expiry", PH_SETTING_SPAN, "3s", 300, 10 * MINUTE, NULL,
+     "how long a heartbeat is kept in Redis; three intervals"},
+
     {"transport", "milter", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/transport.sock", NO_LIMIT,
      "socket for smtpd_milters"},

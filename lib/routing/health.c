@@ -1,6 +1,7 @@
 #include "lib/routing/health.h"
 
 #include <glib.h>
+#include <string.h>
 
 /* A heartbeat is renewed each second and expires in Redis after as long. */
 #define LIFE_MS 3000
@@ -43,6 +44,23 @@ ph_health_free(struct ph_health **health)
 	g_hash_table_destroy((*health)->servers);
 	g_free(*health);
 	*health = NULL;
+}
+
+struct ph_health *
+ph_health_copy(const struct ph_health *health)
+{
+	struct ph_health *copy = ph_health_new();
+	GHashTableIter iter;
+	gpointer key, value;
+
+	g_hash_table_iter_init(&iter, health->servers);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		struct entry *entries = g_new(struct entry, PH_SERVICES);
+
+		memcpy(entries, value, PH_SERVICES * sizeof(*entries));
+		g_hash_table_insert(copy->servers, g_strdup(key), entries);
+	}
+	return copy;
 }
 
 void

@@ -14,6 +14,7 @@ struct ph_health;
 
 struct ph_health *ph_health_new(void);
 void ph_health_free(struct ph_health **health);
+struct ph_health *ph_health_copy(const struct ph_health *health);
 
 /*
  * What one MGET of all alive: keys said at "now" (monotonic ms): seen true

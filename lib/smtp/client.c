@@ -17,6 +17,7 @@ struct ph_smtp {
 	int64_t timeout, final_timeout;
 	/* Where the content stands in its line, for dot-stuffing. */
 	bool at_line_start, after_cr;
+	bool in_content; /* 354 was read, the final dot was not sent */
 };
 
 static int
@@ -29,11 +30,11 @@ flush_output(struct ph_smtp *smtp, struct ph_err *err)
 	return rc;
 }
 
+/* 1: *reply_r is there. 0: not by the deadline. -1. */
 static int
-read_reply(struct ph_smtp *smtp, int64_t timeout_ms,
+poll_reply(struct ph_smtp *smtp, int64_t deadline,
 	   struct ph_smtp_reply *reply_r, struct ph_err *err)
 {
-	int64_t deadline = ph_clock_mono() + timeout_ms;
 	char buffer[4096];
 	int rc;
 
@@ -43,12 +44,11 @@ read_reply(struct ph_smtp *smtp, int64_t timeout_ms,
 		ssize_t n;
 
 		if (left <= 0)
-			return ph_err_set(err, PH_ERR_TEMP,
-					  "%s: no answer in %d s",
-					  ph_stream_peer(smtp->stream),
-					  (int)(timeout_ms / 1000));
+			return 0;
 		ph_stream_set_timeout(smtp->stream, left);
 		n = ph_stream_read(smtp->stream, buffer, sizeof buffer, err);
+		if (n < 0 && ph_clock_mono() >= deadline)
+			return 0;
 		if (n < 0)
 			return -1;
 		if (n == 0)
@@ -58,11 +58,30 @@ read_reply(struct ph_smtp *smtp, int64_t timeout_ms,
 		ph_reply_parser_feed(smtp->parser, buffer, (size_t)n);
 	}
 	if (rc > 0)
-		return 0;
+		return 1;
 	/* What a peer does wrong may be right next time, elsewhere. */
 	if (err != NULL)
 		err->kind = PH_ERR_TEMP;
 	return -1;
+}
+
+static int
+read_reply(struct ph_smtp *smtp, int64_t timeout_ms,
+	   struct ph_smtp_reply *reply_r, struct ph_err *err)
+{
+	int rc = poll_reply(smtp, ph_clock_mono() + timeout_ms, reply_r, err);
+
+	if (rc == 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: no answer in %d s",
+				  ph_stream_peer(smtp->stream),
+				  (int)(timeout_ms / 1000));
+	return rc < 0 ? -1 : 0;
+}
+
+void
+ph_smtp_set_timeout(struct ph_smtp *smtp, int64_t timeout_ms)
+{
+	smtp->timeout = timeout_ms;
 }
 
 int
@@ -140,7 +159,7 @@ ph_smtp_close(struct ph_smtp **smtp)
 {
 	if (*smtp == NULL)
 		return;
-	if ((*smtp)->stream != NULL) {
+	if ((*smtp)->stream != NULL && !(*smtp)->in_content) {
 		ph_stream_set_timeout((*smtp)->stream, 1000);
 		(void)ph_stream_write((*smtp)->stream, "QUIT\r\n", 6, NULL);
 	}
@@ -259,9 +278,12 @@ int
 ph_smtp_data(struct ph_smtp *smtp, struct ph_smtp_reply *reply_r,
 	     struct ph_err *err)
 {
+	int rc = ph_smtp_command(smtp, "DATA", reply_r, err);
+
 	smtp->at_line_start = true;
 	smtp->after_cr = false;
-	return ph_smtp_command(smtp, "DATA", reply_r, err);
+	smtp->in_content = rc == 0 && reply_r->code == 354;
+	return rc;
 }
 
 int
@@ -285,28 +307,46 @@ ph_smtp_content(struct ph_smtp *smtp, const void *data, size_t size,
 	return flush_output(smtp, err);
 }
 
+static int
+maybe(struct ph_err *err)
+{
+	if (err != NULL)
+		err->kind = PH_ERR_MAYBE;
+	return -1;
+}
+
+int
+ph_smtp_end(struct ph_smtp *smtp, struct ph_err *err)
+{
+	if (!smtp->at_line_start)
+		g_string_append(smtp->output, "\r\n");
+	g_string_append(smtp->output, ".\r\n");
+	smtp->in_content = false;
+	ph_stream_set_timeout(smtp->stream, smtp->timeout);
+	/* Part of it may have left, the dot included. */
+	return flush_output(smtp, err) < 0 ? maybe(err) : 0;
+}
+
+int
+ph_smtp_final(struct ph_smtp *smtp, int64_t slice_ms,
+	      struct ph_smtp_reply *reply_r, struct ph_err *err)
+{
+	int rc = poll_reply(smtp, ph_clock_mono() + slice_ms, reply_r, err);
+
+	return rc < 0 ? maybe(err) : rc;
+}
+
 int
 ph_smtp_finish(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r, size_t n,
 	       struct ph_err *err)
 {
 	for (size_t i = 0; i < n; i++)
 		replies_r[i] = (struct ph_smtp_reply){0, NULL};
-	if (!smtp->at_line_start)
-		g_string_append(smtp->output, "\r\n");
-	g_string_append(smtp->output, ".\r\n");
-	ph_stream_set_timeout(smtp->stream, smtp->timeout);
-	if (flush_output(smtp, err) < 0) {
-		/* Part of it may have left, the dot included. */
-		if (err != NULL)
-			err->kind = PH_ERR_MAYBE;
+	if (ph_smtp_end(smtp, err) < 0)
 		return -1;
-	}
 	for (size_t i = 0; i < n; i++)
 		if (read_reply(smtp, smtp->final_timeout, &replies_r[i], err) <
-		    0) {
-			if (err != NULL)
-				err->kind = PH_ERR_MAYBE;
-			return -1;
-		}
+		    0)
+			return maybe(err);
 	return 0;
 }

@@ -43,8 +43,12 @@ struct ph_smtp_options {
  * server's words if it refused. */
 int ph_smtp_open(const struct ph_smtp_options *options, struct ph_smtp **smtp_r,
 		 struct ph_err *err);
-/* QUIT without waiting for the answer, close; NULL is fine. */
+/* QUIT without waiting for the answer, close; NULL is fine. Inside of content
+ * only closed: the server drops the message. */
 void ph_smtp_close(struct ph_smtp **smtp);
+
+/* ms: each answer and each piece of content from now on, but the final one. */
+void ph_smtp_set_timeout(struct ph_smtp *smtp, int64_t timeout_ms);
 
 /* Offered in the answer to EHLO: "XFORWARD", "SIZE", "AUTH", ... */
 bool ph_smtp_offers(const struct ph_smtp *smtp, const char *keyword);
@@ -84,5 +88,12 @@ int ph_smtp_content(struct ph_smtp *smtp, const void *data, size_t size,
  * the others have code 0. */
 int ph_smtp_finish(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r,
 		   size_t n, struct ph_err *err);
+/* The same for SMTP in two steps, for a caller that has somebody to keep
+ * waiting meanwhile. end sends the dot: 0, or -1 MAYBE. */
+int ph_smtp_end(struct ph_smtp *smtp, struct ph_err *err);
+/* 1: *reply_r is the final answer. 0: none within slice_ms, ask again. -1:
+ * MAYBE. */
+int ph_smtp_final(struct ph_smtp *smtp, int64_t slice_ms,
+		  struct ph_smtp_reply *reply_r, struct ph_err *err);
 
 #endif

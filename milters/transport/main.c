@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/program.h"
+#include "lib/health/prober.h"
 #include "lib/routing/topology.h"
 #include "milters/host/host.h"
 #include "milters/transport/rules/rule_stats.h"
@@ -24,6 +25,7 @@ static const struct ph_agent *const agents[] = {&ph_resolve_agent,
 struct app {
 	struct ph_transport transport;
 	struct ph_host host;
+	struct ph_prober *prober;
 };
 
 static void
@@ -72,12 +74,26 @@ stop(void *arg)
 	struct app *app = arg;
 	struct ph_transport *transport = &app->transport;
 
+	ph_prober_stop(&app->prober);
 	ph_rule_stats_stop(&transport->stats);
 	ph_state_close(&transport->state);
 	ph_directory_close(&transport->directory);
 	ph_track_log_close(&transport->track);
 	g_free(transport->connector);
 	g_free(app);
+}
+
+static void
+start_prober(const struct ph_conf *conf, struct app *app)
+{
+	const struct ph_prober_options options = {
+	    .conf = conf,
+	    .state = app->transport.state,
+	    .topology = PH_DERIVED_TOPOLOGY,
+	    .service = PH_SERVICE_TRANSPORT,
+	};
+
+	app->prober = ph_prober_start(&options);
 }
 
 static int
@@ -104,8 +120,11 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 		return -1;
 	transport->stats =
 	    ph_rule_stats_start(ph_state_redis(transport->state));
-	return ph_host_open(&app->host, conf,
-			    ph_conf_text(conf, SECTION, "milter"), err);
+	if (ph_host_open(&app->host, conf,
+			 ph_conf_text(conf, SECTION, "milter"), err) < 0)
+		return -1;
+	start_prober(conf, app);
+	return 0;
 }
 
 static int

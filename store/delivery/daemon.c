@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/health/prober.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
 #include "store/delivery/session.h"
@@ -29,6 +30,7 @@ struct app {
 	struct ph_slots *slots;
 	struct ph_deliver deliver;
 	struct ph_session_shared shared;
+	struct ph_prober *prober;
 	GThread *housekeeper;
 	GMutex mutex;
 	GCond wake;
@@ -176,6 +178,19 @@ fill_shared(struct app *app, struct ph_run *run)
 	app->timeout = ph_run_int(run, "timeout");
 }
 
+static void
+start_prober(struct app *app)
+{
+	const struct ph_prober_options options = {
+	    .conf = app->conf,
+	    .state = app->state,
+	    .topology = PH_DELIVERY_TOPOLOGY,
+	    .service = PH_SERVICE_DELIVERY,
+	};
+
+	app->prober = ph_prober_start(&options);
+}
+
 int
 ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 {
@@ -190,6 +205,7 @@ ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	}
 	fill_shared(app, run);
 	app->housekeeper = g_thread_new("housekeeper", keep_house, app);
+	start_prober(app);
 	*app_r = app;
 	return 0;
 }
@@ -208,6 +224,7 @@ ph_delivery_stop(void *p)
 {
 	struct app *app = p;
 
+	ph_prober_stop(&app->prober);
 	g_mutex_lock(&app->mutex);
 	app->stopping = true;
 	g_cond_broadcast(&app->wake);

@@ -1,6 +1,7 @@
 #include "lib/state/redis.h"
 
 #include "lib/base/clock.h"
+#include "lib/state/redis_private.h"
 #include "tests/unit/lib/state/redis_fixture.h"
 
 #include <stdlib.h>
@@ -741,10 +742,10 @@ blocker_main(void *data)
 {
 	struct ph_reply *reply = NULL;
 
-	if (ph_redis_call(data, &reply, NULL, "BLPOP", "queue", "20", NULL) ==
-	    0)
-		ph_reply_free(&reply);
-	return NULL;
+	if (ph_redis_call(data, &reply, NULL, "BLPOP", "queue", "0", NULL) != 0)
+		return NULL;
+	ph_reply_free(&reply);
+	return data;
 }
 
 static int64_t
@@ -767,63 +768,49 @@ START_TEST(test_pool_waits)
 {
 	struct fixture f;
 	struct ph_redis *redis;
-	GThread *blocker;
+	GThread *blockers[5];
 
 	fixture_start(&f);
-	redis = open_with(&f, "pool = 1\n");
-	blocker = g_thread_new("blocker", blocker_main, redis);
+	redis = open_with(&f, "pool = 2\ntimeout = 20s\n");
+	for (size_t i = 0; i < 5; i++)
+		blockers[i] = g_thread_new("blocker", blocker_main, redis);
+	/* Two at a time; each one that is served lets another in. */
+	for (int i = 0; i < 4; i++) {
+		WAIT_UNTIL(blocked_clients(&f) == 2);
+		fixture_do(&f, "RPUSH queue x");
+		WAIT_UNTIL(fixture_do(&f, "LLEN queue") == 0);
+	}
 	WAIT_UNTIL(blocked_clients(&f) == 1);
-	/* Given back within the limit: waits and succeeds. */
 	fixture_do(&f, "RPUSH queue x");
-	g_free(get(redis, "k"));
-	g_thread_join(blocker);
-
+	for (size_t i = 0; i < 5; i++)
+		ck_assert_ptr_nonnull(g_thread_join(blockers[i]));
 	ph_redis_close(&redis);
 	fixture_stop(&f);
 }
 END_TEST
 
-struct crowd {
-	struct ph_redis *redis;
-	struct ph_err err;
-};
-
-static void *
-crowd_main(void *data)
-{
-	struct crowd *crowd = data;
-	struct ph_reply *reply = NULL;
-
-	if (ph_redis_call(crowd->redis, &reply, &crowd->err, "BLPOP", "queue",
-			  "20", NULL) == 0)
-		ph_reply_free(&reply);
-	return NULL;
-}
-
 START_TEST(test_pool_exhausted)
 {
 	struct fixture f;
-	struct crowd crowd[8] = {{NULL, PH_ERR_INIT}};
-	GThread *threads[8];
 	struct ph_redis *redis;
-	int busy = 0;
-	int maybe = 0;
+	struct ph_reply *reply = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	int64_t took;
 
 	fixture_start(&f);
-	redis = open_with(&f, "pool = 1\ntimeout = 500ms\n");
-	for (size_t i = 0; i < 8; i++) {
-		crowd[i].redis = redis;
-		threads[i] = g_thread_new("crowd", crowd_main, &crowd[i]);
-	}
-	for (size_t i = 0; i < 8; i++) {
-		g_thread_join(threads[i]);
-		busy += strstr(crowd[i].err.text, "are busy") != NULL &&
-			crowd[i].err.kind == PH_ERR_TEMP;
-		maybe += crowd[i].err.kind == PH_ERR_MAYBE;
-	}
-	ck_assert_int_ge(busy, 1);
-	ck_assert_int_ge(maybe, 1);
-	ck_assert_int_eq(busy + maybe, 8);
+	redis = open_with(&f, "pool = 3\ntimeout = 200ms\n");
+	/* As if three threads held them. */
+	redis->open = 3;
+	took = ph_clock_mono();
+	ck_assert_int_eq(ph_redis_call(redis, &reply, &err, "GET", "k", NULL),
+			 -1);
+	took = ph_clock_mono() - took;
+	ck_assert_int_ge(took, 190);
+	ck_assert_int_lt(took, 1500);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_ptr_nonnull(strstr(err.text, "all 3 connections are busy"));
+	redis->open = 0;
+	g_free(get(redis, "k"));
 	ph_redis_close(&redis);
 	fixture_stop(&f);
 }
