@@ -10,6 +10,7 @@ struct app {
 	struct ph_state *state;
 	struct ph_feeder *feeder;
 	struct ph_directory *directory;
+	struct ph_peers *peers;
 	struct ph_policy *policy;
 };
 
@@ -32,6 +33,7 @@ stop(void *data)
 	struct app *app = data;
 
 	ph_policy_free(&app->policy);
+	ph_peers_stop(&app->peers);
 	ph_directory_close(&app->directory);
 	ph_feeder_stop(&app->feeder);
 	ph_state_close(&app->state);
@@ -59,6 +61,8 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	app->directory = ph_feeder_directory(app->feeder);
 	sources.state = app->state;
 	sources.directory = app->directory;
+	app->peers = ph_peers_start(app->state, TOPOLOGY);
+	sources.peers = app->peers;
 	app->policy = ph_policy_new(&sources);
 	*app_r = app;
 	return 0;

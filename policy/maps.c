@@ -204,7 +204,7 @@ lookup_server(const struct ph_sources *sources, const char *key, GString *value,
 
 	if (need_state(sources, err) < 0)
 		return -1;
-	server = ph_topology_peer(sources->topology, key);
+	server = ph_peers_find(sources->peers, sources->topology, key);
 	if (server == NULL)
 		return 0;
 	g_string_append(value, "OK");

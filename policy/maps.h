@@ -4,6 +4,7 @@
 #include "lib/base/err.h"
 #include "lib/base/socketmap.h"
 #include "lib/directory/directory.h"
+#include "lib/health/peers.h"
 #include "lib/routing/topology.h"
 #include "lib/state/snapshot.h"
 
@@ -20,6 +21,7 @@ struct ph_sources {
 	const struct ph_snapshot *snapshot; /* NULL: none at all yet */
 	const struct ph_topology *topology; /* NULL with it */
 	const char *server;		    /* this server's name */
+	struct ph_peers *peers;		    /* or NULL */
 };
 
 struct ph_map {

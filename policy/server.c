@@ -77,6 +77,7 @@ take_sources(const struct ph_policy *policy, struct ph_snapshot **snapshot_r)
 			    ? ph_snapshot_derived(snapshot, from->topology)
 			    : NULL,
 	    .server = from->server,
+	    .peers = from->peers,
 	};
 }
 

@@ -3,6 +3,7 @@
 
 #include "lib/base/stream.h"
 #include "lib/directory/directory.h"
+#include "lib/health/peers.h"
 #include "lib/state/state.h"
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct ph_policy_sources {
 	size_t topology;
 	struct ph_directory *directory;
 	const char *server;
+	struct ph_peers *peers; /* or NULL */
 	bool (*stopping)(const void *context);
 	const void *context;
 };

@@ -32,8 +32,8 @@ struct ph_prober {
 static const bool announced[PH_SERVICES][3] = {
     [PH_SERVICE_FRONTEND] = {[PH_SERVER_ACTIVE] = true},
     [PH_SERVICE_TRANSPORT] = {[PH_SERVER_ACTIVE] = true},
-    [PH_SERVICE_DELIVERY] = {[PH_SERVER_ACTIVE] = true,
-			     [PH_SERVER_DRAINING] = true},
+    [PH_SERVICE_DELIVERY] =
+	{[PH_SERVER_ACTIVE] = true, [PH_SERVER_DRAINING] = true},
 };
 
 static const char *const states[] = {
@@ -44,9 +44,10 @@ static const char *const states[] = {
 
 /* ---- one round --------------------------------------------------------- */
 
-/* The log tells each state, and each reason, once. */
+/* The log tells each state, and each reason, once. An order of the
+ * administrator is no cause to warn. */
 static void
-note(struct ph_prober *prober, bool up, const char *reason)
+note(struct ph_prober *prober, bool up, bool ordered, const char *reason)
 {
 	const char *service = ph_service_name(prober->options.service);
 
@@ -60,6 +61,8 @@ note(struct ph_prober *prober, bool up, const char *reason)
 	g_strlcpy(prober->reason, reason, sizeof(prober->reason));
 	if (up)
 		ph_info("%s: the service answers; heartbeat", service);
+	else if (ordered)
+		ph_info("%s: no heartbeat: %s", service, reason);
 	else
 		ph_warn("%s: no heartbeat: %s", service, reason);
 }
@@ -71,8 +74,8 @@ renew(const struct ph_prober *prober, const char *name)
 {
 	struct ph_redis *redis = ph_state_redis(prober->options.state);
 	const char *service = ph_service_name(prober->options.service);
-	g_autofree char *key = g_strconcat(ph_redis_prefix(redis), "alive:",
-					   name, ":", service, NULL);
+	g_autofree char *key = g_strconcat(ph_redis_prefix(redis),
+					   "alive:", name, ":", service, NULL);
 	g_autofree char *life = g_strdup_printf("%" PRId64, prober->expiry);
 	g_autofree char *value = NULL;
 	char since[PH_DATE_TEXT];
@@ -80,26 +83,28 @@ renew(const struct ph_prober *prober, const char *name)
 	struct ph_err err = PH_ERR_INIT;
 
 	ph_format_date(prober->since, since, sizeof(since));
-	value = g_strdup_printf(
-	    "{\"pid\":%d,\"version\":\"%s\",\"since\":\"%s\"}", (int)getpid(),
-	    PH_VERSION, since);
+	value =
+	    g_strdup_printf("{\"pid\":%d,\"version\":\"%s\",\"since\":\"%s\"}",
+			    (int)getpid(), PH_VERSION, since);
 	if (ph_redis_call(redis, &reply, &err, "SET", key, value, "PX", life,
 			  NULL) < 0)
 		ph_debug("%s: %s", key, err.text);
 	ph_reply_free(&reply);
 }
 
-/* 1: the service of this server is to be asked; 0: it is not, and why. */
+/* 1: the service of this server is to be asked; 0: it is not, and why;
+ * *ordered_r: because the administrator said so. */
 static int
 may_announce(const struct ph_prober *prober, const struct ph_server *server,
-	     struct ph_err *err)
+	     bool *ordered_r, struct ph_err *err)
 {
 	enum ph_service service = prober->options.service;
 
+	*ordered_r = server && !announced[service][server->state];
 	if (!server)
 		ph_err_set(err, PH_ERR_TEMP, "there is no server:%s",
 			   prober->server);
-	else if (!announced[service][server->state])
+	else if (*ordered_r)
 		ph_err_set(err, PH_ERR_TEMP, "server %s is %s", server->name,
 			   states[server->state]);
 	else if (!*server->service[service].host)
@@ -134,20 +139,21 @@ beat(struct ph_prober *prober)
 	struct ph_snapshot *snapshot = ph_state_take(prober->options.state);
 	const struct ph_server *server;
 	struct ph_err err = PH_ERR_INIT;
+	bool ordered;
 
 	if (!snapshot) {
-		note(prober, false, "no state has been read yet");
+		note(prober, false, false, "no state has been read yet");
 		return;
 	}
 	server = ph_topology_server(
 	    ph_snapshot_derived(snapshot, prober->options.topology),
 	    prober->server);
-	if (may_announce(prober, server, &err) == 1 &&
+	if (may_announce(prober, server, &ordered, &err) == 1 &&
 	    ask(prober, server, &err) == 1) {
-		note(prober, true, "");
+		note(prober, true, false, "");
 		renew(prober, server->name);
 	} else {
-		note(prober, false, err.text);
+		note(prober, false, ordered, err.text);
 	}
 	ph_snapshot_unref(&snapshot);
 }
@@ -161,8 +167,7 @@ run(gpointer data)
 
 	g_mutex_lock(&prober->lock);
 	while (!prober->stopping) {
-		int64_t next =
-		    g_get_monotonic_time() + prober->interval * 1000;
+		int64_t next = g_get_monotonic_time() + prober->interval * 1000;
 
 		g_mutex_unlock(&prober->lock);
 		beat(prober);

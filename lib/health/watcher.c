@@ -35,10 +35,9 @@ ask(struct ph_redis *redis, const struct ph_server *const *servers, size_t n)
 	g_ptr_array_add(args, g_strdup("MGET"));
 	for (size_t i = 0; i < n * PH_SERVICES; i++)
 		g_ptr_array_add(
-		    args,
-		    g_strconcat(ph_redis_prefix(redis), "alive:",
-				servers[i / PH_SERVICES]->name, ":",
-				ph_service_name(i % PH_SERVICES), NULL));
+		    args, g_strconcat(ph_redis_prefix(redis), "alive:",
+				      servers[i / PH_SERVICES]->name, ":",
+				      ph_service_name(i % PH_SERVICES), NULL));
 	command.n = args->len;
 	command.args = (const char *const *)(gpointer)args->pdata;
 	if (ph_redis_callv(redis, &command, &reply, &err) < 0) {

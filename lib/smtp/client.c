@@ -200,9 +200,8 @@ ph_smtp_parameters(const struct ph_smtp *smtp, const char *keyword)
 	return rest == NULL ? "" : rest + strspn(rest, " ");
 }
 
-/* RFC 1891 xtext, which XFORWARD borrows. */
-static void
-append_xtext(GString *line, const char *value)
+void
+ph_smtp_append_xtext(GString *line, const char *value)
 {
 	for (const char *p = value; *p != '\0'; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f ||
@@ -226,8 +225,9 @@ ph_smtp_xforward(struct ph_smtp *smtp, const char *const *pairs,
 		if (!g_strv_contains((const char *const *)offered, pairs[i]))
 			continue;
 		g_string_append_printf(line, " %s=", pairs[i]);
-		append_xtext(line, *pairs[i + 1] != '\0' ? pairs[i + 1]
-							 : "[UNAVAILABLE]");
+		ph_smtp_append_xtext(line, *pairs[i + 1] != '\0'
+					       ? pairs[i + 1]
+					       : "[UNAVAILABLE]");
 		any = true;
 	}
 	if (any)

@@ -4,6 +4,7 @@
 #include "lib/base/err.h"
 #include "lib/base/text.h"
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +59,9 @@ const char *ph_smtp_parameters(const struct ph_smtp *smtp, const char *keyword);
 /* Any command line without CRLF; control characters in it are a bug. */
 int ph_smtp_command(struct ph_smtp *smtp, const char *line,
 		    struct ph_smtp_reply *reply_r, struct ph_err *err);
+
+/* RFC 3461 section 4: what is not printable, '+' and '=' as "+XX". */
+void ph_smtp_append_xtext(GString *line, const char *value);
 
 /* name=value pairs, values encoded as xtext; sends only attributes that the
  * server offers; nothing to send is a 250. NULL-terminated list. */

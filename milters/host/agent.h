@@ -63,9 +63,18 @@ struct ph_verdict {
 	char code[4];	   /* "550" of REJECT and DEFER */
 	char enhanced[16]; /* "5.7.1" */
 	char *text;	   /* UTF-8, one line */
+	char **lines;	   /* NULL, or another server's answer, passed on word
+			    * for word in place of text */
 	const char *agent; /* who decided, borrowed; NULL while ACCEPT */
 	char *status;	   /* recipient-status in the tracking row */
 };
+
+/* What an agent keeps of its own with a message or a session, freed with it. */
+struct ph_keep {
+	void *data;
+	void (*free)(void *data);
+};
+void ph_keep_clear(struct ph_keep *keep);
 
 struct ph_mail {
 	const struct ph_client *client; /* borrowed from the session */
@@ -73,7 +82,9 @@ struct ph_mail {
 	char **params;			/* of MAIL, NULL-terminated */
 	char *login;			/* SASL login of the client; "" */
 	char *author;			/* AUTH= of MAIL, as it came; "" */
-	char *queue_id;			/* "" until end of message */
+	char *mechanism;		/* of the login: "PLAIN"; "" */
+	char *tls;			/* "TLSv1.3" of the client; "" */
+	char *queue_id;			/* "" until DATA or end of message */
 	GPtrArray *recipients;		/* struct ph_recipient, in order */
 	struct ph_headers *headers;	/* read; change by the functions below
 					 */
@@ -94,6 +105,14 @@ struct ph_mail {
 	/* custom-data of the AGENTINFO row, "S:..." items joined with ';';
 	 * NULL: no agent has anything to say, no row. */
 	GString *info;
+
+	struct ph_keep work;  /* an agent's, of this message */
+	struct ph_keep *kept; /* an agent's, of the session; borrowed; NULL: of
+			       * none */
+	/* Tells the MTA, in on_message, that it is still being worked on;
+	 * false: it has gone. NULL: there is nobody to tell. */
+	bool (*progress)(void *arg);
+	void *progress_arg;
 
 	struct ph_verdict verdict;
 	GPtrArray *touched; /* the host's: what header fields were */
@@ -140,6 +159,10 @@ int ph_verdict_reject(struct ph_verdict *verdict, const char *agent,
 int ph_verdict_defer(struct ph_verdict *verdict, const char *agent,
 		     const char *enhanced, const char *text);
 int ph_verdict_discard(struct ph_verdict *verdict, const char *agent);
+/* Another server's refusal as it is: code, enhanced code ("" if none) and all
+ * lines, without the code; copied. */
+int ph_verdict_pass(struct ph_verdict *verdict, const char *agent, int code,
+		    const char *enhanced, const char *const *lines);
 void ph_verdict_clear(struct ph_verdict *verdict);
 
 /*
@@ -156,6 +179,19 @@ struct ph_agent {
 	int (*on_mail)(struct ph_mail *mail, void *app, struct ph_err *err);
 	/* A final verdict is about this recipient alone. */
 	int (*on_rcpt)(struct ph_mail *mail, struct ph_recipient *recipient,
+		       void *app, struct ph_err *err);
+	/* All recipients are known; no content yet. */
+	int (*on_data)(struct ph_mail *mail, void *app, struct ph_err *err);
+	/*
+	 * The content as the MTA shows it, for a milter that streams
+	 * (ph_host): a value is as on the wire after the colon, blanks
+	 * included, lines end with LF; the body comes in pieces with CRLF. A
+	 * verdict or an error is the answer to the whole message, and the
+	 * rest is not shown.
+	 */
+	int (*on_header)(struct ph_mail *mail, const char *name,
+			 const char *value, void *app, struct ph_err *err);
+	int (*on_body)(struct ph_mail *mail, const void *data, size_t size,
 		       void *app, struct ph_err *err);
 	int (*on_headers)(struct ph_mail *mail, void *app, struct ph_err *err);
 	int (*on_message)(struct ph_mail *mail, void *app, struct ph_err *err);

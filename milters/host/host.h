@@ -5,6 +5,7 @@
 #include "lib/base/err.h"
 #include "milters/host/agent.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -18,6 +19,9 @@
 struct ph_host {
 	const char *name;		      /* to libmilter: "posthub" */
 	const struct ph_agent *const *agents; /* in order; NULL-terminated */
+	bool streams;  /* agents take the content as it comes (on_header,
+			* on_body): mail->headers stays empty, mail->hash sees
+			* nothing, and nothing is changed at the end */
 	int64_t limit; /* messages between first header and answer; one more is
 			* deferred with 451 4.3.2 */
 	void *app;     /* handed to agents and the two below */

@@ -8,7 +8,7 @@
 
 /* What agents want to be asked at, from the rows of the table. */
 struct ph_events {
-	bool connect, mail, rcpt, headers;
+	bool connect, mail, rcpt, data, headers;
 };
 struct ph_events ph_host_events(const struct ph_host *host);
 
@@ -26,8 +26,14 @@ int ph_negotiate_macros(SMFICTX *ctx);
  * Text as libmilter takes it in a reply: one line, '%' doubled, at most
  * PH_REPLY_LIMIT bytes; without utf8 transliterated to ASCII. g_free.
  */
-#define PH_REPLY_LIMIT 900
+#define PH_REPLY_LIMIT 980 /* libmilter's */
 char *ph_reply_text_escape(const char *text, bool utf8);
+
+/* The lines of an answer that is passed on, escaped, without the enhanced code
+ * that all of them begin with; at most as many as libmilter takes. Free with
+ * g_strfreev. */
+#define PH_REPLY_LINES 32
+char **ph_reply_lines(const struct ph_verdict *verdict, bool utf8);
 
 /* The answer to "cannot say": the one table of this protocol. */
 void ph_reply_error(struct ph_verdict *verdict, const char *agent,

@@ -50,6 +50,14 @@ touched_free(void *data)
 	g_free(touched);
 }
 
+void
+ph_keep_clear(struct ph_keep *keep)
+{
+	if (keep->data != NULL && keep->free != NULL)
+		keep->free(keep->data);
+	*keep = (struct ph_keep){NULL, NULL};
+}
+
 struct ph_mail *
 ph_mail_new(const struct ph_client *client, const char *sender)
 {
@@ -60,6 +68,8 @@ ph_mail_new(const struct ph_client *client, const char *sender)
 	mail->params = g_new0(char *, 1);
 	mail->login = g_strdup("");
 	mail->author = g_strdup("");
+	mail->mechanism = g_strdup("");
+	mail->tls = g_strdup("");
 	mail->queue_id = g_strdup("");
 	mail->original_ip = g_strdup("");
 	mail->recipients = g_ptr_array_new_with_free_func(recipient_free);
@@ -77,10 +87,13 @@ ph_mail_free(struct ph_mail **mailp)
 
 	if (mail == NULL)
 		return;
+	ph_keep_clear(&mail->work);
 	g_free(mail->sender);
 	g_strfreev(mail->params);
 	g_free(mail->login);
 	g_free(mail->author);
+	g_free(mail->mechanism);
+	g_free(mail->tls);
 	g_free(mail->queue_id);
 	g_free(mail->original_ip);
 	g_ptr_array_unref(mail->recipients);
@@ -248,10 +261,26 @@ ph_verdict_discard(struct ph_verdict *verdict, const char *agent)
 	return decide(verdict, PH_DECISION_DISCARD, agent);
 }
 
+int
+ph_verdict_pass(struct ph_verdict *verdict, const char *agent, int code,
+		const char *enhanced, const char *const *lines)
+{
+	if (verdict->decision != PH_DECISION_ACCEPT)
+		return 1;
+	g_snprintf(verdict->code, sizeof(verdict->code), "%03d", code % 1000);
+	g_strlcpy(verdict->enhanced, enhanced, sizeof(verdict->enhanced));
+	verdict->text = g_strdup(lines[0]);
+	verdict->lines = g_strdupv((char **)lines);
+	return decide(verdict,
+		      code < 500 ? PH_DECISION_DEFER : PH_DECISION_REJECT,
+		      agent);
+}
+
 void
 ph_verdict_clear(struct ph_verdict *verdict)
 {
 	g_free(verdict->text);
+	g_strfreev(verdict->lines);
 	g_free(verdict->status);
 	*verdict = (struct ph_verdict){.decision = PH_DECISION_ACCEPT};
 }

@@ -68,6 +68,56 @@ ph_reply_error(struct ph_verdict *verdict, const char *agent,
 					 errors[i].text);
 }
 
+static bool
+all_begin(char *const *lines, const char *prefix)
+{
+	for (; *lines != NULL; lines++)
+		if (!g_str_has_prefix(*lines, prefix))
+			return false;
+	return true;
+}
+
+char **
+ph_reply_lines(const struct ph_verdict *verdict, bool utf8)
+{
+	g_autofree char *prefix = g_strconcat(verdict->enhanced, " ", NULL);
+	size_t skip =
+	    *verdict->enhanced != '\0' && all_begin(verdict->lines, prefix)
+		? strlen(prefix)
+		: 0;
+	size_t n = MIN(g_strv_length(verdict->lines), PH_REPLY_LINES);
+	char **lines = g_new0(char *, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		lines[i] = ph_reply_text_escape(verdict->lines[i] + skip, utf8);
+	return lines;
+}
+
+/* libmilter takes the lines one by one. */
+#define FOUR(lines, i) \
+	(lines)[i], (lines)[(i) + 1], (lines)[(i) + 2], (lines)[(i) + 3]
+#define SIXTEEN(lines, i)                                           \
+	FOUR(lines, i), FOUR(lines, (i) + 4), FOUR(lines, (i) + 8), \
+	    FOUR(lines, (i) + 12)
+
+static void
+pass_reply(SMFICTX *ctx, const struct ph_verdict *verdict, bool utf8)
+{
+	g_auto(GStrv) lines = ph_reply_lines(verdict, utf8);
+	g_autofree char *code = g_strdup(verdict->code);
+	g_autofree char *enhanced =
+	    *verdict->enhanced != '\0' ? g_strdup(verdict->enhanced) : NULL;
+	char *all[PH_REPLY_LINES] = {NULL};
+
+	if (lines[0] == NULL || lines[1] == NULL) {
+		(void)smfi_setreply(ctx, code, enhanced, lines[0]);
+		return;
+	}
+	memcpy(all, lines, g_strv_length(lines) * sizeof(*lines));
+	(void)smfi_setmlreply(ctx, code, enhanced, SIXTEEN(all, 0),
+			      SIXTEEN(all, 16), (char *)NULL);
+}
+
 static void
 set_reply(SMFICTX *ctx, const struct ph_verdict *verdict, bool utf8)
 {
@@ -80,6 +130,15 @@ set_reply(SMFICTX *ctx, const struct ph_verdict *verdict, bool utf8)
 	(void)smfi_setreply(ctx, code, enhanced, text);
 }
 
+static void
+say(SMFICTX *ctx, const struct ph_verdict *verdict, bool utf8)
+{
+	if (verdict->lines != NULL)
+		pass_reply(ctx, verdict, utf8);
+	else
+		set_reply(ctx, verdict, utf8);
+}
+
 sfsistat
 ph_reply_verdict(SMFICTX *ctx, const struct ph_verdict *verdict, bool utf8)
 {
@@ -87,10 +146,10 @@ ph_reply_verdict(SMFICTX *ctx, const struct ph_verdict *verdict, bool utf8)
 	case PH_DECISION_ACCEPT:
 		return SMFIS_CONTINUE;
 	case PH_DECISION_REJECT:
-		set_reply(ctx, verdict, utf8);
+		say(ctx, verdict, utf8);
 		return SMFIS_REJECT;
 	case PH_DECISION_DEFER:
-		set_reply(ctx, verdict, utf8);
+		say(ctx, verdict, utf8);
 		return SMFIS_TEMPFAIL;
 	case PH_DECISION_DISCARD:
 		return SMFIS_DISCARD;

@@ -11,11 +11,13 @@
 /* One SMTP session of the MTA. */
 struct session {
 	struct ph_client client;
-	struct ph_mail *mail;  /* NULL between transactions */
-	unsigned long steps;   /* SMFIP_* agreed on */
-	bool working;	       /* counted in busy */
-	bool refused;	       /* the content is not looked at; own says why */
+	struct ph_mail *mail; /* NULL between transactions */
+	unsigned long steps;  /* SMFIP_* agreed on */
+	bool working;	      /* counted in busy */
+	bool refused;	      /* the content is not looked at; own says why */
+	bool settled;	      /* mail->verdict was made by a piece of content */
 	struct ph_verdict own; /* the host's */
+	struct ph_keep kept;   /* an agent's */
 };
 
 /* libmilter hands its callbacks nothing of ours: set once, before it starts. */
@@ -52,6 +54,7 @@ static void
 session_free(struct session *s)
 {
 	end_message(s);
+	ph_keep_clear(&s->kept);
 	g_free(s->client.name);
 	g_free(s->client.address);
 	g_free(s->client.helo);
@@ -208,6 +211,12 @@ mail_of(const struct ph_agent *agent)
 }
 
 static mail_function *
+data_of(const struct ph_agent *agent)
+{
+	return agent->on_data;
+}
+
+static mail_function *
 headers_of(const struct ph_agent *agent)
 {
 	return agent->on_headers;
@@ -248,12 +257,15 @@ on_mail(SMFICTX *ctx, char **argv)
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
 	end_message(s);
-	s->refused = false;
+	s->refused = s->settled = false;
 	s->mail = ph_mail_new(&s->client, sender);
+	s->mail->kept = &s->kept;
 	g_strfreev(s->mail->params);
 	s->mail->params = g_strdupv(argv + 1);
 	replace(&s->mail->login, macro(ctx, "{auth_authen}"));
 	replace(&s->mail->author, macro(ctx, "{auth_author}"));
+	replace(&s->mail->mechanism, macro(ctx, "{auth_type}"));
+	replace(&s->mail->tls, macro(ctx, "{tls_version}"));
 	serving->begin(s->mail, serving->app);
 	if (ask_agents(s->mail, mail_of) == 1)
 		return ph_reply_verdict(ctx, &s->mail->verdict,
@@ -294,6 +306,25 @@ on_rcpt(SMFICTX *ctx, char **argv)
 	return proceed(s, SMFIP_NR_RCPT);
 }
 
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	struct session *s = get(ctx);
+	sfsistat answer;
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	if (s->mail == NULL)
+		return SMFIS_CONTINUE;
+	replace(&s->mail->queue_id, macro(ctx, "i"));
+	if (ask_agents(s->mail, data_of) == 0)
+		return SMFIS_CONTINUE;
+	answer = ph_reply_verdict(ctx, &s->mail->verdict, is_utf8(s->mail));
+	/* The client may ask again. */
+	ph_verdict_clear(&s->mail->verdict);
+	return answer;
+}
+
 /* The MTA sends content only when it has all of it, so from here to the answer
  * nobody waits for a client. */
 static void
@@ -321,6 +352,55 @@ wire_size(const char *name, const char *value)
 	return size;
 }
 
+/* The MTA may not wait for an answer to a piece of content, so a verdict waits
+ * for the end of the message. */
+static bool
+is_open(const struct session *s)
+{
+	return !s->refused && !s->settled;
+}
+
+static void
+stream_header(struct session *s, const char *name, const char *value)
+{
+	struct ph_mail *mail = s->mail;
+	/* Without LEADSPC the MTA has taken one blank away. */
+	g_autofree char *wire = (s->steps & SMFIP_HDR_LEADSPC) != 0
+				    ? NULL
+				    : g_strconcat(" ", value, NULL);
+
+	for (const struct ph_agent *const *a = serving->agents;
+	     *a != NULL && is_open(s); a++) {
+		struct ph_err err = PH_ERR_INIT;
+		int r;
+
+		if ((*a)->on_header == NULL)
+			continue;
+		r = (*a)->on_header(mail, name, wire != NULL ? wire : value,
+				    serving->app, &err);
+		s->settled = settle(r, (*a)->name, mail->queue_id,
+				    &mail->verdict, &err) == 1;
+	}
+}
+
+static void
+stream_body(struct session *s, const void *data, size_t size)
+{
+	struct ph_mail *mail = s->mail;
+
+	for (const struct ph_agent *const *a = serving->agents;
+	     *a != NULL && is_open(s); a++) {
+		struct ph_err err = PH_ERR_INIT;
+		int r;
+
+		if ((*a)->on_body == NULL)
+			continue;
+		r = (*a)->on_body(mail, data, size, serving->app, &err);
+		s->settled = settle(r, (*a)->name, mail->queue_id,
+				    &mail->verdict, &err) == 1;
+	}
+}
+
 static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
@@ -331,9 +411,13 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	if (s->mail == NULL)
 		return proceed(s, SMFIP_NR_HDR);
 	begin_content(s);
-	if (s->refused)
+	if (!is_open(s))
 		return proceed(s, SMFIP_NR_HDR);
 	s->mail->size += wire_size(name, value);
+	if (serving->streams) {
+		stream_header(s, name, value);
+		return proceed(s, SMFIP_NR_HDR);
+	}
 	if ((s->steps & SMFIP_HDR_LEADSPC) != 0 &&
 	    (*value == ' ' || *value == '\t'))
 		value++;
@@ -371,10 +455,13 @@ on_body(SMFICTX *ctx, unsigned char *data, size_t size)
 	if (s->mail == NULL)
 		return proceed(s, SMFIP_NR_BODY);
 	begin_content(s);
-	if (s->refused)
+	if (!is_open(s))
 		return proceed(s, SMFIP_NR_BODY);
 	s->mail->size += size;
-	ph_nmid_body(s->mail->hash, data, size);
+	if (serving->streams)
+		stream_body(s, data, size);
+	else
+		ph_nmid_body(s->mail->hash, data, size);
 	return proceed(s, SMFIP_NR_BODY);
 }
 
@@ -391,11 +478,17 @@ decide(SMFICTX *ctx, struct session *s)
 		settle(-1, serving->name, mail->queue_id, &mail->verdict, &err);
 		return;
 	}
-	if (ask_agents(mail, message_of) == 1)
+	if (ask_agents(mail, message_of) == 1 || serving->streams)
 		return;
 	if (ph_apply_changes(ctx, mail, (s->steps & SMFIP_HDR_LEADSPC) != 0,
 			     &err) < 0)
 		settle(-1, serving->name, mail->queue_id, &mail->verdict, &err);
+}
+
+static bool
+tell_progress(void *arg)
+{
+	return smfi_progress(arg) == MI_SUCCESS;
 }
 
 static sfsistat
@@ -413,7 +506,10 @@ on_end(SMFICTX *ctx)
 		answer = ph_reply_verdict(ctx, &s->own, false);
 	} else {
 		s->mail->size += 2; /* the empty line after the header */
-		decide(ctx, s);
+		s->mail->progress = tell_progress;
+		s->mail->progress_arg = ctx;
+		if (!s->settled)
+			decide(ctx, s);
 		serving->done(s->mail, serving->app);
 		answer =
 		    ph_reply_verdict(ctx, &s->mail->verdict, is_utf8(s->mail));
@@ -457,6 +553,7 @@ ph_session_description(const struct ph_host *host)
 	    .xxfi_envfrom = on_mail,
 	    .xxfi_envrcpt = on_rcpt,
 	    .xxfi_header = on_header,
+	    .xxfi_data = events.data ? on_data : NULL,
 	    .xxfi_eoh = events.headers ? on_headers : NULL,
 	    .xxfi_body = on_body,
 	    .xxfi_eom = on_end,

@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/program.h"
+#include "lib/health/peers.h"
 #include "lib/health/prober.h"
 #include "lib/routing/topology.h"
 #include "milters/host/host.h"
@@ -75,6 +76,7 @@ stop(void *arg)
 	struct ph_transport *transport = &app->transport;
 
 	ph_prober_stop(&app->prober);
+	ph_peers_stop(&transport->peers);
 	ph_rule_stats_stop(&transport->stats);
 	ph_state_close(&transport->state);
 	ph_directory_close(&transport->directory);
@@ -123,6 +125,8 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	if (ph_host_open(&app->host, conf,
 			 ph_conf_text(conf, SECTION, "milter"), err) < 0)
 		return -1;
+	transport->peers =
+	    ph_peers_start(transport->state, PH_DERIVED_TOPOLOGY);
 	start_prober(conf, app);
 	return 0;
 }

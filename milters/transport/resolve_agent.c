@@ -27,7 +27,7 @@ ph_transport_fqdn(const struct ph_transport *transport,
 }
 
 static void
-identify(struct ph_mail *mail)
+identify(const struct ph_transport *transport, struct ph_mail *mail)
 {
 	const struct ph_client *client = mail->client;
 	const struct ph_topology *topology =
@@ -35,9 +35,10 @@ identify(struct ph_mail *mail)
 	const struct ph_server *peer = NULL;
 
 	if (*client->address != '\0')
-		peer = ph_topology_peer(topology, client->address);
+		peer =
+		    ph_peers_find(transport->peers, topology, client->address);
 	if (peer == NULL && *client->name != '\0')
-		peer = ph_topology_peer(topology, client->name);
+		peer = ph_peers_find(transport->peers, topology, client->name);
 	mail->peer = peer != NULL ? peer->fqdn : NULL;
 	mail->trusted = peer != NULL || client->private_socket;
 }
@@ -198,7 +199,7 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	const struct ph_transport *transport = app;
 
-	identify(mail);
+	identify(transport, mail);
 	if (!mail->trusted && remove_forged(mail) == 1)
 		return 1;
 	if (set_origin(transport, mail, err) < 0 || set_nmid(mail, err) < 0)

@@ -2,6 +2,7 @@
 #define PH_MILTERS_TRANSPORT_TRANSPORT_H
 
 #include "lib/directory/directory.h"
+#include "lib/health/peers.h"
 #include "lib/state/state.h"
 #include "lib/track/log.h"
 #include "milters/host/agent.h"
@@ -24,6 +25,7 @@ struct ph_transport {
 	bool resolve;	    /* [transport] resolve */
 	struct ph_state *state;
 	struct ph_directory *directory;
+	struct ph_peers *peers; /* or NULL */
 	struct ph_track_log *track;
 	struct ph_rule_stats *stats; /* NULL: none are kept */
 };

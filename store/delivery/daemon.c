@@ -206,6 +206,7 @@ ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	fill_shared(app, run);
 	app->housekeeper = g_thread_new("housekeeper", keep_house, app);
 	start_prober(app);
+	app->shared.peers = ph_peers_start(app->state, PH_DELIVERY_TOPOLOGY);
 	*app_r = app;
 	return 0;
 }
@@ -225,6 +226,7 @@ ph_delivery_stop(void *p)
 	struct app *app = p;
 
 	ph_prober_stop(&app->prober);
+	ph_peers_stop(&app->shared.peers);
 	g_mutex_lock(&app->mutex);
 	app->stopping = true;
 	g_cond_broadcast(&app->wake);

@@ -36,12 +36,12 @@ free_recipient(gpointer p)
 /* The server of ours behind an address. A UNIX socket is open to this host's
  * Postfix alone, so who comes through it is this server. */
 static const struct ph_server *
-find_server(const struct ph_topology *topology, const char *peer,
-	    const char *own)
+find_server(struct ph_peers *peers, const struct ph_topology *topology,
+	    const char *peer, const char *own)
 {
 	if (strcmp(peer, "local") == 0)
 		return ph_topology_server(topology, own);
-	return ph_topology_peer(topology, peer);
+	return ph_peers_find(peers, topology, peer);
 }
 
 /* Also after the connection began, because the first snapshot may come later
@@ -65,7 +65,8 @@ find_trust(struct ph_session *session)
 		g_free(session->host);
 		session->host = g_strdup(server->fqdn);
 	}
-	server = find_server(topology, session->peer, shared->deliver->server);
+	server = find_server(shared->peers, topology, session->peer,
+			     shared->deliver->server);
 	if (server) {
 		session->trusted = true;
 		session->server = g_strdup(server->fqdn);

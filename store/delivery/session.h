@@ -3,6 +3,7 @@
 
 #include "lib/base/stream.h"
 #include "lib/directory/directory.h"
+#include "lib/health/peers.h"
 #include "lib/smtp/lmtp_server.h"
 #include "lib/state/snapshot.h"
 #include "store/delivery/deliver.h"
@@ -22,6 +23,7 @@ struct ph_session_shared {
 	/* A reference to the snapshot in force, or NULL. */
 	struct ph_snapshot *(*take)(void *context);
 	void *context;
+	struct ph_peers *peers; /* or NULL */
 	struct ph_lmtp_limits limits;
 };
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -282,12 +281,3 @@ def delivered(store: Path) -> Iterator[tuple[Path, Message]]:
     """The same with their contents."""
     for path in maildir_files(store):
         yield path, message_from_bytes(path.read_bytes())
-
-
-def pause_process(child: Child) -> None:
-    """SIGSTOP: the process is there and does not answer."""
-    child.signal(signal.SIGSTOP)
-
-
-def resume_process(child: Child) -> None:
-    child.signal(signal.SIGCONT)

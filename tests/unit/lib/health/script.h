@@ -96,12 +96,11 @@ script_start(struct script *script, const struct answer *answers)
 	script->said = g_string_new(NULL);
 	script->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_eq(bind(script->listener,
-			      (const struct sockaddr *)&address, size),
-			 0);
-	ck_assert_int_eq(getsockname(script->listener,
-				     (struct sockaddr *)&address, &size),
-			 0);
+	ck_assert_int_eq(
+	    bind(script->listener, (const struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(
+	    getsockname(script->listener, (struct sockaddr *)&address, &size),
+	    0);
 	ck_assert_int_eq(listen(script->listener, 8), 0);
 	g_strlcpy(script->endpoint.host, "127.0.0.1",
 		  sizeof(script->endpoint.host));

@@ -194,4 +194,47 @@ fixture_do(struct fixture *f, const char *line)
 	return integer;
 }
 
+#define COMMAND(...)                                                    \
+	{                                                               \
+		sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), \
+		    (const char *const[]){__VA_ARGS__}, NULL            \
+	}
+
+G_GNUC_UNUSED static struct ph_redis *
+fixture_redis(const struct fixture *f, const char *text)
+{
+	struct ph_conf *conf = fixture_conf(f, text);
+	struct ph_redis *redis = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_msg(ph_redis_open(conf, &redis, &err) == 0, "%s", err.text);
+	ph_conf_free(&conf);
+	return redis;
+}
+
+/* With further settings of [redis]. */
+G_GNUC_UNUSED static struct ph_redis *
+fixture_redis_with(const struct fixture *f, const char *settings)
+{
+	g_autofree char *text = g_strdup_printf("[redis]\nurl = unix://%s\n%s",
+						f->socket, settings);
+
+	return fixture_redis(f, text);
+}
+
+G_GNUC_UNUSED static char *
+fixture_get(struct ph_redis *redis, const char *key)
+{
+	struct ph_reply *reply = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	char *text = NULL;
+
+	ck_assert_msg(ph_redis_call(redis, &reply, &err, "GET", key, NULL) == 0,
+		      "%s", err.text);
+	if (ph_reply_type(reply) == PH_REPLY_STRING)
+		text = g_strdup(ph_reply_text(reply, NULL));
+	ph_reply_free(&reply);
+	return text;
+}
+
 #endif

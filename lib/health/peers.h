@@ -1,0 +1,38 @@
+#ifndef PH_HEALTH_PEERS_H
+#define PH_HEALTH_PEERS_H
+
+#include "lib/routing/topology.h"
+#include "lib/state/state.h"
+
+#include <stddef.h>
+
+/*
+ * Which server of ours is behind a client's address. The names that server:
+ * objects give their services are looked up in the background, when they
+ * change and once a minute, so that nobody who asks waits for a name server. A
+ * name that cannot be looked up keeps the addresses it had: an outage is no
+ * reason to distrust a peer.
+ */
+struct ph_peers;
+
+/*
+ * topology: row of the state's derive table that ph_topology_build fills. The
+ * state is borrowed and has to outlive the thread. Never fails.
+ */
+struct ph_peers *ph_peers_start(struct ph_state *state, size_t topology);
+void ph_peers_stop(struct ph_peers **peers); /* NULL is fine */
+
+/*
+ * As ph_topology_peer, and by the addresses that were looked up. peers NULL is
+ * fine: the topology alone. Borrowed from the topology; NULL: nobody of ours.
+ */
+const struct ph_server *ph_peers_find(struct ph_peers *peers,
+				      const struct ph_topology *topology,
+				      const char *host_or_address);
+
+/* One round of looking up what the topology names, on the caller's thread. */
+struct ph_peers *ph_peers_new(void);
+void ph_peers_look_up(struct ph_peers *peers,
+		      const struct ph_topology *topology);
+
+#endif

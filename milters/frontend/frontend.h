@@ -1,0 +1,88 @@
+#ifndef PH_MILTERS_FRONTEND_FRONTEND_H
+#define PH_MILTERS_FRONTEND_FRONTEND_H
+
+#include "lib/directory/directory.h"
+#include "lib/routing/health.h"
+#include "lib/routing/topology.h"
+#include "lib/smtp/client.h"
+#include "lib/state/state.h"
+#include "milters/host/agent.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Front End Transport: a stateless SMTP proxy in the shape of a milter. Every
+ * recipient and the content are offered to one Transport server while the
+ * client waits, and that server's answer is the client's. Nothing is queued
+ * here and nothing is written to disk.
+ */
+
+/* Rows of the derive table that posthub-frontend gives to ph_state_open. */
+enum {
+	PH_FRONTEND_TOPOLOGY,
+	PH_FRONTEND_DERIVED /* how many */
+};
+
+/* What the agent shares; immutable while it runs, but for the counter. */
+struct ph_frontend {
+	const char *server;	 /* this server's short name */
+	const char *address;	 /* of connections to servers; "" any */
+	int64_t connect_timeout; /* ms; the three as in posthub.conf */
+	int64_t timeout;
+	int64_t final_timeout;
+	int64_t try_timeout;
+	int64_t sessions; /* messages at once */
+	struct ph_state *state;
+	struct ph_directory *directory;
+	int busy; /* messages now; atomic */
+};
+
+/* The proxy. */
+extern const struct ph_agent ph_frontend_agent;
+
+/* One line to the log about a message that came to its end. */
+void ph_frontend_log(const struct ph_mail *mail);
+
+/* ---- which server: select.c ---------------------------------------------- */
+
+/* This server's FQDN in the message's snapshot; its short name when it has
+ * none; borrowed. */
+const char *ph_frontend_fqdn(const struct ph_frontend *frontend,
+			     const struct ph_mail *mail);
+
+/*
+ * Transport servers for the message's recipients, best first: a
+ * NULL-terminated array of borrowed servers, g_free. seed makes the same
+ * choice among equals each time it is asked about one message. A directory
+ * that cannot say counts as no mailbox: any server of the local site decides.
+ */
+const struct ph_server **ph_frontend_select(const struct ph_frontend *frontend,
+					    const struct ph_mail *mail,
+					    guint32 seed);
+
+/* ---- header fields of our own: header.c ---------------------------------- */
+
+/* The client is a server of ours, whose X-PostHub-* fields and AUTH= are
+ * believed. */
+bool ph_frontend_trusts(const struct ph_mail *mail);
+
+/* Appends "Received: ...\r\n". */
+void ph_frontend_received(const struct ph_frontend *frontend,
+			  const struct ph_mail *mail, GString *out);
+
+/*
+ * Appends the fields that say who the client is, but those in the set
+ * "present", a bit each as ph_frontend_field answers.
+ */
+void ph_frontend_origin(const struct ph_frontend *frontend,
+			const struct ph_mail *mail, unsigned present,
+			GString *out);
+unsigned ph_frontend_field(const char *name);
+
+/* Appends one field of the client with CRLF line ends; value as the milter
+ * protocol has it, with LF for a fold. */
+void ph_frontend_append(GString *out, const char *name, const char *value);
+
+#endif
