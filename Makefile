@@ -32,10 +32,11 @@ NEEDS_health = health routing state smtp base
 
 # Programs: every directory's sources; main.c apart, so that unit tests can
 # link the rest.
-PROGRAMS = posthub posthub-transport posthub-policy posthub-delivery \
+PROGRAMS = posthub posthub-frontend posthub-transport posthub-policy posthub-delivery \
 	posthub-tracking posthub-submission
 DIRS_posthub = cli milters/host milters/transport/rules
 DIRS_posthub-transport = milters/host milters/transport milters/transport/rules
+DIRS_posthub-frontend = milters/host milters/frontend
 DIRS_posthub-policy = policy
 DIRS_posthub-delivery = store/delivery
 DIRS_posthub-tracking = tracking
@@ -103,6 +104,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c
 unit_dir = $(patsubst tests/unit/%/,%,$(dir $(1)))
 unit_libs = $(if $(filter lib/%,$(unit_dir)),$(NEEDS_$(notdir $(unit_dir))),$(LIBS))
 # Agents are tested with the message they see.
+UNIT_DIRS_milters/frontend = milters/host
 UNIT_DIRS_milters/transport = milters/host milters/transport/rules
 UNIT_DIRS_milters/transport/rules = milters/host
 UNIT_EXTRA_store/submission = store/delivery/path.c

@@ -72,6 +72,10 @@ struct ph_cli {
 	struct ph_redis *redis; /* NULL until asked for */
 };
 
+/* All verbs (verbs.c), ends with noun NULL; order is that of the help and of
+ * the manual page. */
+extern const struct ph_verb ph_verbs[];
+
 /* Parses, runs, cleans up: the exit code. */
 int ph_cli_main(const struct ph_verb *verbs, int argc, char **argv);
 

@@ -1,52 +1,7 @@
 #include "cli/command.h"
 
-#define ANY SIZE_MAX
-
-static const struct ph_verb verbs[] = {
-    /* What every kind has. */
-    {PH_ANY_KIND, "list", "", "the objects of the kind", NULL, 0, 0,
-     ph_kind_list},
-    {PH_ANY_KIND, "show", "NAME", "the fields of one", ph_kind_show_options, 0,
-     1, ph_kind_show},
-    {PH_ANY_KIND, "set", "NAME Field=Value ...",
-     "change fields, all of them or none; creates what is not there; an empty "
-     "value unsets",
-     NULL, 1, ANY, ph_kind_set},
-    {PH_ANY_KIND, "unset", "NAME Field ...", "back to the default", NULL, 1,
-     ANY, ph_kind_unset},
-    {PH_ANY_KIND, "remove", "NAME", "delete it", NULL, 0, 1, ph_kind_remove},
-
-    {"rule", "list", "",
-     "rules in the order in which they run, with drafts and errors", NULL, 0, 0,
-     ph_rule_list},
-    {"rule", "enable", "NAME", "run it", NULL, 1, 1, ph_rule_enable},
-    {"rule", "disable", "NAME", "keep it, but do not run it", NULL, 1, 1,
-     ph_rule_disable},
-    {"database", "move", "NAME --to SERVER", "activate the copy on a server",
-     ph_database_move_options, 1, 1, ph_database_move},
-
-    {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
-     ph_resolve_run},
-    {"route", NULL, "ADDRESS ...", "where mail for it goes next, and why",
-     ph_route_options, 1, ANY, ph_route_run},
-    {"track", NULL, "", "message tracking, as Get-MessageTrackingLog",
-     ph_track_options_table, 0, 0, ph_track_run},
-    {"status", NULL, "",
-     "what the shared state says, and what the daemons here make of it", NULL,
-     0, 0, ph_status_run},
-    {"state", "show", "", "which organisation Redis holds, and this server",
-     NULL, 0, 0, ph_state_show},
-    {"state", "adopt", "",
-     "let the daemons follow what Redis holds now, though much is gone", NULL,
-     0, 0, ph_state_adopt},
-    {"config", "show", "", "the settings in force", NULL, 0, 0, ph_config_show},
-    {"config", "test", "", "is the configuration file good", NULL, 0, 0,
-     ph_config_test},
-    {0},
-};
-
 int
 main(int argc, char **argv)
 {
-	return ph_cli_main(verbs, argc, argv);
+	return ph_cli_main(ph_verbs, argc, argv);
 }

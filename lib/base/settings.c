@@ -11,7 +11,7 @@
 #define NO_LIMIT 0, 0, NULL
 
 static const char *const directory_types[] = {"redis", NULL};
-static const char *const inactive_words[] = {"retry", NULL};
+static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 
 const struct ph_setting ph_settings[] = {
     {"server", "name", PH_SETTING_TEXT, NULL, NO_LIMIT,
@@ -71,6 +71,20 @@ const struct ph_setting ph_settings[] = {
     {"health", "expiry", PH_SETTING_SPAN, "3s", 300, 10 * MINUTE, NULL,
      "how long a heartbeat is kept in Redis; three intervals"},
 
+    {"frontend", "milter", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/posthub/frontend.sock", NO_LIMIT,
+     "socket for smtpd_milters of the front end"},
+    {"frontend", "sessions", PH_SETTING_INT, "500", 1, 10000, NULL,
+     "messages handled at once; more are deferred with 451"},
+    {"frontend", "connect_timeout", PH_SETTING_SPAN, "3s", 10, 25 * S, NULL,
+     "limit of a connection to a Transport server, its greeting included"},
+    {"frontend", "timeout", PH_SETTING_SPAN, "10s", 10, 25 * S, NULL,
+     "limit of its answer to one command"},
+    {"frontend", "try_timeout", PH_SETTING_SPAN, "20s", 10, 25 * S, NULL,
+     "limit of all servers tried; below milter_command_timeout"},
+    {"frontend", "final_timeout", PH_SETTING_SPAN, "300s", 10, 1 * H, NULL,
+     "limit of the answer to a whole message"},
+
     {"transport", "milter", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/transport.sock", NO_LIMIT,
      "socket for smtpd_milters"},
@@ -103,8 +117,9 @@ const struct ph_setting ph_settings[] = {
      "larger messages are refused; 0: no limit"},
     {"delivery", "recipients", PH_SETTING_INT, "1000", 1, 50000, NULL,
      "recipients of one transaction"},
-    {"delivery", "inactive", PH_SETTING_WORD, "retry", 0, 0, inactive_words,
-     "answer when a database has no active copy here"},
+    {"delivery", "inactive", PH_SETTING_WORD, "reroute", 0, 0, inactive_words,
+     "mail for a database that is active on another server: handed over to "
+     "that server, deferred, or refused"},
     {"delivery", "duplicate_window", PH_SETTING_SPAN, "7d", 0, 365 * D, NULL,
      "how long a second copy of a message is recognised"},
     {"delivery", "timeout", PH_SETTING_SPAN, "300s", 1 * S, 1 * H, NULL,

@@ -16,6 +16,12 @@
  */
 struct ph_lmtp;
 
+/*
+ * Parameter of MAIL, announced to trusted clients: another store driver hands
+ * this message over, which must not be handed over again.
+ */
+#define PH_LMTP_REROUTED "X-POSTHUB-REROUTED"
+
 struct ph_lmtp_limits {
 	size_t line;	   /* command line, bytes with CRLF; default 2048 */
 	size_t recipients; /* a transaction */
@@ -53,7 +59,7 @@ struct ph_lmtp *ph_lmtp_new(const char *hostname,
 			    const struct ph_lmtp_limits *limits);
 void ph_lmtp_free(struct ph_lmtp **lmtp);
 
-/* XFORWARD is announced and believed only after this. */
+/* XFORWARD and PH_LMTP_REROUTED are announced and believed only after this. */
 void ph_lmtp_trust(struct ph_lmtp *lmtp);
 
 /* Copies. */

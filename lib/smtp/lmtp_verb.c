@@ -35,7 +35,7 @@ run_lhlo(struct ph_lmtp *lmtp, const char *arguments)
 		g_string_append(text, "250 XFORWARD");
 		for (size_t i = 0; i < G_N_ELEMENTS(xforward_names); i++)
 			g_string_append_printf(text, " %s", xforward_names[i]);
-		g_string_append_c(text, '\n');
+		g_string_append(text, "\n250 " PH_LMTP_REROUTED "\n");
 	}
 	g_string_append(text, "250 ENHANCEDSTATUSCODES");
 	ph_lmtp_put(lmtp, text->str);
@@ -87,8 +87,21 @@ check_utf8(struct ph_lmtp *lmtp, const char *value)
 	return NULL;
 }
 
+/* No MTA says this: it is between servers that know each other. */
+static const char *
+check_rerouted(struct ph_lmtp *lmtp, const char *value)
+{
+	if (!lmtp->trusted)
+		return "555 5.5.4 Unknown parameter of MAIL";
+	return value ? "501 5.5.4 Bad " PH_LMTP_REROUTED : NULL;
+}
+
 static const struct parameter mail_parameters[] = {
-    {"SIZE", check_size}, {"BODY", check_body}, {"SMTPUTF8", check_utf8}};
+    {"SIZE", check_size},
+    {"BODY", check_body},
+    {"SMTPUTF8", check_utf8},
+    {PH_LMTP_REROUTED, check_rerouted},
+};
 
 static const char *
 check_parameter(struct ph_lmtp *lmtp, const char *text)

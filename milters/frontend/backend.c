@@ -227,12 +227,10 @@ converse(const struct ph_frontend *frontend, struct ph_backend *backend,
 
 	if (ph_backend_limit(frontend, backend, deadline, err) < 0)
 		return -1;
-	if (backend->dirty) {
-		rc = settle(backend, ph_smtp_reset(backend->smtp, reply_r, err),
-			    reply_r, err);
-		if (rc != 1)
-			return rc;
-	}
+	if (backend->dirty &&
+	    settle(backend, ph_smtp_reset(backend->smtp, reply_r, err), reply_r,
+		   err) != 1)
+		return -1;
 	backend->dirty = true;
 	if (say_client(backend, mail, reply_r, err) < 0)
 		return -1;
@@ -300,8 +298,12 @@ ph_backend_begin(const struct ph_frontend *frontend, const struct ph_mail *mail,
 		backend = g_steal_pointer(spare);
 		rc = converse(frontend, backend, mail, n, deadline, reply_r,
 			      err);
-		if (rc < 0)
+		/* An old session can be the trouble: it ages, and one whose
+		 * MTA has lost its milter answers 451 as long as it lives. */
+		if (rc != 1) {
+			ph_smtp_reply_clear(reply_r);
 			ph_backend_free(&backend);
+		}
 	}
 	if (backend == NULL) {
 		if (open_session(frontend, mail, server, deadline, &backend,

@@ -17,6 +17,10 @@ enum {
 	EXPIRE_MS = 10 * 60 * 1000,
 	/* Inside lmtp_data_done_timeout, 600 s. */
 	SLOT_TIMEOUT_MS = 300 * 1000,
+	REROUTE_CONNECT_MS = 3 * 1000,
+	REROUTE_MS = 60 * 1000,
+	/* With the wait for a slot here still inside. */
+	REROUTE_FINAL_MS = 250 * 1000,
 	ERRORS = 20,
 };
 
@@ -175,6 +179,12 @@ fill_shared(struct app *app, struct ph_run *run)
 	app->shared.limits.recipients = (size_t)ph_run_int(run, "recipients");
 	app->shared.limits.size = (uint64_t)ph_run_int(run, "max_message_size");
 	app->shared.limits.errors = ERRORS;
+	app->shared.inactive = ph_conf_word(app->conf, "delivery", "inactive");
+	app->shared.reroute.bind_address =
+	    *app->deliver.address ? app->deliver.address : NULL;
+	app->shared.reroute.connect_timeout = REROUTE_CONNECT_MS;
+	app->shared.reroute.timeout = REROUTE_MS;
+	app->shared.reroute.final_timeout = REROUTE_FINAL_MS;
 	app->timeout = ph_run_int(run, "timeout");
 }
 

@@ -134,23 +134,31 @@ safe_name(const char *name)
 	return *name ? name : "unknown";
 }
 
-static void
-write_trace(struct ph_deliver_message *message)
+void
+ph_deliver_trace(const struct ph_deliver_client *client, const char *end,
+		 GString *out)
 {
-	const struct ph_deliver_client *client = message->client;
 	char date[64];
 	time_t now = time(NULL);
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	g_string_printf(message->out,
-			"Return-Path: <%s>\n"
-			"Received: from %s (%s)\n"
-			"\tby %s with LMTP (posthub)\n"
-			"\tvia Mailbox Transport; %s\n",
-			message->reverse_path, safe_name(client->name),
-			safe_name(client->address), client->host, date);
+	g_string_append_printf(out,
+			       "Received: from %s (%s)%s"
+			       "\tby %s with LMTP (posthub)%s"
+			       "\tvia Mailbox Transport; %s%s",
+			       safe_name(client->name),
+			       safe_name(client->address), end, client->host,
+			       end, date, end);
+}
+
+static void
+write_trace(struct ph_deliver_message *message)
+{
+	g_string_printf(message->out, "Return-Path: <%s>\n",
+			message->reverse_path);
+	ph_deliver_trace(message->client, "\n", message->out);
 	write_parts(message);
 }
 

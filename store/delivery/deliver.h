@@ -56,6 +56,10 @@ int ph_deliver_begin(struct ph_deliver *deliver,
 		     const char *reverse_path, const GPtrArray *recipients,
 		     struct ph_deliver_message **message_r, char **answer_r);
 
+/* The Received field that this hop adds, lines ended with "end"; appends. */
+void ph_deliver_trace(const struct ph_deliver_client *client, const char *end,
+		      GString *out);
+
 /* A piece as it came. Failures are kept for the answers. */
 void ph_deliver_write(struct ph_deliver_message *message, const char *data,
 		      size_t size);

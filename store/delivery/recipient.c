@@ -40,10 +40,12 @@ ph_recipient_free(struct ph_recipient **recipient)
 	g_free((*recipient)->address);
 	g_free((*recipient)->primary);
 	g_free((*recipient)->database);
+	g_free((*recipient)->active);
 	g_clear_pointer(recipient, g_free);
 }
 
-/* OK and *database_r, when the active copy of a database is here. */
+/* OK when the active copy of a database is here. *database_r (NULL before) is
+ * set when it is anywhere. */
 static enum ph_recipient_verdict
 find_active(const struct ph_snapshot *snapshot, const char *server,
 	    const char *name, const struct ph_database **database_r,
@@ -68,12 +70,12 @@ find_active(const struct ph_snapshot *snapshot, const char *server,
 			   name);
 		return PH_RECIPIENT_INACTIVE;
 	}
+	*database_r = database;
 	if (g_ascii_strcasecmp(database->active->name, server) != 0) {
 		ph_err_set(err, PH_ERR_TEMP, "database %s is active on %s",
 			   name, database->active->name);
 		return PH_RECIPIENT_INACTIVE;
 	}
-	*database_r = database;
 	return PH_RECIPIENT_OK;
 }
 
@@ -81,7 +83,7 @@ enum ph_recipient_verdict
 ph_recipient_active(const struct ph_snapshot *snapshot, const char *server,
 		    const char *name, int64_t epoch, struct ph_err *err)
 {
-	const struct ph_database *database;
+	const struct ph_database *database = NULL;
 	enum ph_recipient_verdict verdict =
 	    find_active(snapshot, server, name, &database, err);
 
@@ -100,7 +102,7 @@ judge(const struct ph_snapshot *snapshot, const char *server,
       struct ph_err *err)
 {
 	const char *name;
-	const struct ph_database *database;
+	const struct ph_database *database = NULL;
 	enum ph_recipient_verdict verdict;
 
 	switch (resolution->verdict) {
@@ -118,14 +120,15 @@ judge(const struct ph_snapshot *snapshot, const char *server,
 		return PH_RECIPIENT_NO_MAILBOX;
 	name = ph_object_text(resolution->entry, "Database");
 	verdict = find_active(snapshot, server, name, &database, err);
-	if (verdict != PH_RECIPIENT_OK)
+	if (!database)
 		return verdict;
 	*recipient_r = g_new0(struct ph_recipient, 1);
 	(*recipient_r)->address = g_strdup(resolution->original);
 	(*recipient_r)->primary = g_strdup(resolution->address);
 	(*recipient_r)->database = g_strdup(database->name);
+	(*recipient_r)->active = g_strdup(database->active->name);
 	(*recipient_r)->epoch = database->epoch;
-	return PH_RECIPIENT_OK;
+	return verdict;
 }
 
 enum ph_recipient_verdict

@@ -33,10 +33,12 @@ struct ph_recipient {
 	char *address;	/* as the client gave it */
 	char *primary;	/* the mailbox's */
 	char *database; /* name in the topology */
+	char *active;	/* the server that has its active copy */
 	int64_t epoch;
 };
 
-/* OK and *recipient_r (ph_recipient_free), or why not in err. snapshot NULL:
+/* OK and *recipient_r (ph_recipient_free), or why not in err; INACTIVE comes
+ * with a recipient when another server has the active copy. snapshot NULL:
  * NO_STATE. server is this server's name. */
 enum ph_recipient_verdict ph_recipient_find(struct ph_directory *directory,
 					    const struct ph_snapshot *snapshot,

@@ -12,6 +12,7 @@ static const struct {
     [PH_ROW_RECEIVE] = {"SMTP", "RECEIVE"},
     [PH_ROW_DELIVER] = {"STOREDRIVER", "DELIVER"},
     [PH_ROW_DUPLICATE] = {"STOREDRIVER", "DUPLICATEDELIVER"},
+    [PH_ROW_SEND] = {"SMTP", "SEND"},
 };
 
 /* What X-PostHub-AuthAs says about where a message comes from. */
@@ -110,6 +111,31 @@ set_deliver(struct ph_track_record *record, const struct ph_row_facts *facts)
 		      (double)(facts->stored - facts->received) / 1000);
 }
 
+static void
+set_send(struct ph_track_record *record, const struct ph_row_facts *facts)
+{
+	char received[PH_DATE_TEXT];
+
+	ph_format_date(facts->received, received, sizeof(received));
+	ph_track_set(record, PH_COL_CLIENT_IP, facts->server_address);
+	ph_track_set(record, PH_COL_CLIENT_HOSTNAME, facts->server);
+	ph_track_set(record, PH_COL_SERVER_IP, facts->peer_address);
+	ph_track_set(record, PH_COL_SERVER_HOSTNAME, facts->peer);
+	ph_track_set(record, PH_COL_SOURCE_CONTEXT, "Rerouted");
+	ph_track_set(record, PH_COL_CONNECTOR_ID,
+		     "Intra-Organization SMTP Send Connector");
+	ph_track_set(record, PH_COL_MESSAGE_INFO, received);
+}
+
+/* What differs between the rows. */
+static void (*const setters[])(struct ph_track_record *record,
+			       const struct ph_row_facts *facts) = {
+    [PH_ROW_RECEIVE] = set_receive,
+    [PH_ROW_DELIVER] = set_deliver,
+    [PH_ROW_DUPLICATE] = set_deliver,
+    [PH_ROW_SEND] = set_send,
+};
+
 int
 ph_row_write(struct ph_track_log *log, enum ph_row row,
 	     const struct ph_row_facts *facts, const char *const *recipients,
@@ -129,10 +155,7 @@ ph_row_write(struct ph_track_log *log, enum ph_row row,
 	ph_track_set(&record, PH_COL_SERVER_IP, facts->server_address);
 	ph_track_set(&record, PH_COL_SERVER_HOSTNAME, facts->server);
 	set_message(&record, facts, recipients);
-	if (row == PH_ROW_RECEIVE)
-		set_receive(&record, facts);
-	else
-		set_deliver(&record, facts);
+	setters[row](&record, facts);
 	r = ph_track_log_write(log, &record, err);
 	ph_track_clear(&record);
 	return r;

@@ -11,12 +11,14 @@
 /*
  * The tracking rows of the store driver: SMTP RECEIVE when a message has been
  * accepted, STOREDRIVER DELIVER when it is in mailboxes, STOREDRIVER
- * DUPLICATEDELIVER when they had it before.
+ * DUPLICATEDELIVER when they had it before, SMTP SEND when another server's
+ * store driver took it.
  */
 enum ph_row {
 	PH_ROW_RECEIVE,
 	PH_ROW_DELIVER,
 	PH_ROW_DUPLICATE,
+	PH_ROW_SEND,
 };
 
 /* All borrowed; texts may be "", never NULL. Times are wall ms. */
@@ -34,6 +36,9 @@ struct ph_row_facts {
 	uint64_t size;		     /* bytes */
 	int64_t connected, received; /* the final dot */
 	int64_t stored;
+	/* Of SEND alone: whom it was handed to. */
+	const char *peer; /* FQDN */
+	const char *peer_address;
 };
 
 /* Recipients are NULL-terminated; none: nothing is written. 0, or -1. */

@@ -18,8 +18,14 @@ struct ph_session {
 	bool trusted;
 	char *server; /* FQDN of the server of ours at the other end, or NULL */
 	char *reverse_path;
-	GPtrArray *recipients; /* struct ph_recipient */
-	char *name, *queue_id; /* of the transaction */
+	char **params;		    /* of MAIL */
+	bool rerouted;		    /* another store driver handed it over */
+	GPtrArray *recipients;	    /* struct ph_recipient of mailboxes here */
+	GByteArray *remote;	    /* a byte a recipient: 1, it is elsewhere */
+	struct ph_reroute *reroute; /* NULL: none is elsewhere */
+	char *no_database;	    /* the answer for all that are here */
+	bool taking;		    /* between 354 and the final dot */
+	char *name, *queue_id;	    /* of the transaction */
 	struct ph_deliver_client client;
 	struct ph_deliver_message *message;
 	char buffer[READ_SIZE]; /* of ph_session_serve */
@@ -86,6 +92,7 @@ ph_session_new(const struct ph_session_shared *shared, const char *peer)
 	g_snprintf(session->id, sizeof(session->id), "%08X%08X", g_random_int(),
 		   g_random_int());
 	session->recipients = g_ptr_array_new_with_free_func(free_recipient);
+	session->remote = g_byte_array_new();
 	find_trust(session);
 	session->lmtp = ph_lmtp_new(session->host, &shared->limits);
 	if (session->trusted)
@@ -96,8 +103,14 @@ ph_session_new(const struct ph_session_shared *shared, const char *peer)
 static void
 end_transaction(struct ph_session *session)
 {
+	session->taking = false;
+	session->rerouted = false;
 	ph_deliver_free(&session->message);
+	ph_reroute_free(&session->reroute);
 	g_ptr_array_set_size(session->recipients, 0);
+	g_byte_array_set_size(session->remote, 0);
+	g_clear_pointer(&session->no_database, g_free);
+	g_clear_pointer(&session->params, g_strfreev);
 	g_clear_pointer(&session->reverse_path, g_free);
 	g_clear_pointer(&session->name, g_free);
 	g_clear_pointer(&session->queue_id, g_free);
@@ -114,6 +127,7 @@ ph_session_free(struct ph_session **session)
 	end_transaction(p);
 	ph_lmtp_free(&p->lmtp);
 	g_ptr_array_unref(p->recipients);
+	g_byte_array_unref(p->remote);
 	g_free(p->server);
 	g_free(p->host);
 	g_free(p->peer);
@@ -141,10 +155,19 @@ ph_session_sent(struct ph_session *session, size_t size)
 bool
 ph_session_busy(const struct ph_session *session)
 {
-	return session->message != NULL;
+	return session->taking;
 }
 
 /* ---- events ------------------------------------------------------------ */
+
+static bool
+has_param(const struct ph_session *session, const char *name)
+{
+	for (char **param = session->params; param && *param; param++)
+		if (g_ascii_strcasecmp(*param, name) == 0)
+			return true;
+	return false;
+}
 
 static void
 on_mail(struct ph_session *session, const struct ph_lmtp_command *command)
@@ -153,7 +176,66 @@ on_mail(struct ph_session *session, const struct ph_lmtp_command *command)
 	if (session->trusted)
 		ph_lmtp_trust(session->lmtp);
 	session->reverse_path = g_strdup(command->address);
+	session->params = g_strdupv((char **)command->params);
+	session->rerouted = has_param(session, PH_LMTP_REROUTED);
 	ph_lmtp_reply(session->lmtp, "250 2.1.0 Sender OK");
+}
+
+/* ---- recipients whose database is elsewhere ---------------------------- */
+
+static struct ph_reroute *
+reroute_of(struct ph_session *session)
+{
+	const struct ph_session_shared *shared = session->shared;
+	const struct ph_reroute_envelope envelope = {
+	    .hello = session->host,
+	    .reverse_path = session->reverse_path,
+	    .params = (const char *const *)session->params,
+	    .queue_id = ph_lmtp_xforward(session->lmtp, "IDENT"),
+	};
+
+	if (!session->reroute)
+		session->reroute = ph_reroute_new(shared->deliver,
+						  &shared->reroute, &envelope);
+	return session->reroute;
+}
+
+/* The answer, when the server that has the database or the setting gives one;
+ * NULL: the recipient is deferred. *taken_r: the other server has it. */
+static char *
+answer_elsewhere(struct ph_session *session, const struct ph_snapshot *snapshot,
+		 const struct ph_recipient *recipient, bool *taken_r)
+{
+	const struct ph_server *server = ph_topology_server(
+	    ph_snapshot_derived(snapshot, PH_DELIVERY_TOPOLOGY),
+	    recipient->active);
+	char *answer = NULL;
+
+	/* Two servers that do not agree yet must not play with a message. */
+	if (session->rerouted || !server)
+		return NULL;
+	switch (session->shared->inactive) {
+	case PH_INACTIVE_REROUTE:
+		/* The other side would believe what a stranger wrote. */
+		if (session->trusted)
+			*taken_r = ph_reroute_rcpt(reroute_of(session), server,
+						   recipient, &answer) == 1;
+		return answer;
+	case PH_INACTIVE_NDR:
+		return g_strdup("550 5.2.0 STOREDRV.Deliver; mailbox database "
+				"is not active here");
+	case PH_INACTIVE_RETRY:
+		break;
+	}
+	return NULL;
+}
+
+/* ---- events, continued ------------------------------------------------- */
+
+static void
+take_recipient(struct ph_session *session, guint8 remote)
+{
+	g_byte_array_append(session->remote, &remote, 1);
 }
 
 static void
@@ -165,18 +247,27 @@ on_rcpt(struct ph_session *session, const struct ph_lmtp_command *command)
 	struct ph_err err = PH_ERR_INIT;
 	enum ph_recipient_verdict verdict;
 	g_autofree char *answer = NULL;
+	bool taken = false;
 
 	verdict = ph_recipient_find(shared->directory, snapshot,
 				    shared->deliver->server, command->address,
 				    &recipient, &err);
+	if (verdict == PH_RECIPIENT_INACTIVE && recipient)
+		answer = answer_elsewhere(session, snapshot, recipient, &taken);
 	ph_snapshot_unref(&snapshot);
-	answer = ph_recipient_answer(verdict, command->address, err.text);
+	if (!answer)
+		answer =
+		    ph_recipient_answer(verdict, command->address, err.text);
 	if (verdict == PH_RECIPIENT_OK)
-		g_ptr_array_add(session->recipients, recipient);
+		g_ptr_array_add(session->recipients,
+				g_steal_pointer(&recipient));
+	if (verdict == PH_RECIPIENT_OK || taken)
+		take_recipient(session, taken);
 	else
 		ph_log(PH_LOG_INFO, ph_lmtp_xforward(session->lmtp, "IDENT"),
 		       "from=<%s>, to=<%s>, %s", session->reverse_path,
 		       command->address, answer);
+	ph_recipient_free(&recipient);
 	ph_lmtp_reply(session->lmtp, answer);
 }
 
@@ -191,12 +282,13 @@ client_name(const struct ph_session *session)
 }
 
 static void
-on_data(struct ph_session *session)
+set_client(struct ph_session *session)
 {
 	struct ph_deliver_client *client = &session->client;
-	g_autofree char *answer = NULL;
 
+	g_free(session->name);
 	session->name = g_strdup(client_name(session));
+	g_free(session->queue_id);
 	session->queue_id = g_strdup(ph_lmtp_xforward(session->lmtp, "IDENT"));
 	client->host = session->host;
 	client->name = session->name;
@@ -205,22 +297,62 @@ on_data(struct ph_session *session)
 	client->session = session->id;
 	client->connected = session->connected;
 	client->trusted = session->trusted;
-	if (ph_deliver_begin(session->shared->deliver, client,
-			     session->reverse_path, session->recipients,
-			     &session->message, &answer))
+}
+
+/* Content is asked for when it is of use to any recipient. */
+static void
+on_data(struct ph_session *session)
+{
+	g_autofree char *elsewhere = NULL;
+
+	set_client(session);
+	g_clear_pointer(&session->no_database, g_free);
+	if (session->recipients->len > 0)
+		session->taking =
+		    ph_deliver_begin(session->shared->deliver, &session->client,
+				     session->reverse_path, session->recipients,
+				     &session->message, &session->no_database);
+	if (session->reroute && session->recipients->len < session->remote->len)
+		session->taking |= ph_reroute_begin(
+		    session->reroute, &session->client, &elsewhere);
+	if (session->taking)
 		ph_lmtp_reply(session->lmtp, "354 End with a dot on a line "
 					     "by itself");
 	else
-		ph_lmtp_reply(session->lmtp, answer);
+		ph_lmtp_reply(session->lmtp, session->no_database
+						 ? session->no_database
+						 : elsewhere);
+}
+
+static void
+on_content(struct ph_session *session, const struct ph_lmtp_command *command)
+{
+	if (session->message)
+		ph_deliver_write(session->message, command->content,
+				 command->size);
+	if (session->reroute)
+		ph_reroute_write(session->reroute, command->content,
+				 command->size);
 }
 
 static void
 on_done(struct ph_session *session)
 {
-	const char *const *answers = ph_deliver_finish(session->message);
+	const char *const *here = NULL, *const *there = NULL;
 
-	for (; *answers; answers++)
-		ph_lmtp_reply(session->lmtp, *answers);
+	if (session->remote->len > session->recipients->len)
+		there = ph_reroute_finish(session->reroute);
+	if (session->message)
+		here = ph_deliver_finish(session->message);
+	for (guint i = 0; i < session->remote->len; i++) {
+		const char *answer = session->no_database;
+
+		if (session->remote->data[i])
+			answer = *there++;
+		else if (here)
+			answer = *here++;
+		ph_lmtp_reply(session->lmtp, answer);
+	}
 	end_transaction(session);
 }
 
@@ -240,8 +372,7 @@ on_event(struct ph_session *session, enum ph_lmtp_event event,
 		on_data(session);
 		break;
 	case PH_LMTP_CONTENT:
-		ph_deliver_write(session->message, command->content,
-				 command->size);
+		on_content(session, command);
 		break;
 	case PH_LMTP_DONE:
 		on_done(session);
@@ -328,7 +459,7 @@ ph_session_serve(const struct ph_session_shared *shared,
 		state = ph_session_step(session);
 		r = send_output(session, stream, &err);
 	}
-	if (session->message)
+	if (session->taking)
 		ph_log(PH_LOG_WARN, session->queue_id,
 		       "lost connection with %s in the middle of a message%s%s",
 		       session->peer, *err.text ? ": " : "", err.text);

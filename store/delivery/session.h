@@ -7,6 +7,7 @@
 #include "lib/smtp/lmtp_server.h"
 #include "lib/state/snapshot.h"
 #include "store/delivery/deliver.h"
+#include "store/delivery/reroute.h"
 
 #include <stddef.h>
 
@@ -15,6 +16,14 @@
  * descriptor: feed, step, send the output.
  */
 struct ph_session;
+
+/* Mail for a database that is active on another server; in the order of the
+ * words of [delivery] inactive. */
+enum ph_inactive {
+	PH_INACTIVE_REROUTE, /* handed over in the same transaction */
+	PH_INACTIVE_RETRY,   /* 432 */
+	PH_INACTIVE_NDR,     /* 550 */
+};
 
 /* What all connections share; borrowed. */
 struct ph_session_shared {
@@ -25,6 +34,8 @@ struct ph_session_shared {
 	void *context;
 	struct ph_peers *peers; /* or NULL */
 	struct ph_lmtp_limits limits;
+	enum ph_inactive inactive;
+	struct ph_reroute_options reroute;
 };
 
 enum ph_session_state {

@@ -197,12 +197,10 @@ ph_box_list(int dir, struct ph_err *err)
 int
 ph_box_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
 {
-	int r = ph_box_work(box, false, err);
-
-	if (r < 0)
+	if (ph_box_work(box, false, err) < 0)
 		return -1;
-	*names_r = r == 0 ? g_ptr_array_new_with_free_func(g_free)
-			  : ph_box_list(box->items, err);
+	*names_r = box->items < 0 ? g_ptr_array_new_with_free_func(g_free)
+				  : ph_box_list(box->items, err);
 	return *names_r == NULL ? -1 : 0;
 }
 

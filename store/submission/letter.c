@@ -110,8 +110,8 @@ parse_header(struct ph_letter *letter, const char *text, size_t size,
 		n = (size_t)(next - p) - (next[-1] == '\n');
 		if (!add_field(letter, p, n)) {
 			ph_err_set(err, PH_ERR_PERM,
-				   "\"%.40s\" is no header field",
-				   *p >= ' ' ? p : "(control character)");
+				   "\"%.*s\" is no header field",
+				   (int)MIN(strcspn(p, "\r\n"), 40), p);
 			return 0;
 		}
 		p = next;

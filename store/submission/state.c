@@ -196,9 +196,11 @@ get_all(GKeyFile *file, struct ph_item_state *state)
 {
 	g_autofree char *nmid =
 	    g_key_file_get_string(file, GROUP, "nmid", NULL);
-	int n = g_key_file_get_integer(file, GROUP, "recipients", NULL);
+	g_autoptr(GError) error = NULL;
+	int n = g_key_file_get_integer(file, GROUP, "recipients", &error);
 
-	if (g_key_file_get_integer(file, GROUP, "version", NULL) != VERSION ||
+	if (error != NULL ||
+	    g_key_file_get_integer(file, GROUP, "version", NULL) != VERSION ||
 	    n < 0)
 		return false;
 	get(file, GROUP, "step", &state->step);

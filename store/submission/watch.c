@@ -68,6 +68,25 @@ rescan(struct ph_watch *watch, struct ph_snapshot *snapshot, int64_t now)
 	ph_watch_walk(watch, snapshot);
 }
 
+/* The snapshot in force, borrowed; one that was not seen before lets
+ * everything be tried at once. NULL: none yet. */
+static struct ph_snapshot *
+take_snapshot(struct ph_watch *watch)
+{
+	const struct ph_submission *submission = watch->submission;
+	struct ph_snapshot *snapshot = submission->take(submission->context);
+
+	if (snapshot == watch->last) {
+		ph_snapshot_unref(&snapshot);
+		return watch->last;
+	}
+	ph_queue_hurry(watch->queue);
+	watch->next_rescan = 0;
+	ph_snapshot_unref(&watch->last);
+	watch->last = snapshot;
+	return snapshot;
+}
+
 static gpointer
 run(gpointer data)
 {
@@ -76,22 +95,12 @@ run(gpointer data)
 			       {watch->wake, POLLIN, 0}};
 
 	while (!g_atomic_int_get(&watch->stopping)) {
-		const struct ph_submission *submission = watch->submission;
-		struct ph_snapshot *snapshot =
-		    submission->take(submission->context);
+		struct ph_snapshot *snapshot = take_snapshot(watch);
 		int64_t now = ph_clock_mono(), wait = TICK_MS;
 
 		if (snapshot != NULL) {
-			uint64_t generation = ph_snapshot_generation(snapshot);
-
-			if (generation != watch->generation) {
-				ph_queue_hurry(watch->queue);
-				watch->next_rescan = 0;
-			}
-			watch->generation = generation;
 			if (now >= watch->next_rescan)
 				rescan(watch, snapshot, now);
-			ph_snapshot_unref(&snapshot);
 			wait = look_at_due(watch, now);
 		}
 		if (poll(fds, G_N_ELEMENTS(fds), (int)wait) > 0 &&
@@ -145,6 +154,7 @@ ph_watch_stop(struct ph_watch **watch)
 		close(w->inotify);
 	if (w->wake >= 0)
 		close(w->wake);
+	ph_snapshot_unref(&w->last);
 	g_hash_table_unref(w->boxes);
 	g_hash_table_unref(w->by_wd);
 	g_free(w);

@@ -31,7 +31,8 @@ struct ph_watch {
 	int inotify, wake;
 	GHashTable *boxes; /* "database/domain/local": struct ph_watch_box */
 	GHashTable *by_wd; /* wd: struct ph_watch_box, borrowed */
-	uint64_t round, generation;
+	uint64_t round;
+	struct ph_snapshot *last; /* looked at last; a reference */
 	bool limit_told;
 	GThread *thread;
 	gint stopping; /* atomic */

@@ -19,6 +19,9 @@ from tests.lab.postfix import Postfix
 from tests.lab.process import Child
 
 DAEMONS = ("posthub-policy", "posthub-transport", "posthub-delivery", "posthub-tracking")
+FRONTEND_DAEMONS = ("posthub-policy", "posthub-frontend")
+# What runs in each role, which is also the directory in postfix-conf.
+ROLES = {"transport": DAEMONS, "frontend": FRONTEND_DAEMONS}
 # Daemons started as root become this user. Every Debian has it; the package's
 # own user does not exist on a machine where posthub is only tried out.
 USER = "nobody"
@@ -53,6 +56,11 @@ lmtp = {address}:{lmtp}
 store = {store}
 """
 
+FRONTEND_CONF = """
+[frontend]
+milter = unix:{sockets}/frontend.sock
+"""
+
 
 def file_name(name: str) -> str:
     """A server's name as a file name and as part of an instance name."""
@@ -72,7 +80,9 @@ class Host:
         address: str,
         redis_url: str,
         env: dict[str, str],
+        role: str = "transport",
     ) -> None:
+        self.role = role
         self.directory = directory
         self.binaries = binaries
         self.name = name
@@ -86,9 +96,12 @@ class Host:
         self.state = directory / "state"
         self.store = directory / "store"
         self.tracking = directory / "tracking"
-        self.postfix = Postfix(directory / "postfix", file_name(name), fqdn, address, self.hub, env)
+        self.postfix = Postfix(
+            directory / "postfix", file_name(name), fqdn, address, self.hub, env, role
+        )
         self.daemons = {
-            name: Child(name, self._argv(name), directory / f"{name}.log", env) for name in DAEMONS
+            name: Child(name, self._argv(name), directory / f"{name}.log", env)
+            for name in ROLES[role]
         }
 
     def _argv(self, daemon: str) -> list[str]:
@@ -105,7 +118,8 @@ class Host:
         self.conf.write_text(self.conf_text(), encoding="utf-8")
 
     def conf_text(self) -> str:
-        return CONF.format(
+        text = CONF + (FRONTEND_CONF if self.role == "frontend" else "")
+        return text.format(
             name=self.name,
             address=self.address,
             state=self.state,
@@ -141,7 +155,7 @@ class Host:
 
     @property
     def milter_socket(self) -> Path:
-        return self.postfix.sockets / "transport.sock"
+        return self.postfix.sockets / f"{self.role}.sock"
 
     # ---- life --------------------------------------------------------------
 
@@ -150,7 +164,7 @@ class Host:
 
     def start(self, *names: str) -> None:
         """Start these, or everything; does not wait."""
-        for name in names or (*DAEMONS, "postfix"):
+        for name in names or (*self.daemons, "postfix"):
             if name == "postfix":
                 self.postfix.start()
             else:
@@ -158,7 +172,7 @@ class Host:
 
     def kill(self, *names: str) -> None:
         """SIGKILL."""
-        for name in names or (*DAEMONS, "postfix"):
+        for name in names or (*self.daemons, "postfix"):
             if name == "postfix":
                 self.postfix.kill()
             else:
@@ -195,7 +209,7 @@ class Host:
             raise RuntimeError(f"{name} on {self.name} ended with {child.status()}:\n{tail}")
         if name.endswith("delivery"):
             return protocols.greeting(self.address, self.lmtp).startswith("220 ")
-        if name.endswith("transport"):
+        if name.endswith(("transport", "frontend")):
             return protocols.accepts(self.milter_socket)
         if name.endswith("policy"):
             return protocols.accepts(self.map_socket) and protocols.accepts(self.policy_socket)
@@ -203,7 +217,7 @@ class Host:
 
     def wait_up(self, *names: str) -> None:
         """Until every socket of these, or of everything, is served."""
-        for name in names or (*DAEMONS, "postfix"):
+        for name in names or (*self.daemons, "postfix"):
             wait.until(f"{name} on {self.name} to serve", partial(self._up, name))
 
     def ask_map(self, table: str, key: str) -> str:

@@ -24,7 +24,7 @@ from types import TracebackType
 
 from tests.lab import host as hosts
 from tests.lab import logs, process, wait
-from tests.lab.host import DAEMONS, Host
+from tests.lab.host import DAEMONS, FRONTEND_DAEMONS, Host
 from tests.lab.redis import Redis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,8 @@ NETWORK = "127.0.1."
 def binaries() -> Path:
     """Where the programs were built: BUILD, as for make."""
     path = ROOT / os.environ.get("BUILD", "build") / "bin"
-    missing = [name for name in (*DAEMONS, "posthub") if not (path / name).exists()]
+    names = (*DAEMONS, *FRONTEND_DAEMONS, "posthub")
+    missing = [name for name in names if not (path / name).exists()]
     if missing:
         raise FileNotFoundError(f'{path} has no {", ".join(missing)}: run "make all"')
     return path
@@ -108,11 +109,22 @@ class Lab:
 
     def host(self, name: str, site: str = "Lisbon", fqdn: str | None = None, **fields: str) -> Host:
         """A mailbox server; its site is made when it is new."""
+        return self._host("transport", name, site, fqdn, fields)
+
+    def frontend(
+        self, name: str, site: str = "Lisbon", fqdn: str | None = None, **fields: str
+    ) -> Host:
+        """A front-end server; its "hub" is where the outside connects."""
+        return self._host("frontend", name, site, fqdn, fields)
+
+    def _host(
+        self, role: str, name: str, site: str, fqdn: str | None, fields: dict[str, str]
+    ) -> Host:
         number = len(self.hosts) + 1
         fqdn = fqdn or f"{hosts.file_name(name).lower()}.{self.domain_name}"
         address = f"{NETWORK}{number}"
         directory = self.directory / f"h{number}"
-        made = Host(directory, self.binaries, name, fqdn, address, self.redis.url, self.env)
+        made = Host(directory, self.binaries, name, fqdn, address, self.redis.url, self.env, role)
         made.write()
         self.hosts[name] = made
         self.put("site", site, InboundMailEnabled="true")
@@ -121,9 +133,13 @@ class Lab:
 
     @staticmethod
     def _server_fields(made: Host, site: str) -> dict[str, str]:
-        return {
-            "Fqdn": made.fqdn,
-            "Site": site,
+        common = {"Fqdn": made.fqdn, "Site": site}
+        if made.role == "frontend":
+            return common | {
+                "Roles": "FrontendTransport",
+                "Frontend": f"{made.address}:{made.hub}",
+            }
+        return common | {
             "Roles": "HubTransport,Mailbox",
             "Transport": f"{made.address}:{made.hub}",
             "Delivery": f"{made.address}:{made.lmtp}",

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.lab import process, wait
 
 CONF = Path(__file__).resolve().parents[2] / "postfix-conf"
-HUB_SERVICE = "2525"
+# The listener of each role, whose port becomes one of the lab.
+SERVICES = {"transport": "2525", "frontend": "25"}
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")
 # What Debian copies into the chroot when Postfix starts.
 CHROOT_FILES = ("localtime", "services", "hosts", "nsswitch.conf", "resolv.conf")
@@ -69,7 +70,7 @@ def _finished(path: Path) -> bool:
 
 class Postfix:
     """One instance. Its role's main.cf is used word for word after a few local
-    lines; in master.cf only the hub's port becomes an address of the lab."""
+    lines; in master.cf only the listener's port becomes an address of the lab."""
 
     def __init__(
         self,
@@ -133,9 +134,10 @@ class Postfix:
         main = (shipped / "main.cf").read_text(encoding="utf-8")
         (self.conf / "main.cf").write_text(local + main, encoding="utf-8")
         master = (shipped / "master.cf").read_text(encoding="utf-8")
-        port = f"\n{HUB_SERVICE} "
+        service = SERVICES[self.role]
+        port = f"\n{service} "
         if master.count(port) != 1:
-            raise RuntimeError(f"{shipped}/master.cf has not exactly one service {HUB_SERVICE}")
+            raise RuntimeError(f"{shipped}/master.cf has not exactly one service {service}")
         listener = f"\n{self.address}:{self.port} "
         (self.conf / "master.cf").write_text(master.replace(port, listener), encoding="utf-8")
 

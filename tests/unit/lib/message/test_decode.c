@@ -117,7 +117,8 @@ repeat(const char *piece, size_t size)
 	return g_string_free(text, FALSE);
 }
 
-/* Each of these takes square time in a careless decoder. */
+/* Each of these takes square time in a careless decoder, more than the test
+ * may last. */
 START_TEST(test_large)
 {
 	static const char *const pieces[] = {
@@ -125,14 +126,10 @@ START_TEST(test_large)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(pieces); i++) {
-		g_autofree char *raw = repeat(pieces[i], 5 * 1024 * 1024);
-		gint64 start = g_get_monotonic_time();
+		g_autofree char *raw = repeat(pieces[i], (size_t)5 << 20);
 		g_autofree char *text = ph_header_decode(raw);
 
 		ck_assert(g_utf8_validate(text, -1, NULL));
-		ck_assert_msg(g_get_monotonic_time() - start <
-				  20 * G_USEC_PER_SEC,
-			      "\"%s\" takes too long", pieces[i]);
 	}
 }
 END_TEST
@@ -154,13 +151,11 @@ END_TEST
 
 START_TEST(test_encode)
 {
+#define LONG_SUBJECT                                                                                                         \
+	"Привет, это очень длинная тема письма, которая не помещается в " \
+	"одну строку заголовка"
 	static const char *const texts[] = {
-	    "",
-	    "plain",
-	    "café",
-	    "Привет, это очень длинная тема письма, которая не помещается в "
-	    "одну строку заголовка",
-	    "a =?utf-8?Q?b?= c",
+	    "", "plain", "café", LONG_SUBJECT, "a =?utf-8?Q?b?= c",
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {

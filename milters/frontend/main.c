@@ -1,0 +1,112 @@
+#include "milters/frontend/frontend.h"
+
+#include "lib/base/program.h"
+#include "milters/host/host.h"
+
+#define SECTION "frontend"
+
+static const struct ph_derive derive[] = {
+    [PH_FRONTEND_TOPOLOGY] = {"topology", ph_topology_build, ph_topology_free,
+			      NULL},
+    [PH_FRONTEND_DERIVED] = {NULL, NULL, NULL, NULL},
+};
+
+static const struct ph_agent *const agents[] = {&ph_frontend_agent, NULL};
+
+struct app {
+	struct ph_frontend frontend;
+	struct ph_host host;
+};
+
+static void
+begin(struct ph_mail *mail, void *app)
+{
+	const struct ph_frontend *frontend = app;
+
+	mail->snapshot = ph_state_take(frontend->state);
+	mail->directory = frontend->directory;
+}
+
+static void
+done(struct ph_mail *mail, void *app)
+{
+	(void)app;
+	ph_frontend_log(mail);
+}
+
+static void
+stop(void *arg)
+{
+	struct app *app = arg;
+
+	ph_state_close(&app->frontend.state);
+	ph_directory_close(&app->frontend.directory);
+	g_free(app);
+}
+
+static int
+open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
+{
+	struct ph_frontend *frontend = &app->frontend;
+
+	*frontend = (struct ph_frontend){
+	    .server = ph_conf_text(conf, "server", "name"),
+	    .address = ph_conf_text(conf, "server", "address"),
+	    .connect_timeout = ph_conf_int(conf, SECTION, "connect_timeout"),
+	    .timeout = ph_conf_int(conf, SECTION, "timeout"),
+	    .try_timeout = ph_conf_int(conf, SECTION, "try_timeout"),
+	    .final_timeout = ph_conf_int(conf, SECTION, "final_timeout"),
+	    .sessions = ph_conf_int(conf, SECTION, "sessions"),
+	};
+	app->host = (struct ph_host){
+	    .name = "posthub-frontend",
+	    .agents = agents,
+	    .streams = true,
+	    .limit = frontend->sessions,
+	    .app = frontend,
+	    .begin = begin,
+	    .done = done,
+	};
+	if (ph_directory_open(conf, &frontend->directory, err) < 0 ||
+	    ph_state_open(conf, "posthub-frontend", derive, &frontend->state,
+			  err) < 0)
+		return -1;
+	return ph_host_open(&app->host, conf,
+			    ph_conf_text(conf, SECTION, "milter"), err);
+}
+
+static int
+start(struct ph_run *run, void **app_r, struct ph_err *err)
+{
+	struct app *app = g_new0(struct app, 1);
+
+	if (open_all(ph_run_conf(run), app, err) < 0) {
+		stop(app);
+		return -1;
+	}
+	*app_r = app;
+	return 0;
+}
+
+static int
+serve(struct ph_run *run, void *app)
+{
+	(void)run;
+	(void)app;
+	return ph_host_run();
+}
+
+static const struct ph_program program = {
+    .name = "posthub-frontend",
+    .section = SECTION,
+    .summary = "Front End Transport: a stateless proxy to Transport servers",
+    .start = start,
+    .main = serve,
+    .stop = stop,
+};
+
+int
+main(int argc, char **argv)
+{
+	return ph_program_main(&program, argc, argv);
+}

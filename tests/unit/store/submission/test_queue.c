@@ -1,0 +1,117 @@
+#include "store/submission/queue.h"
+#include "tests/unit/unit.h"
+
+/* Work that waits until the test lets it go on, then answers as told. */
+struct gate {
+	GMutex mutex;
+	GCond cond;
+	int entered, allowed;
+	int64_t answer;
+};
+
+static int64_t
+pass(void *context, const struct ph_box_name *name, const char *part,
+     const char *file)
+{
+	struct gate *gate = context;
+	int64_t answer;
+
+	(void)name;
+	(void)part;
+	(void)file;
+	g_mutex_lock(&gate->mutex);
+	gate->entered++;
+	g_cond_broadcast(&gate->cond);
+	while (gate->allowed == 0)
+		g_cond_wait(&gate->cond, &gate->mutex);
+	gate->allowed--;
+	answer = gate->answer;
+	g_mutex_unlock(&gate->mutex);
+	return answer;
+}
+
+static void
+wait_entered(struct gate *gate, int n)
+{
+	g_mutex_lock(&gate->mutex);
+	while (gate->entered < n)
+		g_cond_wait(&gate->cond, &gate->mutex);
+	g_mutex_unlock(&gate->mutex);
+}
+
+static void
+allow(struct gate *gate, int n)
+{
+	g_mutex_lock(&gate->mutex);
+	gate->allowed += n;
+	g_cond_broadcast(&gate->cond);
+	g_mutex_unlock(&gate->mutex);
+}
+
+static void
+wait_idle(struct ph_queue *queue)
+{
+	while (!ph_queue_idle(queue))
+		g_thread_yield();
+}
+
+START_TEST(test_queue)
+{
+	struct gate gate = {.answer = 60000};
+	struct ph_queue *queue = ph_queue_new(2, pass, &gate);
+	struct ph_box_name *name = ph_box_name_new("DB1", "d", "l");
+	struct ph_box_name *other = ph_box_name_new("DB1", "d", "m");
+	int64_t wait;
+
+	ck_assert_int_eq(ph_queue_offer(queue, name, "new", "a"), 0);
+	wait_entered(&gate, 1);
+	/* The same message, whatever its flags; not the same of others. */
+	ck_assert_int_gt(ph_queue_offer(queue, name, "cur", "a:2,S"), 0);
+	ck_assert_int_eq(ph_queue_offer(queue, other, "new", "a"), 0);
+	wait_entered(&gate, 2);
+	/* No third thread: accepted, and waits for one. */
+	ck_assert_int_eq(ph_queue_offer(queue, name, "new", "b"), 0);
+	ck_assert_int_eq(gate.entered, 2);
+	allow(&gate, 3);
+	wait_idle(queue);
+	ck_assert_int_eq(gate.entered, 3);
+	/* All of them wait for their minute, until something changes. */
+	wait = ph_queue_offer(queue, name, "new", "a");
+	ck_assert_msg(wait > 50000 && wait <= 60000, "%d", (int)wait);
+	ph_queue_tidy(queue);
+	ck_assert_int_gt(ph_queue_offer(queue, name, "new", "a"), 50000);
+	ph_queue_hurry(queue);
+	gate.answer = -1;
+	allow(&gate, 1);
+	ck_assert_int_eq(ph_queue_offer(queue, name, "new", "a"), 0);
+	wait_idle(queue);
+	/* Finished: one that comes again is another. */
+	allow(&gate, 1);
+	ck_assert_int_eq(ph_queue_offer(queue, name, "new", "a"), 0);
+	ck_assert(ph_queue_stop(&queue, 10000));
+	ck_assert_ptr_null(queue);
+	ph_box_name_free(&name);
+	ph_box_name_free(&other);
+}
+END_TEST
+
+START_TEST(test_stop_late)
+{
+	struct gate gate = {.answer = -1};
+	struct ph_queue *queue = ph_queue_new(1, pass, &gate);
+	struct ph_box_name *name = ph_box_name_new("DB1", "d", "l");
+
+	ck_assert_int_eq(ph_queue_offer(queue, name, "new", "a"), 0);
+	wait_entered(&gate, 1);
+	/* What waits for a thread is not begun any more. */
+	ck_assert_int_eq(ph_queue_offer(queue, name, "new", "b"), 0);
+	ck_assert(!ph_queue_stop(&queue, 1));
+	ck_assert_int_gt(ph_queue_offer(queue, name, "new", "c"), 0);
+	allow(&gate, 1);
+	ck_assert(ph_queue_stop(&queue, 10000));
+	ck_assert_int_eq(gate.entered, 1);
+	ph_box_name_free(&name);
+}
+END_TEST
+
+UNIT_MAIN("store/submission/queue", test_queue, test_stop_late)

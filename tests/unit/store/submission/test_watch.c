@@ -1,0 +1,267 @@
+#include "lib/base/clock.h"
+#include "store/submission/queue.h"
+#include "store/submission/watch.h"
+#include "tests/unit/store/submission/lab.h"
+
+#include <utime.h>
+
+/* Everything but the daemon: real directories, the kernel's events. */
+struct office {
+	struct fake fake;
+	struct lab lab;
+	struct ph_queue *queue;
+	struct ph_watch *watch;
+};
+
+static int64_t
+run(void *context, const struct ph_box_name *name, const char *part,
+    const char *file)
+{
+	const struct lab *lab = context;
+
+	return ph_item_run(&lab->submission, name, part, file);
+}
+
+static void
+office_open(struct office *office, const struct fake_rule *rules)
+{
+	fake_open(&office->fake, rules);
+	lab_open(&office->lab, &office->fake);
+}
+
+static void
+office_start(struct office *office, int64_t rescan)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	office->queue = ph_queue_new(4, run, &office->lab);
+	ck_assert_int_eq(ph_watch_start(&office->lab.submission, office->queue,
+					rescan, &office->watch, &err),
+			 0);
+}
+
+static void
+office_close(struct office *office)
+{
+	ph_watch_stop(&office->watch);
+	ck_assert(ph_queue_stop(&office->queue, 10000));
+	fake_close(&office->fake);
+	lab_close(&office->lab);
+}
+
+/* Waits until everything is where it should be; the test's time limit ends it.
+ */
+static void
+wait_for(const struct lab *lab, const char *where)
+{
+	int64_t end = ph_clock_mono() + 20000;
+
+	for (;;) {
+		g_autofree char *now = lab_where(lab);
+
+		if (strcmp(now, where) == 0)
+			return;
+		ck_assert_msg(ph_clock_mono() < end, "%s, not %s", now, where);
+		g_usleep(2000);
+	}
+}
+
+#define MESSAGE "From: nuno@example.com\nTo: mota@example.com\n\nx\n"
+#define HOUR 3600000
+
+/* As a Maildir's writers do. */
+static void
+move_in(const struct lab *lab, const char *part, const char *name)
+{
+	g_autofree char *to =
+	    g_build_filename(lab->box, ".Outbox", part, name, NULL);
+	g_autofree char *from = g_build_filename(lab->box, "tmp.file", NULL);
+
+	ck_assert(g_file_set_contents(from, MESSAGE, -1, NULL));
+	ck_assert_int_eq(rename(from, to), 0);
+}
+
+static void
+make_outbox(const struct lab *lab)
+{
+	static const char *const parts[] = {"tmp", "new", "cur"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		g_autofree char *path =
+		    g_build_filename(lab->box, ".Outbox", parts[i], NULL);
+
+		ck_assert_int_eq(g_mkdir_with_parents(path, 0700), 0);
+	}
+}
+
+/* The rescan is an hour away: only the kernel can have told. */
+START_TEST(test_moved_in)
+{
+	struct office office;
+
+	office_open(&office, NULL);
+	make_outbox(&office.lab);
+	office_start(&office, HOUR);
+	move_in(&office.lab, "new", "1.a");
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	move_in(&office.lab, "cur", "2.a:2,S");
+	wait_for(&office.lab, "out0 work0 state0 sent2 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
+/* There before the start, and claimed by a process that died. */
+START_TEST(test_found_at_start)
+{
+	struct office office;
+	g_autofree char *items = NULL, *item = NULL;
+
+	office_open(&office, NULL);
+	make_outbox(&office.lab);
+	move_in(&office.lab, "new", "1.a");
+	items = lab_folder(&office.lab, ".posthub-submission/items");
+	item = g_build_filename(items, "2.a", NULL);
+	g_mkdir_with_parents(items, 0700);
+	ck_assert(g_file_set_contents(item, MESSAGE, -1, NULL));
+	office_start(&office, HOUR);
+	wait_for(&office.lab, "out0 work0 state0 sent2 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_new_outbox)
+{
+	struct office office;
+
+	office_open(&office, NULL);
+	office_start(&office, HOUR);
+	make_outbox(&office.lab);
+	move_in(&office.lab, "new", "1.a");
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
+/* Written in place: taken when its writer closes it, and then whole. */
+START_TEST(test_written_in_place)
+{
+	struct office office;
+	g_autofree char *path = NULL, *sent = NULL;
+	int64_t end;
+	int fd;
+
+	office_open(&office, NULL);
+	make_outbox(&office.lab);
+	office_start(&office, 100);
+	path = g_build_filename(office.lab.box, ".Outbox", "new", "1.a", NULL);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_eq(write(fd, MESSAGE, 10), 10);
+	/* Many looks at it, each soon after a change. */
+	for (end = ph_clock_mono() + 2500; ph_clock_mono() < end;) {
+		g_autofree char *where = lab_where(&office.lab);
+
+		ck_assert_str_eq(where, "out1 work0 state0 sent0 drafts0 in0");
+		ck_assert_int_eq(futimens(fd, NULL), 0);
+		g_usleep(20000);
+	}
+	ck_assert_int_eq(write(fd, MESSAGE + 10, strlen(MESSAGE) - 10),
+			 (ssize_t)strlen(MESSAGE) - 10);
+	close(fd);
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	sent = lab_content(&office.lab, ".Sent/cur");
+	ck_assert(g_str_has_suffix(sent, MESSAGE));
+	office_close(&office);
+}
+END_TEST
+
+/* Nothing is told of a file that comes by link: two looks. */
+START_TEST(test_quiet_file)
+{
+	struct office office;
+	g_autofree char *from = NULL, *to = NULL;
+	struct utimbuf long_ago = {1, 1};
+
+	office_open(&office, NULL);
+	make_outbox(&office.lab);
+	office_start(&office, 100);
+	from = g_build_filename(office.lab.box, "file", NULL);
+	to = g_build_filename(office.lab.box, ".Outbox", "new", "1.a", NULL);
+	ck_assert(g_file_set_contents(from, MESSAGE, -1, NULL));
+	ck_assert_int_eq(utime(from, &long_ago), 0);
+	ck_assert_int_eq(link(from, to), 0);
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
+/* The message waits; a change of the organisation tries it at once. */
+START_TEST(test_change)
+{
+	static const struct fake_rule down[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	struct office office;
+	struct ph_snapshot *old, *next;
+
+	office_open(&office, down);
+	office.lab.submission.retry_min = HOUR;
+	make_outbox(&office.lab);
+	office_start(&office, HOUR);
+	move_in(&office.lab, "new", "1.a");
+	wait_for(&office.lab, "out1 work0 state1 sent0 drafts0 in0");
+	while (!ph_queue_idle(office.queue))
+		g_thread_yield();
+	office.fake.rules = NULL;
+	next = lab_snapshot(office.fake.port, "MBX1");
+	old = g_atomic_pointer_get(&office.lab.snapshot);
+	g_atomic_pointer_set(&office.lab.snapshot, next);
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	office_close(&office);
+	ph_snapshot_unref(&old);
+}
+END_TEST
+
+/* Taken back by its owner: nothing of it remains. */
+START_TEST(test_taken_back)
+{
+	static const struct fake_rule down[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	struct office office;
+	g_autofree char *path = NULL;
+
+	office_open(&office, down);
+	office.lab.submission.retry_min = HOUR;
+	make_outbox(&office.lab);
+	office_start(&office, 100);
+	move_in(&office.lab, "new", "1.a");
+	wait_for(&office.lab, "out1 work0 state1 sent0 drafts0 in0");
+	path = g_build_filename(office.lab.box, ".Outbox", "new", "1.a", NULL);
+	ck_assert_int_eq(unlink(path), 0);
+	wait_for(&office.lab, "out0 work0 state0 sent0 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
+/* Of a database that is active elsewhere nothing is touched, until it comes. */
+START_TEST(test_other_database)
+{
+	struct office office;
+	struct ph_snapshot *old, *next;
+
+	office_open(&office, NULL);
+	ph_snapshot_unref(&office.lab.snapshot);
+	office.lab.snapshot = lab_snapshot(office.fake.port, "MBX2");
+	make_outbox(&office.lab);
+	move_in(&office.lab, "new", "1.a");
+	office_start(&office, 100);
+	next = lab_snapshot(office.fake.port, "MBX1");
+	old = g_atomic_pointer_get(&office.lab.snapshot);
+	g_atomic_pointer_set(&office.lab.snapshot, next);
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	office_close(&office);
+	ph_snapshot_unref(&old);
+}
+END_TEST
+
+UNIT_MAIN("store/submission/watch", test_moved_in, test_found_at_start,
+	  test_new_outbox, test_written_in_place, test_quiet_file, test_change,
+	  test_taken_back, test_other_database)
