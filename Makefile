@@ -3,6 +3,7 @@
 CC ?= cc
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc/posthub
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 BUILD ?= build
 PYTHON ?= /usr/bin/python3
@@ -50,18 +51,24 @@ archive = $(BUILD)/lib/$(1).a
 archives = $(foreach l,$(1),$(call archive,$(l)))
 
 BINARIES = $(addprefix $(BUILD)/bin/,$(PROGRAMS))
+# Manual pages: tables in them are printed from the code's own.
+MAN = $(patsubst man/%.in,$(BUILD)/man/%,$(wildcard man/*.in))
+MANTABLE = $(BUILD)/tools/mantable
+DIRS_mantable = cli milters/host milters/transport/rules
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c')
 H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 
-.PHONY: all deps unit check demo lint sanitize install clean format help
+.PHONY: all deps unit check demo containers lint sanitize install clean format \
+	help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BINARIES)
+all: $(BINARIES) $(MAN)
 
 help:
 	@echo 'make demo      install what is missing, build, show a small organisation'
 	@echo 'make check     install what is missing, build, run all tests'
+	@echo 'make containers  the same organisation in containers'
 	@echo 'make deps      install what is missing from Debian packages'
 	@echo 'make all unit lint sanitize install clean'
 
@@ -85,6 +92,16 @@ $(BUILD)/bin/$(1): $(call objects,$(call sources,$(DIRS_$(1))) $(EXTRA_$(1))) $(
 	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(MANTABLE): $(call objects,tools/mantable.c \
+		$(filter-out %/main.c,$(call sources,$(DIRS_mantable)))) $(call archives,$(LIBS))
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS)
+
+$(BUILD)/man/%: man/%.in $(MANTABLE)
+	@mkdir -p $(@D)
+	@$(MANTABLE) $< >$@
 
 # ---- unit tests: one program a file below tests/unit, mirroring the tree ----
 UNIT_SOURCES = $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c \
@@ -156,6 +173,13 @@ install: all
 	install -m755 $(filter-out %/posthub,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin
 	install -m755 $(BUILD)/bin/posthub $(DESTDIR)$(PREFIX)/bin
 	cp -r postfix-conf $(DESTDIR)$(PREFIX)/share/posthub
+	for page in $(MAN); do \
+		install -D -m644 $$page \
+			$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
+	done
+
+containers: deps
+	@docker/containers.sh
 
 clean:
 	rm -rf $(BUILD)

@@ -157,25 +157,22 @@ START_TEST(test_back_off)
 	struct ph_reply *reply = NULL;
 	struct ph_err err = PH_ERR_INIT;
 	g_autofree char *text = NULL;
-	int64_t took;
 
 	fixture_init(&f, NULL, true);
 	fixture_run(&f);
 	/* The kernel accepts for the stopped server; SELECT waits in vain. */
 	kill(f.pid, SIGSTOP);
 	text = g_strdup_printf("[redis]\nurl = redis://127.0.0.1:%d/1\n"
-			       "timeout = 200ms\n",
+			       "timeout = 3s\n",
 			       f.port);
 	redis = fixture_redis(&f, text);
 	ck_assert_int_eq(ph_redis_call(redis, &reply, &err, "GET", "k", NULL),
 			 -1);
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
-	took = ph_clock_mono();
+	/* Thirty attempts would take longer than a test may last. */
 	for (int i = 0; i < 30; i++)
 		ck_assert_int_eq(
 		    ph_redis_call(redis, &reply, &err, "GET", "k", NULL), -1);
-	/* Thirty attempts would take six seconds. */
-	ck_assert_int_lt(ph_clock_mono() - took, 2000);
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
 	ck_assert_ptr_nonnull(strstr(err.text, "SELECT"));
 	ph_redis_close(&redis);

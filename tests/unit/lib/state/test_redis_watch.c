@@ -245,16 +245,13 @@ START_TEST(test_watch_wake)
 	char **keys = NULL;
 	const uint64_t one = 1;
 	int fd = eventfd(0, EFD_CLOEXEC);
-	int64_t took;
 
 	fixture_start(&f);
 	watch = watch_open(f.admin);
 	ph_redis_watch_set_wake(watch, fd);
 	ck_assert_int_eq(write(fd, &one, sizeof(one)), sizeof(one));
-	took = ph_clock_mono();
-	ck_assert_int_eq(ph_redis_watch_wait(watch, FIXTURE_WAIT, &keys, NULL),
-			 0);
-	ck_assert_int_lt(ph_clock_mono() - took, FIXTURE_WAIT / 2);
+	/* Longer than the test may last. */
+	ck_assert_int_eq(ph_redis_watch_wait(watch, 600000, &keys, NULL), 0);
 	ph_redis_watch_close(&watch);
 	close(fd);
 	fixture_stop(&f);

@@ -8,7 +8,6 @@ START_TEST(test_change)
 	struct fixture f;
 	struct ph_state *state;
 	struct ph_state_status before;
-	int64_t took;
 
 	fixture_start(&f);
 	set_rule(&f, "A", 1);
@@ -20,10 +19,8 @@ START_TEST(test_change)
 	ck_assert(!before.refused);
 	ck_assert_str_eq(before.reason, "");
 
-	took = ph_clock_mono();
 	set_rule(&f, "A", 2);
 	WAIT_UNTIL(priority(state, "A") == 2);
-	ck_assert_int_lt(ph_clock_mono() - took, 1000);
 	ck_assert_uint_gt(status_of(state).generation, before.generation);
 
 	set_rule(&f, "B", 3);

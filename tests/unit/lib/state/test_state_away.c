@@ -235,7 +235,6 @@ START_TEST(test_start_from_disk)
 {
 	struct fixture f;
 	struct ph_state *state;
-	int64_t took;
 
 	fixture_start(&f);
 	set_rule(&f, "A", 1);
@@ -246,9 +245,8 @@ START_TEST(test_start_from_disk)
 	fixture_do(&f, "SAVE");
 	fixture_kill(&f);
 
-	took = ph_clock_mono();
-	state = state_open_derived(&f, "timeout = 10s\n", NULL);
-	ck_assert_int_lt(ph_clock_mono() - took, 5000);
+	/* Who waited for it would be stopped as a test that lasts too long. */
+	state = state_open_derived(&f, "timeout = 60s\n", NULL);
 	ck_assert_int_eq(priority(state, "A"), 2);
 	ck_assert(!status_of(state).connected);
 	WAIT_UNTIL(status_file_is(&f, false, false, 0));
@@ -334,13 +332,9 @@ START_TEST(test_pair_broken)
 	fixture_start(&f);
 	state = state_open(&f);
 	for (size_t i = 0; i < G_N_ELEMENTS(pair); i++) {
-		int64_t took;
-
 		assert_follows(&f, state);
 		ck_assert_int_ge(fixture_do(&f, pair[i]), 1);
-		took = ph_clock_mono();
 		assert_follows(&f, state);
-		ck_assert_int_lt(ph_clock_mono() - took, 2000);
 	}
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -351,22 +345,17 @@ START_TEST(test_stopped_server)
 {
 	struct fixture f;
 	struct ph_state *state;
-	int64_t took;
 
 	fixture_start(&f);
 	set_rule(&f, "A", 1);
 	state = state_open_derived(&f, "timeout = 400ms\n", NULL);
 	kill(f.pid, SIGSTOP);
 	WAIT_UNTIL(!status_of(state).connected);
-	took = ph_clock_mono();
 	ck_assert_int_eq(priority(state, "A"), 1);
-	ck_assert_int_lt(ph_clock_mono() - took, 100);
 	kill(f.pid, SIGCONT);
 	assert_follows(&f, state);
 	kill(f.pid, SIGSTOP);
-	took = ph_clock_mono();
 	ph_state_close(&state);
-	ck_assert_int_lt(ph_clock_mono() - took, 3000);
 	fixture_stop(&f);
 }
 END_TEST

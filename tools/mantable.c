@@ -1,0 +1,451 @@
+/*
+ * mantable FILE.in: prints a manual page, with the tables of the program in the
+ * place of lines such as
+ *
+ *	.\" @table settings policy
+ *
+ * so that a page cannot say anything else than the code. Output is mdoc(7).
+ */
+#include "cli/command.h"
+#include "lib/base/conf.h"
+#include "lib/state/kinds.h"
+#include "lib/track/record.h"
+#include "milters/transport/rules/action.h"
+#include "milters/transport/rules/condition.h"
+
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define MARK ".\\\" @table "
+#define WIDTH 76
+
+/* ---- text as mdoc ------------------------------------------------------- */
+
+static void
+append_char(GString *out, char c)
+{
+	switch (c) {
+	case '\\':
+		g_string_append(out, "\\e");
+		break;
+	case '-':
+		g_string_append(out, "\\-");
+		break;
+	case '"':
+		g_string_append(out, "\\(dq");
+		break;
+	default:
+		g_string_append_c(out, c);
+	}
+}
+
+/* One argument of a macro: quoted, and never taken for a macro's name. */
+static void
+append_argument(GString *out, const char *text)
+{
+	g_string_append(out, "\"\\&");
+	for (; *text != '\0'; text++)
+		append_char(out, *text);
+	g_string_append_c(out, '"');
+}
+
+/* Running text in lines; none begins with what roff takes for a request. */
+static void
+append_text(GString *out, const char *text)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	size_t column = 0;
+
+	for (char **word = words; *word != NULL; word++) {
+		size_t size = strlen(*word);
+
+		if (size == 0)
+			continue;
+		if (column > 0 && column + 1 + size > WIDTH) {
+			g_string_append_c(out, '\n');
+			column = 0;
+		}
+		if (column > 0)
+			g_string_append_c(out, ' ');
+		else if (**word == '.' || **word == '\'')
+			g_string_append(out, "\\&");
+		for (const char *p = *word; *p != '\0'; p++)
+			append_char(out, *p);
+		column += size + 1;
+	}
+	g_string_append_c(out, '\n');
+}
+
+/* The help of a row as a sentence; *p is what else there is to say. */
+static void
+append_help(GString *out, const char *help, const GString *more)
+{
+	g_autofree char *sentence = g_strdup(help);
+
+	sentence[0] = g_ascii_toupper(sentence[0]);
+	append_text(out, sentence);
+	if (more->len > 0) {
+		g_string_append(out, ".br\n");
+		append_text(out, more->str);
+	}
+}
+
+static void
+begin_list(GString *out)
+{
+	g_string_append(out, ".Bl -tag -width Ds\n");
+}
+
+static void
+end_list(GString *out)
+{
+	g_string_append(out, ".El\n");
+}
+
+static void
+item(GString *out, const char *macro, const char *name)
+{
+	g_string_append_printf(out, ".It %s ", macro);
+	append_argument(out, name);
+	g_string_append_c(out, '\n');
+}
+
+/* ---- settings ----------------------------------------------------------- */
+
+struct unit {
+	int64_t factor;
+	const char *name;
+};
+
+static const struct unit sizes[] = {
+    {1 << 30, "GB"}, {1 << 20, "MB"}, {1 << 10, "KB"}, {1, " bytes"}};
+static const struct unit spans[] = {
+    {86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+static const struct unit numbers[] = {{1, ""}};
+
+static const char *const type_names[] = {
+    [PH_SETTING_TEXT] = "text",
+    [PH_SETTING_BOOL] = "yes or no",
+    [PH_SETTING_INT] = "number",
+    [PH_SETTING_SIZE] = "size",
+    [PH_SETTING_SPAN] = "time",
+    [PH_SETTING_WORD] = "word",
+    [PH_SETTING_ENDPOINT] = "host:port or unix:/path",
+};
+
+static const struct unit *
+units_of(enum ph_setting_type type)
+{
+	if (type == PH_SETTING_SIZE)
+		return sizes;
+	return type == PH_SETTING_SPAN ? spans : numbers;
+}
+
+/* In the largest unit that divides it. */
+static void
+append_amount(GString *out, const char *before, int64_t value,
+	      const struct unit *unit)
+{
+	while (unit->factor > 1 && (value == 0 || value % unit->factor != 0))
+		unit++;
+	g_string_append_printf(out, "%s%" G_GINT64_FORMAT "%s", before,
+			       value / unit->factor, unit->name);
+}
+
+static void
+append_limits(GString *out, const struct ph_setting *row)
+{
+	const struct unit *units = units_of(row->type);
+
+	if (row->min != 0 || row->max != 0)
+		append_amount(out, "; at least ", row->min, units);
+	if (row->max != 0)
+		append_amount(out, ", at most ", row->max, units);
+}
+
+static void
+append_setting(GString *out, const struct ph_setting *row)
+{
+	g_autoptr(GString) more = g_string_new(type_names[row->type]);
+	g_autofree char *words =
+	    row->words != NULL ? g_strjoinv(", ", (char **)row->words) : NULL;
+
+	if (words != NULL)
+		g_string_append_printf(more, ", one of %s", words);
+	append_limits(more, row);
+	if (row->value != NULL)
+		g_string_append_printf(more, "; default %s", row->value);
+	item(out, "Ic", row->name);
+	append_help(out, row->help, more);
+}
+
+static bool
+put_settings(GString *out, const char *section)
+{
+	bool any = false;
+
+	begin_list(out);
+	for (const struct ph_setting *row = ph_settings; row->section; row++) {
+		if (strcmp(row->section, section) != 0)
+			continue;
+		append_setting(out, row);
+		any = true;
+	}
+	end_list(out);
+	return any;
+}
+
+/* ---- kinds -------------------------------------------------------------- */
+
+static void
+append_field(GString *out, const struct ph_field *field)
+{
+	static const struct {
+		unsigned flag;
+		const char *text;
+	} marks[] = {
+	    {PH_FIELD_REQUIRED, "; required"},
+	    {PH_FIELD_CONDITION, "; has an ExceptIf twin"},
+	    {PH_FIELD_SETUP, "; read from master.cf, not from Redis"},
+	    {PH_FIELD_SECRET, "; not shown"},
+	    {PH_FIELD_UNSUPPORTED, "; not in this version"},
+	};
+	g_autofree char *expected = ph_field_expected(field);
+	g_autoptr(GString) more = g_string_new(expected);
+
+	if (field->value != NULL)
+		g_string_append_printf(more, "; default %s", field->value);
+	if (field->alias != NULL)
+		g_string_append_printf(more, "; also %s", field->alias);
+	for (size_t i = 0; i < G_N_ELEMENTS(marks); i++)
+		if ((field->flags & marks[i].flag) != 0)
+			g_string_append(more, marks[i].text);
+	item(out, "Cm", field->name);
+	append_help(out, field->help, more);
+}
+
+static void
+append_fields(GString *out, const struct ph_kind *kind)
+{
+	begin_list(out);
+	for (const struct ph_field *field = kind->fields; field->name; field++)
+		append_field(out, field);
+	end_list(out);
+}
+
+/* The key of one object, without the prefix. */
+static char *
+key_of(const struct ph_kind *kind)
+{
+	return (kind->flags & PH_KIND_SINGLETON) != 0
+		   ? g_strdup(kind->name)
+		   : g_strdup_printf("%s:<name>", kind->name);
+}
+
+/* A subsection for each kind; the rule's fields have a page of their own. */
+static bool
+put_kinds(GString *out, const char *unused)
+{
+	(void)unused;
+	for (const struct ph_kind *kind = ph_kinds; kind->name; kind++) {
+		g_autofree char *key = key_of(kind);
+		g_autoptr(GString) more = g_string_new("Key: ");
+
+		g_string_append(out, ".Ss ");
+		append_argument(out, kind->name);
+		g_string_append_c(out, '\n');
+		g_string_append_printf(
+		    more, "%s, a %s", key,
+		    (kind->flags & PH_KIND_STRING) != 0 ? "string" : "hash");
+		if (kind->alias != NULL)
+			g_string_append_printf(more,
+					       ". The command takes %s as well",
+					       kind->alias);
+		append_help(out, kind->help, more);
+		if (strcmp(kind->name, "rule") == 0)
+			g_string_append(out, ".br\nIts fields are in\n"
+					     ".Xr posthub-rules 7 .\n");
+		else
+			append_fields(out, kind);
+	}
+	return true;
+}
+
+/* ---- rules -------------------------------------------------------------- */
+
+/* What of the kind rule is wanted. */
+struct choice {
+	const char *name;
+	unsigned with, without; /* flags */
+};
+
+static const struct choice choices[] = {
+    {"properties", 0,
+     PH_FIELD_CONDITION | PH_FIELD_ACTION | PH_FIELD_UNSUPPORTED},
+    {"conditions", PH_FIELD_CONDITION, PH_FIELD_UNSUPPORTED},
+    {"actions", PH_FIELD_ACTION, PH_FIELD_UNSUPPORTED},
+    {"later", PH_FIELD_UNSUPPORTED, 0},
+};
+
+static bool
+put_rule(GString *out, const char *which)
+{
+	const struct ph_kind *kind = ph_kind_find("rule");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(choices); i++) {
+		const struct choice *c = &choices[i];
+
+		if (strcmp(c->name, which) != 0)
+			continue;
+		begin_list(out);
+		for (const struct ph_field *f = kind->fields; f->name; f++)
+			if ((f->flags & c->with) == c->with &&
+			    (f->flags & c->without) == 0)
+				append_field(out, f);
+		end_list(out);
+		return true;
+	}
+	return false;
+}
+
+/* What the agent has a function for, in the order in which it runs. */
+static bool
+put_order(GString *out, const char *unused)
+{
+	(void)unused;
+	g_string_append(out, ".Bl -enum -compact\n");
+	for (const struct ph_action *a = ph_actions; a->name != NULL; a++) {
+		g_string_append(out, ".It\n.Cm ");
+		append_argument(out, a->name);
+		if (a->stops)
+			g_string_append(out, "\n(later rules do not run)");
+		g_string_append_c(out, '\n');
+	}
+	end_list(out);
+	return true;
+}
+
+/* ---- the command and the tracking log ----------------------------------- */
+
+static void
+append_options(GString *out, const struct ph_option *options)
+{
+	if (options == NULL)
+		return;
+	begin_list(out);
+	for (; options->name != NULL; options++) {
+		g_autofree char *name = g_strconcat("--", options->name, NULL);
+		g_autoptr(GString) none = g_string_new(NULL);
+
+		g_string_append(out, ".It Cm ");
+		append_argument(out, name);
+		if (options->argument != NULL) {
+			g_string_append(out, " Ar ");
+			append_argument(out, options->argument);
+		}
+		g_string_append_c(out, '\n');
+		append_help(out, options->help, none);
+	}
+	end_list(out);
+}
+
+static bool
+put_verbs(GString *out, const char *unused)
+{
+	(void)unused;
+	begin_list(out);
+	for (const struct ph_verb *verb = ph_verbs; verb->noun; verb++) {
+		g_autoptr(GString) none = g_string_new(NULL);
+		g_autofree char *name =
+		    g_strjoin(" ", verb->noun, verb->verb, NULL);
+
+		g_string_append(out, ".It Ic ");
+		append_argument(out, name);
+		if (*verb->arguments != '\0') {
+			g_string_append(out, " Ar ");
+			append_argument(out, verb->arguments);
+		}
+		g_string_append_c(out, '\n');
+		append_help(out, verb->help, none);
+		append_options(out, verb->options);
+	}
+	end_list(out);
+	return true;
+}
+
+static bool
+put_columns(GString *out, const char *unused)
+{
+	(void)unused;
+	begin_list(out);
+	for (size_t i = 0; i < PH_COLUMNS; i++) {
+		const struct ph_track_column *column = &ph_track_columns[i];
+		g_autoptr(GString) none = g_string_new(NULL);
+
+		g_string_append(out, ".It Cm ");
+		append_argument(out, column->name);
+		g_string_append(out, " Pq ");
+		append_argument(out, column->property);
+		g_string_append_c(out, '\n');
+		append_help(out, column->help, none);
+	}
+	end_list(out);
+	return true;
+}
+
+/* ---- pages -------------------------------------------------------------- */
+
+struct table {
+	const char *name;
+	/* False: there is nothing of that name. */
+	bool (*put)(GString *out, const char *argument);
+};
+
+static const struct table tables[] = {
+    {"settings", put_settings}, {"kinds", put_kinds}, {"rule", put_rule},
+    {"order", put_order},	{"verbs", put_verbs}, {"columns", put_columns},
+};
+
+static bool
+put_table(GString *out, const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", 2);
+	const char *argument = words[1] != NULL ? words[1] : "";
+
+	for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
+		if (strcmp(tables[i].name, words[0]) == 0)
+			return tables[i].put(out, argument);
+	return false;
+}
+
+int
+main(int argc, char **argv)
+{
+	g_autofree char *page = NULL;
+	g_autoptr(GString) out = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (argc != 2) {
+		fputs("usage: mantable FILE.in\n", stderr);
+		return EX_USAGE;
+	}
+	if (!g_file_get_contents(argv[1], &page, NULL, &error)) {
+		fprintf(stderr, "mantable: %s\n", error->message);
+		return EX_NOINPUT;
+	}
+	lines = g_strsplit(g_strchomp(page), "\n", -1);
+	for (size_t i = 0; lines[i] != NULL; i++) {
+		if (!g_str_has_prefix(lines[i], MARK)) {
+			g_string_append_printf(out, "%s\n", lines[i]);
+		} else if (!put_table(out, lines[i] + strlen(MARK))) {
+			fprintf(stderr, "mantable: %s:%zu: no such table: %s\n",
+				argv[1], i + 1, lines[i] + strlen(MARK));
+			return EX_DATAERR;
+		}
+	}
+	return fwrite(out->str, 1, out->len, stdout) == out->len ? EX_OK
+								 : EX_IOERR;
+}
