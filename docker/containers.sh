@@ -195,15 +195,14 @@ PYTHON
 
 # How many files of mota's mailbox on MBX2 hold the Message-ID.
 copies() {
-	compose exec -T mbx2 grep -rlF -- "$1" \
-		/var/lib/posthub/store/DB2/letsexchange.com/mota/new \
-		/var/lib/posthub/store/DB2/letsexchange.com/mota/cur 2>/dev/null |
-		wc -l
+	compose exec -T mbx2 find \
+		/var/lib/posthub/store/db2/letsexchange.com/mota \
+		-type f -exec grep -lF -- "$1" {} + | wc -l
 }
 
 queues_empty() {
 	for server in mbx1 mbx2; do
-		compose exec -T $server postqueue -p | grep -q '^Mail queue is empty' ||
+		compose exec -T $server postqueue -p | grep '^Mail queue is empty' >/dev/null ||
 			return 1
 	done
 }
@@ -228,7 +227,7 @@ arrived() {
 }
 
 delivered() {
-	posthub track --message-id "$1" | grep -q DELIVER
+	posthub track --message-id "$1" | grep DELIVER >/dev/null
 }
 
 deliver() {

@@ -4,7 +4,12 @@
  *
  *	.\" @table settings policy
  *
- * so that a page cannot say anything else than the code. Output is mdoc(7).
+ * so that a page cannot say anything else than the code, and with another file
+ * of its directory in the place of
+ *
+ *	.\" @include daemon.inc
+ *
+ * Output is mdoc(7).
  */
 #include "cli/command.h"
 #include "lib/base/conf.h"
@@ -18,7 +23,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define MARK ".\\\" @table "
+#define TABLE ".\\\" @table "
+#define INCLUDE ".\\\" @include "
 #define WIDTH 76
 
 /* ---- text as mdoc ------------------------------------------------------- */
@@ -420,32 +426,53 @@ put_table(GString *out, const char *line)
 	return false;
 }
 
+/* Exit status. */
+static int
+put_page(GString *out, const char *path)
+{
+	g_autofree char *page = NULL;
+	g_autofree char *dir = g_path_get_dirname(path);
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) lines = NULL;
+	int status = EX_OK;
+
+	if (!g_file_get_contents(path, &page, NULL, &error)) {
+		fprintf(stderr, "mantable: %s\n", error->message);
+		return EX_NOINPUT;
+	}
+	lines = g_strsplit(g_strchomp(page), "\n", -1);
+	for (size_t i = 0; lines[i] != NULL && status == EX_OK; i++) {
+		const char *line = lines[i];
+
+		if (g_str_has_prefix(line, INCLUDE)) {
+			g_autofree char *part = g_build_filename(
+			    dir, line + strlen(INCLUDE), NULL);
+
+			status = put_page(out, part);
+		} else if (!g_str_has_prefix(line, TABLE)) {
+			g_string_append_printf(out, "%s\n", line);
+		} else if (!put_table(out, line + strlen(TABLE))) {
+			fprintf(stderr, "mantable: %s:%zu: no such table: %s\n",
+				path, i + 1, line + strlen(TABLE));
+			status = EX_DATAERR;
+		}
+	}
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
-	g_autofree char *page = NULL;
 	g_autoptr(GString) out = g_string_new(NULL);
-	g_autoptr(GError) error = NULL;
-	g_auto(GStrv) lines = NULL;
+	int status;
 
 	if (argc != 2) {
 		fputs("usage: mantable FILE.in\n", stderr);
 		return EX_USAGE;
 	}
-	if (!g_file_get_contents(argv[1], &page, NULL, &error)) {
-		fprintf(stderr, "mantable: %s\n", error->message);
-		return EX_NOINPUT;
-	}
-	lines = g_strsplit(g_strchomp(page), "\n", -1);
-	for (size_t i = 0; lines[i] != NULL; i++) {
-		if (!g_str_has_prefix(lines[i], MARK)) {
-			g_string_append_printf(out, "%s\n", lines[i]);
-		} else if (!put_table(out, lines[i] + strlen(MARK))) {
-			fprintf(stderr, "mantable: %s:%zu: no such table: %s\n",
-				argv[1], i + 1, lines[i] + strlen(MARK));
-			return EX_DATAERR;
-		}
-	}
-	return fwrite(out->str, 1, out->len, stdout) == out->len ? EX_OK
-								 : EX_IOERR;
+	status = put_page(out, argv[1]);
+	if (status == EX_OK &&
+	    fwrite(out->str, 1, out->len, stdout) != out->len)
+		status = EX_IOERR;
+	return status;
 }

@@ -108,12 +108,13 @@ pick_params(const struct ph_smtp *smtp, char *const *given)
 
 /* RFC 4954 section 5; the login is encoded as xtext. */
 static char *
-auth_param(const struct ph_mail *mail)
+auth_param(const struct ph_frontend *frontend, const struct ph_mail *mail)
 {
 	const char *who = *mail->login != '\0' ? mail->login : NULL;
 	GString *out;
 
-	if (who == NULL && *mail->author != '\0' && ph_frontend_trusts(mail))
+	if (who == NULL && *mail->author != '\0' &&
+	    ph_frontend_trusts(frontend, mail))
 		who = mail->author;
 	if (who == NULL)
 		return NULL;
@@ -166,11 +167,12 @@ say_client(const struct ph_backend *backend, const struct ph_mail *mail,
 }
 
 static int
-say_sender(const struct ph_backend *backend, const struct ph_mail *mail,
-	   struct ph_smtp_reply *reply_r, struct ph_err *err)
+say_sender(const struct ph_frontend *frontend, const struct ph_backend *backend,
+	   const struct ph_mail *mail, struct ph_smtp_reply *reply_r,
+	   struct ph_err *err)
 {
 	g_autoptr(GPtrArray) list = pick_params(backend->smtp, mail->params);
-	char *auth = auth_param(mail);
+	char *auth = auth_param(frontend, mail);
 
 	if (auth != NULL)
 		g_ptr_array_add(list, auth);
@@ -236,7 +238,7 @@ converse(const struct ph_frontend *frontend, struct ph_backend *backend,
 		return -1;
 	if (ph_backend_limit(frontend, backend, deadline, err) < 0)
 		return -1;
-	rc = say_sender(backend, mail, reply_r, err);
+	rc = say_sender(frontend, backend, mail, reply_r, err);
 	return rc != 1 ? rc
 		       : say_recipients(frontend, backend, mail, n, deadline,
 					reply_r, err);

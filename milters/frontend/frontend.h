@@ -2,7 +2,8 @@
 #define PH_MILTERS_FRONTEND_FRONTEND_H
 
 #include "lib/directory/directory.h"
-#include "lib/routing/health.h"
+#include "lib/health/peers.h"
+#include "lib/health/watcher.h"
 #include "lib/routing/topology.h"
 #include "lib/smtp/client.h"
 #include "lib/state/state.h"
@@ -36,7 +37,9 @@ struct ph_frontend {
 	int64_t sessions; /* messages at once */
 	struct ph_state *state;
 	struct ph_directory *directory;
-	int busy; /* messages now; atomic */
+	struct ph_health_watch *health; /* NULL: all are tried */
+	struct ph_peers *peers;		/* or NULL */
+	int busy;			/* messages now; atomic */
 };
 
 /* The proxy. */
@@ -66,7 +69,8 @@ const struct ph_server **ph_frontend_select(const struct ph_frontend *frontend,
 
 /* The client is a server of ours, whose X-PostHub-* fields and AUTH= are
  * believed. */
-bool ph_frontend_trusts(const struct ph_mail *mail);
+bool ph_frontend_trusts(const struct ph_frontend *frontend,
+			const struct ph_mail *mail);
 
 /* Appends "Received: ...\r\n". */
 void ph_frontend_received(const struct ph_frontend *frontend,

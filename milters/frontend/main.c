@@ -1,6 +1,7 @@
 #include "milters/frontend/frontend.h"
 
 #include "lib/base/program.h"
+#include "lib/health/prober.h"
 #include "milters/host/host.h"
 
 #define SECTION "frontend"
@@ -16,6 +17,7 @@ static const struct ph_agent *const agents[] = {&ph_frontend_agent, NULL};
 struct app {
 	struct ph_frontend frontend;
 	struct ph_host host;
+	struct ph_prober *prober;
 };
 
 static void
@@ -39,9 +41,25 @@ stop(void *arg)
 {
 	struct app *app = arg;
 
+	ph_prober_stop(&app->prober);
+	ph_health_watch_stop(&app->frontend.health);
+	ph_peers_stop(&app->frontend.peers);
 	ph_state_close(&app->frontend.state);
 	ph_directory_close(&app->frontend.directory);
 	g_free(app);
+}
+
+static void
+start_prober(const struct ph_conf *conf, struct app *app)
+{
+	const struct ph_prober_options options = {
+	    .conf = conf,
+	    .state = app->frontend.state,
+	    .topology = PH_FRONTEND_TOPOLOGY,
+	    .service = PH_SERVICE_FRONTEND,
+	};
+
+	app->prober = ph_prober_start(&options);
 }
 
 static int
@@ -71,8 +89,14 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    ph_state_open(conf, "posthub-frontend", derive, &frontend->state,
 			  err) < 0)
 		return -1;
-	return ph_host_open(&app->host, conf,
-			    ph_conf_text(conf, SECTION, "milter"), err);
+	frontend->peers = ph_peers_start(frontend->state, PH_FRONTEND_TOPOLOGY);
+	frontend->health =
+	    ph_health_watch_start(conf, frontend->state, PH_FRONTEND_TOPOLOGY);
+	if (ph_host_open(&app->host, conf,
+			 ph_conf_text(conf, SECTION, "milter"), err) < 0)
+		return -1;
+	start_prober(conf, app);
+	return 0;
 }
 
 static int

@@ -67,7 +67,7 @@ start_work(struct ph_mail *mail, struct ph_frontend *frontend)
 	work->frontend = frontend;
 	work->failed = g_ptr_array_new_with_free_func(g_free);
 	work->seed = g_random_int();
-	work->trusted = ph_frontend_trusts(mail);
+	work->trusted = ph_frontend_trusts(frontend, mail);
 	mail->work = (struct ph_keep){work, work_free};
 	return work;
 }

@@ -10,14 +10,6 @@ topology_of(const struct ph_mail *mail)
 	return ph_snapshot_derived(mail->snapshot, PH_FRONTEND_TOPOLOGY);
 }
 
-/* Who has a heartbeat; NULL: nobody says, all are tried. */
-static const struct ph_health *
-take_health(const struct ph_frontend *frontend)
-{
-	(void)frontend;
-	return NULL;
-}
-
 const char *
 ph_frontend_fqdn(const struct ph_frontend *frontend, const struct ph_mail *mail)
 {
@@ -56,6 +48,7 @@ ph_frontend_select(const struct ph_frontend *frontend,
 	g_autoptr(GPtrArray) databases = g_ptr_array_new_with_free_func(g_free);
 	guint n = MIN(mail->recipients->len, PH_SELECT_RECIPIENTS);
 	GRand *random = g_rand_new_with_seed(seed);
+	struct ph_health *health = ph_health_watch_take(frontend->health);
 	const struct ph_server **servers;
 
 	for (guint i = 0; i < n; i++) {
@@ -65,25 +58,27 @@ ph_frontend_select(const struct ph_frontend *frontend,
 		if (database != NULL)
 			g_ptr_array_add(databases, database);
 	}
-	servers = ph_select_transport(
-	    topology_of(mail), frontend->server, PH_SELECT_FRONTEND,
-	    (const char *const *)databases->pdata, databases->len,
-	    take_health(frontend), random);
+	servers = ph_select_transport(topology_of(mail), frontend->server,
+				      PH_SELECT_FRONTEND,
+				      (const char *const *)databases->pdata,
+				      databases->len, health, random);
+	ph_health_free(&health);
 	g_rand_free(random);
 	return servers;
 }
 
+/* A private socket is no reason: here it would be a client whose address the
+ * MTA does not know. */
 bool
-ph_frontend_trusts(const struct ph_mail *mail)
+ph_frontend_trusts(const struct ph_frontend *frontend,
+		   const struct ph_mail *mail)
 {
 	const struct ph_topology *topology = topology_of(mail);
 	const struct ph_client *client = mail->client;
 
-	if (client->private_socket)
-		return true;
 	if (*client->address != '\0' &&
-	    ph_topology_peer(topology, client->address) != NULL)
+	    ph_peers_find(frontend->peers, topology, client->address) != NULL)
 		return true;
 	return *client->name != '\0' &&
-	       ph_topology_peer(topology, client->name) != NULL;
+	       ph_peers_find(frontend->peers, topology, client->name) != NULL;
 }

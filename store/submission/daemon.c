@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/health/watcher.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
 #include "store/delivery/path.h"
@@ -24,6 +25,7 @@ struct app {
 	struct ph_track_log *log;
 	struct ph_queue *queue;
 	struct ph_watch *watch;
+	struct ph_health_watch *health;
 	struct ph_submission submission;
 	gsize next_id;
 	GThread *housekeeper;
@@ -46,13 +48,12 @@ take_snapshot(void *context)
 	return ph_state_take(app->state);
 }
 
-/* No server is known to be down: each is tried, which costs a dead one's
- * connect_timeout. */
 static struct ph_health *
 submission_health(void *context)
 {
-	(void)context;
-	return NULL;
+	struct app *app = context;
+
+	return ph_health_watch_take(app->health);
 }
 
 static int64_t
@@ -183,6 +184,8 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 		return -1;
 	}
 	fill_submission(app, run);
+	app->health = ph_health_watch_start(app->conf, app->state,
+					    PH_SUBMISSION_TOPOLOGY);
 	app->queue =
 	    ph_queue_new((int)ph_run_int(run, "concurrency"), run_item, app);
 	if (ph_watch_start(&app->submission, app->queue,
@@ -219,6 +222,7 @@ ph_submission_stop(void *p)
 		ph_info("stopped while messages were being submitted");
 		return;
 	}
+	ph_health_watch_stop(&app->health);
 	ph_state_close(&app->state);
 	ph_directory_close(&app->directory);
 	ph_track_log_close(&app->log);

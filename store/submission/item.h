@@ -18,21 +18,22 @@
  *	claimed		in items/, nothing known. Read it, make Message-ID and
  *			Date if they are missing (in the file, so that each try
  *			and the Sent copy have the same), judge it, compute the
- *			network message id.
+ *			network message id, choose its name in Sent.
  *	  -> prepared, or reporting with a reason
  *	prepared	write the STOREDRIVER RECEIVE row.
  *	  -> submitting
  *	submitting	try Transport servers with the recipients that wait;
  *			a SUBMIT row for each transaction that was taken.
- *	  -> reporting, or wait: back into the Outbox if nobody has it yet
- *	reporting	a notice into the Inbox if anybody, or all, was refused.
+ *	  -> filing, reporting if anybody was refused, or wait: back into the
+ *	  Outbox if nobody has it yet
+ *	reporting	a notice into the owner's Inbox.
  *	  -> filing
  *	filing		into Sent if anybody has it, else into Drafts.
  *	  -> done (the item is not in items/ any more)
  *
- * Each step may be run twice: a move that was made is seen, a name is chosen
- * and noted before a file of it is made, rows are at worst written twice, and
- * what Transport gets twice has the same network message id.
+ * Each step may be run twice: a move that was made is seen by its name, rows
+ * are at worst written twice, and what Transport gets twice has the same
+ * network message id.
  */
 struct ph_item {
 	const struct ph_submission *submission;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -271,26 +272,44 @@ ph_letter_send(const struct ph_letter *letter, int fd, ph_letter_sink sink,
 
 /* ---- reading ----------------------------------------------------------- */
 
-int
-ph_letter_read(int fd, struct ph_letter **letter_r, struct ph_err *err)
+/* body false: the header alone; its size is then the file's. */
+static int
+read_letter(int fd, bool body, struct ph_letter **letter_r, struct ph_err *err)
 {
 	struct ph_letter *letter = g_new0(struct ph_letter, 1);
+	struct stat st;
 	int r;
 
 	letter->headers = ph_headers_new();
 	letter->hash = ph_nmid_new();
 	r = read_header(letter, fd, err);
-	if (r == 1 && body_pieces(fd, letter->body, note_body, letter, err) < 0)
+	if (r == 1 && body &&
+	    body_pieces(fd, letter->body, note_body, letter, err) < 0)
 		r = -1;
-	if (r == 1) {
+	if (r == 1 && body) {
 		g_autoptr(GString) header = format_header(letter);
 
 		letter->size = header->len + letter->body_size;
-		*letter_r = letter;
-	} else {
-		ph_letter_free(&letter);
+	} else if (r == 1 && fstat(fd, &st) == 0) {
+		letter->size = (uint64_t)st.st_size;
 	}
+	if (r == 1)
+		*letter_r = letter;
+	else
+		ph_letter_free(&letter);
 	return r;
+}
+
+int
+ph_letter_read(int fd, struct ph_letter **letter_r, struct ph_err *err)
+{
+	return read_letter(fd, true, letter_r, err);
+}
+
+int
+ph_letter_peek(int fd, struct ph_letter **letter_r, struct ph_err *err)
+{
+	return read_letter(fd, false, letter_r, err);
 }
 
 void

@@ -35,6 +35,8 @@ struct ph_letter {
  * sent, err says why, for its owner. -1: TEMP, it cannot be read.
  */
 int ph_letter_read(int fd, struct ph_letter **letter_r, struct ph_err *err);
+/* The header alone, of a message that will not be sent; size is the file's. */
+int ph_letter_peek(int fd, struct ph_letter **letter_r, struct ph_err *err);
 void ph_letter_free(struct ph_letter **letter);
 
 /* Once: the network message id. */

@@ -31,8 +31,7 @@ ph_item_state_new(const char *step)
 	state->sender = g_strdup("");
 	state->reason = g_strdup("");
 	state->deferred = g_strdup("");
-	state->filed = g_strdup("");
-	state->notice = g_strdup("");
+	state->name = g_strdup("");
 	state->recipients = g_ptr_array_new_with_free_func(free_rcpt);
 	return state;
 }
@@ -48,8 +47,7 @@ ph_item_state_free(struct ph_item_state **state)
 	g_free(p->sender);
 	g_free(p->reason);
 	g_free(p->deferred);
-	g_free(p->filed);
-	g_free(p->notice);
+	g_free(p->name);
 	g_ptr_array_unref(p->recipients);
 	g_free(p);
 	*state = NULL;
@@ -154,8 +152,7 @@ ph_item_state_format(const struct ph_item_state *state)
 	put(file, GROUP, "sender", state->sender);
 	put(file, GROUP, "reason", state->reason);
 	put(file, GROUP, "deferred", state->deferred);
-	put(file, GROUP, "filed", state->filed);
-	put(file, GROUP, "notice", state->notice);
+	put(file, GROUP, "name", state->name);
 	g_key_file_set_integer(file, GROUP, "recipients",
 			       (int)state->recipients->len);
 	for (guint i = 0; i < state->recipients->len; i++)
@@ -213,8 +210,7 @@ get_all(GKeyFile *file, struct ph_item_state *state)
 	get(file, GROUP, "sender", &state->sender);
 	get(file, GROUP, "reason", &state->reason);
 	get(file, GROUP, "deferred", &state->deferred);
-	get(file, GROUP, "filed", &state->filed);
-	get(file, GROUP, "notice", &state->notice);
+	get(file, GROUP, "name", &state->name);
 	if (nmid != NULL)
 		g_strlcpy(state->nmid, nmid, sizeof(state->nmid));
 	for (int i = 0; i < n; i++)

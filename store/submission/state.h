@@ -27,13 +27,11 @@
  *	sender=…		owner's primary address
  *	reason=…		why the whole message is refused; none: it is
  *not deferred=…		why it waited last
- *	filed=…			its name in Sent or Drafts, chosen before it
- *goes there: who finds it there has nothing to do
- *	notice=…		the same of the notice in the Inbox
- *	[recipient 0]
- *	address=… kind=To
- *	state=waiting		waiting, taken, refused
- *	reply=…			what the server said last
+ *	name=…			what it, and a notice about it, will be called
+ *in Sent, Drafts and the Inbox: chosen beforehand, so that who finds it there
+ *has nothing to do [recipient 0] address=… kind=To state=waiting
+ *waiting, taken, refused reply=…			what the server said
+ *last
  *
  * Pure: no I/O.
  */
@@ -58,8 +56,8 @@ struct ph_item_state {
 	char nmid[PH_UUID_TEXT]; /* "" before it is known */
 	int64_t created;
 	int64_t tries;
-	char *sender, *reason, *deferred, *filed, *notice; /* "" */
-	GPtrArray *recipients; /* struct ph_rcpt, in order */
+	char *sender, *name, *reason, *deferred; /* "" */
+	GPtrArray *recipients;			 /* struct ph_rcpt, in order */
 };
 
 struct ph_item_state *ph_item_state_new(const char *step);

@@ -31,19 +31,19 @@ facts_of(const struct ph_item *item)
 	};
 }
 
-/* A name in a Maildir, chosen before the file is made. The network message id
- * in it is what delivery looks for as well. */
-static char *
-make_name(const struct ph_item *item)
+/* A name in a Maildir; the network message id in it is what delivery looks for
+ * as well. */
+static void
+choose_name(struct ph_item *item)
 {
+	struct ph_item_state *state = item->state;
 	int64_t now = g_get_real_time();
 
-	return g_strdup_printf(
-	    "%" PRId64 ".M%dP%dQ%" G_GSIZE_FORMAT ".%s%s%s", now / 1000000,
-	    (int)(now % 1000000), (int)getpid(),
-	    (gsize)g_atomic_pointer_add(item->submission->next_id, 1),
-	    "posthub", *item->state->nmid != '\0' ? ",N=" : "",
-	    item->state->nmid);
+	g_free(state->name);
+	state->name = g_strdup_printf(
+	    "%" PRId64 ".M%dP%dQ%" PRIu64 ".posthub%s%s", now / 1000000,
+	    (int)(now % 1000000), (int)getpid(), state->id,
+	    *state->nmid != '\0' ? ",N=" : "", state->nmid);
 }
 
 /* ---- claimed ----------------------------------------------------------- */
@@ -58,6 +58,7 @@ refuse(struct ph_item *item, const char *reason)
 		item->name->local, item->base, reason);
 	g_ptr_array_set_size(item->state->recipients, 0);
 	ph_state_text(&item->state->reason, valid);
+	choose_name(item);
 	return go_to(item, "reporting");
 }
 
@@ -114,6 +115,7 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 	if (r == 0)
 		return refuse(item, err->text);
 	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
+	choose_name(item);
 	return go_to(item, "prepared");
 }
 
@@ -161,8 +163,8 @@ put_notice(struct ph_item *item, struct ph_err *err)
 	};
 	g_autoptr(GString) text = ph_notice_make(&notice);
 
-	return ph_box_notice(item->box, item->state->notice, text->str,
-			     text->len, err);
+	return ph_box_notice(item->box, item->state->name, text->str, text->len,
+			     err);
 }
 
 static void
@@ -183,20 +185,9 @@ write_fail_row(const struct ph_item *item)
 static enum ph_step_end
 run_reporting(struct ph_item *item, struct ph_err *err)
 {
-	struct ph_item_state *state = item->state;
-
-	if (*state->reason == '\0' &&
-	    ph_item_state_count(state, PH_RCPT_REFUSED) == 0)
-		return go_to(item, "filing");
-	if (*state->notice == '\0') {
-		g_autofree char *name = make_name(item);
-
-		ph_state_text(&state->notice, name);
-		return PH_STEP_NEXT; /* noted, then this step again */
-	}
-	/* One that cannot be read has no header to be shown, nor has one that
-	 * is too large to be looked at. */
-	if (check_size(item, NULL) == 1 && ph_item_read(item, err) < 0)
+	/* One that cannot be parsed has no header to be shown. */
+	if (item->letter == NULL &&
+	    ph_letter_peek(item->fd, &item->letter, err) < 0)
 		return PH_STEP_FAILED;
 	if (put_notice(item, err) < 0)
 		return PH_STEP_FAILED;
@@ -209,19 +200,12 @@ run_reporting(struct ph_item *item, struct ph_err *err)
 static enum ph_step_end
 run_filing(struct ph_item *item, struct ph_err *err)
 {
-	struct ph_item_state *state = item->state;
-	bool sent = ph_item_state_count(state, PH_RCPT_TAKEN) > 0;
+	bool sent = ph_item_state_count(item->state, PH_RCPT_TAKEN) > 0;
+	g_autofree char *name =
+	    g_strconcat(item->state->name, sent ? ":2,S" : ":2,D", NULL);
 
-	if (*state->filed == '\0') {
-		g_autofree char *name = make_name(item);
-		g_autofree char *flagged =
-		    g_strconcat(name, sent ? ":2,S" : ":2,D", NULL);
-
-		ph_state_text(&state->filed, flagged);
-		return PH_STEP_NEXT;
-	}
-	if (ph_box_file(item->box, item->file, sent ? ".Sent" : ".Drafts",
-			state->filed, err) < 0)
+	if (ph_box_file(item->box, item->file, sent ? ".Sent" : ".Drafts", name,
+			err) < 0)
 		return PH_STEP_FAILED;
 	return PH_STEP_DONE;
 }

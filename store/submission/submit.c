@@ -242,16 +242,23 @@ has_expired(const struct ph_item *item)
 	       item->submission->expiry;
 }
 
+static enum ph_step_end
+finish(struct ph_item *item)
+{
+	bool refused = ph_item_state_count(item->state, PH_RCPT_REFUSED) > 0;
+
+	ph_state_text(&item->state->step, refused ? "reporting" : "filing");
+	return PH_STEP_NEXT;
+}
+
 enum ph_step_end
 ph_step_submit(struct ph_item *item, struct ph_err *err)
 {
 	g_autofree const struct ph_server **servers = NULL;
-	int r = 1;
+	int r;
 
-	if (!has_waiting(item)) {
-		ph_state_text(&item->state->step, "reporting");
-		return PH_STEP_NEXT;
-	}
+	if (!has_waiting(item))
+		return finish(item);
 	if (ph_item_read(item, err) != 1)
 		return PH_STEP_FAILED;
 	servers = select_servers(item, err);
@@ -266,6 +273,5 @@ ph_step_submit(struct ph_item *item, struct ph_err *err)
 			return PH_STEP_WAIT;
 		expire(item);
 	}
-	ph_state_text(&item->state->step, "reporting");
-	return PH_STEP_NEXT;
+	return finish(item);
 }

@@ -11,7 +11,7 @@
 
 /* How soon a change of the organisation is seen. */
 #define TICK_MS 500
-/* An Outbox that is just being made. */
+/* An Outbox, or a mailbox, that is just being made. */
 #define SOON_MS 500
 
 static void
@@ -103,9 +103,11 @@ run(gpointer data)
 				rescan(watch, snapshot, now);
 			wait = look_at_due(watch, now);
 		}
+		/* Soon, not at once: many mailboxes are made together. */
 		if (poll(fds, G_N_ELEMENTS(fds), (int)wait) > 0 &&
 		    ph_watch_read(watch))
-			watch->next_rescan = 0;
+			watch->next_rescan =
+			    MIN(watch->next_rescan, now + SOON_MS);
 	}
 	return NULL;
 }

@@ -36,30 +36,41 @@ ph_watch_drop(struct ph_watch *watch, struct ph_watch_box *w)
 		remove_watch(watch, w, (enum ph_watched)kind);
 }
 
-/* By descriptor: a path could have become a link to elsewhere. */
-static void
-add_watch(struct ph_watch *watch, struct ph_watch_box *w, enum ph_watched kind,
-	  int dir)
+/* By descriptor: a path could have become a link to elsewhere. -1: the kernel
+ * has no more, or no inotify at all. */
+static int
+watch_dir(struct ph_watch *watch, int dir, uint32_t events)
 {
 	char path[64];
 	int wd;
 
+	g_snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	wd = inotify_add_watch(watch->inotify, path, events | IN_ONLYDIR);
+	if (wd < 0 && !watch->limit_told) {
+		watch->limit_told = true;
+		ph_warn("cannot watch all Outboxes: %s; the others are looked "
+			"at each %d s (fs.inotify.max_user_watches)",
+			g_strerror(errno), (int)(watch->rescan / 1000));
+	}
+	return wd;
+}
+
+void
+ph_watch_place(struct ph_watch *watch, int dir)
+{
+	(void)watch_dir(watch, dir, IN_MOVED_TO | IN_CREATE);
+}
+
+static void
+add_watch(struct ph_watch *watch, struct ph_watch_box *w, enum ph_watched kind,
+	  int dir)
+{
 	if (w->wd[kind] >= 0)
 		return;
-	g_snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	wd = inotify_add_watch(watch->inotify, path,
-			       kinds[kind].events | IN_ONLYDIR);
-	if (wd >= 0) {
-		w->wd[kind] = wd;
-		g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd), w);
-		return;
-	}
-	if (watch->limit_told)
-		return;
-	watch->limit_told = true;
-	ph_warn("cannot watch all Outboxes: %s; the others are looked at each "
-		"%d s (fs.inotify.max_user_watches)",
-		g_strerror(errno), (int)(watch->rescan / 1000));
+	w->wd[kind] = watch_dir(watch, dir, kinds[kind].events);
+	if (w->wd[kind] >= 0)
+		g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(w->wd[kind]),
+				    w);
 }
 
 bool
@@ -98,7 +109,8 @@ kind_of(const struct ph_watch_box *w, int wd)
 	return (enum ph_watched)kind;
 }
 
-static void
+/* True: of a place, or a loss. */
+static bool
 handle(struct ph_watch *watch, const struct inotify_event *event)
 {
 	struct ph_watch_box *w =
@@ -106,7 +118,7 @@ handle(struct ph_watch *watch, const struct inotify_event *event)
 	enum ph_watched kind;
 
 	if (w == NULL)
-		return;
+		return (event->mask & IN_IGNORED) == 0;
 	kind = kind_of(w, event->wd);
 	w->due = 0;
 	if (event->mask & IN_IGNORED) {
@@ -116,13 +128,14 @@ handle(struct ph_watch *watch, const struct inotify_event *event)
 		   (event->mask & (IN_MOVED_TO | IN_CLOSE_WRITE)) != 0) {
 		ph_outbox_settled(w->outbox, kinds[kind].part, event->name);
 	}
+	return false;
 }
 
 bool
 ph_watch_read(struct ph_watch *watch)
 {
 	_Alignas(struct inotify_event) char buffer[16384];
-	bool lost = false;
+	bool walk = false;
 	ssize_t n;
 
 	while ((n = read(watch->inotify, buffer, sizeof(buffer))) > 0)
@@ -130,9 +143,8 @@ ph_watch_read(struct ph_watch *watch)
 			const struct inotify_event *event =
 			    (const struct inotify_event *)(const void *)p;
 
-			lost |= (event->mask & IN_Q_OVERFLOW) != 0;
-			handle(watch, event);
+			walk |= handle(watch, event);
 			p += sizeof(*event) + event->len;
 		}
-	return lost;
+	return walk;
 }

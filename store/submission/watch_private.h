@@ -51,8 +51,11 @@ void ph_watch_box_free(void *box);
  * yet. */
 bool ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
 		  const struct ph_box *box);
+/* Watches a directory for what is made in it: new domains and mailboxes. */
+void ph_watch_place(struct ph_watch *watch, int dir);
 void ph_watch_drop(struct ph_watch *watch, struct ph_watch_box *w);
-/* Reads what the kernel has to tell. True: it lost events. */
+/* Reads what the kernel has to tell. True: there may be new mailboxes, or it
+ * lost events. */
 bool ph_watch_read(struct ph_watch *watch);
 
 #endif

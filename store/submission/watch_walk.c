@@ -76,9 +76,12 @@ walk_database(struct ph_watch *watch, const char *database)
 
 	if (domains == NULL)
 		return;
+	ph_watch_place(watch, dirfd(domains));
 	while ((domain = next_name(domains)) != NULL) {
 		DIR *locals = open_stream(dirfd(domains), domain);
 
+		if (locals != NULL)
+			ph_watch_place(watch, dirfd(locals));
 		while (locals != NULL && (local = next_name(locals)) != NULL)
 			see(watch, database, domain, local);
 		if (locals != NULL)
@@ -112,6 +115,7 @@ ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot)
 	    ph_snapshot_list(snapshot, "database", &n);
 
 	watch->round++;
+	ph_watch_place(watch, watch->submission->root);
 	for (size_t i = 0; own != NULL && i < n; i++) {
 		const struct ph_database *database = ph_topology_database(
 		    topology, ph_object_name(databases[i]));

@@ -18,7 +18,13 @@ from tests.lab import ports, protocols, wait
 from tests.lab.postfix import Postfix
 from tests.lab.process import Child
 
-DAEMONS = ("posthub-policy", "posthub-transport", "posthub-delivery", "posthub-tracking")
+DAEMONS = (
+    "posthub-policy",
+    "posthub-transport",
+    "posthub-delivery",
+    "posthub-submission",
+    "posthub-tracking",
+)
 FRONTEND_DAEMONS = ("posthub-policy", "posthub-frontend")
 # What runs in each role, which is also the directory in postfix-conf.
 ROLES = {"transport": DAEMONS, "frontend": FRONTEND_DAEMONS}
@@ -54,6 +60,11 @@ map = unix:{sockets}/map.sock
 [delivery]
 lmtp = {address}:{lmtp}
 store = {store}
+
+[submission]
+rescan = 2s
+retry_min = 100ms
+retry_max = 1s
 """
 
 FRONTEND_CONF = """
@@ -81,6 +92,7 @@ class Host:
         redis_url: str,
         env: dict[str, str],
         role: str = "transport",
+        store: Path | None = None,
     ) -> None:
         self.role = role
         self.directory = directory
@@ -94,7 +106,7 @@ class Host:
         self.env = env
         self.conf = directory / "posthub.conf"
         self.state = directory / "state"
-        self.store = directory / "store"
+        self.store = store or directory / "store"
         self.tracking = directory / "tracking"
         self.postfix = Postfix(
             directory / "postfix", file_name(name), fqdn, address, self.hub, env, role
@@ -112,7 +124,7 @@ class Host:
     def write(self) -> None:
         self.directory.mkdir(mode=0o755)
         for path in (self.state, self.store, self.tracking):
-            path.mkdir()
+            path.mkdir(exist_ok=path == self.store)
             shutil.chown(path, USER)
         self.postfix.write(USER)
         self.conf.write_text(self.conf_text(), encoding="utf-8")
@@ -285,8 +297,9 @@ class Host:
 
 
 def maildir_files(store: Path) -> Iterator[Path]:
-    """Every delivered message below a store."""
-    for directory, _, names in os.walk(store):
+    """Every message in an Inbox below a store; other folders begin with a dot."""
+    for directory, below, names in os.walk(store):
+        below[:] = [name for name in below if not name.startswith(".")]
         if os.path.basename(directory) in ("new", "cur"):
             yield from (Path(directory, name) for name in names)
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.lab import host as hosts
-from tests.lab import logs, process, wait
-from tests.lab.host import DAEMONS, FRONTEND_DAEMONS, Host
+from tests.lab import logs, maildir, process, wait
+from tests.lab.host import DAEMONS, FRONTEND_DAEMONS, USER, Host
 from tests.lab.redis import Redis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +58,7 @@ class Lab:
         self._keeper = process.Keeper(self.directory)
         self._detached = False
         self.hosts: dict[str, Host] = {}
+        self._store: Path | None = None
         self.redis = Redis(self.directory / "redis", self.env, persist)
         self.redis.directory.mkdir()
 
@@ -107,6 +108,11 @@ class Lab:
     def remove(self, kind: str, name: str) -> None:
         self.redis.call("DEL", f"{PREFIX}{kind}:{name}")
 
+    def share_store(self) -> None:
+        """Before there are hosts: one store that all of them see, as on a file
+        server. A database can then be moved."""
+        self._store = self.directory / "store"
+
     def host(self, name: str, site: str = "Lisbon", fqdn: str | None = None, **fields: str) -> Host:
         """A mailbox server; its site is made when it is new."""
         return self._host("transport", name, site, fqdn, fields)
@@ -124,7 +130,17 @@ class Lab:
         fqdn = fqdn or f"{hosts.file_name(name).lower()}.{self.domain_name}"
         address = f"{NETWORK}{number}"
         directory = self.directory / f"h{number}"
-        made = Host(directory, self.binaries, name, fqdn, address, self.redis.url, self.env, role)
+        made = Host(
+            directory,
+            self.binaries,
+            name,
+            fqdn,
+            address,
+            self.redis.url,
+            self.env,
+            role,
+            self._store,
+        )
         made.write()
         self.hosts[name] = made
         self.put("site", site, InboundMailEnabled="true")
@@ -215,9 +231,8 @@ class Lab:
     def maildirs(self, address: str) -> list[Path]:
         """The mailbox of an address; several when its database was moved."""
         local, _, domain = address.lower().partition("@")
-        return [
-            path for each in self.hosts.values() for path in each.store.glob(f"*/{domain}/{local}")
-        ]
+        stores = dict.fromkeys(each.store for each in self.hosts.values())
+        return [path for store in stores for path in store.glob(f"*/{domain}/{local}")]
 
     def messages(self, address: str) -> list[Message]:
         """What lies in a mailbox, on whichever host."""
@@ -232,6 +247,41 @@ class Lab:
             return [m for m in self.messages(address) if m["Message-ID"] == message_id]
 
         return wait.until(f"{message_id} in the mailbox of {address}", arrived, timeout)[0]
+
+    # ---- what an owner does with a mail program -----------------------------
+
+    def own_maildir(self, address: str) -> Path:
+        """Where the mailbox is kept now, whether or not it was made."""
+        local, _, domain = address.lower().partition("@")
+        database = str(self.redis.call("HGET", f"{PREFIX}recipient:{address}", "Database"))
+        key = f"{PREFIX}database:{database}"
+        servers = str(self.redis.call("HGET", key, "Servers")).split(",")
+        active = self.redis.call("HGET", key, "Active") or servers[0]
+        return self.hosts[str(active)].store / database.lower() / domain / local
+
+    def make_outbox(self, address: str) -> Path:
+        """The Outbox folder, as at the first login of its owner."""
+        folder = self.own_maildir(address) / maildir.OUTBOX
+        maildir.make(folder, USER)
+        return folder
+
+    def outbox(self, address: str, content: bytes, flags: str | None = "S") -> Path:
+        """Save a message in the Outbox; flags None: in new/ instead of cur/."""
+        folder = self.own_maildir(address) / maildir.OUTBOX
+        return maildir.save(folder, content, USER, flags)
+
+    def in_outbox(self, address: str) -> list[Path]:
+        """What waits there, or is being sent."""
+        mailbox = self.own_maildir(address)
+        claimed = mailbox / maildir.CLAIMED
+        waiting = list(maildir.files(mailbox / maildir.OUTBOX))
+        return waiting + (list(claimed.iterdir()) if claimed.exists() else [])
+
+    def sent(self, address: str) -> list[tuple[Path, Message]]:
+        return maildir.messages(self.own_maildir(address) / maildir.SENT)
+
+    def drafts(self, address: str) -> list[tuple[Path, Message]]:
+        return maildir.messages(self.own_maildir(address) / maildir.DRAFTS)
 
     def wait_empty(self, timeout: float = 30.0) -> None:
         """Until no host has mail in its queue."""

@@ -47,7 +47,7 @@ org_open(struct org *org)
 		ph_object_unref(&entries[i]);
 	org->down = ph_directory_failing(PH_ERR_TEMP, "down");
 	org->sources = (struct ph_sources){org->directory, org->world.snapshot,
-					   org->world.topology, "MBX1"};
+					   org->world.topology, "MBX1", NULL};
 }
 
 G_GNUC_UNUSED static void

@@ -457,6 +457,8 @@ static const struct {
     {"MAIL TO:<a@b>", "501 5.5.4 Syntax: MAIL FROM:<path>"},
     {"MAIL", "501 5.5.4 Syntax: MAIL FROM:<path>"},
     {"MAIL FROM:<a@b> RET=HDRS", "555 5.5.4 Unknown parameter of MAIL"},
+    {"MAIL FROM:<a@b> X-POSTHUB-REROUTED",
+     "555 5.5.4 Unknown parameter of MAIL"},
     {"MAIL FROM:<a@b> BODY=BINARYMIME", "501 5.5.4 Bad BODY"},
     {"MAIL FROM:<a@b> SMTPUTF8=1", "501 5.5.4 Bad SMTPUTF8"},
 };
@@ -566,6 +568,25 @@ START_TEST(test_xforward)
 }
 END_TEST
 
+START_TEST(test_rerouted)
+{
+	struct talk talk;
+
+	talk_start(&talk, &plain);
+	ph_lmtp_trust(talk.lmtp);
+	say_text(&talk, HELLO);
+	ck_assert_ptr_nonnull(
+	    strstr(talk.output->str, "250-" PH_LMTP_REROUTED "\r\n"));
+	g_string_truncate(talk.output, 0);
+	say_text(&talk, "MAIL FROM:<a@b> " PH_LMTP_REROUTED "=1\r\n");
+	ck_assert_str_eq(talk.output->str,
+			 "501 5.5.4 Bad " PH_LMTP_REROUTED "\r\n");
+	say_text(&talk, "MAIL FROM:<a@b> x-posthub-rerouted\r\n");
+	ck_assert_str_eq(talk.events->str, "MAIL a@b|");
+	talk_end(&talk);
+}
+END_TEST
+
 static const char *const bad_xforwards[] = {
     "XFORWARD",		  "XFORWARD IDENT",
     "XFORWARD PORTS=1",	  "XFORWARD IDENT=+0Ax",
@@ -649,4 +670,5 @@ UNIT_MAIN("lib/smtp/lmtp_server", test_whole, test_bytes, test_cut_everywhere,
 	  test_size_parameter, test_line_limit, test_recipient_limit,
 	  test_error_limit, test_order_is_no_error, test_commands, test_mail,
 	  test_route_is_dropped, test_nul_in_command, test_lost_transactions,
-	  test_data_refused, test_xforward, test_bad_xforward, test_replies)
+	  test_data_refused, test_xforward, test_rerouted, test_bad_xforward,
+	  test_replies)

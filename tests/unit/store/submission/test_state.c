@@ -19,7 +19,7 @@ example(void)
 		  sizeof(state->nmid));
 	ph_state_text(&state->sender, "nuno@example.com");
 	ph_state_text(&state->deferred, "a;b\n[item]\nstep=filing\\ ");
-	ph_state_text(&state->filed, "1.M1:2,S");
+	ph_state_text(&state->name, "1.M1");
 	ph_item_state_add(state, "\"a b\"@x.example", "To");
 	rcpt = ph_item_state_add(state, "jos\xc3\xa9@x.example", "Bcc");
 	rcpt->state = PH_RCPT_REFUSED;

@@ -142,6 +142,24 @@ START_TEST(test_new_outbox)
 }
 END_TEST
 
+/* A whole mailbox, of a domain that was not there either. */
+START_TEST(test_new_mailbox)
+{
+	struct office office;
+	g_autofree char *domain = NULL;
+
+	office_open(&office, NULL);
+	ck_assert_int_eq(g_rmdir(office.lab.box), 0);
+	domain = g_path_get_dirname(office.lab.box);
+	ck_assert_int_eq(g_rmdir(domain), 0);
+	office_start(&office, HOUR);
+	make_outbox(&office.lab);
+	move_in(&office.lab, "new", "1.a");
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
 /* Written in place: taken when its writer closes it, and then whole. */
 START_TEST(test_written_in_place)
 {
@@ -263,5 +281,5 @@ START_TEST(test_other_database)
 END_TEST
 
 UNIT_MAIN("store/submission/watch", test_moved_in, test_found_at_start,
-	  test_new_outbox, test_written_in_place, test_quiet_file, test_change,
-	  test_taken_back, test_other_database)
+	  test_new_outbox, test_new_mailbox, test_written_in_place,
+	  test_quiet_file, test_change, test_taken_back, test_other_database)
