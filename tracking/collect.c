@@ -147,7 +147,9 @@ ph_collect_new(const struct ph_collect_options *options,
 	collect->join = ph_join_new(&join);
 	collect->copy = g_string_new(NULL);
 	g_queue_init(&collect->rows);
-	if (load_position(collect, err) < 0) {
+	/* Before the first message comes, or its row would pass for old. */
+	if (load_position(collect, err) < 0 ||
+	    ph_received_begin(collect->received, err) < 0) {
 		ph_collect_free(&collect);
 		return -1;
 	}

@@ -187,6 +187,12 @@ open_new_files(struct ph_received *received, struct ph_err *err)
 	return 0;
 }
 
+int
+ph_received_begin(struct ph_received *received, struct ph_err *err)
+{
+	return open_new_files(received, err);
+}
+
 char *
 ph_received_queue_id(const struct ph_track_record *record)
 {

@@ -17,9 +17,14 @@ struct ph_received;
 struct ph_received *ph_received_new(const char *directory);
 void ph_received_free(struct ph_received **received);
 
-/* Where reading goes on, in the group [rows] of a key file. Without such a
- * group only rows written from now on are read. */
+/* Where reading goes on, in the group [rows] of a key file. */
 void ph_received_load(struct ph_received *received, GKeyFile *keys);
+/*
+ * From now on: files that are there are read from where they were left, or
+ * from their end when nothing was loaded; files that come are read whole.
+ * Without it the first poll begins. 0 or -1 TEMP.
+ */
+int ph_received_begin(struct ph_received *received, struct ph_err *err);
 void ph_received_save(const struct ph_received *received, GKeyFile *keys);
 
 /* Hands what was written since the last call to visit. 0 or -1 TEMP. */

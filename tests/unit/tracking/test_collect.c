@@ -342,7 +342,24 @@ START_TEST(received_rows)
 }
 END_TEST
 
-UNIT_MAIN("tracking/collect", one_message, stopped_inside_a_transaction,
-	  killed_before_the_position, directory_away,
-	  rotation_ends_transactions, damaged_position, unreadable_position,
-	  received_rows)
+/* The first file of all comes after the beginning: nothing in it is old. */
+START_TEST(received_rows_of_the_first_file)
+{
+	struct ph_received *received;
+	g_autoptr(GString) got = g_string_new(NULL);
+
+	set_up();
+	received = ph_received_new(rows_dir);
+	ck_assert_int_eq(ph_received_begin(received, NULL), 0);
+	receive("AAAAAA", "first");
+	ck_assert_int_eq(ph_received_poll(received, count, got, NULL), 0);
+	ck_assert_str_eq(got->str, "AAAAAA=first|");
+	ph_received_free(&received);
+	tear_down();
+}
+END_TEST
+
+UNIT_MAIN("tracking/collect", received_rows_of_the_first_file, one_message,
+	  stopped_inside_a_transaction, killed_before_the_position,
+	  directory_away, rotation_ends_transactions, damaged_position,
+	  unreadable_position, received_rows)
