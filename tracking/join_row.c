@@ -134,6 +134,24 @@ append_status(struct ph_track_record *record, const char *text)
 	ph_track_append(record, PH_COL_RECIPIENT_STATUS, status);
 }
 
+/*
+ * Exchange's time is when the transaction begins. A log of whole seconds cuts
+ * up to one off, so that a fast server would seem to send what it has not yet
+ * received.
+ */
+static int64_t
+sent_at(const struct ph_join_entry *entry, const struct ph_maillog *line)
+{
+	int64_t at = line->time - line->transmission, received = 0;
+	const char *text =
+	    entry ? ph_track_get(&entry->received, PH_COL_DATE_TIME) : "";
+
+	if (*text == '\0' || ph_parse_date(text, &received, NULL) < 0 ||
+	    received - line->time >= 1000)
+		return at;
+	return MAX(at, received);
+}
+
 void
 ph_join_row_sent(const struct ph_join *join, const struct ph_join_entry *entry,
 		 const struct ph_maillog *line,
@@ -142,8 +160,7 @@ ph_join_row_sent(const struct ph_join *join, const struct ph_join_entry *entry,
 {
 	describe(join, entry, line->queue_id, origin->log_id, record_r);
 	set_event(record_r, source, event);
-	/* Exchange's time is when the transaction begins. */
-	set_time(record_r, PH_COL_DATE_TIME, line->time - line->transmission);
+	set_time(record_r, PH_COL_DATE_TIME, sent_at(entry, line));
 	set_relay(join, line, record_r);
 	ph_track_set(record_r, PH_COL_SOURCE_CONTEXT, line->text);
 	ph_track_setf(record_r, PH_COL_CUSTOM_DATA,

@@ -215,6 +215,8 @@ START_TEST(joined_with_received)
 	ck_assert_ptr_nonnull(
 	    strstr(row(0), "|a1@a.test|250 2.2.0 Ok|1|<received@x>|header@x|"
 			   "352"));
+	/* Not 50.750: nothing is sent before it was received. */
+	ck_assert(g_str_has_prefix(row(0), "2026-11-21T22:50:51.900Z|"));
 	ck_assert_uint_eq(polls, 1);
 	ck_assert_uint_eq(finds, 0);
 	tear_down();
