@@ -1,6 +1,7 @@
 #include "lib/health/peers.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/ticker.h"
 
 #include <arpa/inet.h>
 #include <glib.h>
@@ -10,19 +11,19 @@
 #include <sys/socket.h>
 
 #define LOOK_UP_EVERY INT64_C(60000)
-#define LOOK_US (500 * G_TIME_SPAN_MILLISECOND)
+#define LOOK_EVERY INT64_C(500)
 
 struct ph_peers {
 	struct ph_state *state;
 	size_t topology;
 	GMutex mutex;
-	GCond wake;
-	bool stopping;
 	/* Under the mutex: address as text, name of the server. */
 	GHashTable *servers;
-	/* The thread's alone: host name, its addresses (GPtrArray of text). */
+	/* The ticker's alone: host name, its addresses (GPtrArray of text). */
 	GHashTable *hosts;
-	GThread *thread;
+	uint64_t generation; /* that was looked up */
+	int64_t next;	     /* monotonic ms of the next look */
+	struct ph_ticker *ticker;
 };
 
 struct ph_peers *
@@ -31,7 +32,6 @@ ph_peers_new(void)
 	struct ph_peers *peers = g_new0(struct ph_peers, 1);
 
 	g_mutex_init(&peers->mutex);
-	g_cond_init(&peers->wake);
 	peers->servers =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	peers->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -128,34 +128,22 @@ ph_peers_look_up(struct ph_peers *peers, const struct ph_topology *topology)
 	g_mutex_unlock(&peers->mutex);
 }
 
-static void *
+/* When the state has changed, and once in a while. */
+static void
 follow(void *data)
 {
 	struct ph_peers *peers = data;
-	uint64_t generation = 0;
-	int64_t next = 0;
+	struct ph_snapshot *snapshot = ph_state_take(peers->state);
 
-	g_mutex_lock(&peers->mutex);
-	while (!peers->stopping) {
-		struct ph_snapshot *snapshot = ph_state_take(peers->state);
-
-		if (snapshot != NULL &&
-		    (ph_snapshot_generation(snapshot) != generation ||
-		     ph_clock_mono() >= next)) {
-			g_mutex_unlock(&peers->mutex);
-			generation = ph_snapshot_generation(snapshot);
-			ph_peers_look_up(peers, ph_snapshot_derived(
-						    snapshot, peers->topology));
-			next = ph_clock_mono() + LOOK_UP_EVERY;
-			g_mutex_lock(&peers->mutex);
-		}
-		ph_snapshot_unref(&snapshot);
-		if (!peers->stopping)
-			g_cond_wait_until(&peers->wake, &peers->mutex,
-					  g_get_monotonic_time() + LOOK_US);
+	if (snapshot != NULL &&
+	    (ph_snapshot_generation(snapshot) != peers->generation ||
+	     ph_clock_mono() >= peers->next)) {
+		peers->generation = ph_snapshot_generation(snapshot);
+		ph_peers_look_up(
+		    peers, ph_snapshot_derived(snapshot, peers->topology));
+		peers->next = ph_clock_mono() + LOOK_UP_EVERY;
 	}
-	g_mutex_unlock(&peers->mutex);
-	return NULL;
+	ph_snapshot_unref(&snapshot);
 }
 
 struct ph_peers *
@@ -165,7 +153,7 @@ ph_peers_start(struct ph_state *state, size_t topology)
 
 	peers->state = state;
 	peers->topology = topology;
-	peers->thread = g_thread_new("peers", follow, peers);
+	peers->ticker = ph_ticker_start("peers", LOOK_EVERY, follow, peers);
 	return peers;
 }
 
@@ -176,15 +164,9 @@ ph_peers_stop(struct ph_peers **peers)
 
 	if (p == NULL)
 		return;
-	g_mutex_lock(&p->mutex);
-	p->stopping = true;
-	g_cond_broadcast(&p->wake);
-	g_mutex_unlock(&p->mutex);
-	if (p->thread != NULL)
-		g_thread_join(p->thread);
+	ph_ticker_stop(&p->ticker);
 	g_hash_table_unref(p->servers);
 	g_hash_table_unref(p->hosts);
-	g_cond_clear(&p->wake);
 	g_mutex_clear(&p->mutex);
 	g_free(p);
 	*peers = NULL;
