@@ -8,7 +8,8 @@ build='gcc make pkg-config libc6-dev'
 libraries='libglib2.0-dev libmilter-dev libhiredis-dev libgmime-3.0-dev
 	libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
 	libsystemd-dev'
-tests='check postfix redis-server redis-tools python3 python3-pytest procps'
+tests='check postfix redis-server redis-tools python3 python3-pytest python3-yaml
+	procps mandoc'
 lint='clang-format clang-tidy cppcheck'
 
 packages="$build $libraries $tests"

@@ -211,6 +211,14 @@ posthub() {
 	compose exec -T mbx1 /bin/bash /usr/lib/posthub/entrypoint.sh tool "$@"
 }
 
+# Postfix's master is root, and gives it up for what it starts; ours are not.
+check_users() {
+	compose exec -T $1 sh -c 'cat /proc/[0-9]*/status' | awk '
+		$1 == "Name:" { name = $2 }
+		$1 == "Uid:" && name ~ /^posthub-/ { n++; root += $2 == 0 }
+		END { exit n == 0 || root > 0 }' || fail "a daemon of $1 is root"
+}
+
 # within SECONDS COMMAND...: until it is true.
 within() {
 	local end=$((SECONDS + $1))
@@ -259,5 +267,8 @@ load localhost/posthub-redis
 load localhost/posthub
 say 'starting the organisation'
 compose up -d --no-build --wait $service mbx1 mbx2 >&2
+for server in $service mbx1 mbx2; do
+	check_users $server
+done
 deliver
 say 'the mail is in the mailbox, once'

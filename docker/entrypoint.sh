@@ -63,17 +63,16 @@ write_postfix() {
 run_all() {
 	local program
 
-	trap stop_all TERM INT
+	trap 'stop_all 0' TERM INT
 	for program in "$@"; do
 		"$program" -f -c $conf &
 	done
-	postfix check
 	# Runs until "postfix stop".
 	postfix start-fg &
 	tail -n 0 -F $maillog &
 	wait -n || true
 	say 'a service ended'
-	stop_all
+	stop_all 1
 }
 
 # Postfix first: it takes nothing that the daemons could not look at.
@@ -82,26 +81,29 @@ stop_all() {
 	postfix stop || true
 	kill $(jobs -p) 2>/dev/null || true
 	wait
-	exit 1
+	exit "$1"
 }
 
 role=${1-}
 test $# -eq 0 || shift
-write_conf
 case $role in
 transport)
+	write_conf
 	write_postfix transport
 	run_all posthub-policy posthub-transport posthub-delivery \
 		posthub-submission posthub-tracking
 	;;
 frontend)
+	write_conf
 	write_postfix frontend
 	run_all posthub-policy posthub-frontend
 	;;
 tool)
+	write_conf
 	as_posthub posthub "$@"
 	;;
 script)
+	write_conf
 	as_posthub sh "$@"
 	;;
 *)

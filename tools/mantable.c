@@ -84,13 +84,24 @@ append_text(GString *out, const char *text)
 	g_string_append_c(out, '\n');
 }
 
-/* The help of a row as a sentence; *p is what else there is to say. */
+/* Does the text begin with a word, not with a value or a name? */
+static bool
+begins_with_word(const char *text)
+{
+	size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+
+	return size > 0 && (text[size] == '\0' || text[size] == ' ' ||
+			    text[size] == ',' || text[size] == ';');
+}
+
+/* The help of a row as a sentence, and what else there is to say. */
 static void
 append_help(GString *out, const char *help, const GString *more)
 {
 	g_autofree char *sentence = g_strdup(help);
 
-	sentence[0] = g_ascii_toupper(sentence[0]);
+	if (begins_with_word(sentence))
+		sentence[0] = g_ascii_toupper(sentence[0]);
 	append_text(out, sentence);
 	if (more->len > 0) {
 		g_string_append(out, ".br\n");
@@ -267,7 +278,7 @@ put_kinds(GString *out, const char *unused)
 		    (kind->flags & PH_KIND_STRING) != 0 ? "string" : "hash");
 		if (kind->alias != NULL)
 			g_string_append_printf(more,
-					       ". The command takes %s as well",
+					       "; the command takes %s as well",
 					       kind->alias);
 		append_help(out, kind->help, more);
 		if (strcmp(kind->name, "rule") == 0)
@@ -445,8 +456,8 @@ put_page(GString *out, const char *path)
 		const char *line = lines[i];
 
 		if (g_str_has_prefix(line, INCLUDE)) {
-			g_autofree char *part = g_build_filename(
-			    dir, line + strlen(INCLUDE), NULL);
+			g_autofree char *part =
+			    g_build_filename(dir, line + strlen(INCLUDE), NULL);
 
 			status = put_page(out, part);
 		} else if (!g_str_has_prefix(line, TABLE)) {

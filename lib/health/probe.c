@@ -5,9 +5,12 @@
 #include <glib.h>
 #include <string.h>
 
-/* smtpd counts RSET as junk after 100 of them in a session without mail
- * (smtpd_junk_command_limit), so that a connection is left before. */
-#define ROUNDS_MAX 50
+/*
+ * A connection is left after so many: new clients are what counts, and smtpd
+ * keeps its settings as long as it serves one. smtpd also takes RSET for junk
+ * after 100 of them in a session (smtpd_junk_command_limit).
+ */
+#define ROUNDS_MAX 20
 
 struct ph_probe {
 	struct ph_smtp *smtp; /* NULL: not connected */

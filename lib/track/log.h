@@ -1,6 +1,7 @@
 #ifndef PH_TRACK_LOG_H
 #define PH_TRACK_LOG_H
 
+#include "lib/base/conf.h"
 #include "lib/base/err.h"
 #include "lib/track/record.h"
 
@@ -22,6 +23,13 @@ struct ph_track_options {
 	int64_t max_file_size; /* bytes */
 	bool subjects;	       /* MessageTrackingLogSubjectLoggingEnabled */
 };
+
+/* As the [tracking] settings and [server] name say; prefix is borrowed for
+ * ever. As ph_track_log_open. */
+int ph_track_log_configure(const struct ph_conf *conf, const char *prefix,
+			   struct ph_track_log **log_r, struct ph_err *err);
+/* ph_track_log_expire with the [tracking] limits; a failure is logged. */
+void ph_track_log_tidy(struct ph_track_log *log, const struct ph_conf *conf);
 
 /* Makes the directory if needed. 0, or -1 PERM (cannot be written). */
 int ph_track_log_open(const struct ph_track_options *options,

@@ -229,11 +229,6 @@ converse(const struct ph_frontend *frontend, struct ph_backend *backend,
 
 	if (ph_backend_limit(frontend, backend, deadline, err) < 0)
 		return -1;
-	if (backend->dirty &&
-	    settle(backend, ph_smtp_reset(backend->smtp, reply_r, err), reply_r,
-		   err) != 1)
-		return -1;
-	backend->dirty = true;
 	if (say_client(backend, mail, reply_r, err) < 0)
 		return -1;
 	if (ph_backend_limit(frontend, backend, deadline, err) < 0)

@@ -12,7 +12,6 @@ struct ph_backend {
 	char *name; /* of the server */
 	struct ph_endpoint endpoint;
 	struct ph_smtp *smtp;
-	bool dirty; /* inside of a transaction */
 };
 void ph_backend_free(struct ph_backend **backend); /* NULL is fine */
 

@@ -30,11 +30,12 @@ enum {
 struct ph_frontend {
 	const char *server;	 /* this server's short name */
 	const char *address;	 /* of connections to servers; "" any */
-	int64_t connect_timeout; /* ms; the three as in posthub.conf */
+	int64_t connect_timeout; /* ms; the four as in posthub.conf */
 	int64_t timeout;
 	int64_t final_timeout;
 	int64_t try_timeout;
-	int64_t sessions; /* messages at once */
+	int64_t progress_interval; /* ms between two signs of life */
+	int64_t sessions;	   /* messages at once */
 	struct ph_state *state;
 	struct ph_directory *directory;
 	struct ph_health_watch *health; /* NULL: all are tried */

@@ -6,6 +6,9 @@
 
 #define SECTION "frontend"
 
+/* Postfix ends the milter's turn after 300 s without a sign of life. */
+#define PROGRESS_INTERVAL 10000
+
 static const struct ph_derive derive[] = {
     [PH_FRONTEND_TOPOLOGY] = {"topology", ph_topology_build, ph_topology_free,
 			      NULL},
@@ -74,6 +77,7 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .timeout = ph_conf_int(conf, SECTION, "timeout"),
 	    .try_timeout = ph_conf_int(conf, SECTION, "try_timeout"),
 	    .final_timeout = ph_conf_int(conf, SECTION, "final_timeout"),
+	    .progress_interval = PROGRESS_INTERVAL,
 	    .sessions = ph_conf_int(conf, SECTION, "sessions"),
 	};
 	app->host = (struct ph_host){

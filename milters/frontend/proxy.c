@@ -14,9 +14,6 @@
  * cleanup(8) whose own limit is 300 s. */
 #define CONTENT_TIMEOUT 60000
 
-/* Postfix ends the milter's turn after 300 s without a sign of life. */
-#define PROGRESS_INTERVAL 10000
-
 enum stage {
 	STAGE_RECIPIENTS,
 	STAGE_HEADER, /* DATA was said, own fields were sent */
@@ -499,7 +496,8 @@ wait_final(struct work *work, struct ph_mail *mail,
 			return ph_err_set(err, PH_ERR_MAYBE,
 					  "no answer to the message");
 		rc = ph_smtp_final(work->backend->smtp,
-				   MIN(left, PROGRESS_INTERVAL), reply_r, err);
+				   MIN(left, work->frontend->progress_interval),
+				   reply_r, err);
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 		if (mail->progress != NULL &&
@@ -530,9 +528,6 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	note_answer(work, work->backend->name, ph_smtp_reply_format(&reply));
 	rc = reply.code / 100 == 2 ? ph_verdict_discard(&mail->verdict, AGENT)
 				   : pass(mail, &reply);
-	/* DATA and its answer end the transaction; a new one is begun by
-	 * MAIL. */
-	work->backend->dirty = reply.code / 100 != 2;
 	if (reply.code != 421)
 		keep_spare(mail, &work->backend);
 	ph_smtp_reply_clear(&reply);

@@ -347,7 +347,7 @@ on_done(struct ph_session *session)
 	for (guint i = 0; i < session->remote->len; i++) {
 		const char *answer = session->no_database;
 
-		if (session->remote->data[i])
+		if (there && session->remote->data[i])
 			answer = *there++;
 		else if (here)
 			answer = *here++;

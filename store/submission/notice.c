@@ -109,9 +109,7 @@ append_status(GString *out, const char *reply)
 	const char *p = strchr(reply, ' ');
 	size_t n = p == NULL ? 0 : strspn(++p, "0123456789.");
 
-	if (n >= 5 && p[0] == '5' && p[1] == '.')
-		g_string_append_printf(out, "Status: %.*s\n", (int)n, p);
-	else if (n >= 5 && p[0] == '4' && p[1] == '.')
+	if (n >= 5 && (p[0] == '4' || p[0] == '5') && p[1] == '.')
 		g_string_append_printf(out, "Status: %.*s\n", (int)n, p);
 	else
 		g_string_append(out, "Status: 5.0.0\n");

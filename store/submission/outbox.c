@@ -135,10 +135,9 @@ look_at_file(struct look *look, int dir, const char *part, const char *file)
 		g_free(base);
 		return;
 	}
-	/* Of the same name as one that was claimed: after that one. */
-	if (!g_hash_table_add(look->bases, base))
-		note_again(look, LOOK_MS);
-	else if (is_complete(look, part, file, &st))
+	/* One of the same name as one that was claimed comes after that. */
+	if (g_hash_table_add(look->bases, base) &&
+	    is_complete(look, part, file, &st))
 		offer(look, part, file);
 	else
 		note_again(look, LOOK_MS);

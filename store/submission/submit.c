@@ -255,19 +255,22 @@ enum ph_step_end
 ph_step_submit(struct ph_item *item, struct ph_err *err)
 {
 	g_autofree const struct ph_server **servers = NULL;
+	struct ph_err why = PH_ERR_INIT;
 	int r;
 
 	if (!has_waiting(item))
 		return finish(item);
 	if (ph_item_read(item, err) != 1)
 		return PH_STEP_FAILED;
-	servers = select_servers(item, err);
-	r = servers == NULL ? 0 : try_servers(item, servers, err);
-	if (r < 0)
+	servers = select_servers(item, &why);
+	r = servers == NULL ? 0 : try_servers(item, servers, &why);
+	if (r < 0) {
+		ph_err_set(err, why.kind, "%s", why.text);
 		return PH_STEP_FAILED;
+	}
 	if (has_waiting(item)) {
 		note_deferred(item,
-			      r == 1 ? first_waiting_reply(item) : err->text);
+			      r == 1 ? first_waiting_reply(item) : why.text);
 		item->state->tries++;
 		if (!has_expired(item))
 			return PH_STEP_WAIT;

@@ -77,6 +77,23 @@ def test_all_dead_at_rcpt(lab: Lab, front: Host) -> None:
     once(lab, mail)
 
 
+def test_no_heartbeat(lab: Lab, front: Host) -> None:
+    """Their Postfix answers, their milters have been dead for a while: nobody
+    is asked any more."""
+    mail = letter.compose(MOTA)
+    first, second = lab.hosts["MBX1"], lab.hosts["MBX2"]
+
+    def answer() -> str:
+        with frontend.hello(front) as client:
+            return frontend.begin(client, mail)[0]
+
+    with first.down("transport"), second.down("transport"):
+        wait.until("451 4.4.0", lambda: answer().startswith("451 4.4.0 "))
+    wait.until("250", lambda: answer().startswith("250 "))
+    assert letter.post(front, mail).accepted == {MOTA}, mail.last
+    once(lab, mail)
+
+
 def test_dead_between_recipients(lab: Lab, front: Host) -> None:
     mail = letter.compose(MOTA, NUNO)
     with frontend.hello(front) as client:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import accounting
+from tests.lab import accounting, maildir, wait
 
 BOX = "box@false.test"
 
@@ -140,6 +140,69 @@ def test_never_accepted_is_said(run: Callable[..., accounting.Report]) -> None:
 def test_damage_is_seen(run: Callable[..., accounting.Report]) -> None:
     report = run(lambda n: (1, OK), damage=True)
     assert not report.ok() and len(report.damaged) == 20
+
+
+# ---- from Outboxes ----------------------------------------------------------
+
+
+def run_outboxes(tmp_path: Path, file: Callable[[int, Path, Path], None]) -> accounting.Report:
+    """A false submission: it delivers what is in the Outbox, then files it as
+    badly as it was told to."""
+    mailbox = tmp_path / "db" / "false.test" / "box"
+    maildir.make(mailbox / maildir.OUTBOX, "root")
+    maildir.make(mailbox / maildir.SENT, "root")
+    maildir.make(mailbox / maildir.DRAFTS, "root")
+    (mailbox / "new").mkdir()
+    site = accounting.Site([], [tmp_path], [BOX], owners={BOX: mailbox})
+
+    def submit(owners: accounting.Owners) -> None:
+        for number in range(20):
+            waiting = wait.until("a message", lambda: list((mailbox / ".Outbox/cur").iterdir()))
+            (mailbox / "new" / waiting[0].name).write_bytes(waiting[0].read_bytes())
+            file(number, waiting[0], mailbox / ".Sent" / "cur" / waiting[0].name)
+
+    return accounting.run_outboxes(site, 20, deadline=1, quiet=0.5, meanwhile=submit)
+
+
+def test_filed_in_sent(tmp_path: Path) -> None:
+    report = run_outboxes(tmp_path, lambda n, path, sent: path.rename(sent) and None)
+    assert report.ok(), report.text()
+    assert report.filing is not None and len(report.filing.sent) == 20
+
+
+def test_filed_nowhere(tmp_path: Path) -> None:
+    def lose(number: int, path: Path, sent: Path) -> None:
+        path.unlink() if number == 7 else path.rename(sent)
+
+    report = run_outboxes(tmp_path, lose)
+    assert not report.ok() and "in no folder  1" in report.text(), report.text()
+
+
+def test_filed_twice(tmp_path: Path) -> None:
+    def copy(number: int, path: Path, sent: Path) -> None:
+        if number == 7:
+            sent.with_name("copy").write_bytes(path.read_bytes())
+        path.rename(sent)
+
+    report = run_outboxes(tmp_path, copy)
+    assert not report.ok() and "in Sent twice  1" in report.text(), report.text()
+
+
+def test_filed_in_drafts(tmp_path: Path) -> None:
+    def draft(number: int, path: Path, sent: Path) -> None:
+        folder = maildir.DRAFTS if number == 7 else maildir.SENT
+        path.rename(sent.parents[2] / folder / "cur" / sent.name)
+
+    report = run_outboxes(tmp_path, draft)
+    assert not report.ok() and "in Drafts  1" in report.text(), report.text()
+
+
+def test_left_in_the_outbox(tmp_path: Path) -> None:
+    def leave(number: int, path: Path, sent: Path) -> None:
+        path.rename(path.parents[1] / "new" / path.name if number == 7 else sent)
+
+    report = run_outboxes(tmp_path, leave)
+    assert not report.ok() and "in the Outbox  1" in report.text(), report.text()
 
 
 def test_bounces_are_read_from_the_log(tmp_path: Path) -> None:

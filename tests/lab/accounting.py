@@ -28,8 +28,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from tests.lab import wait
-from tests.lab.host import maildir_files
+from tests.lab import maildir, wait
+from tests.lab.host import USER, maildir_files
 from tests.lab.postfix import queued
 from tests.lab.smtp_mta import Mail, Mta, Target
 
@@ -51,6 +51,33 @@ class Site:
     postfixes: list[Path] = field(default_factory=list)  # configuration directories
     queues: list[Path] = field(default_factory=list)
     maillogs: list[Path] = field(default_factory=list)
+    # Mailboxes of those who send by saving in their Outbox, by address.
+    owners: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass
+class Filing:
+    """What became of the messages that owners saved in their Outboxes."""
+
+    saved: set[str]  # Message-IDs
+    sent: Counter[str]  # how often each is in its owner's Sent
+    drafts: Counter[str]
+    waiting: int  # in the Outbox, or claimed
+
+    def ok(self) -> bool:
+        """Each is in Sent, once, and nowhere else."""
+        once = {ident for ident, n in self.sent.items() if n == 1}
+        return bool(self.saved) and once == self.saved and not self.drafts and not self.waiting
+
+    def text(self) -> str:
+        counts = {
+            "in Sent once": sum(n == 1 for n in self.sent.values()),
+            "in Sent twice": sum(n > 1 for n in self.sent.values()),
+            "in Drafts": len(self.drafts),
+            "in the Outbox": self.waiting,
+            "in no folder": len(self.saved - set(self.sent) - set(self.drafts)) - self.waiting,
+        }
+        return "\n".join(f"{name:>22}  {count}" for name, count in counts.items())
 
 
 @dataclass
@@ -69,10 +96,13 @@ class Report:
     unasked: set[Pair] = field(default_factory=set)  # in a mailbox, never accepted
     bounced: dict[Pair, str] = field(default_factory=dict)
     queued: int = 0
+    filing: Filing | None = None  # of what was sent from Outboxes
 
     def ok(self) -> bool:
         """All that was accepted is there once, and all was accepted."""
         bad = self.twice or self.missing or self.damaged or self.unsent or self.refused
+        if self.filing is not None and not self.filing.ok():
+            return False
         return bool(self.accepted) and not bad and self.accepted == self.once
 
     def text(self) -> str:
@@ -91,6 +121,8 @@ class Report:
             "still queued": self.queued,
         }
         lines = [f"{name:>22}  {count}" for name, count in counts.items()]
+        if self.filing is not None:
+            lines.append(self.filing.text())
         for name in ("twice", "missing", "damaged", "bounced", "refused", "unsent"):
             pairs = getattr(self, name)
             reasons = pairs if isinstance(pairs, dict) else {}
@@ -265,13 +297,112 @@ def _run_with(
         sender.join()
 
 
+# ---- by way of Outboxes ----------------------------------------------------
+
+
+class Owners:
+    """Those who save messages in their Outboxes, a few ahead of what is sent,
+    so that some are there whenever something is killed."""
+
+    AHEAD = 40
+
+    def __init__(self, site: Site, mails: Sequence[Mail]) -> None:
+        self._mailboxes = site.owners
+        self._mails = mails
+        self._before = self._filed()
+
+    def _filed(self) -> int:
+        folders = (maildir.SENT, maildir.DRAFTS)
+        boxes = self._mailboxes.values()
+        return sum(1 for box in boxes for name in folders for _ in maildir.files(box / name))
+
+    @property
+    def done(self) -> int:
+        """Messages that have left: progress for the caller."""
+        return self._filed() - self._before
+
+    def waiting(self) -> int:
+        """In Outboxes, or claimed."""
+        count = 0
+        for box in self._mailboxes.values():
+            count += sum(1 for _ in maildir.files(box / maildir.OUTBOX))
+            claimed = box / maildir.CLAIMED
+            count += len(list(claimed.iterdir())) if claimed.exists() else 0
+        return count
+
+    def save(self, deadline: float) -> None:
+        """Save all; what there was no time for stays pending."""
+        until = time.monotonic() + deadline
+        for number, mail in enumerate(self._mails):
+            while number - self.done >= self.AHEAD:
+                if time.monotonic() > until:
+                    return
+                wait.pause(0.02)
+            maildir.save(self._mailboxes[mail.sender] / maildir.OUTBOX, mail.content, USER)
+            mail.attempts = 1
+            mail.accepted, mail.pending = mail.pending, set()
+
+    def filing(self) -> Filing:
+        saved = {mail.ident for mail in self._mails if mail.accepted}
+        return Filing(
+            saved, self._in(maildir.SENT, saved), self._in(maildir.DRAFTS, saved), self.waiting()
+        )
+
+    def _in(self, folder: str, saved: set[str]) -> Counter[str]:
+        found = [m for box in self._mailboxes.values() for m in maildir.messages(box / folder)]
+        idents = (str(message["Message-ID"]) for _, message in found)
+        return Counter(ident for ident in idents if ident in saved)
+
+
+def make_letters(site: Site, count: int, per_mail: int, size: int) -> list[Mail]:
+    """Mails of all owners in turn to all recipients."""
+    mails = make_mails(site, count, per_mail, size)
+    owners = list(site.owners)
+    letters = []
+    for number, mail in enumerate(mails):
+        run, _, rest = mail.ident.strip("<>").partition(".")
+        sender = owners[number % len(owners)]
+        letters.append(compose(run, int(rest.partition("@")[0]), sender, mail.recipients, size))
+    return letters
+
+
+def run_outboxes(
+    site: Site,
+    count: int,
+    per_mail: int = 1,
+    size: int = 1000,
+    deadline: float = 90.0,
+    meanwhile: Callable[[Owners], None] | None = None,
+    quiet: float = 20.0,
+) -> Report:
+    """As run, with what the owners of the site save in their Outboxes."""
+    mails = make_letters(site, count, per_mail, size)
+    owners = Owners(site, mails)
+    saver = threading.Thread(target=owners.save, args=(deadline,), daemon=True)
+    saver.start()
+    try:
+        if meanwhile is not None:
+            meanwhile(owners)
+    finally:
+        saver.join()
+    try:
+        wait.until("the Outboxes to be empty", lambda: not owners.waiting(), deadline, 0.1)
+    except wait.TimedOut:
+        pass  # the report says what is left
+    boxes = Mailboxes(site, mails)
+    settle(site, mails, boxes, deadline, quiet)
+    report = judge(site, mails, boxes)
+    report.filing = owners.filing()
+    return report
+
+
 def site_of_lab(directory: Path, recipients: Sequence[str]) -> Site:
     """From the description that every lab writes."""
     lab = json.loads((directory / "lab.json").read_text(encoding="utf-8"))
     hosts = lab["hosts"]
     return Site(
         targets=[(host["address"], host["hub"]) for host in hosts],
-        stores=[Path(host["store"]) for host in hosts],
+        stores=[Path(store) for store in dict.fromkeys(host["store"] for host in hosts)],
         recipients=list(recipients),
         postfixes=[Path(host["postfix"]) for host in hosts],
         queues=[Path(host["postfix"]).parent / "queue" for host in hosts],

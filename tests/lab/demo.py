@@ -12,40 +12,52 @@ import os
 import shlex
 import subprocess
 import sys
+import uuid
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from tests.lab import letter, process, wait
+from tests.lab import flow, letter, maildir, process, wait
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail
+from tests.lab.track import SEVEN_ROWS, by_command, cells
 
 NUNO = "nuno@letsexchange.com"
 MOTA = "mota@letsexchange.com"
 KEPT = "kept-by-demo"  # a file in the directory of a lab that was left running
 
-# Client, source and event of the rows that the first mail must leave.
-EXPECTED = [
-    ("sender", "SMTP", "RECEIVE"),
-    ("MBX1", "AGENT", "AGENTINFO"),
-    ("MBX1", "SMTP", "SEND"),
-    ("MBX1", "SMTP", "RECEIVE"),
-    ("MBX2", "SMTP", "SEND"),
-    ("MBX2", "SMTP", "RECEIVE"),
-    ("MBX2", "STOREDRIVER", "DELIVER"),
+INTRA = "Intra-Organization SMTP Send Connector"
+FE1, MBX1, MBX2 = (f"{name}.letsexchange.com" for name in ("FE1", "MBX1", "MBX2"))
+
+# From the Internet: Transport on MBX2 knows the front end as its client.
+FROM_OUTSIDE = [(FE1, *SEVEN_ROWS[2][1:]), *SEVEN_ROWS[3:]]
+
+# From Nuno to Mota when both databases are on MBX1.
+AFTER_MOVE = [
+    (MBX1, "MBX1", "", "STOREDRIVER", "RECEIVE"),
+    ("MBX1", MBX1, "", "STOREDRIVER", "SUBMIT"),
+    (MBX1, "MBX1", r"MBX1\Default MBX1", "SMTP", "RECEIVE"),
+    ("MBX1", "", "", "AGENT", "AGENTINFO"),
+    ("MBX1", MBX1, INTRA, "SMTP", "SEND"),
+    (MBX1, "MBX1", r"MBX1\Default Mailbox Delivery MBX1", "SMTP", "RECEIVE"),
+    ("MBX1", "MBX1", "", "STOREDRIVER", "DELIVER"),
 ]
 
 # What Get-MessageTrackingLog is mostly asked for.
 COLUMNS = "ClientHostname,ServerHostname,ConnectorId,Source,EventId"
 
 PICTURE = """
-    SMTP        site Lisbon                      site Porto
-   ------>  MBX1  hub {hub1:<16}  ------>  MBX2  hub {hub2}
-                  store driver, DB1                store driver, DB2
-                  {nuno:<22}           {mota}
+          site Lisbon                              site Porto
+
+  SMTP    FE1   front end    {fe1}
+ ----->
+          MBX1  Transport    {hub1:<16}      MBX2  Transport    {hub2}
+                store driver {lmtp1:<16}            store driver {lmtp2}
+                DB1  {nuno:<24}            DB2  {mota}
 """
 
 
@@ -88,73 +100,129 @@ class Demo:
         show(done.stdout)
         return done.stdout
 
-    def send(self, host: Host, subject: str) -> Mail:
+    # ---- mail ---------------------------------------------------------------
+
+    def from_outbox(self, subject: str) -> Mail:
+        """Nuno's mail program saves a message, as IMAP servers do."""
+        mail = letter.compose(
+            MOTA,
+            sender=NUNO,
+            subject=subject,
+            body="Hello Mota,\nsee you on Friday.\nNuno",
+            ident=f"<{uuid.uuid4().hex}@letsexchange.com>",
+        )
+        mail.content = mail.content.replace(b"\r\n", b"\n")
+        path = self.lab.outbox(NUNO, mail.content)
+        say(f"Nuno's mail program saves this in his Outbox, {path.parent}:")
+        say()
+        show(mail.content.decode())
+        return mail
+
+    def from_outside(self, subject: str) -> Mail:
+        front = self.lab.hosts["FE1"]
         mail = letter.compose(MOTA, subject=subject, body="Hello Mota,\nsee you on Friday.\nAlice")
-        say(f"{letter.STRANGER} to {MOTA}, by SMTP to {host.name} ({host.address}:{host.hub})")
-        letter.post(host, mail)
+        say(f"{letter.STRANGER} to {MOTA}, by SMTP to {front.name} ({front.address}:{front.hub})")
+        letter.post(front, mail)
         say(f"   {mail.last}")
         say()
         if mail.accepted != {MOTA}:
-            raise DemoFailed(f"{host.name} did not take the mail: {mail.last}")
+            raise DemoFailed(f"{front.name} did not take the mail: {mail.last}")
         return mail
 
-    def mailbox(self, mail: Mail) -> Message:
-        message = self.lab.wait_message(MOTA, mail.ident)
-        path = self.lab.maildirs(MOTA)[0]
-        say(f"in the mailbox, below {path}:")
+    def inbox(self, mail: Mail) -> Message:
+        """Mota's copy: the only one."""
+        self.lab.wait_message(MOTA, mail.ident)
+        mailbox = self.lab.own_maildir(MOTA)
+        found = [m for m in maildir.messages(mailbox) if m[1]["Message-ID"] == mail.ident]
+        if len(found) != 1:
+            raise DemoFailed(f"{mail.ident} is in Mota's Inbox {len(found)} times")
+        self.file("Mota's Inbox", *found[0])
+        return found[0][1]
+
+    def sent(self, mail: Mail) -> None:
+        """Nuno's copy."""
+
+        def filed() -> list[tuple[Path, Message]]:
+            return [m for m in self.lab.sent(NUNO) if m[1]["Message-ID"] == mail.ident]
+
+        found = wait.until("the mail in Nuno's Sent folder", filed)
+        if len(found) != 1 or self.lab.in_outbox(NUNO):
+            raise DemoFailed(f"in Sent {len(found)} times, Outbox: {self.lab.in_outbox(NUNO)}")
+        self.file("Nuno's Sent folder", *found[0])
+
+    def file(self, folder: str, path: Path, message: Message) -> None:
+        say(f"{folder}, {path.parent}:")
         for name in ("From", "To", "Subject"):
             say(f"   {name}: {message[name]}")
         say()
-        return message
+
+    def trace(self, mail: Mail, expected: list[tuple[str, ...]]) -> None:
+        """The rows of all servers; they must be exactly those expected."""
+        host = self.lab.hosts["MBX1"]
+        rows: list[dict[str, Any]] = []
+
+        def complete() -> bool:
+            rows[:] = by_command(host, "--message-id", mail.ident)
+            return len(rows) >= len(expected)
+
+        try:
+            wait.until("the trace", complete)
+        except wait.TimedOut:
+            pass  # the comparison says what is missing
+        compare([cells(row) for row in rows], expected)
+        self.posthub(host, "track", "--message-id", mail.ident, "--columns", COLUMNS)
+        say("The same as a picture:")
+        say()
+        show(flow.draw(rows, ["FE1"]))
 
     # ---- the steps ---------------------------------------------------------
 
     def build(self) -> None:
-        title(1, "Two mailbox servers in two sites, and a mailbox on each")
+        title(1, "A front end and two mailbox servers in two sites, a mailbox on each")
         lab = self.lab
         lab.domain("letsexchange.com")
-        first = lab.host("MBX1", site="Lisbon")
-        second = lab.host("MBX2", site="Porto")
+        lab.share_store()
+        front = lab.frontend("FE1", site="Lisbon", fqdn=FE1)
+        first = lab.host("MBX1", site="Lisbon", fqdn=MBX1)
+        second = lab.host("MBX2", site="Porto", fqdn=MBX2)
         lab.sitelink("Lisbon-Porto", ["Lisbon", "Porto"])
         lab.database("DB1", ["MBX1"])
-        lab.database("DB2", ["MBX2"])
+        lab.database("DB2", ["MBX2", "MBX1"])
         lab.mailbox(NUNO, "DB1")
         say("The organisation is a handful of hashes in Redis, each written like this one:")
         self.redis(
             "HSET", f"posthub:recipient:{MOTA}", "RecipientType", "UserMailbox",
             "PrimarySmtpAddress", MOTA, "Database", "DB2",
         )  # fmt: skip
+        lab.make_outbox(NUNO)
         lab.start()
-        hubs = [f"{h.address}:{h.hub}" for h in (first, second)]
-        print(PICTURE.format(hub1=hubs[0], hub2=hubs[1], nuno=NUNO, mota=MOTA))
+        hubs = [f"{h.address}:{h.hub}" for h in (front, first, second)]
+        lmtp = [f"{h.address}:{h.lmtp}" for h in (first, second)]
+        print(PICTURE.format(
+            fe1=hubs[0], hub1=hubs[1], hub2=hubs[2], lmtp1=lmtp[0], lmtp2=lmtp[1],
+            nuno=NUNO, mota=MOTA,
+        ))  # fmt: skip
 
-    def deliver(self) -> None:
-        title(2, "A mail for a mailbox that is on the other server")
-        first = self.lab.hosts["MBX1"]
-        self.posthub(first, "route", MOTA)
-        mail = self.send(first, "Testing Mail Flow")
-        self.mailbox(mail)
-        title(3, "Where it went: the message tracking log of all servers")
-        self.trace(first, mail)
+    def outbox(self) -> None:
+        title(2, "From Nuno's Outbox to Mota's Inbox")
+        mail = self.from_outbox("Testing Mail Flow")
+        self.inbox(mail)
+        self.sent(mail)
+        title(3, "Where it went: the message tracking log of all servers, seven rows")
+        self.trace(mail, SEVEN_ROWS)
 
-    def trace(self, host: Host, mail: Mail) -> None:
-        words = ("track", "--message-id", mail.ident, "--columns", COLUMNS)
-        table = ""
-
-        def complete() -> bool:
-            nonlocal table
-            table = host.cli(*words, check=False).stdout
-            return not missing(table)
-
-        try:
-            wait.until("the trace", complete)
-        except wait.TimedOut:
-            rows = ", ".join(" ".join(row) for row in missing(table))
-            raise DemoFailed(f"the trace lacks {rows}:\n{table}") from None
-        self.posthub(host, *words)
+    def internet(self) -> None:
+        title(4, "A mail from the Internet, through the front end")
+        self.posthub(self.lab.hosts["MBX1"], "route", MOTA)
+        mail = self.from_outside("Testing the front end")
+        self.inbox(mail)
+        self.trace(mail, FROM_OUTSIDE)
+        queued = self.lab.hosts["FE1"].postfix.queued()
+        if queued:
+            raise DemoFailed(f"the front end has {queued} messages in its queue")
 
     def rule(self) -> None:
-        title(4, "A transport rule, added while mail flows")
+        title(5, "A transport rule, added while mail flows")
         say("Field names are the parameters of New-TransportRule.")
         say()
         self.redis(
@@ -164,45 +232,58 @@ class Demo:
         say("It is in force on every server within a second.")
         wait.pause(1)
         self.posthub(self.lab.hosts["MBX2"], "rule", "list")
-        mail = self.send(self.lab.hosts["MBX1"], "Testing the rule")
-        message = self.mailbox(mail)
+        message = self.inbox(self.from_outside("Testing the rule"))
         if message["Subject"] != "[EXTERNAL] Testing the rule":
             raise DemoFailed(f"the rule was not obeyed: Subject: {message['Subject']}")
 
+    def move(self) -> None:
+        title(6, "Mota's database moves to the other server, and the next mail follows it")
+        say("DB2 is on storage that MBX2 and MBX1 share; the first of its servers is active.")
+        say()
+        self.posthub(self.lab.hosts["MBX1"], "database", "move", "DB2", "--to", "MBX1")
+        self.posthub(self.lab.hosts["MBX1"], "database", "show", "DB2")
+        say("That, too, is known everywhere within a second.")
+        say()
+        wait.pause(1)
+        mail = self.from_outbox("Testing the move")
+        self.inbox(mail)
+        self.sent(mail)
+        self.trace(mail, AFTER_MOVE)
+
     def run(self) -> None:
         self.build()
-        self.deliver()
+        self.outbox()
+        self.internet()
         self.rule()
+        self.move()
 
     def how_to_talk(self) -> None:
-        first = self.lab.hosts["MBX1"]
-        title(5, "It is still running: talk to it")
+        front, first = self.lab.hosts["FE1"], self.lab.hosts["MBX1"]
+        title(7, "It is still running: talk to it")
         say(f"$ alias posthub='{first.binaries}/posthub -c {first.conf}'")
         say("$ posthub status")
         say("$ posthub track")
         say(f"$ {self.redis_cli} KEYS 'posthub:*'")
         say("# with swaks, if you have it:")
-        say(f"$ swaks --server {first.address}:{first.hub} --from {letter.STRANGER} --to {MOTA}")
+        say(f"$ swaks --server {front.address}:{front.hub} --from {letter.STRANGER} --to {MOTA}")
+        say("# from Nuno's Outbox; a file appears there whole, by rename:")
+        outbox = self.lab.make_outbox(NUNO)
+        say(f"$ printf 'From: {NUNO}\\nTo: {MOTA}\\nSubject: Hello\\n\\nHello.\\n' >{outbox}/tmp/1")
+        say(f"$ mv {outbox}/tmp/1 {outbox}/new/")
         say(f"$ tail -f {first.postfix.log}")
         say(f"$ tests/lab/accounting.py --lab {self.lab.directory} --recipient {MOTA}")
         say()
         say(f"Stop it: python3 {os.path.relpath(__file__)} stop")
 
 
-def missing(table: str) -> list[tuple[str, str, str]]:
-    """Rows of EXPECTED that no line of the table shows."""
-    lines = [line.split() for line in table.splitlines()]
-    return [row for row in EXPECTED if not any(shows(line, row) for line in lines)]
-
-
-def shows(words: list[str], row: tuple[str, str, str]) -> bool:
-    """The client is the first column, source and event are the last two."""
-    client, source, event = row
-    return words[-2:] == [source, event] and same_host(words[0], client)
-
-
-def same_host(shown: str, name: str) -> bool:
-    return shown.partition(".")[0].lower() == name.lower()
+def compare(rows: list[tuple[str, ...]], expected: list[tuple[str, ...]]) -> None:
+    """Exactly the rows expected, in their order."""
+    if rows == expected:
+        return
+    lines = ["the trace is not as expected", "expected:"]
+    lines += [f"   {' | '.join(row)}" for row in expected]
+    lines += ["found:", *(f"   {' | '.join(row)}" for row in rows)]
+    raise DemoFailed("\n".join(lines))
 
 
 def stop() -> int:

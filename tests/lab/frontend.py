@@ -25,12 +25,19 @@ def build(lab: Lab, timeout: str = "3s") -> Host:
     lab.database("DB2", ["MBX2"])
     lab.mailbox(NUNO, "DB1")
     lab.mailbox(MOTA, "DB2")
+    for host in lab.hosts.values():
+        # Refusals of two lines.
+        _postconf(host, "smtpd_reject_footer = 100% help: postmaster")
     front = lab.frontend("FE1", site="Lisbon")
     front.set("frontend", "timeout", timeout)
-    with (front.postfix.conf / "main.cf").open("a", encoding="utf-8") as main:
-        main.write(f"\nsmtpd_authorized_xclient_hosts = {PROXY}\n")
+    _postconf(front, f"smtpd_authorized_xclient_hosts = {PROXY}")
     lab.start()
     return front
+
+
+def _postconf(host: Host, line: str) -> None:
+    with (host.postfix.conf / "main.cf").open("a", encoding="utf-8") as main:
+        main.write(f"\n{line}\n")
 
 
 def hello(host: Host) -> Dialogue:

@@ -148,6 +148,11 @@ class Child:
         """Exit status, negative for a signal; None while it runs."""
         return None if self._popen is None else self._popen.poll()
 
+    def watches(self) -> int:
+        """How many files and directories it is told of by inotify."""
+        texts = (path.read_text() for path in Path(f"/proc/{self.pid}/fdinfo").iterdir())
+        return sum(text.count("inotify wd:") for text in texts)
+
     def signal(self, number: int) -> None:
         if self._popen is not None:
             self._popen.send_signal(number)

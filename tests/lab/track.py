@@ -14,6 +14,19 @@ Row = dict[str, str]
 # What Get-MessageTrackingLog is mostly asked for.
 COLUMNS = ("client-hostname", "server-hostname", "connector-id", "source", "event-id")
 
+_MBX1, _MBX2 = "MBX1.letsexchange.com", "MBX2.letsexchange.com"
+
+# From Nuno's Outbox, on MBX1, to Mota's Inbox, on MBX2.
+SEVEN_ROWS = [
+    (_MBX1, "MBX1", "", "STOREDRIVER", "RECEIVE"),
+    ("MBX1", _MBX2, "", "STOREDRIVER", "SUBMIT"),
+    (_MBX1, "MBX2", r"MBX2\Default MBX2", "SMTP", "RECEIVE"),
+    ("MBX2", "", "", "AGENT", "AGENTINFO"),
+    ("MBX2", _MBX2, "Intra-Organization SMTP Send Connector", "SMTP", "SEND"),
+    (_MBX2, "MBX2", r"MBX2\Default Mailbox Delivery MBX2", "SMTP", "RECEIVE"),
+    ("MBX2", "MBX2", "", "STOREDRIVER", "DELIVER"),
+]
+
 
 def rows(host: Host, message_id: str | None = None) -> Iterator[Row]:
     """Rows that were written on a host, file by file."""
@@ -45,3 +58,8 @@ def by_command(host: Host, *filters: str) -> list[dict[str, Any]]:
     if bool(found) != (answer.returncode == 0):
         raise RuntimeError(f"posthub track: {len(found)} rows, status {answer.returncode}")
     return found
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """COLUMNS of a row that the command printed."""
+    return tuple(str(row[name.title().replace("-", "")]) for name in COLUMNS)

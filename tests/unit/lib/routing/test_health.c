@@ -60,6 +60,24 @@ START_TEST(test_redis_away)
 }
 END_TEST
 
+/* What is learnt later changes neither the copy nor, by it, the original. */
+START_TEST(test_copy)
+{
+	struct ph_health *health = ph_health_new(), *copy;
+
+	ph_health_note(health, "MBX1", T, true, 1000);
+	ph_health_note(health, "MBX1", T, false, 4000);
+	copy = ph_health_copy(health);
+	ph_health_note(health, "MBX1", T, true, 5000);
+	ck_assert(ph_health_up(health, "MBX1", T));
+	ck_assert(!ph_health_up(copy, "mbx1", T));
+	ck_assert(ph_health_up(copy, "MBX1", PH_SERVICE_DELIVERY));
+	ph_health_free(&health);
+	ck_assert(!ph_health_up(copy, "MBX1", T));
+	ph_health_free(&copy);
+}
+END_TEST
+
 START_TEST(test_names)
 {
 	ck_assert_str_eq(ph_service_name(PH_SERVICE_FRONTEND), "frontend");
@@ -69,4 +87,4 @@ START_TEST(test_names)
 END_TEST
 
 UNIT_MAIN("lib/routing/health", test_no_news, test_runs_out, test_redis_away,
-	  test_names)
+	  test_copy, test_names)

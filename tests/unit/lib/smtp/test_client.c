@@ -10,12 +10,14 @@
 /*
  * A server that follows a script on a thread: a line "S:..." is sent, "C:..."
  * is expected word for word, "X" closes the connection, "W" waits until the
- * client has gone. What differs is kept for the test to see.
+ * client has gone, "G" waits until the test says go. What differs is kept for
+ * the test to see.
  */
 struct script {
 	const char *const *lines;
 	int listener, port;
 	GThread *thread;
+	GAsyncQueue *gate;
 	char *trouble;
 };
 
@@ -46,7 +48,9 @@ run_script(void *data)
 
 		if (step[0] == 'X')
 			break;
-		if (step[0] == 'W') {
+		if (step[0] == 'G') {
+			(void)g_async_queue_pop(script->gate);
+		} else if (step[0] == 'W') {
 			while (read_line(fd, line))
 				;
 		} else if (step[0] == 'S') {
@@ -72,7 +76,7 @@ start_script(struct script *script, const char *const *lines)
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof address;
 
-	*script = (struct script){.lines = lines};
+	*script = (struct script){.lines = lines, .gate = g_async_queue_new()};
 	script->listener = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(
 	    bind(script->listener, (struct sockaddr *)&address, size), 0);
@@ -86,6 +90,7 @@ static void
 end_script(struct script *script)
 {
 	g_thread_join(script->thread);
+	g_async_queue_unref(script->gate);
 	close(script->listener);
 	ck_assert_msg(script->trouble == NULL, "%s", script->trouble);
 }
@@ -244,4 +249,67 @@ START_TEST(test_refusals)
 }
 END_TEST
 
-UNIT_MAIN("lib/smtp/client", test_message, test_lmtp_replies, test_refusals)
+/* No answer yet is none of the three ends. */
+START_TEST(test_final_in_slices)
+{
+	static const struct {
+		const char *step;
+		int rc;
+	} rows[] = {{"S:250 2.0.0 Ok", 1}, {"X", -1}, {"S:nonsense", -1}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *const lines[] = {
+		    "S:220 mx", "C:EHLO me.example", "S:250 mx",
+		    "C:DATA",	"S:354 go",	     "C:.",
+		    "G",	rows[i].step,	     NULL};
+		struct script script;
+		struct ph_smtp *smtp = NULL;
+		struct ph_smtp_reply r;
+		struct ph_err err = PH_ERR_INIT;
+
+		start_script(&script, lines);
+		ck_assert_int_eq(open_session(&script, false, &smtp, &err), 0);
+		ck_assert_int_eq(code_of(ph_smtp_data(smtp, &r, &err), &r),
+				 354);
+		ck_assert_int_eq(ph_smtp_end(smtp, &err), 0);
+		ck_assert_int_eq(ph_smtp_final(smtp, 20, &r, &err), 0);
+		ck_assert_int_eq(ph_smtp_final(smtp, 20, &r, &err), 0);
+		g_async_queue_push(script.gate, &script);
+		ck_assert_int_eq(ph_smtp_final(smtp, 2000, &r, &err),
+				 rows[i].rc);
+		if (rows[i].rc < 0)
+			ck_assert_int_eq(err.kind, PH_ERR_MAYBE);
+		ph_smtp_reply_clear(&r);
+		ph_smtp_close(&smtp);
+		end_script(&script);
+	}
+}
+END_TEST
+
+/* Half a message is not followed by anything that could end it. */
+START_TEST(test_close_in_content)
+{
+	static const char *const lines[] = {"S:220 mx", "C:EHLO me.example",
+					    "S:250 mx", "C:DATA",
+					    "S:354 go", "C:",
+					    NULL};
+	struct script script;
+	struct ph_smtp *smtp = NULL;
+	struct ph_smtp_reply r;
+	struct ph_err err = PH_ERR_INIT;
+
+	start_script(&script, lines);
+	ck_assert_int_eq(open_session(&script, false, &smtp, &err), 0);
+	ck_assert_int_eq(code_of(ph_smtp_data(smtp, &r, &err), &r), 354);
+	ck_assert_int_eq(ph_smtp_content(smtp, "half", 4, &err), 0);
+	ph_smtp_close(&smtp);
+	g_thread_join(script.thread);
+	g_async_queue_unref(script.gate);
+	close(script.listener);
+	ck_assert_str_eq(script.trouble, "expected \"\", got \"\"");
+	g_free(script.trouble);
+}
+END_TEST
+
+UNIT_MAIN("lib/smtp/client", test_message, test_lmtp_replies, test_refusals,
+	  test_final_in_slices, test_close_in_content)

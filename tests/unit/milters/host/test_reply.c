@@ -85,6 +85,72 @@ START_TEST(test_first_decision_stands)
 }
 END_TEST
 
+static char **
+pass_lines(const char *enhanced, const char *const *lines,
+	   struct ph_verdict *verdict)
+{
+	*verdict = (struct ph_verdict){.decision = PH_DECISION_ACCEPT};
+	ck_assert_int_eq(ph_verdict_pass(verdict, "a", 550, enhanced, lines),
+			 1);
+	ck_assert_int_eq(verdict->decision, PH_DECISION_REJECT);
+	ck_assert_str_eq(verdict->code, "550");
+	return ph_reply_lines(verdict, false);
+}
+
+/* libmilter writes the enhanced code in front of each line itself. */
+START_TEST(test_passed_on)
+{
+	static const struct {
+		const char *enhanced, *lines[4], *expected[4];
+	} rows[] = {
+	    {"5.1.1", {"5.1.1 no"}, {"no"}},
+	    {"5.1.1", {"5.1.1 100% no", "5.1.1 b"}, {"100%% no", "b"}},
+	    {"5.1.1", {"5.1.1 a", "b"}, {"5.1.1 a", "b"}},
+	    {"", {"no", "more"}, {"no", "more"}},
+	    {"", {""}, {""}},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_verdict v;
+		g_auto(GStrv) is =
+		    pass_lines(rows[i].enhanced, rows[i].lines, &v);
+
+		ck_assert(
+		    g_strv_equal((const char *const *)is, rows[i].expected));
+		ph_verdict_clear(&v);
+		ck_assert_ptr_null(v.lines);
+	}
+}
+END_TEST
+
+START_TEST(test_passed_on_limit)
+{
+	const char *lines[PH_REPLY_LINES + 2] = {NULL};
+	struct ph_verdict v;
+	g_auto(GStrv) at = NULL;
+	g_auto(GStrv) over = NULL;
+
+	for (size_t i = 0; i < PH_REPLY_LINES; i++)
+		lines[i] = "x";
+	at = pass_lines("", lines, &v);
+	ck_assert_uint_eq(g_strv_length(at), PH_REPLY_LINES);
+	ph_verdict_clear(&v);
+	lines[PH_REPLY_LINES] = "x";
+	over = pass_lines("", lines, &v);
+	ck_assert_uint_eq(g_strv_length(over), PH_REPLY_LINES);
+	ph_verdict_clear(&v);
+}
+END_TEST
+
+static int
+on_data(struct ph_mail *mail, void *app, struct ph_err *err)
+{
+	(void)mail;
+	(void)app;
+	(void)err;
+	return 0;
+}
+
 static int
 on_rcpt(struct ph_mail *mail, struct ph_recipient *recipient, void *app,
 	struct ph_err *err)
@@ -100,8 +166,8 @@ on_rcpt(struct ph_mail *mail, struct ph_recipient *recipient, void *app,
 START_TEST(test_negotiate)
 {
 	static const struct ph_agent quiet = {.name = "quiet"};
-	static const struct ph_agent asks = {.name = "asks",
-					     .on_rcpt = on_rcpt};
+	static const struct ph_agent asks = {
+	    .name = "asks", .on_rcpt = on_rcpt, .on_data = on_data};
 	const struct ph_agent *const none[] = {&quiet, NULL};
 	const struct ph_agent *const one[] = {&quiet, &asks, NULL};
 	struct ph_host host = {.agents = none};
@@ -116,14 +182,16 @@ START_TEST(test_negotiate)
 			      (SMFIP_NOBODY | SMFIP_NOHDRS | SMFIP_NORCPT |
 			       SMFIP_NOMAIL | SMFIP_NOCONNECT | SMFIP_RCPT_REJ),
 			  0);
+	ck_assert_uint_eq(all & SMFIP_NODATA, SMFIP_NODATA);
 	ck_assert_uint_eq(ph_negotiate_steps(&events, 0), 0);
 	host.agents = one;
 	events = ph_host_events(&host);
 	all = ph_negotiate_steps(&events, ~0UL);
-	ck_assert_uint_eq(all & SMFIP_NR_RCPT, 0);
+	ck_assert_uint_eq(all & (SMFIP_NR_RCPT | SMFIP_NODATA), 0);
 	ck_assert_uint_eq(all & SMFIP_NR_MAIL, SMFIP_NR_MAIL);
 }
 END_TEST
 
 UNIT_MAIN("milters/host/reply", test_text, test_text_limit, test_error,
-	  test_first_decision_stands, test_negotiate)
+	  test_first_decision_stands, test_passed_on, test_passed_on_limit,
+	  test_negotiate)

@@ -18,6 +18,7 @@ static const char *const lab_people[] = {
     "recipient|ana@example.com|RecipientType=UserMailbox|Database=db1",
     "recipient|mota@example.com|RecipientType=UserMailbox|Database=DB2",
     "recipient|away@example.com|RecipientType=UserMailbox|Database=DB3",
+    "recipient|gone@example.com|RecipientType=UserMailbox|Database=DB3",
     "recipient|lost@example.com|RecipientType=UserMailbox|Database=DB4",
     "recipient|nowhere@example.com|RecipientType=UserMailbox|Database=DB9",
     "recipient|group@example.com|RecipientType=MailGroup",

@@ -28,7 +28,7 @@ struct script {
 	const char *says[SAYS];
 };
 
-#define HELLO "250-x\r\n250-XFORWARD IDENT\r\n250 " PH_LMTP_REROUTED
+#define HELLO ("250-x\r\n250-XFORWARD IDENT\r\n250 " PH_LMTP_REROUTED)
 #define OK "250 2.1.5 yes"
 
 /* What is said after MAIL is answered, for RCPT and at the end. */

@@ -207,7 +207,7 @@ fake_close(struct fake *fake)
 /*
  * MBX1 is this server; Transport runs on MBX1 and MBX2, both behind the same
  * fake server, so that the second choice is its second connection. DB1 is
- * active here, DB2 on MBX2.
+ * active here, and DB3, DB2 on MBX2.
  */
 struct lab {
 	struct ph_submission submission;
@@ -267,6 +267,7 @@ lab_snapshot(int port, const char *active)
 	    mbx2,
 	    db1,
 	    "database|DB2|Servers=MBX2|Active=MBX2",
+	    "database|DB3|Servers=MBX1|Active=MBX1",
 	};
 	struct ph_object *objects[G_N_ELEMENTS(lines)];
 	struct ph_snapshot *snapshot;
@@ -290,6 +291,7 @@ lab_directory(void)
 	    "recipient|mota@example.com|RecipientType=UserMailbox|Database=DB2",
 	    "recipient|elsewhere@example.com|RecipientType=UserMailbox|"
 	    "Database=DB2",
+	    "recipient|ana@a.example|RecipientType=UserMailbox|Database=DB3",
 	    "recipient|group@example.com|RecipientType=MailGroup",
 	};
 	struct ph_object *objects[G_N_ELEMENTS(lines)];

@@ -315,7 +315,8 @@ START_TEST(test_sizes)
 		struct lab lab;
 
 		memset(message, 'x', sizes[i].size);
-		memcpy(message, TO_MOTA, strlen(TO_MOTA));
+		for (size_t k = 0; TO_MOTA[k] != '\0'; k++)
+			message[k] = TO_MOTA[k];
 		fake_open(&fake, NULL);
 		lab_open(&lab, &fake);
 		lab.submission.max_size = sizes[i].limit;
@@ -620,8 +621,34 @@ START_TEST(test_crash_down)
 }
 END_TEST
 
+/* Its owner has read the notice before the next process looks. */
+START_TEST(test_notice_read)
+{
+	g_autofree char *from = NULL, *to = NULL;
+	g_autoptr(GPtrArray) names = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab_put(&lab, "new", "1.M1.h", "\nx\n", 3);
+	ck_assert(die_at(&lab, "submission.notice"));
+	names = lab_list(&lab, "new");
+	ck_assert_uint_eq(names->len, 1);
+	from = g_build_filename(lab.box, "new", names->pdata[0], NULL);
+	to = g_strdup_printf("%s/cur/%s:2,S", lab.box, (char *)names->pdata[0]);
+	ck_assert_int_eq(rename(from, to), 0);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	ck_assert_uint_eq(lab_count(&lab, "new"), 0);
+	ck_assert_uint_eq(lab_count(&lab, "cur"), 1);
+	ck_assert_uint_eq(lab_count(&lab, ".Drafts/cur"), 1);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
 	  test_notice, test_returned, test_sizes, test_retry,
 	  test_edited_while_waiting, test_partial, test_expiry, test_cannot_say,
 	  test_crash_sent, test_crash_some_refused, test_crash_refused,
-	  test_crash_down)
+	  test_notice_read, test_crash_down)

@@ -77,6 +77,9 @@ END_TEST
 
 START_TEST(test_damaged)
 {
+	static const char bad_word[] =
+	    "[item]\nversion=1\nstep=s\nrecipients=1\n"
+	    "[recipient 0]\naddress=a\nstate=gone\n";
 	static const char *const texts[] = {
 	    "",
 	    "\xff\xfe",
@@ -84,8 +87,7 @@ START_TEST(test_damaged)
 	    "[item]\nversion=1\n",
 	    "[item]\nversion=1\nstep=claimed\nrecipients=-1\n",
 	    "[item]\nversion=1\nstep=claimed\nrecipients=1000000000\n",
-	    "[item]\nversion=1\nstep=s\nrecipients=1\n[recipient 0]\n"
-	    "address=a\nstate=gone\n",
+	    bad_word,
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
