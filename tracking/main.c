@@ -69,16 +69,8 @@ collect_rows(gpointer data)
 static void
 expire(struct app *app)
 {
-	int64_t age = ph_conf_int(app->conf, "tracking", "max_age");
-	int64_t size = ph_conf_int(app->conf, "tracking", "max_directory_size");
-
-	for (guint i = 0; i < app->logs->len; i++) {
-		struct ph_err err = PH_ERR_INIT;
-
-		if (ph_track_log_expire(g_ptr_array_index(app->logs, i), age,
-					size, &err) < 0)
-			ph_warn("expiry of tracking logs: %s", err.text);
-	}
+	for (guint i = 0; i < app->logs->len; i++)
+		ph_track_log_tidy(g_ptr_array_index(app->logs, i), app->conf);
 }
 
 static gpointer
@@ -124,19 +116,11 @@ find_peer(void *context, const char *host, char **fqdn_r)
 static int
 open_logs(struct app *app, struct ph_err *err)
 {
-	struct ph_track_options options = {
-	    .directory = ph_conf_text(app->conf, "tracking", "log_dir"),
-	    .server = ph_conf_text(app->conf, "server", "name"),
-	    .max_file_size =
-		ph_conf_int(app->conf, "tracking", "max_file_size"),
-	    .subjects = ph_conf_bool(app->conf, "tracking", "subjects"),
-	};
-
 	for (size_t i = 0; ph_track_prefixes[i]; i++) {
 		struct ph_track_log *log = NULL;
 
-		options.prefix = ph_track_prefixes[i];
-		if (ph_track_log_open(&options, &log, err) < 0)
+		if (ph_track_log_configure(app->conf, ph_track_prefixes[i],
+					   &log, err) < 0)
 			return -1;
 		g_ptr_array_add(app->logs, log);
 	}

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/program.h"
+#include "lib/base/ticker.h"
 #include "lib/health/probe.h"
 #include "lib/routing/health.h"
 
@@ -16,16 +17,13 @@ enum { STEP_MS = 3000 };
 struct ph_prober {
 	struct ph_prober_options options;
 	const char *server; /* as in posthub.conf */
-	int64_t interval, expiry;
+	int64_t expiry;
 	struct ph_probe *probe;
 	bool said; /* something has been logged */
 	bool up;
 	int64_t since; /* of up, wall ms */
 	char reason[PH_ERR_TEXT];
-	GMutex lock;
-	GCond wake;
-	bool stopping;
-	GThread *thread;
+	struct ph_ticker *ticker;
 };
 
 /* In which states of its server a service is there for work. */
@@ -134,8 +132,9 @@ ask(struct ph_prober *prober, const struct ph_server *server,
 }
 
 static void
-beat(struct ph_prober *prober)
+beat(void *context)
 {
+	struct ph_prober *prober = context;
 	struct ph_snapshot *snapshot = ph_state_take(prober->options.state);
 	const struct ph_server *server;
 	struct ph_err err = PH_ERR_INIT;
@@ -158,28 +157,6 @@ beat(struct ph_prober *prober)
 	ph_snapshot_unref(&snapshot);
 }
 
-/* ---- thread ------------------------------------------------------------ */
-
-static gpointer
-run(gpointer data)
-{
-	struct ph_prober *prober = data;
-
-	g_mutex_lock(&prober->lock);
-	while (!prober->stopping) {
-		int64_t next = g_get_monotonic_time() + prober->interval * 1000;
-
-		g_mutex_unlock(&prober->lock);
-		beat(prober);
-		g_mutex_lock(&prober->lock);
-		while (!prober->stopping &&
-		       g_cond_wait_until(&prober->wake, &prober->lock, next))
-			;
-	}
-	g_mutex_unlock(&prober->lock);
-	return NULL;
-}
-
 struct ph_prober *
 ph_prober_start(const struct ph_prober_options *options)
 {
@@ -187,12 +164,11 @@ ph_prober_start(const struct ph_prober_options *options)
 
 	prober->options = *options;
 	prober->server = ph_conf_text(options->conf, "server", "name");
-	prober->interval = ph_conf_int(options->conf, "health", "interval");
 	prober->expiry = ph_conf_int(options->conf, "health", "expiry");
 	prober->probe = ph_probe_new();
-	g_mutex_init(&prober->lock);
-	g_cond_init(&prober->wake);
-	prober->thread = g_thread_new("prober", run, prober);
+	prober->ticker = ph_ticker_start(
+	    "prober", ph_conf_int(options->conf, "health", "interval"), beat,
+	    prober);
 	return prober;
 }
 
@@ -204,13 +180,7 @@ ph_prober_stop(struct ph_prober **prober)
 	if (!p)
 		return;
 	*prober = NULL;
-	g_mutex_lock(&p->lock);
-	p->stopping = true;
-	g_cond_broadcast(&p->wake);
-	g_mutex_unlock(&p->lock);
-	g_thread_join(p->thread);
+	ph_ticker_stop(&p->ticker);
 	ph_probe_free(&p->probe);
-	g_mutex_clear(&p->lock);
-	g_cond_clear(&p->wake);
 	g_free(p);
 }

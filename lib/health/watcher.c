@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/ticker.h"
 #include "lib/routing/topology.h"
 
 #include <glib.h>
@@ -13,14 +14,11 @@ enum { SETTLE_MS = 3000 };
 struct ph_health_watch {
 	struct ph_state *state;
 	size_t topology;
-	int64_t interval;
 	bool away;	 /* Redis did not answer the last time */
 	int64_t settled; /* monotonic: missing keys count from here on */
 	GMutex lock;
-	GCond wake;
-	bool stopping;
-	struct ph_health *health;
-	GThread *thread;
+	struct ph_health *health; /* under lock */
+	struct ph_ticker *ticker;
 };
 
 /* NULL: Redis does not say. */
@@ -69,8 +67,9 @@ note_all(struct ph_health_watch *watch, const struct ph_server *const *servers,
 }
 
 static void
-look(struct ph_health_watch *watch)
+look(void *context)
 {
+	struct ph_health_watch *watch = context;
 	struct ph_snapshot *snapshot = ph_state_take(watch->state);
 	const struct ph_server *const *servers = NULL;
 	struct ph_reply *reply = NULL;
@@ -96,26 +95,6 @@ look(struct ph_health_watch *watch)
 	ph_snapshot_unref(&snapshot);
 }
 
-static gpointer
-run(gpointer data)
-{
-	struct ph_health_watch *watch = data;
-
-	g_mutex_lock(&watch->lock);
-	while (!watch->stopping) {
-		int64_t next = g_get_monotonic_time() + watch->interval * 1000;
-
-		g_mutex_unlock(&watch->lock);
-		look(watch);
-		g_mutex_lock(&watch->lock);
-		while (!watch->stopping &&
-		       g_cond_wait_until(&watch->wake, &watch->lock, next))
-			;
-	}
-	g_mutex_unlock(&watch->lock);
-	return NULL;
-}
-
 struct ph_health_watch *
 ph_health_watch_start(const struct ph_conf *conf, struct ph_state *state,
 		      size_t topology)
@@ -124,11 +103,10 @@ ph_health_watch_start(const struct ph_conf *conf, struct ph_state *state,
 
 	watch->state = state;
 	watch->topology = topology;
-	watch->interval = ph_conf_int(conf, "health", "interval");
 	watch->health = ph_health_new();
 	g_mutex_init(&watch->lock);
-	g_cond_init(&watch->wake);
-	watch->thread = g_thread_new("health", run, watch);
+	watch->ticker = ph_ticker_start(
+	    "health", ph_conf_int(conf, "health", "interval"), look, watch);
 	return watch;
 }
 
@@ -140,14 +118,9 @@ ph_health_watch_stop(struct ph_health_watch **watch)
 	if (!p)
 		return;
 	*watch = NULL;
-	g_mutex_lock(&p->lock);
-	p->stopping = true;
-	g_cond_broadcast(&p->wake);
-	g_mutex_unlock(&p->lock);
-	g_thread_join(p->thread);
+	ph_ticker_stop(&p->ticker);
 	ph_health_free(&p->health);
 	g_mutex_clear(&p->lock);
-	g_cond_clear(&p->wake);
 	g_free(p);
 }
 

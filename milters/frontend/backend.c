@@ -256,8 +256,10 @@ open_session(const struct ph_frontend *frontend, const struct ph_mail *mail,
 	};
 	struct ph_smtp *smtp = NULL;
 
-	if (options.connect_timeout <= 0)
-		return ph_err_set(err, PH_ERR_TEMP, "out of time");
+	if (options.connect_timeout <= 0) {
+		ph_err_set(err, PH_ERR_TEMP, "out of time");
+		return -1;
+	}
 	if (ph_smtp_open(&options, &smtp, err) < 0)
 		return -1;
 	*backend_r = g_new0(struct ph_backend, 1);

@@ -13,7 +13,7 @@
 static void
 append_safe(GString *out, const char *text)
 {
-	for (size_t i = 0; text[i] != '\0' && i < NAME_LIMIT; i++)
+	for (size_t i = 0; i < NAME_LIMIT && text[i] != '\0'; i++)
 		g_string_append_c(out, g_ascii_isalnum(text[i]) ||
 					       strchr("-._:[]", text[i])
 					   ? text[i]

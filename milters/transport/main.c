@@ -54,21 +54,6 @@ make_connector(const char *server, const char *pattern)
 	return g_strconcat(server, "\\", name, NULL);
 }
 
-static int
-open_track(const struct ph_conf *conf, struct ph_track_log **track_r,
-	   struct ph_err *err)
-{
-	struct ph_track_options options = {
-	    .directory = ph_conf_text(conf, "tracking", "log_dir"),
-	    .prefix = "MSGTRK",
-	    .server = ph_conf_text(conf, "server", "name"),
-	    .max_file_size = ph_conf_int(conf, "tracking", "max_file_size"),
-	    .subjects = ph_conf_bool(conf, "tracking", "subjects"),
-	};
-
-	return ph_track_log_open(&options, track_r, err);
-}
-
 static void
 stop(void *arg)
 {
@@ -115,7 +100,8 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .begin = begin,
 	    .done = done,
 	};
-	if (open_track(conf, &transport->track, err) < 0 ||
+	if (ph_track_log_configure(conf, "MSGTRK", &transport->track, err) <
+		0 ||
 	    ph_directory_open(conf, &transport->directory, err) < 0 ||
 	    ph_state_open(conf, "posthub-transport", derive, &transport->state,
 			  err) < 0)

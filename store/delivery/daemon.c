@@ -2,7 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
-#include "lib/base/log.h"
+#include "lib/base/ticker.h"
 #include "lib/health/prober.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
@@ -11,9 +11,8 @@
 #include <glib.h>
 #include <stdlib.h>
 
-#define SWEEP_US (500 * G_TIME_SPAN_MILLISECOND)
-
 enum {
+	SWEEP_MS = 500,
 	EXPIRE_MS = 10 * 60 * 1000,
 	/* Inside lmtp_data_done_timeout, 600 s. */
 	SLOT_TIMEOUT_MS = 300 * 1000,
@@ -35,11 +34,9 @@ struct app {
 	struct ph_deliver deliver;
 	struct ph_session_shared shared;
 	struct ph_prober *prober;
-	GThread *housekeeper;
-	GMutex mutex;
-	GCond wake;
-	bool stopping;
-	int64_t timeout; /* of an idle client */
+	struct ph_ticker *housekeeper;
+	int64_t next_expire; /* the housekeeper's alone */
+	int64_t timeout;     /* of an idle client */
 };
 
 /* Row PH_DELIVERY_TOPOLOGY. */
@@ -83,56 +80,18 @@ keep_database(void *context, const char *database, int64_t epoch)
 }
 
 static void
-expire_log(struct app *app)
+keep_house(void *context)
 {
-	struct ph_err err = PH_ERR_INIT;
+	struct app *app = context;
 
-	if (ph_track_log_expire(
-		app->log, ph_conf_int(app->conf, "tracking", "max_age"),
-		ph_conf_int(app->conf, "tracking", "max_directory_size"),
-		&err) < 0)
-		ph_warn("%s", err.text);
-}
-
-static gpointer
-keep_house(gpointer data)
-{
-	struct app *app = data;
-	int64_t next_expire = 0;
-
-	g_mutex_lock(&app->mutex);
-	while (!app->stopping) {
-		g_mutex_unlock(&app->mutex);
-		ph_store_sweep(app->store, keep_database, app);
-		if (ph_clock_mono() >= next_expire) {
-			expire_log(app);
-			next_expire = ph_clock_mono() + EXPIRE_MS;
-		}
-		g_mutex_lock(&app->mutex);
-		if (!app->stopping)
-			g_cond_wait_until(&app->wake, &app->mutex,
-					  g_get_monotonic_time() + SWEEP_US);
-	}
-	g_mutex_unlock(&app->mutex);
-	return NULL;
+	ph_store_sweep(app->store, keep_database, app);
+	if (ph_clock_mono() < app->next_expire)
+		return;
+	ph_track_log_tidy(app->log, app->conf);
+	app->next_expire = ph_clock_mono() + EXPIRE_MS;
 }
 
 /* ---- start and stop ---------------------------------------------------- */
-
-static int
-open_log(struct app *app, const char *server, struct ph_err *err)
-{
-	struct ph_track_options options = {
-	    .directory = ph_conf_text(app->conf, "tracking", "log_dir"),
-	    .prefix = "MSGTRKMD",
-	    .server = server,
-	    .max_file_size =
-		ph_conf_int(app->conf, "tracking", "max_file_size"),
-	    .subjects = ph_conf_bool(app->conf, "tracking", "subjects"),
-	};
-
-	return ph_track_log_open(&options, &app->log, err);
-}
 
 static int
 open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
@@ -150,7 +109,7 @@ open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
 				  "server's name in its server: key");
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_store_maildir(&options, &app->store, err) < 0 ||
-	    open_log(app, server, err) < 0 ||
+	    ph_track_log_configure(app->conf, "MSGTRKMD", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
 	return ph_state_open(app->conf, "posthub-delivery", derive, &app->state,
@@ -206,15 +165,14 @@ ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 {
 	struct app *app = g_new0(struct app, 1);
 
-	g_mutex_init(&app->mutex);
-	g_cond_init(&app->wake);
 	app->conf = ph_run_conf(run);
 	if (open_parts(app, run, err) < 0) {
 		ph_delivery_stop(app);
 		return -1;
 	}
 	fill_shared(app, run);
-	app->housekeeper = g_thread_new("housekeeper", keep_house, app);
+	app->housekeeper =
+	    ph_ticker_start("housekeeper", SWEEP_MS, keep_house, app);
 	start_prober(app);
 	app->shared.peers = ph_peers_start(app->state, PH_DELIVERY_TOPOLOGY);
 	*app_r = app;
@@ -237,19 +195,12 @@ ph_delivery_stop(void *p)
 
 	ph_prober_stop(&app->prober);
 	ph_peers_stop(&app->shared.peers);
-	g_mutex_lock(&app->mutex);
-	app->stopping = true;
-	g_cond_broadcast(&app->wake);
-	g_mutex_unlock(&app->mutex);
-	if (app->housekeeper)
-		g_thread_join(app->housekeeper);
+	ph_ticker_stop(&app->housekeeper);
 	ph_store_close(&app->store);
 	ph_state_close(&app->state);
 	ph_directory_close(&app->directory);
 	ph_track_log_close(&app->log);
 	ph_slots_free(&app->slots);
 	ph_locks_free(&app->locks);
-	g_cond_clear(&app->wake);
-	g_mutex_clear(&app->mutex);
 	g_free(app);
 }

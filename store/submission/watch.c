@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/routing/topology.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -68,8 +69,15 @@ rescan(struct ph_watch *watch, struct ph_snapshot *snapshot, int64_t now)
 	ph_watch_walk(watch, snapshot);
 }
 
-/* The snapshot in force, borrowed; one that was not seen before lets
- * everything be tried at once. NULL: none yet. */
+/* What was seen is not so any more: whatever waits may be tried at once. */
+static void
+hurry(struct ph_watch *watch)
+{
+	ph_queue_hurry(watch->queue);
+	watch->next_rescan = 0;
+}
+
+/* The snapshot in force, borrowed; NULL: none yet. */
 static struct ph_snapshot *
 take_snapshot(struct ph_watch *watch)
 {
@@ -80,11 +88,32 @@ take_snapshot(struct ph_watch *watch)
 		ph_snapshot_unref(&snapshot);
 		return watch->last;
 	}
-	ph_queue_hurry(watch->queue);
-	watch->next_rescan = 0;
+	hurry(watch);
 	ph_snapshot_unref(&watch->last);
 	watch->last = snapshot;
 	return snapshot;
+}
+
+static void
+look_at_health(struct ph_watch *watch, struct ph_snapshot *snapshot)
+{
+	const struct ph_submission *submission = watch->submission;
+	struct ph_health *health = submission->health(submission->context);
+	g_autoptr(GString) up = g_string_new(NULL);
+	size_t n;
+	const struct ph_server *const *servers = ph_topology_servers(
+	    ph_snapshot_derived(snapshot, PH_SUBMISSION_TOPOLOGY), &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (ph_health_up(health, servers[i]->name,
+				 PH_SERVICE_TRANSPORT))
+			g_string_append_printf(up, "%s\n", servers[i]->name);
+	ph_health_free(&health);
+	if (g_strcmp0(watch->up, up->str) == 0)
+		return;
+	hurry(watch);
+	g_free(watch->up);
+	watch->up = g_strdup(up->str);
 }
 
 static gpointer
@@ -99,6 +128,7 @@ run(gpointer data)
 		int64_t now = ph_clock_mono(), wait = TICK_MS;
 
 		if (snapshot != NULL) {
+			look_at_health(watch, snapshot);
 			if (now >= watch->next_rescan)
 				rescan(watch, snapshot, now);
 			wait = look_at_due(watch, now);
@@ -157,6 +187,7 @@ ph_watch_stop(struct ph_watch **watch)
 	if (w->wake >= 0)
 		close(w->wake);
 	ph_snapshot_unref(&w->last);
+	g_free(w->up);
 	g_hash_table_unref(w->boxes);
 	g_hash_table_unref(w->by_wd);
 	g_free(w);

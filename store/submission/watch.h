@@ -11,9 +11,10 @@
  * One thread that knows every mailbox of the databases that are active here,
  * and offers to the queue what is in their Outboxes: when inotify tells, and
  * by looking at all of them at the start, each "rescan" milliseconds, when the
- * kernel lost events, and when the state of the organisation changes, which
- * may also give or take databases. Beyond the kernel's limit of watches a
- * mailbox is only looked at by the rescan.
+ * kernel lost events, when the state of the organisation changes, which may
+ * also give or take databases, and when a Transport server comes or goes.
+ * Beyond the kernel's limit of watches a mailbox is only looked at by the
+ * rescan.
  */
 struct ph_watch;
 

@@ -33,6 +33,7 @@ struct ph_watch {
 	GHashTable *by_wd; /* wd: struct ph_watch_box, borrowed */
 	uint64_t round;
 	struct ph_snapshot *last; /* looked at last; a reference */
+	char *up; /* names of the Transport servers that were up then */
 	bool limit_told;
 	GThread *thread;
 	gint stopping; /* atomic */

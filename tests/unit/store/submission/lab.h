@@ -217,6 +217,7 @@ struct lab {
 	char *path; /* of everything */
 	char *box;  /* nuno's mailbox */
 	gsize next_id;
+	gint down; /* atomic: no Transport has a heartbeat */
 };
 
 static const struct ph_derive lab_derive[] = {
@@ -317,8 +318,19 @@ lab_take(void *context)
 static inline struct ph_health *
 lab_health(void *context)
 {
-	(void)context;
-	return NULL;
+	static const char *const names[] = {"MBX1", "MBX2"};
+	struct lab *lab = context;
+	struct ph_health *health;
+
+	if (g_atomic_int_get(&lab->down) == 0)
+		return NULL;
+	health = ph_health_new();
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		ph_health_note(health, names[i], PH_SERVICE_TRANSPORT, true, 0);
+		ph_health_note(health, names[i], PH_SERVICE_TRANSPORT, false,
+			       5000);
+	}
+	return health;
 }
 
 static inline void

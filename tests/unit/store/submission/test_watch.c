@@ -266,6 +266,27 @@ START_TEST(test_change)
 }
 END_TEST
 
+/* No server is asked while none has a heartbeat, and at once when one has. */
+START_TEST(test_health)
+{
+	struct office office;
+
+	office_open(&office, NULL);
+	office.lab.submission.retry_min = HOUR;
+	office.lab.down = 1;
+	make_outbox(&office.lab);
+	office_start(&office, HOUR);
+	move_in(&office.lab, "new", "1.a");
+	wait_for(&office.lab, "out1 work0 state1 sent0 drafts0 in0");
+	while (!ph_queue_idle(office.queue))
+		g_thread_yield();
+	ck_assert_uint_eq(office.fake.connections, 0);
+	g_atomic_int_set(&office.lab.down, 0);
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
 /* Taken back by its owner: nothing of it remains. */
 START_TEST(test_taken_back)
 {
@@ -310,4 +331,5 @@ END_TEST
 
 UNIT_MAIN("store/submission/watch", test_moved_in, test_found_at_start,
 	  test_new_outbox, test_new_mailbox, test_written_in_place,
-	  test_quiet_file, test_change, test_taken_back, test_other_database)
+	  test_quiet_file, test_change, test_health, test_taken_back,
+	  test_other_database)
