@@ -69,16 +69,20 @@ run_all() {
 	done
 	# Runs until "postfix stop".
 	postfix start-fg &
+	postfix=$!
 	tail -n 0 -F $maillog &
 	wait -n || true
 	say 'a service ended'
 	stop_all 1
 }
 
-# Postfix first: it takes nothing that the daemons could not look at.
+# Postfix first: it takes nothing that the daemons could not look at. Asked
+# again, because one that is only starting does not hear it.
 stop_all() {
 	trap '' TERM INT
-	postfix stop || true
+	while kill -0 $postfix 2>/dev/null; do
+		postfix stop 2>/dev/null || sleep 0.2
+	done
 	kill $(jobs -p) 2>/dev/null || true
 	wait
 	exit "$1"

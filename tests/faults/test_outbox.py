@@ -37,10 +37,15 @@ POINTS = (
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
+    """Both databases can be moved."""
     with Lab() as made:
+        made.share_store()
         made.mailbox(OTHERS[0], "DB1")
         made.mailbox(OTHERS[1], "DB2")
-        yield two_sites(made)
+        two_sites(made)
+        made.database("DB1", ["MBX1", "MBX2"])
+        made.database("DB2", ["MBX2", "MBX1"])
+        yield made
 
 
 @pytest.fixture
@@ -96,6 +101,21 @@ def test_redis_killed_and_back(lab: Lab, site: accounting.Site) -> None:
         lab.redis.start()
 
     count(site, kill)
+
+
+def test_databases_move(lab: Lab, site: accounting.Site) -> None:
+    """Both owners' and all recipients' mailboxes change their server, and come
+    back, while their mail flows."""
+    host = lab.hosts["MBX1"]
+
+    def move(owners: Owners) -> None:
+        for part, servers in ((0.15, ("MBX2", "MBX1")), (0.5, ("MBX1", "MBX2"))):
+            at(owners, part)
+            for database, server in zip(("DB1", "DB2"), servers, strict=True):
+                host.cli("database", "move", database, "--to", server)
+
+    count(site, move)
+    assert lab.redis.call("HGET", "posthub:database:DB1", "Epoch") == "2"
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,8 +86,10 @@ def throw(sock: socket.socket, data: bytes) -> None:
         sock.shutdown(socket.SHUT_WR)
         while sock.recv(65536):
             pass
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # closed while we were still talking, as it may
+    except OSError as error:
+        # Closed while we were still talking, as it may.
+        if error.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+            raise
     finally:
         sock.close()
 

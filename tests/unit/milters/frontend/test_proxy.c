@@ -194,22 +194,22 @@ after_own(const char *content)
 	return at + strlen(last);
 }
 
+static const char xforward[] =
+    "C:XFORWARD NAME=mx.out.test ADDR=198.51.100.7 PROTO=ESMTP HELO=helo.test "
+    "IDENT=[UNAVAILABLE] SOURCE=REMOTE";
+
 START_TEST(test_whole)
 {
 	static const char *const lines[] = {
 	    "A", "S:220 x", "C:EHLO fe1.x.test", "S:250-x", "S:250-DSN",
 	    "S:250-SIZE 1", "S:250 XFORWARD NAME ADDR PROTO HELO IDENT SOURCE",
-	    "C:XFORWARD NAME=mx.out.test ADDR=198.51.100.7 PROTO=ESMTP "
-	    "HELO=helo.test IDENT=[UNAVAILABLE] SOURCE=REMOTE",
-	    "S:250 2.0.0 Ok",
+	    xforward, "S:250 2.0.0 Ok",
 	    "C:MAIL FROM:<s@out.test> SIZE=7 RET=HDRS AUTH=nu+2Bno",
 	    "S:250 2.1.0 Ok", "C:RCPT TO:<a@x.test> NOTIFY=NEVER",
 	    "S:250 2.1.5 Ok", CONTENT, "S:250 2.0.0 taken",
 	    /* The session is used again, and says anew who the client is. */
-	    "C:XFORWARD NAME=mx.out.test ADDR=198.51.100.7 PROTO=ESMTP "
-	    "HELO=helo.test IDENT=[UNAVAILABLE] SOURCE=REMOTE",
-	    "S:250 2.0.0 Ok", "C:MAIL FROM:<s@out.test>", "S:250 2.1.0 Ok",
-	    RCPT_A, "C:QUIT", NULL};
+	    xforward, "S:250 2.0.0 Ok", "C:MAIL FROM:<s@out.test>",
+	    "S:250 2.1.0 Ok", RCPT_A, "C:QUIT", NULL};
 	static const char *params[] = {"SIZE=7", "AUTH=boss", "BODY=8BITMIME",
 				       "RET=HDRS", NULL};
 	static const char *const notify[] = {"NOTIFY=NEVER", NULL};
