@@ -22,7 +22,8 @@ struct ph_run {
  * over the public one, so that there is always one to connect to. */
 int ph_socket_listen(const struct ph_conf *conf, const char *endpoint,
 		     int *fd_r, struct ph_err *err);
-/* Makes the directory for [server] user. */
+/* Makes the directory for [server] user, and its parents for all to pass. What
+ * is there already is left alone. */
 int ph_make_directory(const struct ph_conf *conf, const char *path,
 		      struct ph_err *err);
 /* Becomes [server] user if root. */

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -152,10 +153,31 @@ ph_socket_listen(const struct ph_conf *conf, const char *text, int *fd_r,
 	return listen_tcp(&endpoint, fd_r, err);
 }
 
+/* Under a name of its own until it has its owner: daemons that are started
+ * together must not see it without, nor refuse what another has just made. */
+static int
+publish_directory(const char *path, uid_t uid, gid_t gid)
+{
+	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+	int why;
+
+	if (mkdtemp(temporary) == NULL)
+		return -1;
+	if (chmod(temporary, 0750) == 0 && chown(temporary, uid, gid) == 0 &&
+	    renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) ==
+		0)
+		return 0;
+	why = errno;
+	(void)rmdir(temporary);
+	errno = why;
+	return why == EEXIST ? 0 : -1;
+}
+
 int
 ph_make_directory(const struct ph_conf *conf, const char *path,
 		  struct ph_err *err)
 {
+	g_autofree char *parent = g_path_get_dirname(path);
 	uid_t uid;
 	gid_t gid;
 
@@ -163,7 +185,8 @@ ph_make_directory(const struct ph_conf *conf, const char *path,
 		return 0;
 	if (find_user(conf, &uid, &gid, err) < 0)
 		return -1;
-	if (g_mkdir_with_parents(path, 0750) < 0 || chown(path, uid, gid) < 0)
+	if (g_mkdir_with_parents(parent, 0755) < 0 ||
+	    publish_directory(path, uid, gid) < 0)
 		return ph_err_set(err, PH_ERR_PERM, "cannot make %s: %s", path,
 				  g_strerror(errno));
 	return 0;

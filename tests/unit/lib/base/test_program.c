@@ -1,5 +1,5 @@
 #include "lib/base/clock.h"
-#include "lib/base/program.h"
+#include "lib/base/program_private.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -320,6 +320,36 @@ START_TEST(test_daemon)
 }
 END_TEST
 
-UNIT_MAIN("lib/base/program", test_serves_and_stops,
+/* Eight daemons that start together on an empty disk, each of which must be
+ * able to write there as the user that it becomes. */
+START_TEST(test_directories_of_many)
+{
+	const char *user = geteuid() == 0 ? "nobody" : "";
+	g_autofree char *more = g_strdup_printf("[server]\nuser = %s\n", user);
+	g_autofree char *path = NULL, *conf_path = NULL, *file = NULL;
+	struct ph_conf *conf = NULL;
+	int status;
+
+	setup();
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	conf_path = write_conf(more);
+	path = g_build_filename(dir, "log", "posthub", "tracking", NULL);
+	file = g_build_filename(path, "x", NULL);
+	ck_assert_int_eq(ph_conf_load(conf_path, &conf, NULL), 0);
+	for (int i = 0; i < 8; i++)
+		if (fork() == 0)
+			_exit(ph_make_directory(conf, path, NULL) < 0 ||
+			      ph_drop_privileges(conf, NULL) < 0 ||
+			      open(file, O_CREAT | O_WRONLY, 0666) < 0);
+	for (int i = 0; i < 8; i++) {
+		ck_assert_int_gt(wait(&status), 0);
+		ck_assert_int_eq(status, 0);
+	}
+	ph_conf_free(&conf);
+	teardown();
+}
+END_TEST
+
+UNIT_MAIN("lib/base/program", test_directories_of_many, test_serves_and_stops,
 	  test_held_connection_finishes, test_connection_limit,
 	  test_exit_status, test_daemon)
