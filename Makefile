@@ -39,11 +39,10 @@ DIRS_posthub = cli milters/host milters/transport/rules
 DIRS_posthub-transport = milters/host milters/transport milters/transport/rules
 DIRS_posthub-frontend = milters/host milters/frontend
 DIRS_posthub-policy = policy
-DIRS_posthub-delivery = store/delivery
+# One mailbox layout, so one piece of code that knows it: store/mailbox.
+DIRS_posthub-delivery = store/mailbox store/delivery
 DIRS_posthub-tracking = tracking
-DIRS_posthub-submission = store/submission
-# One mailbox layout, so one piece of code that knows it.
-EXTRA_posthub-submission = store/delivery/path.c
+DIRS_posthub-submission = store/mailbox store/submission
 
 sources = $(wildcard $(addsuffix /*.c,$(1)))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -86,7 +85,7 @@ endef
 $(foreach l,$(LIBS),$(eval $(call library,$(l))))
 
 define program
-$(BUILD)/bin/$(1): $(call objects,$(call sources,$(DIRS_$(1))) $(EXTRA_$(1))) $(call archives,$(LIBS))
+$(BUILD)/bin/$(1): $(call objects,$(call sources,$(DIRS_$(1)))) $(call archives,$(LIBS))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'
 	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS)
@@ -124,11 +123,12 @@ unit_libs = $(if $(filter lib/%,$(unit_dir)),$(NEEDS_$(notdir $(unit_dir))),$(LI
 UNIT_DIRS_milters/frontend = milters/host
 UNIT_DIRS_milters/transport = milters/host milters/transport/rules
 UNIT_DIRS_milters/transport/rules = milters/host
-UNIT_EXTRA_store/submission = store/delivery/path.c
+UNIT_DIRS_store/delivery = store/mailbox
+UNIT_DIRS_store/submission = store/mailbox
 unit_dirs = $(if $(filter lib/%,$(unit_dir)),,$(unit_dir) $(UNIT_DIRS_$(unit_dir)))
 define unit_test
 $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call objects,$(1) tests/unit/unit.c) \
-		$(call objects,$(filter-out %/main.c,$(call sources,$(call unit_dirs,$(1)))) $(UNIT_EXTRA_$(call unit_dir,$(1)))) \
+		$(call objects,$(filter-out %/main.c,$(call sources,$(call unit_dirs,$(1))))) \
 		$(call archives,$(call unit_libs,$(1)))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'

@@ -1,7 +1,7 @@
 #include "store/delivery/duplicates.h"
 
 #include "lib/base/log.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "lib/base/text.h"
 #include "lib/base/uuid.h"
 #include "store/delivery/mdb.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "store/delivery/mdb.h"
-#include "store/delivery/path.h"
 #include "store/delivery/store.h"
+#include "store/mailbox/path.h"
 
 #include <errno.h>
 #include <fcntl.h>

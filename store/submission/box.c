@@ -2,7 +2,7 @@
 
 #include "lib/base/fault.h"
 #include "lib/base/text.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
 #include "lib/base/fault.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
 
 #include <errno.h>

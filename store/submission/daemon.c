@@ -3,10 +3,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/base/ticker.h"
 #include "lib/health/watcher.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 #include "store/submission/item.h"
 #include "store/submission/queue.h"
 #include "store/submission/watch.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EXPIRE_MS (10 * 60 * 1000)
+enum { EXPIRE_MS = 10 * 60 * 1000 };
 
 struct app {
 	const struct ph_conf *conf;
@@ -28,10 +29,7 @@ struct app {
 	struct ph_health_watch *health;
 	struct ph_submission submission;
 	gsize next_id;
-	GThread *housekeeper;
-	GMutex mutex;
-	GCond wake;
-	bool stopping;
+	struct ph_ticker *housekeeper;
 };
 
 /* Row PH_SUBMISSION_TOPOLOGY. */
@@ -68,52 +66,14 @@ run_item(void *context, const struct ph_box_name *name, const char *part,
 /* ---- housekeeping ------------------------------------------------------ */
 
 static void
-expire_log(struct app *app)
+keep_house(void *context)
 {
-	struct ph_err err = PH_ERR_INIT;
+	struct app *app = context;
 
-	if (ph_track_log_expire(
-		app->log, ph_conf_int(app->conf, "tracking", "max_age"),
-		ph_conf_int(app->conf, "tracking", "max_directory_size"),
-		&err) < 0)
-		ph_warn("%s", err.text);
-}
-
-static gpointer
-keep_house(gpointer data)
-{
-	struct app *app = data;
-
-	g_mutex_lock(&app->mutex);
-	while (!app->stopping) {
-		g_mutex_unlock(&app->mutex);
-		expire_log(app);
-		g_mutex_lock(&app->mutex);
-		if (!app->stopping)
-			g_cond_wait_until(&app->wake, &app->mutex,
-					  g_get_monotonic_time() +
-					      (int64_t)EXPIRE_MS * 1000);
-	}
-	g_mutex_unlock(&app->mutex);
-	return NULL;
+	ph_track_log_tidy(app->log, app->conf);
 }
 
 /* ---- start and stop ---------------------------------------------------- */
-
-static int
-open_log(struct app *app, struct ph_err *err)
-{
-	struct ph_track_options options = {
-	    .directory = ph_conf_text(app->conf, "tracking", "log_dir"),
-	    .prefix = "MSGTRKMS",
-	    .server = ph_conf_text(app->conf, "server", "name"),
-	    .max_file_size =
-		ph_conf_int(app->conf, "tracking", "max_file_size"),
-	    .subjects = ph_conf_bool(app->conf, "tracking", "subjects"),
-	};
-
-	return ph_track_log_open(&options, &app->log, err);
-}
 
 /* The store driver may not have made it yet. */
 static int
@@ -139,7 +99,8 @@ open_parts(struct app *app, struct ph_err *err)
 				  "[server] name is not set; it is this "
 				  "server's name in its server: key");
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
-	    open_root(app, err) < 0 || open_log(app, err) < 0 ||
+	    open_root(app, err) < 0 ||
+	    ph_track_log_configure(app->conf, "MSGTRKMS", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
 	return ph_state_open(app->conf, "posthub-submission", derive,
@@ -175,8 +136,6 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 {
 	struct app *app = g_new0(struct app, 1);
 
-	g_mutex_init(&app->mutex);
-	g_cond_init(&app->wake);
 	app->conf = ph_run_conf(run);
 	app->submission.root = -1;
 	if (open_parts(app, err) < 0) {
@@ -193,20 +152,10 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 		ph_submission_stop(app);
 		return -1;
 	}
-	app->housekeeper = g_thread_new("housekeeper", keep_house, app);
+	app->housekeeper =
+	    ph_ticker_start("housekeeper", EXPIRE_MS, keep_house, app);
 	*app_r = app;
 	return 0;
-}
-
-static void
-stop_housekeeper(struct app *app)
-{
-	g_mutex_lock(&app->mutex);
-	app->stopping = true;
-	g_cond_broadcast(&app->wake);
-	g_mutex_unlock(&app->mutex);
-	if (app->housekeeper != NULL)
-		g_thread_join(app->housekeeper);
 }
 
 void
@@ -215,7 +164,7 @@ ph_submission_stop(void *p)
 	struct app *app = p;
 
 	ph_watch_stop(&app->watch);
-	stop_housekeeper(app);
+	ph_ticker_stop(&app->housekeeper);
 	if (!ph_queue_stop(&app->queue,
 			   ph_conf_int(app->conf, "server", "stop_timeout"))) {
 		/* They end with the process; the next one goes on. */
@@ -227,7 +176,5 @@ ph_submission_stop(void *p)
 	ph_directory_close(&app->directory);
 	ph_track_log_close(&app->log);
 	ph_path_close(&app->submission.root);
-	g_cond_clear(&app->wake);
-	g_mutex_clear(&app->mutex);
 	g_free(app);
 }

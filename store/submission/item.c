@@ -4,7 +4,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/routing/topology.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include <string.h>
 #include <sys/stat.h>

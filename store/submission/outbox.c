@@ -1,7 +1,7 @@
 #include "store/submission/outbox.h"
 
 #include "lib/base/clock.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "store/submission/watch_private.h"
 
 #include "lib/base/log.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include <errno.h>
 #include <stdint.h>

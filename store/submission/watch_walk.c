@@ -2,7 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/routing/topology.h"
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -165,14 +165,20 @@ def run_outboxes(tmp_path: Path, file: Callable[[int, Path, Path], None]) -> acc
 
 
 def test_filed_in_sent(tmp_path: Path) -> None:
-    report = run_outboxes(tmp_path, lambda n, path, sent: path.rename(sent) and None)
+    def move(number: int, path: Path, sent: Path) -> None:
+        path.rename(sent)
+
+    report = run_outboxes(tmp_path, move)
     assert report.ok(), report.text()
     assert report.filing is not None and len(report.filing.sent) == 20
 
 
 def test_filed_nowhere(tmp_path: Path) -> None:
     def lose(number: int, path: Path, sent: Path) -> None:
-        path.unlink() if number == 7 else path.rename(sent)
+        if number == 7:
+            path.unlink()
+        else:
+            path.rename(sent)
 
     report = run_outboxes(tmp_path, lose)
     assert not report.ok() and "in no folder  1" in report.text(), report.text()

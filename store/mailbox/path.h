@@ -1,5 +1,5 @@
-#ifndef PH_STORE_DELIVERY_PATH_H
-#define PH_STORE_DELIVERY_PATH_H
+#ifndef PH_STORE_MAILBOX_PATH_H
+#define PH_STORE_MAILBOX_PATH_H
 
 #include "lib/base/err.h"
 

@@ -1,4 +1,4 @@
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include "tests/unit/unit.h"
 
@@ -95,5 +95,5 @@ START_TEST(test_walk_follows_no_link)
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/path", test_component, test_long_component, test_walk,
+UNIT_MAIN("store/mailbox/path", test_component, test_long_component, test_walk,
 	  test_walk_follows_no_link)

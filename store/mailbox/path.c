@@ -1,4 +1,4 @@
-#include "store/delivery/path.h"
+#include "store/mailbox/path.h"
 
 #include "lib/base/text.h"
 
