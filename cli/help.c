@@ -131,7 +131,7 @@ field_line(GString *out, const struct ph_field *field)
 	if (field->flags & PH_FIELD_CONDITION)
 		g_string_append(help, "; has an ExceptIf twin");
 	if (field->flags & PH_FIELD_SETUP)
-		g_string_append(help, "; takes effect with posthub setup");
+		g_string_append(help, "; Postfix reads it from master.cf");
 	if (field->flags & PH_FIELD_UNSUPPORTED)
 		g_string_append(help, "; not in this version");
 	g_string_append_c(help, ')');
