@@ -83,6 +83,17 @@ start_prober(const struct ph_conf *conf, struct app *app)
 	app->prober = ph_prober_start(&options);
 }
 
+/* With rules alone there need be no directory: nobody is in an empty one. */
+static int
+open_directory(const struct ph_conf *conf, struct ph_transport *transport,
+	       struct ph_err *err)
+{
+	if (transport->resolve)
+		return ph_directory_open(conf, &transport->directory, err);
+	transport->directory = ph_directory_memory(NULL, 0);
+	return 0;
+}
+
 static int
 open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 {
@@ -102,7 +113,7 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	};
 	if (ph_track_log_configure(conf, "MSGTRK", &transport->track, err) <
 		0 ||
-	    ph_directory_open(conf, &transport->directory, err) < 0 ||
+	    open_directory(conf, transport, err) < 0 ||
 	    ph_state_open(conf, "posthub-transport", derive, &transport->state,
 			  err) < 0)
 		return -1;
