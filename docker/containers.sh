@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds the images and runs docker/compose.yaml, with nothing but Debian
-# packages: "make containers". One mail is handed in; it is a success when it is
-# in mota's mailbox on MBX2, once.
+# packages: "make containers". A mail is handed in from outside, another is saved
+# in Nuno's Outbox on MBX1; it is a success when both are in Mota's mailbox on
+# MBX2, once.
 #
 #     docker/containers.sh [SERVICE]   where it is handed in (fe1)
 #
@@ -238,19 +239,49 @@ delivered() {
 	posthub track --message-id "$1" | grep DELIVER >/dev/null
 }
 
-deliver() {
-	local id port=2525 address
+# From Nuno's Outbox on MBX1, saved as an IMAP server saves it. Prints the
+# Message-ID.
+save_in_outbox() {
+	local id="<$(cat /proc/sys/kernel/random/uuid)@letsexchange.com>"
+	local box=/var/lib/posthub/store/db1/letsexchange.com/nuno/.Outbox
+
+	printf '%s\r\n' 'From: nuno@letsexchange.com' \
+		'To: mota@letsexchange.com' 'Subject: Testing Mail Flow' \
+		"Message-ID: $id" 'Date: Mon, 02 Jan 2023 10:00:00 +0000' '' Hello |
+		compose exec -T -u _posthub mbx1 sh -c "
+			mkdir -p $box/tmp $box/new $box/cur &&
+			cat >$box/tmp/1.nuno &&
+			mv $box/tmp/1.nuno $box/cur/1.nuno:2,S"
+	echo "$id"
+}
+
+send_from_outside() {
+	local port=2525 address
 
 	test $service != fe1 || port=25
 	address=$(docker inspect --format \
 		'{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' $service)
-	id=$(send "$address" $port)
-	say "$service has taken $id"
-	within 60 arrived "$id" || fail 'it did not arrive'
+	send "$address" $port
+}
+
+# expect MESSAGE-ID: in the mailbox once, out of every queue, and traced.
+expect() {
+	within 60 arrived "$1" || fail 'it did not arrive'
 	within 60 queues_empty || fail 'a queue is not empty'
-	within 30 delivered "$id" || fail 'it is not in the tracking log'
-	posthub track --message-id "$id"
-	test "$(copies "$id")" -eq 1 || fail "it is there $(copies "$id") times"
+	within 30 delivered "$1" || fail 'it is not in the tracking log'
+	posthub track --message-id "$1"
+	test "$(copies "$1")" -eq 1 || fail "it is there $(copies "$1") times"
+}
+
+deliver() {
+	local id
+
+	id=$(send_from_outside)
+	say "$service has taken $id"
+	expect "$id"
+	id=$(save_in_outbox)
+	say "in Nuno's Outbox: $id"
+	expect "$id"
 }
 
 test "$(id -u)" -eq 0 || fail 'not root'
@@ -271,4 +302,4 @@ for server in $service mbx1 mbx2; do
 	check_users $server
 done
 deliver
-say 'the mail is in the mailbox, once'
+say 'both mails are in the mailbox, once'
