@@ -29,7 +29,7 @@ START_TEST(test_stop_wakes)
 {
 	int ticks = 0;
 	struct ph_ticker *ticker =
-	    ph_ticker_start("test", 3600 * 1000, count, &ticks);
+	    ph_ticker_start("test", 3600000, count, &ticks);
 
 	while (g_atomic_int_get(&ticks) < 1)
 		g_thread_yield();
