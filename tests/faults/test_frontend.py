@@ -150,8 +150,10 @@ def test_after_the_dot(lab: Lab, front: Host, killed: bool) -> None:
                 sender.join(30)
         sender.join(30)
     if killed:
-        assert answers[0].startswith("451 4.4.2 ")
         server.restart("postfix")
+        # No answer (4.4.2); or its smtpd, killed a moment after its cleanup,
+        # could still say that it has not got the message (4.3.0).
+        assert answers[0].startswith(("451 4.4.2 ", "451-4.3.0 ", "451 4.3.0 ")), answers
         assert letter.post(front, mail).accepted == {NUNO}, mail.last
     assert killed or answers[0].startswith("250 ")
     once(lab, mail)
