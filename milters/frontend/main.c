@@ -52,19 +52,6 @@ stop(void *arg)
 	g_free(app);
 }
 
-static void
-start_prober(const struct ph_conf *conf, struct app *app)
-{
-	const struct ph_prober_options options = {
-	    .conf = conf,
-	    .state = app->frontend.state,
-	    .topology = PH_FRONTEND_TOPOLOGY,
-	    .service = PH_SERVICE_FRONTEND,
-	};
-
-	app->prober = ph_prober_start(&options);
-}
-
 static int
 open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 {
@@ -99,7 +86,12 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	if (ph_host_open(&app->host, conf,
 			 ph_conf_text(conf, SECTION, "milter"), err) < 0)
 		return -1;
-	start_prober(conf, app);
+	app->prober = ph_prober_start(&(struct ph_prober_options){
+	    .conf = conf,
+	    .state = app->frontend.state,
+	    .topology = PH_FRONTEND_TOPOLOGY,
+	    .service = PH_SERVICE_FRONTEND,
+	});
 	return 0;
 }
 
@@ -116,20 +108,12 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	return 0;
 }
 
-static int
-serve(struct ph_run *run, void *app)
-{
-	(void)run;
-	(void)app;
-	return ph_host_run();
-}
-
 static const struct ph_program program = {
     .name = "posthub-frontend",
     .section = SECTION,
     .summary = "Front End Transport: a stateless proxy to Transport servers",
     .start = start,
-    .main = serve,
+    .main = ph_host_run,
     .stop = stop,
 };
 

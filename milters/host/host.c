@@ -69,7 +69,9 @@ ph_host_open(const struct ph_host *host, const struct ph_conf *conf,
 }
 
 int
-ph_host_run(void)
+ph_host_run(struct ph_run *run, void *app)
 {
+	(void)run;
+	(void)app;
 	return smfi_main() == MI_SUCCESS ? EX_OK : EX_OSERR;
 }

@@ -3,6 +3,7 @@
 
 #include "lib/base/conf.h"
 #include "lib/base/err.h"
+#include "lib/base/program.h"
 #include "milters/host/agent.h"
 
 #include <stdbool.h>
@@ -40,7 +41,8 @@ struct ph_host {
 int ph_host_open(const struct ph_host *host, const struct ph_conf *conf,
 		 const char *endpoint, struct ph_err *err);
 
-/* Serves until SIGTERM or SIGINT. Exit status. */
-int ph_host_run(void);
+/* Serves until SIGTERM or SIGINT; the "main" of a struct ph_program. Exit
+ * status. */
+int ph_host_run(struct ph_run *run, void *app);
 
 #endif

@@ -70,19 +70,6 @@ stop(void *arg)
 	g_free(app);
 }
 
-static void
-start_prober(const struct ph_conf *conf, struct app *app)
-{
-	const struct ph_prober_options options = {
-	    .conf = conf,
-	    .state = app->transport.state,
-	    .topology = PH_DERIVED_TOPOLOGY,
-	    .service = PH_SERVICE_TRANSPORT,
-	};
-
-	app->prober = ph_prober_start(&options);
-}
-
 /* With rules alone there need be no directory: nobody is in an empty one. */
 static int
 open_directory(const struct ph_conf *conf, struct ph_transport *transport,
@@ -124,7 +111,12 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 		return -1;
 	transport->peers =
 	    ph_peers_start(transport->state, PH_DERIVED_TOPOLOGY);
-	start_prober(conf, app);
+	app->prober = ph_prober_start(&(struct ph_prober_options){
+	    .conf = conf,
+	    .state = app->transport.state,
+	    .topology = PH_DERIVED_TOPOLOGY,
+	    .service = PH_SERVICE_TRANSPORT,
+	});
 	return 0;
 }
 
@@ -141,20 +133,12 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	return 0;
 }
 
-static int
-serve(struct ph_run *run, void *app)
-{
-	(void)run;
-	(void)app;
-	return ph_host_run();
-}
-
 static const struct ph_program program = {
     .name = "posthub-transport",
     .section = SECTION,
     .summary = "Transport: resolution, transport rules, message tracking",
     .start = start,
-    .main = serve,
+    .main = ph_host_run,
     .stop = stop,
 };
 

@@ -147,19 +147,6 @@ fill_shared(struct app *app, struct ph_run *run)
 	app->timeout = ph_run_int(run, "timeout");
 }
 
-static void
-start_prober(struct app *app)
-{
-	const struct ph_prober_options options = {
-	    .conf = app->conf,
-	    .state = app->state,
-	    .topology = PH_DELIVERY_TOPOLOGY,
-	    .service = PH_SERVICE_DELIVERY,
-	};
-
-	app->prober = ph_prober_start(&options);
-}
-
 int
 ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 {
@@ -173,7 +160,12 @@ ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	fill_shared(app, run);
 	app->housekeeper =
 	    ph_ticker_start("housekeeper", SWEEP_MS, keep_house, app);
-	start_prober(app);
+	app->prober = ph_prober_start(&(struct ph_prober_options){
+	    .conf = app->conf,
+	    .state = app->state,
+	    .topology = PH_DELIVERY_TOPOLOGY,
+	    .service = PH_SERVICE_DELIVERY,
+	});
 	app->shared.peers = ph_peers_start(app->state, PH_DELIVERY_TOPOLOGY);
 	*app_r = app;
 	return 0;

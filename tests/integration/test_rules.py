@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from email.message import Message
-from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.conftest import MOTA, NUNO
 from tests.lab import letter, wait
-from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail
 from tests.lab.track import rows
-
-# "A change by anybody takes effect everywhere within a second"; a busy machine
-# is given longer, because no test here is a stop-watch.
-PROMISE = wait.DEFAULT_TIMEOUT
-
-
-def generation(host: Host) -> int:
-    """How many snapshots the milter has taken into force."""
-    path = host.state / "posthub-transport.status"
-    return int(json.loads(path.read_text(encoding="utf-8"))["generation"])
-
-
-def change(lab: Lab, what: Callable[[], object]) -> None:
-    """Make a change and wait until it is in force on every host, a second at
-    most."""
-    before = {host.name: generation(host) for host in lab.hosts.values()}
-    what()
-    for host in lab.hosts.values():
-        newer = partial(_newer, host, before[host.name])
-        wait.until(f"the change on {host.name}", newer, PROMISE)
-
-
-def _newer(host: Host, than: int) -> bool:
-    return generation(host) > than
 
 
 def hset(lab: Lab, name: str, **fields: str) -> None:
     """As an administrator types it."""
     words = [word for pair in fields.items() for word in pair]
-    change(lab, lambda: lab.redis.cli("HSET", f"posthub:rule:{name}", *words))
+    lab.change(lambda: lab.redis.cli("HSET", f"posthub:rule:{name}", *words))
 
 
 def deliver(lab: Lab, host: str, **letter_fields: Any) -> tuple[Mail, Message]:
@@ -158,19 +130,18 @@ def test_bad_edit_keeps_the_last_good_rule(org: Lab) -> None:
     wait.until(
         "the error in the status",
         lambda: "rule:Guard" in host.cli("status", check=False).stdout,
-        PROMISE + 1,
     )
     mail = letter.post(host, letter.compose(MOTA, subject="secret"))
     assert mail.refused, "the rule as it was must still be in force"
     log = host.log_text("transport")
     assert log.count("Priority") == 1, "reported once"
-    change(org, lambda: org.redis.cli("HSET", "posthub:rule:Guard", "Priority", "5"))
+    org.change(lambda: org.redis.cli("HSET", "posthub:rule:Guard", "Priority", "5"))
     assert letter.post(host, letter.compose(MOTA, subject="secret")).refused
 
 
 def test_removed_rule_is_gone(org: Lab) -> None:
     hset(org, "Guard", SubjectContainsWords="secret", RejectMessageReasonText="no")
-    change(org, lambda: org.redis.cli("DEL", "posthub:rule:Guard"))
+    org.change(lambda: org.redis.cli("DEL", "posthub:rule:Guard"))
     assert subject_of(org, "MBX1", subject="secret") == "secret"
 
 
@@ -185,7 +156,7 @@ def test_rules_that_differ_in_case_alone_are_an_error(org: Lab) -> None:
         shown = host.cli("status", check=False).stdout
         return "rule:Twin" in shown and "rule:TWIN" in shown
 
-    wait.until("both keys in the status", both_shown, PROMISE + 1)
+    wait.until("both keys in the status", both_shown)
     assert subject_of(org, "MBX1", subject="two") == "two", "neither may win"
 
 
@@ -194,20 +165,19 @@ def test_several_changes_in_one_transaction_come_together(org: Lab) -> None:
         "redis.call('HSET','posthub:rule:A','SubjectContainsWords','x','PrependSubject','A ')"
         "redis.call('HSET','posthub:rule:B','SubjectContainsWords','x','PrependSubject','B ')"
     )
-    change(org, lambda: org.redis.cli("EVAL", script, "0"))
+    org.change(lambda: org.redis.cli("EVAL", script, "0"))
     assert subject_of(org, "MBX2", subject="x") == "B A x"
 
 
 def test_the_command_writes_rules_too(org: Lab) -> None:
     host = org.hosts["MBX1"]
-    change(
-        org,
+    org.change(
         lambda: host.cli(
             "rule", "set", "By command", "SubjectContainsWords=secret", "RejectMessageReasonText=no"
         ),
     )
     assert letter.post(host, letter.compose(NUNO, subject="secret")).refused
-    change(org, lambda: host.cli("rule", "disable", "By command"))
+    org.change(lambda: host.cli("rule", "disable", "By command"))
     assert letter.post(host, letter.compose(NUNO, subject="secret")).accepted
     refused = host.cli("rule", "set", "By command", "SubjectContansWords=x", check=False)
     assert refused.returncode != 0 and "SubjectContainsWords" in refused.stderr

@@ -225,12 +225,9 @@ class Demo:
         title(5, "A transport rule, added while mail flows")
         say("Field names are the parameters of New-TransportRule.")
         say()
-        self.redis(
-            "HSET", "posthub:rule:Mark external mail", "FromScope", "NotInOrganization",
-            "PrependSubject", "[EXTERNAL] ",
-        )  # fmt: skip
+        fields = ("FromScope", "NotInOrganization", "PrependSubject", "[EXTERNAL] ")
+        self.lab.change(lambda: self.redis("HSET", "posthub:rule:Mark external mail", *fields))
         say("It is in force on every server within a second.")
-        wait.pause(1)
         self.posthub(self.lab.hosts["MBX2"], "rule", "list")
         message = self.inbox(self.from_outside("Testing the rule"))
         if message["Subject"] != "[EXTERNAL] Testing the rule":
@@ -240,11 +237,11 @@ class Demo:
         title(6, "Mota's database moves to the other server, and the next mail follows it")
         say("DB2 is on storage that MBX2 and MBX1 share; the first of its servers is active.")
         say()
-        self.posthub(self.lab.hosts["MBX1"], "database", "move", "DB2", "--to", "MBX1")
+        move = ("database", "move", "DB2", "--to", "MBX1")
+        self.lab.change(lambda: self.posthub(self.lab.hosts["MBX1"], *move))
         self.posthub(self.lab.hosts["MBX1"], "database", "show", "DB2")
         say("That, too, is known everywhere within a second.")
         say()
-        wait.pause(1)
         mail = self.from_outbox("Testing the move")
         self.inbox(mail)
         self.sent(mail)

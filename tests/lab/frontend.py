@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
 from tests.conftest import MOTA, NUNO
-from tests.lab import wait
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.protocols import Dialogue
@@ -89,14 +86,5 @@ def count(lab: Lab, mail: Mail) -> dict[str, int]:
 
 
 def rule(lab: Lab, name: str, **fields: str) -> None:
-    """Write a rule and wait until the mailbox servers have taken it."""
-    servers = [host for host in lab.hosts.values() if host.role == "transport"]
-    before = {host.name: _generation(host) for host in servers}
-    lab.rule(name, **fields)
-    for host in servers:
-        wait.until(f"the rule on {host.name}", lambda h=host: _generation(h) > before[h.name])
-
-
-def _generation(host: Host) -> int:
-    text = (host.state / "posthub-transport.status").read_text(encoding="utf-8")
-    return int(json.loads(text)["generation"])
+    """Write a rule and wait until every server has taken it."""
+    lab.change(lambda: lab.rule(name, **fields))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -231,6 +232,15 @@ class Host:
         """Until every socket of these, or of everything, is served."""
         for name in names or (*self.daemons, "postfix"):
             wait.until(f"{name} on {self.name} to serve", partial(self._up, name))
+
+    def generations(self) -> dict[Path, int]:
+        """How many states each daemon that is up has taken into force."""
+        files = (self.state / f"{name}.status" for name in self.daemons)
+        return {
+            path: int(json.loads(path.read_text(encoding="utf-8"))["generation"])
+            for path in files
+            if path.exists()
+        }
 
     def ask_map(self, table: str, key: str) -> str:
         return protocols.ask_map(self.map_socket, table, key)

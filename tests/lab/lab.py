@@ -15,10 +15,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.message import Message
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -40,6 +41,10 @@ def binaries() -> Path:
     if missing:
         raise FileNotFoundError(f'{path} has no {", ".join(missing)}: run "make all"')
     return path
+
+
+def _newer(host: Host, before: dict[Path, int]) -> bool:
+    return all(n > before.get(path, 0) for path, n in host.generations().items())
 
 
 class Lab:
@@ -182,6 +187,14 @@ class Lab:
 
     def rule(self, name: str, **fields: str) -> None:
         self.put("rule", name, **fields)
+
+    def change(self, what: Callable[[], object]) -> None:
+        """Make a change of the shared state, and wait until every daemon on
+        every host has taken it into force."""
+        before = {path: n for each in self.hosts.values() for path, n in each.generations().items()}
+        what()
+        for each in self.hosts.values():
+            wait.until(f"the change on {each.name}", partial(_newer, each, before))
 
     # ---- life --------------------------------------------------------------
 
