@@ -239,6 +239,7 @@ class Demo:
         say()
         move = ("database", "move", "DB2", "--to", "MBX1")
         self.lab.change(lambda: self.posthub(self.lab.hosts["MBX1"], *move))
+        self.lab.wait_released("DB2")
         self.posthub(self.lab.hosts["MBX1"], "database", "show", "DB2")
         say("That, too, is known everywhere within a second.")
         say()

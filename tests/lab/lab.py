@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -195,6 +196,23 @@ class Lab:
         what()
         for each in self.hosts.values():
             wait.until(f"the change on {each.name}", partial(_newer, each, before))
+
+    def wait_released(self, database: str) -> None:
+        """Until no store driver holds a database of the shared store: one that
+        it moved away from lets it go within half a second, and until then the
+        next one answers 4xx."""
+        assert self._store is not None
+        lock = self._store / database.lower() / ".posthub" / "lock"
+
+        def free() -> bool:
+            with lock.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+            return True
+
+        wait.until(f"{database} to be let go", free)
 
     # ---- life --------------------------------------------------------------
 
