@@ -10,8 +10,8 @@ PYTHON ?= /usr/bin/python3
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wconversion -Werror
-PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson gmime-3.0 lmdb \
-	milter libsystemd smartcols
+PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson libhs \
+	libpcre2-8 lmdb milter libsystemd smartcols
 PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
 PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lm
 CFLAGS ?= -O2 -g
@@ -21,22 +21,24 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
 ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # Libraries: one static archive a directory; arrows point down only.
-LIBS = health routing directory state message smtp track base
+LIBS = health routing directory state message smtp track match base
 NEEDS_base = base
-NEEDS_state = state base
+NEEDS_match = match base
+NEEDS_state = state match base
 NEEDS_message = message base
 NEEDS_smtp = smtp base
 NEEDS_track = track base
-NEEDS_directory = directory state base
-NEEDS_routing = routing state base
-NEEDS_health = health routing state smtp base
+NEEDS_directory = directory state match base
+NEEDS_routing = routing state match base
+NEEDS_health = health routing state match smtp base
 
 # Programs: every directory's sources; main.c apart, so that unit tests can
 # link the rest.
 PROGRAMS = posthub posthub-frontend posthub-transport posthub-policy posthub-delivery \
 	posthub-tracking posthub-submission
 DIRS_posthub = cli milters/host milters/transport/rules
-DIRS_posthub-transport = milters/host milters/transport milters/transport/rules
+DIRS_posthub-transport = milters/host milters/transport milters/transport/rules \
+	milters/transport/fork
 DIRS_posthub-frontend = milters/host milters/frontend
 DIRS_posthub-policy = policy
 # One mailbox layout, so one piece of code that knows it: store/mailbox.
@@ -57,8 +59,8 @@ DIRS_mantable = cli milters/host milters/transport/rules
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c')
 H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 
-.PHONY: all deps unit check demo containers lint sanitize install clean format \
-	help
+.PHONY: all bench deps unit check demo containers lint sanitize install clean \
+	format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -102,6 +104,20 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
 	@mkdir -p $(@D)
 	@$(MANTABLE) $< >$@
 
+# ---- benchmarks, run by hand: bench/README ----------------------------------
+BENCH = source noop_milter
+BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
+BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
+define bench_program
+$(BUILD)/bench/$(1): $(call objects,bench/$(1).c)
+	@mkdir -p $$(@D)
+	@echo '  LD $$@'
+	@$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(BENCH_LIBS_$(1))
+endef
+$(foreach p,$(BENCH),$(eval $(call bench_program,$(p))))
+
+bench: all $(addprefix $(BUILD)/bench/,$(BENCH))
+
 # ---- unit tests: one program a file below tests/unit, mirroring the tree ----
 UNIT_SOURCES = $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c \
 	tests/unit/*/*/*/test_*.c))
@@ -121,8 +137,10 @@ unit_dir = $(patsubst tests/unit/%/,%,$(dir $(1)))
 unit_libs = $(if $(filter lib/%,$(unit_dir)),$(NEEDS_$(notdir $(unit_dir))),$(LIBS))
 # Agents are tested with the message they see.
 UNIT_DIRS_milters/frontend = milters/host
-UNIT_DIRS_milters/transport = milters/host milters/transport/rules
+UNIT_DIRS_milters/transport = milters/host milters/transport/rules \
+	milters/transport/fork
 UNIT_DIRS_milters/transport/rules = milters/host
+UNIT_DIRS_cli = milters/host milters/transport/rules
 UNIT_DIRS_store/delivery = store/mailbox
 UNIT_DIRS_store/submission = store/mailbox
 unit_dirs = $(if $(filter lib/%,$(unit_dir)),,$(unit_dir) $(UNIT_DIRS_$(unit_dir)))

@@ -5,12 +5,18 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev'
-libraries='libglib2.0-dev libmilter-dev libhiredis-dev libgmime-3.0-dev
+libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
-	libsystemd-dev'
+	libsystemd-dev libpcre2-dev'
 tests='check postfix redis-server redis-tools python3 python3-pytest python3-yaml
 	procps mandoc'
 lint='clang-format clang-tidy cppcheck'
+
+# Hyperscan, or its twin for other processors: the two exclude each other.
+case $(dpkg --print-architecture 2>/dev/null) in
+amd64 | i386) libraries="$libraries libhyperscan-dev" ;;
+*) libraries="$libraries libvectorscan-dev" ;;
+esac
 
 packages="$build $libraries $tests"
 case ${1-} in

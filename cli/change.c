@@ -12,23 +12,31 @@
 #define HISTORY_LENGTH "10000"
 
 /*
- * KEYS: the object's, then its history's if it has one. ARGV: how many fields
- * are stored, and these with their values; how many to set, and these; how
- * many to unset, and these; then the history's entry. 0: changed meanwhile.
+ * KEYS: the objects', then their history's if they have one. ARGV: how many
+ * objects, and for each: how many fields are stored, and these with their
+ * values; how many to set, and these; how many to unset, and these; how many
+ * words the history's entry has, and these. 0: changed meanwhile, nothing was
+ * done.
  */
-static const char write_hash[] =
-    "local n, at = tonumber(ARGV[1]), 2 "
-    "if redis.call('HLEN', KEYS[1]) ~= n then return 0 end "
-    "for i = 1, n do "
-    "if redis.call('HGET', KEYS[1], ARGV[at]) ~= ARGV[at + 1] "
-    "then return 0 end at = at + 2 end "
-    "n, at = tonumber(ARGV[at]), at + 1 "
-    "for i = 1, n do "
-    "redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) at = at + 2 end "
-    "n, at = tonumber(ARGV[at]), at + 1 "
-    "for i = 1, n do redis.call('HDEL', KEYS[1], ARGV[at]) at = at + 1 end "
-    "if KEYS[2] then redis.call('XADD', KEYS[2], 'MAXLEN', '~', " HISTORY_LENGTH
-    ", '*', unpack(ARGV, at)) end "
+static const char write_hashes[] =
+    "local at = 0 "
+    "local function take() at = at + 1 return ARGV[at] end "
+    "local function list(step) local l = {} "
+    "for i = 1, tonumber(take()) * step do l[i] = take() end return l end "
+    "local todo = {} "
+    "for k = 1, tonumber(take()) do "
+    "local old = list(2) "
+    "if redis.call('HLEN', KEYS[k]) * 2 ~= #old then return 0 end "
+    "for i = 1, #old, 2 do "
+    "if redis.call('HGET', KEYS[k], old[i]) ~= old[i + 1] "
+    "then return 0 end end "
+    "todo[k] = {list(2), list(1), list(1)} end "
+    "for k, t in ipairs(todo) do "
+    "for i = 1, #t[1], 2 do "
+    "redis.call('HSET', KEYS[k], t[1][i], t[1][i + 1]) end "
+    "for i = 1, #t[2] do redis.call('HDEL', KEYS[k], t[2][i]) end "
+    "if #t[3] > 0 then redis.call('XADD', KEYS[#KEYS], 'MAXLEN', "
+    "'~', " HISTORY_LENGTH ", '*', unpack(t[3])) end end "
     "return 1";
 
 /* The same for a key that is a string: its one field has no name there. */
@@ -248,6 +256,7 @@ add_history(GPtrArray *args, const struct ph_change *change)
 	text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	ph_format_date(ph_clock_wall(), when, sizeof when);
+	g_ptr_array_add(args, g_strdup("10")); /* words that follow */
 	g_ptr_array_add(args, g_strdup("rule"));
 	g_ptr_array_add(args, g_strdup(change->name));
 	g_ptr_array_add(args, g_strdup("verb"));
@@ -261,36 +270,79 @@ add_history(GPtrArray *args, const struct ph_change *change)
 	free(text);
 }
 
-/* 1 written, 0 somebody was faster, -1. */
-static int
-write_change(const struct ph_change *change, struct ph_err *err)
+static void
+add_change(GPtrArray *args, const struct ph_change *change)
 {
-	bool string = (change->kind->flags & PH_KIND_STRING) != 0;
-	bool history = strcmp(change->kind->name, "rule") == 0;
-	g_autofree char *object = ph_object_key(change->kind, change->name);
-	g_autoptr(GPtrArray) args = texts_new();
-	struct ph_command command = {0};
-	struct ph_reply *reply = NULL;
-	int r;
-
-	g_ptr_array_add(args, g_strdup("EVAL"));
-	g_ptr_array_add(args, g_strdup(string ? write_string : write_hash));
-	g_ptr_array_add(args, g_strdup(history ? "2" : "1"));
-	g_ptr_array_add(args, ph_cli_key(change->cli, object));
-	if (history)
-		g_ptr_array_add(args, ph_cli_key(change->cli, "history:rule"));
 	add_counted(args, change->stored, 2);
 	add_counted(args, change->set, 2);
 	add_counted(args, change->unset, 1);
-	if (history)
-		add_history(args, change);
-	command.n = args->len;
-	command.args = (const char *const *)(gpointer)args->pdata;
-	if (ph_redis_callv(change->cli->redis, &command, &reply, err) < 0)
-		return ph_err_wrap(err, "%s", object);
+}
+
+/* 1 written, 0 somebody was faster, -1. */
+static int
+run_script(struct ph_cli *cli, const GPtrArray *args, struct ph_err *err)
+{
+	const struct ph_command command = {
+	    .n = args->len,
+	    .args = (const char *const *)(gpointer)args->pdata,
+	};
+	struct ph_reply *reply = NULL;
+	int r;
+
+	if (ph_redis_callv(cli->redis, &command, &reply, err) < 0)
+		return -1;
 	r = ph_reply_integer(reply) == 1;
 	ph_reply_free(&reply);
 	return r;
+}
+
+static void
+add_key(GPtrArray *args, const struct ph_change *change)
+{
+	g_autofree char *object = ph_object_key(change->kind, change->name);
+
+	g_ptr_array_add(args, ph_cli_key(change->cli, object));
+}
+
+static int
+write_string_change(const struct ph_change *change, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) args = texts_new();
+
+	g_ptr_array_add(args, g_strdup("EVAL"));
+	g_ptr_array_add(args, g_strdup(write_string));
+	g_ptr_array_add(args, g_strdup("1"));
+	add_key(args, change);
+	add_change(args, change);
+	return run_script(change->cli, args, err);
+}
+
+/* All of one kind; at least one. */
+static int
+write_changes(const GPtrArray *changes, struct ph_err *err)
+{
+	const struct ph_change *first = changes->pdata[0];
+	bool history = strcmp(first->kind->name, "rule") == 0;
+	g_autoptr(GPtrArray) args = texts_new();
+
+	if (first->kind->flags & PH_KIND_STRING)
+		return write_string_change(first, err);
+	g_ptr_array_add(args, g_strdup("EVAL"));
+	g_ptr_array_add(args, g_strdup(write_hashes));
+	g_ptr_array_add(args, g_strdup_printf("%u", changes->len + history));
+	for (guint i = 0; i < changes->len; i++)
+		add_key(args, changes->pdata[i]);
+	if (history)
+		g_ptr_array_add(args, ph_cli_key(first->cli, "history:rule"));
+	g_ptr_array_add(args, g_strdup_printf("%u", changes->len));
+	for (guint i = 0; i < changes->len; i++) {
+		add_change(args, changes->pdata[i]);
+		if (history)
+			add_history(args, changes->pdata[i]);
+		else
+			g_ptr_array_add(args, g_strdup("0"));
+	}
+	return run_script(first->cli, args, err);
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -312,12 +364,23 @@ validate(const struct ph_change *change)
 	return 0;
 }
 
-/* -1: once more. */
+static void
+change_free(void *data)
+{
+	struct ph_change *change = data;
+
+	g_clear_pointer(&change->stored, g_ptr_array_unref);
+	g_ptr_array_unref(change->set);
+	g_ptr_array_unref(change->unset);
+	g_free(change);
+}
+
+/* Reads and plans one: 0, or an exit code. */
 static int
-attempt(struct ph_change *change, ph_plan *plan, const void *context)
+plan_one(struct ph_change *change, ph_plan *plan, const void *context)
 {
 	struct ph_err err = PH_ERR_INIT;
-	int status, r;
+	int status;
 
 	if (ph_stored_read(change->cli, change->kind, change->name,
 			   &change->stored, &err) < 0)
@@ -325,39 +388,80 @@ attempt(struct ph_change *change, ph_plan *plan, const void *context)
 	status = plan(change, context);
 	if (status != 0 || change->nothing)
 		return status;
-	status = validate(change);
-	if (status != 0)
+	return validate(change);
+}
+
+/* What is to be written, in changes; 0, or an exit code. */
+static int
+plan_all(const struct ph_change *template, const char *const *names,
+	 ph_plan *plan, const void *context, GPtrArray *changes)
+{
+	for (; *names; names++) {
+		struct ph_change *change =
+		    g_memdup2(template, sizeof *template);
+		int status;
+
+		change->name = *names;
+		change->set = texts_new();
+		change->unset = texts_new();
+		g_ptr_array_add(changes, change);
+		status = plan_one(change, plan, context);
+		if (status != 0)
+			return status;
+		if (change->nothing)
+			g_ptr_array_remove_index(changes, changes->len - 1);
+	}
+	return 0;
+}
+
+/* -1: once more. */
+static int
+attempt(const struct ph_change *template, const char *const *names,
+	ph_plan *plan, const void *context)
+{
+	g_autoptr(GPtrArray) changes =
+	    g_ptr_array_new_with_free_func(change_free);
+	struct ph_err err = PH_ERR_INIT;
+	int status = plan_all(template, names, plan, context, changes), r;
+
+	if (status != 0 || changes->len == 0)
 		return status;
-	r = write_change(change, &err);
-	if (r < 0)
+	r = write_changes(changes, &err);
+	if (r < 0) {
+		g_autofree char *object =
+		    ph_object_key(template->kind, names[0]);
+
+		ph_err_wrap(&err, "%s", object);
 		return ph_cli_err(&err);
+	}
 	return r == 1 ? PH_EXIT_YES : -1;
+}
+
+int
+ph_changes_run(struct ph_cli *cli, const struct ph_kind *kind,
+	       const char *const *names, const char *verb, ph_plan *plan,
+	       const void *context)
+{
+	const struct ph_change template = {
+	    .cli = cli, .kind = kind, .verb = verb};
+	int status = -1;
+
+	if (ph_cli_may_write(cli, &status) < 0)
+		return status;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		status = attempt(&template, names, plan, context);
+		if (status >= 0)
+			return status;
+	}
+	return ph_cli_fail(PH_EXIT_TEMPORARY,
+			   "%s %s is being changed by somebody else; try again",
+			   kind->name, names[0]);
 }
 
 int
 ph_change_run(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
 	      const char *verb, ph_plan *plan, const void *context)
 {
-	int status = -1;
-
-	if (ph_cli_may_write(cli, &status) < 0)
-		return status;
-	for (int i = 0; i < ATTEMPTS; i++) {
-		g_autoptr(GPtrArray) set = texts_new(), unset = texts_new();
-		struct ph_change change = {.cli = cli,
-					   .kind = kind,
-					   .name = name,
-					   .verb = verb,
-					   .set = set,
-					   .unset = unset};
-
-		status = attempt(&change, plan, context);
-		if (change.stored)
-			g_ptr_array_unref(change.stored);
-		if (status >= 0)
-			return status;
-	}
-	return ph_cli_fail(PH_EXIT_TEMPORARY,
-			   "%s %s is being changed by somebody else; try again",
-			   kind->name, name);
+	return ph_changes_run(cli, kind, (const char *const[]){name, NULL},
+			      verb, plan, context);
 }

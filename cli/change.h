@@ -32,6 +32,12 @@ int ph_change_run(struct ph_cli *cli, const struct ph_kind *kind,
 		  const char *name, const char *verb, ph_plan *plan,
 		  const void *context);
 
+/* The same for several of a kind (hashes; NULL-terminated, at least one), in
+ * one step: all of them or none. */
+int ph_changes_run(struct ph_cli *cli, const struct ph_kind *kind,
+		   const char *const *names, const char *verb, ph_plan *plan,
+		   const void *context);
+
 /* ---- for plans ---------------------------------------------------------- */
 
 /* The value that is stored under any spelling of the field; NULL: none. */

@@ -6,6 +6,7 @@
 #include "lib/state/redis.h"
 #include "lib/state/snapshot.h"
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,6 +21,7 @@ enum ph_exit {
 	PH_EXIT_NO = 1,
 	PH_EXIT_USAGE = 64,
 	PH_EXIT_DATA = 65,
+	PH_EXIT_NO_INPUT = 66,
 	PH_EXIT_UNAVAILABLE = 69,
 	PH_EXIT_BUG = 70,
 	PH_EXIT_TEMPORARY = 75,
@@ -28,8 +30,10 @@ enum ph_exit {
 };
 
 struct ph_option {
-	const char *name;     /* "from", given as --from; NULL ends */
-	const char *argument; /* "SERVER"; NULL: a switch */
+	const char *name; /* "from", given as --from; NULL ends */
+	/* "SERVER"; NULL: a switch. One that ends in " ..." may be given
+	 * several times. */
+	const char *argument;
 	const char *help;
 };
 
@@ -43,13 +47,17 @@ struct ph_input {
 	const struct ph_kind *kind; /* of a generic verb; else NULL */
 	const char *const *words;   /* NULL-terminated */
 	size_t n;
-	const struct ph_option *options; /* of the verb; NULL: none */
-	const char *values[PH_OPTIONS_MAX];
+	const struct ph_option *options;    /* of the verb; NULL: none */
+	const char *values[PH_OPTIONS_MAX]; /* of several the first */
+	GPtrArray *lists[PH_OPTIONS_MAX];   /* of one with " ..."; NULL: none */
 };
 
 /* The value of an option, "" of a switch, NULL when not given. An option that
  * the verb does not have is a bug and aborts. */
 const char *ph_input_option(const struct ph_input *input, const char *name);
+
+/* All values, in order, of one that may be given several times; NULL: none. */
+const GPtrArray *ph_input_list(const struct ph_input *input, const char *name);
 
 /* Noun of the verbs that every kind has. */
 #define PH_ANY_KIND "KIND"
@@ -124,7 +132,8 @@ typedef int ph_verb_run(struct ph_cli *cli, const struct ph_input *input);
 
 ph_verb_run ph_kind_list, ph_kind_show, ph_kind_set, ph_kind_unset,
     ph_kind_remove;
-ph_verb_run ph_rule_list, ph_rule_enable, ph_rule_disable;
+ph_verb_run ph_rule_list, ph_rule_enable, ph_rule_disable, ph_rule_move,
+    ph_rule_test, ph_rule_explain, ph_rule_stats;
 ph_verb_run ph_database_move;
 ph_verb_run ph_resolve_run, ph_route_run, ph_track_run, ph_status_run;
 ph_verb_run ph_state_show, ph_state_adopt;
@@ -133,6 +142,8 @@ ph_verb_run ph_config_show, ph_config_test;
 extern const struct ph_option ph_kind_show_options[];
 extern const struct ph_option ph_database_move_options[];
 extern const struct ph_option ph_route_options[];
+extern const struct ph_option ph_rule_move_options[], ph_rule_test_options[],
+    ph_rule_explain_options[];
 extern const struct ph_option ph_track_options_table[];
 
 #endif

@@ -68,9 +68,10 @@ everything(GString *out, const struct ph_verb *verbs)
 	line(out, "-h, --help", "this help; of a noun: its verbs and fields");
 	line(out, "-V, --version", "the version");
 	g_string_append(
-	    out, "\nExit codes: 0 yes or done, 1 no or not found, 64 usage, "
-		 "65 bad data,\n69 service unavailable, 70 bug, 75 temporary, "
-		 "77 permission, 78 configuration.\n");
+	    out,
+	    "\nExit codes: 0 yes or done, 1 no or not found, 64 usage, "
+	    "65 bad data,\n66 no such file, 69 service unavailable, 70 bug, "
+	    "75 temporary,\n77 permission, 78 configuration.\n");
 }
 
 static const char *
@@ -107,6 +108,16 @@ type_text(enum ph_type type)
 		return "list of names";
 	case PH_TYPE_HEADER:
 		return "header name";
+	case PH_TYPE_PATTERNS:
+		return "list of patterns";
+	case PH_TYPE_DOMAINS:
+		return "list of domains";
+	case PH_TYPE_RANGES:
+		return "list of IP ranges";
+	case PH_TYPE_ATTRIBUTE_WORDS:
+		return "list of Attribute:words";
+	case PH_TYPE_ATTRIBUTE_PATTERNS:
+		return "list of Attribute:pattern";
 	}
 	g_assert_not_reached();
 }

@@ -2,14 +2,26 @@
 
 #include <string.h>
 
-const char *
-ph_input_option(const struct ph_input *input, const char *name)
+static size_t
+find_option(const struct ph_input *input, const char *name)
 {
 	for (size_t i = 0; input->options && input->options[i].name; i++) {
 		if (strcmp(input->options[i].name, name) == 0)
-			return input->values[i];
+			return i;
 	}
 	g_error("option --%s is not in the verb's table", name);
+}
+
+const char *
+ph_input_option(const struct ph_input *input, const char *name)
+{
+	return input->values[find_option(input, name)];
+}
+
+const GPtrArray *
+ph_input_list(const struct ph_input *input, const char *name)
+{
+	return input->lists[find_option(input, name)];
 }
 
 /* ---- options ------------------------------------------------------------ */
@@ -85,6 +97,38 @@ take_globals(struct ph_parsed *parsed, int argc, char **argv, GPtrArray *rest,
 	return 0;
 }
 
+/* The name in "--name" or "--name=value" of an option of the verb; -1: it has
+ * none of that name. */
+static gssize
+match_option(const struct ph_option *options, const char *name)
+{
+	for (size_t i = 0; options && options[i].name; i++) {
+		g_assert(i < PH_OPTIONS_MAX);
+		if (g_ascii_strcasecmp(options[i].name, name) == 0)
+			return (gssize)i;
+	}
+	return -1;
+}
+
+/* 0, or -1: it was given before and may not be. */
+static int
+put_value(struct ph_input *input, size_t i, const char *value,
+	  struct ph_err *err)
+{
+	const struct ph_option *option = &input->options[i];
+
+	if (option->argument && g_str_has_suffix(option->argument, " ...")) {
+		if (!input->lists[i])
+			input->lists[i] = g_ptr_array_new();
+		g_ptr_array_add(input->lists[i], (gpointer)value);
+	} else if (input->values[i])
+		return ph_err_set(err, PH_ERR_PERM, "--%s is given twice",
+				  option->name);
+	if (!input->values[i])
+		input->values[i] = value;
+	return 0;
+}
+
 static int
 take_option(struct ph_parsed *parsed, GPtrArray *rest, guint *at,
 	    struct ph_err *err)
@@ -93,36 +137,31 @@ take_option(struct ph_parsed *parsed, GPtrArray *rest, guint *at,
 	const char *typed = g_ptr_array_index(rest, *at);
 	g_autofree char *name = g_strdup(typed + 2);
 	char *equals = strchr(name, '=');
+	const char *value = NULL;
+	gssize i;
 
 	if (equals)
 		*equals = '\0';
-	for (size_t i = 0; options && options[i].name; i++) {
-		const char **value = &parsed->input.values[i];
-
-		g_assert(i < PH_OPTIONS_MAX);
-		if (g_ascii_strcasecmp(options[i].name, name) != 0)
-			continue;
-		if (*value)
-			return ph_err_set(err, PH_ERR_PERM,
-					  "--%s is given twice", name);
-		if (!options[i].argument)
-			*value = "";
-		else if (equals)
-			*value = strchr(typed, '=') + 1;
-		else if (*at + 1 < rest->len)
-			*value = g_ptr_array_index(rest, ++*at);
-		if (*value && !(equals && !options[i].argument))
-			return 0;
-		return ph_err_set(
-		    err, PH_ERR_PERM, "--%s %s%s", name,
-		    options[i].argument ? "needs a value: " : "takes no value",
-		    options[i].argument ? options[i].argument : "");
-	}
-	return ph_err_set(err, PH_ERR_PERM,
-			  "unknown option %s; \"posthub %s%s%s -h\" lists "
-			  "those there are",
-			  typed, parsed->noun, parsed->verb->verb ? " " : "",
-			  parsed->verb->verb ? parsed->verb->verb : "");
+	i = match_option(options, name);
+	if (i < 0)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "unknown option %s; \"posthub %s%s%s -h\" "
+				  "lists those there are",
+				  typed, parsed->noun,
+				  parsed->verb->verb ? " " : "",
+				  parsed->verb->verb ? parsed->verb->verb : "");
+	if (!options[i].argument)
+		value = equals ? NULL : "";
+	else if (equals)
+		value = strchr(typed, '=') + 1;
+	else if (*at + 1 < rest->len)
+		value = g_ptr_array_index(rest, ++*at);
+	if (value)
+		return put_value(&parsed->input, (size_t)i, value, err);
+	return ph_err_set(err, PH_ERR_PERM, "--%s %s%s", name,
+			  options[i].argument ? "needs a value: "
+					      : "takes no value",
+			  options[i].argument ? options[i].argument : "");
 }
 
 static int
@@ -296,4 +335,9 @@ ph_parsed_clear(struct ph_parsed *parsed)
 	g_free((gpointer)parsed->input.words);
 	parsed->input.words = NULL;
 	parsed->input.n = 0;
+	for (size_t i = 0; i < PH_OPTIONS_MAX; i++) {
+		if (parsed->input.lists[i])
+			g_ptr_array_unref(parsed->input.lists[i]);
+		parsed->input.lists[i] = NULL;
+	}
 }

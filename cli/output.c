@@ -35,9 +35,8 @@ ph_table_free(struct ph_table **table)
 	*table = NULL;
 }
 
-/* One line, valid UTF-8, nothing that a terminal would obey. */
-static char *
-clean(const char *text)
+char *
+ph_text_clean(const char *text)
 {
 	g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
 	GString *out = g_string_new(NULL);
@@ -60,7 +59,7 @@ ph_table_add(struct ph_table *table, const char *const *values)
 	char **row = g_new0(char *, table->n + 1);
 
 	for (size_t i = 0; i < table->n; i++)
-		row[i] = clean(values[i]);
+		row[i] = ph_text_clean(values[i]);
 	g_ptr_array_add(table->rows, row);
 }
 

@@ -2,8 +2,11 @@
 
 #include "cli/kind.h"
 #include "cli/lookup.h"
+#include "lib/base/text.h"
+#include "lib/routing/connector.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const struct ph_option ph_route_options[] = {
     {"from", "SERVER", "as seen from this server; this one unless given"},
@@ -32,9 +35,19 @@ struct ask {
 /* ---- an answer ---------------------------------------------------------- */
 
 static json_t *
+words_json(char *const *words)
+{
+	json_t *array = json_array();
+
+	for (; *words; words++)
+		json_array_append_new(array, ph_json_text(*words));
+	return array;
+}
+
+static json_t *
 route_json(const struct ph_route *route)
 {
-	json_t *json = json_object(), *hops = json_array(), *why = json_array();
+	json_t *json = json_object(), *hops = json_array();
 	g_autofree char *next = ph_route_format(route);
 
 	json_object_set_new(json, "Type",
@@ -52,9 +65,27 @@ route_json(const struct ph_route *route)
 	if (route->reason)
 		json_object_set_new(json, "Reason",
 				    ph_json_text(route->reason));
-	for (size_t i = 0; route->why[i]; i++)
-		json_array_append_new(why, ph_json_text(route->why[i]));
-	json_object_set_new(json, "Why", why);
+	json_object_set_new(json, "Why", words_json(route->why));
+	return json;
+}
+
+static json_t *
+connector_json(const struct ph_connector_route *route)
+{
+	json_t *json = json_object();
+	g_autofree char *next = ph_connector_format(route);
+
+	json_object_set_new(json, "Type",
+			    ph_json_text(ph_connector_type_name(route->type)));
+	if (route->connector)
+		json_object_set_new(
+		    json, "Connector",
+		    ph_json_text(ph_object_name(route->connector)));
+	json_object_set_new(json, "NextHop", ph_json_text(next));
+	if (route->reason)
+		json_object_set_new(json, "Reason",
+				    ph_json_text(route->reason));
+	json_object_set_new(json, "Why", words_json(route->why));
 	return json;
 }
 
@@ -62,6 +93,13 @@ static void
 say(const char *name, const char *value)
 {
 	printf("  %-16s%s\n", name, value);
+}
+
+static void
+print_why(char *const *why)
+{
+	for (size_t i = 0; why[i]; i++)
+		say(i == 0 ? "Why:" : "", why[i]);
 }
 
 static void
@@ -76,8 +114,18 @@ print_route(const struct ph_route *route)
 	if (route->group != PH_GROUP_NONE)
 		say("Delivery group:", group);
 	say("Next hop:", next);
-	for (size_t i = 0; route->why[i]; i++)
-		say(i == 0 ? "Why:" : "", route->why[i]);
+	print_why(route->why);
+}
+
+static void
+print_connector(const struct ph_connector_route *route)
+{
+	g_autofree char *next = ph_connector_format(route);
+
+	if (route->connector)
+		say("Connector:", ph_object_name(route->connector));
+	say("Next hop:", next);
+	print_why(route->why);
 }
 
 static void
@@ -100,13 +148,71 @@ database_of(const struct ph_resolution *resolution)
 		   : NULL;
 }
 
+/* The address that a send connector is looked for; NULL: none is. A contact
+ * under another address than its external one goes nowhere. */
+static const char *
+outside_of(const struct ph_resolution *resolution)
+{
+	const char *external;
+	g_autofree char *asked = NULL, *target = NULL;
+
+	if (resolution->verdict == PH_RESOLVED_RELAY ||
+	    resolution->verdict == PH_RESOLVED_OUTSIDE)
+		return resolution->address;
+	if (!resolution->entry)
+		return NULL;
+	external = ph_object_text(resolution->entry, "ExternalEmailAddress");
+	if (!external)
+		return NULL;
+	asked = ph_fold(resolution->original);
+	target = ph_fold(external);
+	return strcmp(asked, target) == 0 ? external : NULL;
+}
+
+static int
+answer_mailbox(struct ask *ask, const char *database, json_t *json)
+{
+	struct ph_route route;
+	int status;
+
+	ph_route_database(ask->lookup.topology, ask->from, database, true,
+			  &route);
+	json_object_set_new(json, "Route", route_json(&route));
+	if (!ask->cli->json)
+		print_route(&route);
+	status = route.type == PH_ROUTE_NONE ? PH_EXIT_NO : PH_EXIT_YES;
+	ph_route_clear(&route);
+	return status;
+}
+
+static int
+answer_outside(struct ask *ask, const char *address, json_t *json)
+{
+	const struct ph_connector_query query = {
+	    .snapshot = ask->lookup.snapshot,
+	    .topology = ask->lookup.topology,
+	    .from = ask->from,
+	    .address = address,
+	    .explain = true};
+	struct ph_connector_route route;
+	int status;
+
+	ph_connector_find(&query, &route);
+	json_object_set_new(json, "Route", connector_json(&route));
+	if (!ask->cli->json)
+		print_connector(&route);
+	status = route.nexthop ? PH_EXIT_YES : PH_EXIT_NO;
+	ph_connector_clear(&route);
+	return status;
+}
+
 static int
 answer(struct ask *ask, const struct ph_resolution *resolution)
 {
 	const char *database = database_of(resolution);
-	struct ph_route route;
+	const char *outside = outside_of(resolution);
 	json_t *json = json_object();
-	int status = PH_EXIT_YES;
+	int status = PH_EXIT_NO;
 
 	json_object_set_new(json, "Original",
 			    ph_json_text(resolution->original));
@@ -116,19 +222,12 @@ answer(struct ask *ask, const struct ph_resolution *resolution)
 	json_object_set_new(json, "Address", ph_json_text(resolution->address));
 	if (!ask->cli->json)
 		print_resolution(resolution);
-	if (database) {
-		ph_route_database(ask->lookup.topology, ask->from, database,
-				  true, &route);
-		json_object_set_new(json, "Route", route_json(&route));
-		if (!ask->cli->json)
-			print_route(&route);
-		status = route.type == PH_ROUTE_NONE ? PH_EXIT_NO : PH_EXIT_YES;
-		ph_route_clear(&route);
-	} else {
-		if (!ask->cli->json)
-			say("Next hop:", "none: not a mailbox of ours");
-		status = PH_EXIT_NO;
-	}
+	if (database)
+		status = answer_mailbox(ask, database, json);
+	else if (outside)
+		status = answer_outside(ask, outside, json);
+	else if (!ask->cli->json)
+		say("Next hop:", "none: not a mailbox of ours");
 	json_array_append_new(ask->array, json);
 	return status;
 }

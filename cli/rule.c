@@ -1,40 +1,54 @@
+#include "cli/rule.h"
+
 #include "cli/change.h"
-#include "cli/kind.h"
 
 #include <string.h>
 
 /* ---- list --------------------------------------------------------------- */
 
-static int64_t
-priority(const struct ph_object *rule)
+int64_t
+ph_rule_priority(const struct ph_object *rule)
 {
-	/* Missing means last. */
 	return ph_object_has(rule, "Priority") ? ph_object_int(rule, "Priority")
 					       : INT64_MAX;
 }
 
+char *
+ph_priority_text(int64_t priority)
+{
+	return priority == INT64_MAX
+		   ? g_strdup("last")
+		   : g_strdup_printf("%" G_GINT64_FORMAT, priority);
+}
+
+/* As the agent sorts them. */
 static int
 by_priority(gconstpointer a, gconstpointer b)
 {
 	const struct ph_object *x = *(const struct ph_object *const *)a;
 	const struct ph_object *y = *(const struct ph_object *const *)b;
 
-	if (priority(x) != priority(y))
-		return priority(x) < priority(y) ? -1 : 1;
-	return g_ascii_strcasecmp(ph_object_name(x), ph_object_name(y));
+	if (ph_rule_priority(x) != ph_rule_priority(y))
+		return ph_rule_priority(x) < ph_rule_priority(y) ? -1 : 1;
+	return strcmp(ph_object_folded(x), ph_object_folded(y));
 }
 
 static const char *
 state(const struct ph_object *rule)
 {
+	const char *word;
+
 	if (ph_object_draft(rule))
 		return "Draft";
-	return ph_object_bool(rule, "Enabled") ? "Enabled" : "Disabled";
+	word = ph_object_text(rule, "State");
+	return ph_object_bool(rule, "Enabled") &&
+		       (!word || g_ascii_strcasecmp(word, "Enabled") == 0)
+		   ? "Enabled"
+		   : "Disabled";
 }
 
-/* The conditions, or the actions, in few words. */
-static char *
-fields_text(const struct ph_object *rule, unsigned flag)
+char *
+ph_rule_fields(const struct ph_object *rule, unsigned flag)
 {
 	const struct ph_kind *kind = ph_object_kind(rule);
 	GString *out = g_string_new(NULL);
@@ -59,16 +73,13 @@ static void
 add_rule(struct ph_table *table, const struct ph_object *rule,
 	 const char *problem)
 {
-	g_autofree char *conditions = fields_text(rule, PH_FIELD_CONDITION);
-	g_autofree char *actions = fields_text(rule, PH_FIELD_ACTION);
+	g_autofree char *conditions = ph_rule_fields(rule, PH_FIELD_CONDITION);
+	g_autofree char *actions = ph_rule_fields(rule, PH_FIELD_ACTION);
 	g_autofree char *what =
 	    g_strjoin(" -> ", *conditions ? conditions : "all messages",
 		      *actions ? actions : "nothing", NULL);
 	g_autofree char *shown = ph_shorten(what, 100);
-	g_autofree char *first =
-	    ph_object_has(rule, "Priority")
-		? g_strdup(ph_object_text(rule, "Priority"))
-		: g_strdup("last");
+	g_autofree char *first = ph_priority_text(ph_rule_priority(rule));
 
 	ph_table_add(table,
 		     (const char *[]){first, ph_object_name(rule), state(rule),
@@ -76,8 +87,20 @@ add_rule(struct ph_table *table, const struct ph_object *rule,
 				      problem ? problem : shown});
 }
 
-static GPtrArray *
-sorted_rules(const struct ph_snapshot *snapshot)
+char *
+ph_rule_problem(const struct ph_snapshot *local,
+		const struct ph_snapshot_error *error)
+{
+	const char *name = ph_error_name(error, ph_kind_find("rule"));
+	bool kept = local && ph_snapshot_find(local, "rule", name);
+
+	return g_strdup_printf("%s; %s", error->text,
+			       kept ? "the value before it stays in force here"
+				    : "it is not in force here");
+}
+
+GPtrArray *
+ph_rules_sorted(const struct ph_snapshot *snapshot)
 {
 	size_t n;
 	const struct ph_object *const *rules =
@@ -91,7 +114,8 @@ sorted_rules(const struct ph_snapshot *snapshot)
 }
 
 static void
-list_table(const struct ph_snapshot *snapshot, const GPtrArray *rules)
+list_table(const struct ph_snapshot *snapshot, const struct ph_snapshot *local,
+	   const GPtrArray *rules)
 {
 	static const char *const columns[] = {"Priority", "Name", "State",
 					      "Mode",	  "Rule", NULL};
@@ -104,18 +128,21 @@ list_table(const struct ph_snapshot *snapshot, const GPtrArray *rules)
 		add_rule(table, g_ptr_array_index(rules, i), NULL);
 	for (size_t i = 0; i < n; i++) {
 		const char *name = ph_error_name(&errors[i], kind);
+		g_autofree char *problem =
+		    name ? ph_rule_problem(local, &errors[i]) : NULL;
 
 		if (name)
 			ph_table_add(table,
 				     (const char *[]){NULL, name, "Error", NULL,
-						      errors[i].text});
+						      problem});
 	}
 	ph_table_print(table);
 	ph_table_free(&table);
 }
 
 static void
-list_json(const struct ph_snapshot *snapshot, const GPtrArray *rules)
+list_json(const struct ph_snapshot *snapshot, const struct ph_snapshot *local,
+	  const GPtrArray *rules)
 {
 	const struct ph_kind *kind = ph_kind_find("rule");
 	json_t *array = json_array();
@@ -139,6 +166,10 @@ list_json(const struct ph_snapshot *snapshot, const GPtrArray *rules)
 		json_object_set_new(json, "State", ph_json_text("Error"));
 		json_object_set_new(json, "Problem",
 				    ph_json_text(errors[i].text));
+		json_object_set_new(
+		    json, "PreviousInForce",
+		    json_boolean(local &&
+				 ph_snapshot_find(local, "rule", name)));
 		json_array_append_new(array, json);
 	}
 	ph_json_print(array);
@@ -148,17 +179,21 @@ int
 ph_rule_list(struct ph_cli *cli, const struct ph_input *input)
 {
 	g_autoptr(GPtrArray) rules = NULL;
-	struct ph_snapshot *snapshot = NULL;
+	struct ph_snapshot *snapshot = NULL, *local = NULL;
+	const struct ph_snapshot_error *errors;
 	int status = PH_EXIT_YES;
 
 	(void)input;
 	if (ph_cli_snapshot(cli, false, NULL, &snapshot, &status) < 0)
 		return status;
-	rules = sorted_rules(snapshot);
+	rules = ph_rules_sorted(snapshot);
+	if (ph_snapshot_errors(snapshot, &errors) > 0)
+		local = ph_cli_local_snapshot(cli, NULL, NULL);
 	if (cli->json)
-		list_json(snapshot, rules);
+		list_json(snapshot, local, rules);
 	else
-		list_table(snapshot, rules);
+		list_table(snapshot, local, rules);
+	ph_snapshot_unref(&local);
 	ph_snapshot_unref(&snapshot);
 	return PH_EXIT_YES;
 }

@@ -58,6 +58,11 @@ field_json(const struct ph_object *object, const char *field)
 	case PH_TYPE_WORDS:
 	case PH_TYPE_ADDRESSES:
 	case PH_TYPE_NAMES:
+	case PH_TYPE_PATTERNS:
+	case PH_TYPE_DOMAINS:
+	case PH_TYPE_RANGES:
+	case PH_TYPE_ATTRIBUTE_WORDS:
+	case PH_TYPE_ATTRIBUTE_PATTERNS:
 		return list_json(ph_object_list(object, field));
 	case PH_TYPE_TEXT:
 	case PH_TYPE_SPAN:

@@ -22,6 +22,19 @@ const struct ph_verb ph_verbs[] = {
     {"rule", "enable", "NAME", "run it", NULL, 1, 1, ph_rule_enable},
     {"rule", "disable", "NAME", "keep it, but do not run it", NULL, 1, 1,
      ph_rule_disable},
+    {"rule", "move", "NAME --before OTHER",
+     "give it another place in the order; prints the new order",
+     ph_rule_move_options, 1, 1, ph_rule_move},
+    {"rule", "test", "--message FILE",
+     "what the rules would do with a message, for each recipient; nothing is "
+     "sent and nothing is counted",
+     ph_rule_test_options, 0, 0, ph_rule_test},
+    {"rule", "explain", "--message FILE",
+     "the same, and every condition of every rule: what it looked at, what "
+     "matched, and where",
+     ph_rule_explain_options, 0, 0, ph_rule_explain},
+    {"rule", "stats", "[NAME]", "how often rules have hit, in order", NULL, 0,
+     1, ph_rule_stats},
     {"database", "move", "NAME --to SERVER", "activate the copy on a server",
      ph_database_move_options, 1, 1, ph_database_move},
 

@@ -1,6 +1,7 @@
 #include "policy/maps.h"
 #include "lib/base/text.h"
 #include "lib/directory/resolve.h"
+#include "lib/routing/connector.h"
 #include "lib/routing/route.h"
 #include "policy/texts.h"
 
@@ -31,22 +32,58 @@ domain_of(const char *key)
 /* ---- transport ---------------------------------------------------------- */
 
 static void
-append_no_connector(GString *value, const char *address)
+find_connector(const struct ph_sources *sources, const char *address,
+	       struct ph_connector_route *route_r)
 {
-	g_autofree char *local = NULL;
-	g_autofree char *domain = NULL;
+	const struct ph_connector_query query = {.snapshot = sources->snapshot,
+						 .topology = sources->topology,
+						 .from = sources->server,
+						 .address = address};
 
-	if (ph_split_address(address, &local, &domain) == 1)
-		g_string_append_printf(
-		    value, "retry:4.4.4 No send connector for %s", domain);
+	ph_connector_find(&query, route_r);
+}
+
+static void
+append_connector(const struct ph_sources *sources, const char *address,
+		 GString *value)
+{
+	struct ph_connector_route route;
+	g_autofree char *answer = NULL;
+
+	find_connector(sources, address, &route);
+	answer = ph_connector_format(&route);
+	g_string_append(value, answer);
+	ph_connector_clear(&route);
+}
+
+/*
+ * A MailUser or MailContact. Postfix sends to the address that it asked for:
+ * one that is not the external one would be refused there, or come back.
+ */
+static void
+append_external(const struct ph_sources *sources, const char *address,
+		const char *external, GString *value)
+{
+	g_autofree char *asked = ph_fold(address);
+	g_autofree char *target = ph_fold(external);
+	struct ph_connector_route route;
+	g_autofree char *answer = NULL;
+
+	find_connector(sources, external, &route);
+	answer = ph_connector_format(&route);
+	if (route.nexthop != NULL && strcmp(asked, target) != 0)
+		g_string_append(value, "retry:4.4.4 ExternalEmailAddress is "
+				       "not followed");
 	else
-		g_string_append(value, "retry:4.4.4 No route");
+		g_string_append(value, answer);
+	ph_connector_clear(&route);
 }
 
 static void
 append_entry_route(const struct ph_sources *sources,
-		   const struct ph_object *entry, GString *value)
+		   const struct ph_resolution *resolution, GString *value)
 {
+	const struct ph_object *entry = resolution->entry;
 	const char *external = ph_object_text(entry, "ExternalEmailAddress");
 	struct ph_route route;
 	g_autofree char *hops = NULL;
@@ -59,7 +96,7 @@ append_entry_route(const struct ph_sources *sources,
 		g_string_append(value, hops);
 		ph_route_clear(&route);
 	} else if (external != NULL) {
-		append_no_connector(value, external);
+		append_external(sources, resolution->original, external, value);
 	} else {
 		g_string_append_printf(value, "retry:4.4.4 No route to a %s",
 				       ph_object_text(entry, "RecipientType"));
@@ -72,11 +109,11 @@ append_route(const struct ph_sources *sources,
 {
 	switch (resolution->verdict) {
 	case PH_RESOLVED_ENTRY:
-		append_entry_route(sources, resolution->entry, value);
+		append_entry_route(sources, resolution, value);
 		break;
 	case PH_RESOLVED_RELAY:
 	case PH_RESOLVED_OUTSIDE:
-		append_no_connector(value, resolution->address);
+		append_connector(sources, resolution->address, value);
 		break;
 	case PH_RESOLVED_UNKNOWN:
 		g_string_append(value, "error:" PH_TEXT_UNKNOWN);

@@ -170,6 +170,10 @@ ph_join_received(struct ph_join *join, const char *queue_id,
 	take_received(entry, record);
 	if (entry->active || join->options.queue_timeout <= 0)
 		return;
+	/* What we made ourselves was in the queue before its row was written.
+	 */
+	if (strcmp(ph_track_get(record, PH_COL_EVENT_ID), "RECEIVE") != 0)
+		return;
 	stop_waiting(join, entry);
 	if (ph_parse_date(ph_track_get(record, PH_COL_DATE_TIME),
 			  &entry->received_at, NULL) < 0)

@@ -61,7 +61,7 @@ void ph_join_log_id(const char *server, int64_t offset, const char *line,
 void ph_join_line(struct ph_join *join, const struct ph_maillog *line,
 		  const struct ph_join_origin *origin);
 
-/* A RECEIVE row of this server; its queue id is waited for. */
+/* A row of ph_received; the queue id of a RECEIVE row is waited for. */
 void ph_join_received(struct ph_join *join, const char *queue_id,
 		      const struct ph_track_record *record);
 

@@ -7,10 +7,11 @@
 /* The documented status of a message that was too long in a queue. */
 #define EXPIRED_STATUS "550 4.4.7 QUEUE.Expired; message expired"
 
-/* The first that fits. Handing a copy to our own fork or expansion service is
- * no transfer to anybody. */
+/* The first that fits. Handing a message to our own fork or expansion service
+ * is no transfer to anybody; the fork service writes TRANSFER itself, because
+ * it alone knows who the recipients of the copy are. */
 static const struct ph_join_route routes[] = {
-    {"ph-fork", "/fork.sock", NULL, "TRANSFER", "ROUTING"},
+    {"ph-fork", "/fork.sock", NULL, NULL, "ROUTING"},
     {"ph-expand", "/expand.sock", NULL, "EXPAND", "ROUTING"},
     {NULL, NULL, "smtp", "SEND", "SMTP"},
     {NULL, NULL, "lmtp", "SEND", "SMTP"},
@@ -63,8 +64,10 @@ copy_received(const struct ph_join_entry *entry, struct ph_track_record *record)
 	for (size_t i = 0; i < G_N_ELEMENTS(columns); i++)
 		ph_track_set(record, columns[i],
 			     ph_track_get(&entry->received, columns[i]));
+	/* Of a copy that was made here: when the message came. */
 	ph_track_set(record, PH_COL_MESSAGE_INFO,
-		     ph_track_get(&entry->received, PH_COL_DATE_TIME));
+		     first_of(entry->received.value[PH_COL_MESSAGE_INFO],
+			      entry->received.value[PH_COL_DATE_TIME]));
 }
 
 /* What every row of a message has. */

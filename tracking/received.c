@@ -193,15 +193,46 @@ ph_received_begin(struct ph_received *received, struct ph_err *err)
 	return open_new_files(received, err);
 }
 
+/* Rows that say what a queue id stands for: a message that came, a copy that
+ * was made of one, a notification. */
+static const struct kind {
+	const char *source, *event;
+	const char *mark; /* in the line, to pass over others fast */
+} kinds[] = {
+    {"SMTP", "RECEIVE", ",RECEIVE,"},
+    {"ROUTING", "TRANSFER", ",TRANSFER,"},
+    {"DSN", "DSN", ",DSN,DSN,"},
+};
+
+static bool
+is_kind(const struct ph_track_record *record)
+{
+	const char *source = ph_track_get(record, PH_COL_SOURCE);
+	const char *event = ph_track_get(record, PH_COL_EVENT_ID);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (strcmp(source, kinds[i].source) == 0 &&
+		    strcmp(event, kinds[i].event) == 0)
+			return true;
+	return false;
+}
+
+static bool
+may_be_kind(const char *text, size_t size)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (memmem(text, size, kinds[i].mark, strlen(kinds[i].mark)))
+			return true;
+	return false;
+}
+
 char *
 ph_received_queue_id(const struct ph_track_record *record)
 {
 	const char *found =
 	    strstr(ph_track_get(record, PH_COL_CUSTOM_DATA), MARK);
 
-	if (!found ||
-	    strcmp(ph_track_get(record, PH_COL_EVENT_ID), "RECEIVE") != 0 ||
-	    strcmp(ph_track_get(record, PH_COL_SOURCE), "SMTP") != 0)
+	if (!found || !is_kind(record))
 		return NULL;
 	found += strlen(MARK);
 	return g_strndup(found, strcspn(found, ";"));
@@ -211,7 +242,7 @@ ph_received_queue_id(const struct ph_track_record *record)
 static int
 parse_row(const char *line, struct ph_track_record *record_r, char **queue_id_r)
 {
-	if (!strstr(line, ",RECEIVE,") || !strstr(line, MARK) ||
+	if (!may_be_kind(line, strlen(line)) || !strstr(line, MARK) ||
 	    ph_track_parse(line, record_r, NULL) < 0)
 		return 0;
 	*queue_id_r = ph_received_queue_id(record_r);
@@ -252,8 +283,8 @@ ph_received_poll(struct ph_received *received,
 	return 0;
 }
 
-/* The queue id of the RECEIVE row around a mark, g_free, and where the row
- * begins; NULL: it is another row, or cut. */
+/* The queue id of the row around a mark, g_free, and where the row begins;
+ * NULL: it is another row, or cut. */
 static char *
 row_around(const char *text, const char *end, const char *mark, size_t *start_r)
 {
@@ -265,7 +296,7 @@ row_around(const char *text, const char *end, const char *mark, size_t *start_r)
 
 	start = start ? start + 1 : text;
 	/* Most rows are others: no need to take them apart. */
-	if (!stop || !memmem(start, (size_t)(mark - start), ",RECEIVE,", 9))
+	if (!stop || !may_be_kind(start, (size_t)(mark - start)))
 		return NULL;
 	line = g_strchomp(g_strndup(start, (size_t)(stop - start)));
 	if (parse_row(line, &record, &queue_id))

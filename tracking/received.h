@@ -8,7 +8,8 @@
 
 /*
  * The RECEIVE rows that this server's own Transport service wrote to the
- * MSGTRK files, by the queue id in their custom-data: what is known about a
+ * MSGTRK files, and the TRANSFER and DSN rows of the copies and notifications
+ * that it made, by the queue id in their custom-data: what is known about a
  * message whose queue id Postfix logs. Rows are read as they are written;
  * those of earlier days are searched for. Not thread-safe.
  */
@@ -38,7 +39,7 @@ int ph_received_poll(struct ph_received *received,
 int ph_received_find(struct ph_received *received, const char *queue_id,
 		     struct ph_track_record *record_r, struct ph_err *err);
 
-/* The queue id of a RECEIVE row of this server, g_free; NULL: it is another
+/* The queue id of such a row of this server, g_free; NULL: it is another
  * row. */
 char *ph_received_queue_id(const struct ph_track_record *record);
 

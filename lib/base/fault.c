@@ -31,6 +31,10 @@ const char *const ph_fault_names[PH_FAULTS] = {
     [PH_FAULT_SUBMISSION_FILED] = "submission.filed",
     [PH_FAULT_SUBMISSION_RELEASED] = "submission.released",
     [PH_FAULT_SUBMISSION_STATE] = "submission.state",
+    [PH_FAULT_FORK_PLAN_WRITTEN] = "fork.plan-written",
+    [PH_FAULT_FORK_COPY_SENT] = "fork.copy-sent",
+    [PH_FAULT_FORK_REPORT_SENT] = "fork.report-sent",
+    [PH_FAULT_FORK_NOTED] = "fork.noted",
 };
 
 /* The exception to "no mutable state": set once before threads start, and a

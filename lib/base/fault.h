@@ -37,6 +37,10 @@ enum ph_fault {
 	PH_FAULT_SUBMISSION_FILED,
 	PH_FAULT_SUBMISSION_RELEASED,
 	PH_FAULT_SUBMISSION_STATE,
+	PH_FAULT_FORK_PLAN_WRITTEN,
+	PH_FAULT_FORK_COPY_SENT,
+	PH_FAULT_FORK_REPORT_SENT,
+	PH_FAULT_FORK_NOTED,
 	PH_FAULTS /* how many */
 };
 extern const char *const ph_fault_names[PH_FAULTS]; /* "delivery.after-link" */

@@ -94,6 +94,23 @@ const struct ph_setting ph_settings[] = {
      "messages handled at once; more are deferred with 451"},
     {"transport", "connector", PH_SETTING_TEXT, "Default %s", NO_LIMIT,
      "receive connector in tracking rows; %s is the server's name"},
+    {"transport", "report_to_strangers", PH_SETTING_BOOL, "yes", NO_LIMIT,
+     "a rule that refuses a message for some recipients tells an "
+     "unauthenticated sender, too, who may be forged"},
+    {"transport", "rules_loop_limit", PH_SETTING_INT, "3", 0, 100, NULL,
+     "messages that rules have sent to other recipients this often are "
+     "refused with 5.4.6; 0: never"},
+    {"transport", "fork", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/posthub/fork.sock", NO_LIMIT,
+     "socket for the LMTP service ph-fork"},
+    {"transport", "inject", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/public/posthub-inject", NO_LIMIT,
+     "the private smtpd, for copies and reports"},
+    {"transport", "connections", PH_SETTING_INT, "100", 1, 10000, NULL,
+     "connections to fork at once"},
+    {"transport", "fork_lifetime", PH_SETTING_SPAN, "7d", 1 * H, 365 * D, NULL,
+     "how long plans of copies are kept; longer than Postfix's "
+     "maximal_queue_lifetime"},
 
     {"policy", "policy", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/policy.sock", NO_LIMIT,

@@ -70,6 +70,23 @@ ph_headers_free(struct ph_headers **headers)
 	*headers = NULL;
 }
 
+struct ph_headers *
+ph_headers_copy(const struct ph_headers *headers)
+{
+	struct ph_headers *copy = ph_headers_new();
+
+	for (guint i = 0; i < headers->entries->len; i++) {
+		const struct entry *from = entry_at(headers, i);
+		struct entry *to = g_new0(struct entry, 1);
+
+		to->field.name = to->name = g_strdup(from->name);
+		to->field.value = to->value = g_strdup(from->value);
+		g_ptr_array_add(copy->entries, to);
+	}
+	copy->size = headers->size;
+	return copy;
+}
+
 bool
 ph_headers_add(struct ph_headers *headers, const char *name, const char *value)
 {

@@ -21,6 +21,8 @@ struct ph_header {
 
 struct ph_headers *ph_headers_new(void);
 void ph_headers_free(struct ph_headers **headers);
+/* Fields as they are now; the caller's to free. */
+struct ph_headers *ph_headers_copy(const struct ph_headers *headers);
 
 /* Copies. Returns false, and keeps nothing, when the total would pass
  * PH_HEADERS_LIMIT: the message is treated as having too large a header. A

@@ -152,6 +152,18 @@ stop_at_hub(const struct ph_group_query *query, struct ph_group_answer *answer)
 	sort(query, answer->hops);
 }
 
+static bool
+is_target(const struct ph_group_query *query, const struct ph_server *server)
+{
+	if (!query->sources.servers)
+		return ph_group_member(query->active, server);
+	for (size_t i = 0; i < query->sources.n; i++) {
+		if (query->sources.servers[i] == server)
+			return true;
+	}
+	return false;
+}
+
 /* When the primary site is a hub site itself, only servers there are connected
  * to, those of the group first. */
 static void
@@ -171,7 +183,7 @@ stay_in_primary(const struct ph_group_query *query,
 		n++;
 	g_array_set_size(answer->hops, n);
 	for (size_t i = 0; i < span.n; i++) {
-		if (!ph_group_member(query->active, span.servers[i]))
+		if (!is_target(query, span.servers[i]))
 			weigh(query, span.servers[i], others);
 	}
 	sort(query, others);
@@ -200,19 +212,27 @@ follow_path(const struct ph_group_query *query, struct ph_group_answer *answer)
 		stay_in_primary(query, answer);
 }
 
+/* Where all servers of the target are found. */
+static struct ph_span
+pool_of(const struct ph_group_query *query)
+{
+	if (query->sources.servers)
+		return query->sources;
+	if (query->active->dag)
+		return span_of(query->active->dag->servers);
+	return ph_group_site(query->topology, query->active);
+}
+
 void
 ph_group_find(const struct ph_group_query *query,
 	      struct ph_group_answer *answer_r)
 {
-	const struct ph_server *active = query->active;
-	struct ph_span pool = active->dag
-				  ? span_of(active->dag->servers)
-				  : ph_group_site(query->topology, active);
+	struct ph_span pool = pool_of(query);
 
 	memset(answer_r, 0, sizeof *answer_r);
 	answer_r->hops = g_array_new(FALSE, FALSE, sizeof(struct ph_candidate));
 	for (size_t i = 0; i < pool.n; i++) {
-		if (ph_group_member(active, pool.servers[i]))
+		if (is_target(query, pool.servers[i]))
 			consider(query, pool.servers[i], answer_r);
 	}
 	sort(query, answer_r->hops);

@@ -6,9 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Postfix tries each hop of a list in turn; more than these would hold a
- * delivery for longer than they help. */
-#define HOPS_MAX 10
 #define REASON_MAX 200
 
 /* One question while it is answered. */
@@ -59,8 +56,8 @@ site_name(const struct ph_server *server)
 static void
 take_hops(struct ask *ask, GPtrArray *hops, enum ph_route_type type)
 {
-	if (hops->len > HOPS_MAX)
-		g_ptr_array_set_size(hops, HOPS_MAX);
+	if (hops->len > PH_HOPS_MAX)
+		g_ptr_array_set_size(hops, PH_HOPS_MAX);
 	for (guint i = 0; i < hops->len; i++) {
 		const struct ph_server *server = g_ptr_array_index(hops, i);
 
@@ -325,8 +322,8 @@ ph_route_clear(struct ph_route *route)
 	route->group_name = "";
 }
 
-static void
-append_hop(GString *out, const struct ph_endpoint *endpoint)
+void
+ph_hop_append(GString *out, const struct ph_endpoint *endpoint)
 {
 	struct in6_addr address;
 	bool v6 = inet_pton(AF_INET6, endpoint->host, &address) == 1;
@@ -335,12 +332,10 @@ append_hop(GString *out, const struct ph_endpoint *endpoint)
 			       endpoint->host, endpoint->port);
 }
 
-/* The reason ends up in Postfix's log and in bounces: one line, and the names
- * in it are whatever somebody typed. */
-static char *
-format_none(const char *reason)
+char *
+ph_reason_line(const char *reason)
 {
-	g_autofree char *valid = g_utf8_make_valid(reason, -1);
+	char *valid = g_utf8_make_valid(reason, -1);
 
 	if (g_utf8_strlen(valid, -1) > REASON_MAX)
 		*g_utf8_offset_to_pointer(valid, REASON_MAX) = '\0';
@@ -348,7 +343,15 @@ format_none(const char *reason)
 		if (g_ascii_iscntrl(*p))
 			*p = '?';
 	}
-	return g_strdup_printf("retry:4.4.4 %s", valid);
+	return valid;
+}
+
+static char *
+format_none(const char *reason)
+{
+	g_autofree char *line = ph_reason_line(reason);
+
+	return g_strdup_printf("retry:4.4.4 %s", line);
 }
 
 char *
@@ -363,7 +366,7 @@ ph_route_format(const struct ph_route *route)
 	for (size_t i = 0; route->hops[i]; i++) {
 		if (i > 0)
 			g_string_append(out, ", ");
-		append_hop(
+		ph_hop_append(
 		    out,
 		    &route->hops[i]->service[mailbox ? PH_SERVICE_DELIVERY
 						     : PH_SERVICE_TRANSPORT]);

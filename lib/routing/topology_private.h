@@ -58,6 +58,19 @@ void ph_paths_free(struct ph_paths **paths);
 int64_t ph_paths_get(const struct ph_paths *paths, size_t from, size_t to,
 		     const struct ph_site *const **path_r, size_t *n_path_r);
 
+/* ---- route.c ------------------------------------------------------------ */
+
+/* Postfix tries each hop of a list in turn; more than these would hold a
+ * delivery for longer than they help. */
+#define PH_HOPS_MAX 10
+
+/* Appends "[host]:port". */
+void ph_hop_append(GString *out, const struct ph_endpoint *endpoint);
+
+/* A reason that ends up in Postfix's log and in bounces: one line, not long;
+ * g_free. The names in it are whatever somebody typed. */
+char *ph_reason_line(const char *reason);
+
 /* ---- group.c ------------------------------------------------------------ */
 
 /* Borrowed servers, by name. */
@@ -97,6 +110,8 @@ struct ph_group_query {
 	const struct ph_topology *topology;
 	const struct ph_server *from;
 	const struct ph_server *active; /* whose group is the target */
+	/* The target itself, in place of a group; servers NULL: none. */
+	struct ph_span sources;
 	/* Sites and hops decide before weight does; else cost alone. */
 	bool by_site;
 	bool (*usable)(const struct ph_server *server, const void *context);

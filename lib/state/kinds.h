@@ -30,6 +30,14 @@ enum ph_type {
 	PH_TYPE_NAME,	   /* of another object: a server, site, database */
 	PH_TYPE_NAMES,	   /* list of them */
 	PH_TYPE_HEADER,	   /* name of a header field (RFC 5322 ftext) */
+	PH_TYPE_PATTERNS,  /* list of .NET patterns; a comma inside brackets
+			    * does not separate */
+	PH_TYPE_DOMAINS,   /* list of domain names */
+	PH_TYPE_RANGES,	   /* list of IP ranges: single, a-b, CIDR */
+	/* Lists of "Attribute:value": what comes after the first colon is, of
+	 * WORDS, a list of words, else one pattern. */
+	PH_TYPE_ATTRIBUTE_WORDS,
+	PH_TYPE_ATTRIBUTE_PATTERNS,
 };
 
 enum {
@@ -43,6 +51,13 @@ enum {
 	PH_FIELD_UNSUPPORTED = 1 << 5,
 	PH_FIELD_LINES = 1 << 6,     /* TEXT: may hold line breaks and tabs */
 	PH_FIELD_UNLIMITED = 1 << 7, /* INT: "unlimited" is INT64_MAX */
+	/* With UNSUPPORTED: never will be, because what it needs is Microsoft's
+	 * alone. */
+	PH_FIELD_IMPOSSIBLE = 1 << 9,
+	PH_FIELD_EITHER = 1 << 10,   /* a BOOL condition: false is a question,
+				      * too; of others it asks nothing */
+	PH_FIELD_DIRECTORY = 1 << 8, /* of ATTRIBUTE_...: the attribute is one
+				      * of the directory's that rules know */
 };
 
 struct ph_field {

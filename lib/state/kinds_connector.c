@@ -48,9 +48,10 @@ const struct ph_field ph_fields_sendconnector[] = {
      .help = "[Type:]space[;cost]: *, contoso.com, *.contoso.com; Type SMTP "
 	     "and cost 1 when left out"},
     {"SourceTransportServers", PH_TYPE_NAMES, .refers = "server",
-     .help = "servers that send through it"},
+     .help = "servers that send through it; each one when none is named"},
     {"SmartHosts", PH_TYPE_LIST,
-     .help = "hosts that take the mail, in place of the domain's MX"},
+     .help = "hosts in place of the domain's MX: name (its own MX, or "
+	     "address), [name], address; each may have :port"},
     {"SmartHostAuthMechanism", PH_TYPE_WORD, .value = "None",
      .words = smart_host_auth, .help = "how a smart host is logged in to"},
     {"DNSRoutingEnabled", PH_TYPE_BOOL,

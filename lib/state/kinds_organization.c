@@ -45,7 +45,7 @@ const struct ph_field ph_fields_remotedomain[] = {
     {"MeetingForwardNotificationEnabled", PH_TYPE_BOOL, .value = "true",
      .help = "notices of forwarded meetings may go there"},
     {"IsInternal", PH_TYPE_BOOL, .value = "false",
-     .help = "counts as inside for rules"},
+     .help = "rules do not count it as outside"},
     {"TNEFEnabled", PH_TYPE_BOOL,
      .help = "rich text is sent; unset: as sender and recipient say"},
     {"CharacterSet", PH_TYPE_TEXT, .max = 64,
@@ -114,6 +114,9 @@ const struct ph_field ph_fields_transportconfig[] = {
 	     "domain when unset"},
     {"InternalSMTPServers", PH_TYPE_LIST,
      .help = "addresses of relays of ours that are not servers of ours"},
+    {"TLSSendDomainSecureList", PH_TYPE_DOMAINS,
+     .help = "domains that mail goes to over mutual TLS; rules call them "
+	     "partners"},
     {"TransportRuleAttachmentTextScanLimit", PH_TYPE_SIZE, .value = "1MB",
      .max = INT64_MAX, .help = "text of one attachment that rules look at"},
     {"ConvertDisclaimerWrapperToEml", PH_TYPE_BOOL, .value = "false",

@@ -110,6 +110,13 @@ resolve(const struct ph_kind *kind, const struct ph_pair *pair,
 		return resolve_open(slot, pair->field, err);
 	if (field == NULL)
 		return refuse_unknown(kind, pair->field, err);
+	if ((field->flags & PH_FIELD_IMPOSSIBLE) != 0)
+		return ph_err_set(
+		    err, PH_ERR_PERM,
+		    "%.*s: needs Microsoft's rights management "
+		    "(AD RMS) and is not supported here; expected "
+		    "it to be unset",
+		    SHOWN, pair->field);
 	if ((field->flags & PH_FIELD_UNSUPPORTED) != 0)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "%.*s: is known but not supported by this "
@@ -460,6 +467,17 @@ ph_object_equal(const struct ph_object *a, const struct ph_object *b)
 	return true;
 }
 
+/* "AttachmentIsUnsupported false" does not look for it: no condition. */
+static bool
+asks(const struct slot *slot)
+{
+	const struct ph_field *field = slot->field;
+
+	return (field->flags & PH_FIELD_CONDITION) != 0 && !slot->except &&
+	       (field->type != PH_TYPE_BOOL || slot->value.number != 0 ||
+		(field->flags & PH_FIELD_EITHER) != 0);
+}
+
 bool
 ph_object_draft(const struct ph_object *object)
 {
@@ -470,8 +488,7 @@ ph_object_draft(const struct ph_object *object)
 
 		if (slot->rank == RANK_DEFAULT)
 			continue;
-		if ((slot->field->flags & PH_FIELD_CONDITION) != 0 &&
-		    !slot->except)
+		if (asks(slot))
 			return false;
 		/* "DeleteMessage false" does nothing. */
 		if ((slot->field->flags & PH_FIELD_ACTION) != 0 &&

@@ -1,6 +1,8 @@
 #include "lib/state/value.h"
 
+#include "lib/base/ip_range.h"
 #include "lib/base/text.h"
+#include "lib/match/pattern.h"
 
 #include <string.h>
 
@@ -270,6 +272,115 @@ item_header(const struct ph_field *field, char **item, int64_t *number_r,
 	return 0;
 }
 
+/* Whether it means something is for the rule's check, which knows the syntax
+ * that it is written in. */
+static int
+item_pattern(const struct ph_field *field, char **item, int64_t *number_r,
+	     const char **what_r)
+{
+	(void)field;
+	(void)number_r;
+	return strlen(*item) <= PH_PATTERN_LIMIT
+		   ? 0
+		   : wrong(what_r, "is longer than 8192 bytes");
+}
+
+static int
+item_domain(const struct ph_field *field, char **item, int64_t *number_r,
+	    const char **what_r)
+{
+	(void)field;
+	(void)number_r;
+	return ph_value_is_domain(*item) ? 0 : wrong(what_r, "is not a domain");
+}
+
+static int
+item_range(const struct ph_field *field, char **item, int64_t *number_r,
+	   const char **what_r)
+{
+	struct ph_ip_range range;
+
+	(void)field;
+	(void)number_r;
+	return ph_ip_range_parse(*item, &range, NULL) == 0
+		   ? 0
+		   : wrong(what_r, "is not a range of IP addresses");
+}
+
+/* facts/exchange-rules.md section 2. */
+static const char *const directory_attributes[] = {
+    "City",
+    "Company",
+    "Country",
+    "CustomAttribute1",
+    "CustomAttribute2",
+    "CustomAttribute3",
+    "CustomAttribute4",
+    "CustomAttribute5",
+    "CustomAttribute6",
+    "CustomAttribute7",
+    "CustomAttribute8",
+    "CustomAttribute9",
+    "CustomAttribute10",
+    "CustomAttribute11",
+    "CustomAttribute12",
+    "CustomAttribute13",
+    "CustomAttribute14",
+    "CustomAttribute15",
+    "Department",
+    "DisplayName",
+    "Email",
+    "FaxNumber",
+    "FirstName",
+    "HomePhoneNumber",
+    "Initials",
+    "LastName",
+    "Manager",
+    "MobileNumber",
+    "Notes",
+    "Office",
+    "OtherFaxNumber",
+    "OtherHomePhoneNumber",
+    "OtherPhoneNumber",
+    "PagerNumber",
+    "PhoneNumber",
+    "POBox",
+    "State",
+    "Street",
+    "Title",
+    "UserLogonName",
+    "ZipCode",
+    NULL,
+};
+
+const char *
+ph_value_attribute(const char *name, size_t size)
+{
+	for (const char *const *a = directory_attributes; *a != NULL; a++)
+		if (strlen(*a) == size &&
+		    g_ascii_strncasecmp(*a, name, size) == 0)
+			return *a;
+	return NULL;
+}
+
+static int
+item_attribute(const struct ph_field *field, char **item, int64_t *number_r,
+	       const char **what_r)
+{
+	const char *colon = strchr(*item, ':');
+
+	(void)number_r;
+	if (colon == NULL || colon == *item || colon[1] == '\0')
+		return wrong(what_r, "is not Attribute:value");
+	if ((field->flags & PH_FIELD_DIRECTORY) != 0 &&
+	    ph_value_attribute(*item, (size_t)(colon - *item)) == NULL)
+		return wrong(what_r, "begins with an attribute that rules "
+				     "cannot use");
+	return strlen(*item) <= PH_PATTERN_LIMIT
+		   ? 0
+		   : wrong(what_r, "is longer than 8192 bytes");
+}
+
 static const struct type_row types[] = {
     [PH_TYPE_TEXT] = {"text", "a text", false, item_text},
     [PH_TYPE_BOOL] = {"bool", "true or false", false, item_bool},
@@ -297,6 +408,22 @@ static const struct type_row types[] = {
 		       item_name},
     [PH_TYPE_HEADER] = {"header", "the name of a header field", false,
 			item_header},
+    [PH_TYPE_PATTERNS] = {"patterns",
+			  "a comma separated list of patterns (a comma inside "
+			  "brackets does not separate)",
+			  true, item_pattern},
+    [PH_TYPE_DOMAINS] = {"domains", "a comma separated list of domains", true,
+			 item_domain},
+    [PH_TYPE_RANGES] = {"ranges",
+			"a comma separated list of IP addresses, first-last or "
+			"address/bits",
+			true, item_range},
+    [PH_TYPE_ATTRIBUTE_WORDS] = {"attribute words",
+				 "a list of \"Attribute:word,word two\"", true,
+				 item_attribute},
+    [PH_TYPE_ATTRIBUTE_PATTERNS] = {"attribute patterns",
+				    "a list of \"Attribute:pattern\"", true,
+				    item_attribute},
 };
 
 bool
@@ -425,6 +552,71 @@ arrange_addresses(char **list)
 	list[n] = NULL;
 }
 
+/*
+ * Patterns hold commas and quotes of their own: "\d{3,5}, [a,b]" are two. Only
+ * a JSON array, or an element that is in quotes from its first character to its
+ * last, is read as any other list.
+ */
+static bool
+is_plain_patterns(const struct ph_field *field, const char *text)
+{
+	if (field->type != PH_TYPE_PATTERNS &&
+	    field->type != PH_TYPE_ATTRIBUTE_PATTERNS)
+		return false;
+	return text[0] != '"' && !(text[0] == '[' && text[1] == '"');
+}
+
+/* The last character of what begins a class at p: a ']' that comes first is one
+ * of the class. */
+static const char *
+class_begin(const char *p)
+{
+	if (p[1] == '^')
+		p++;
+	return p[1] == ']' ? p + 1 : p;
+}
+
+/* The end of the element at p: its comma or the end of the text. */
+static const char *
+pattern_end(const char *p)
+{
+	int depth = 0;
+	bool class = false;
+
+	for (; *p != '\0' && (*p != ',' || depth > 0 || class); p++) {
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+		else if (class)
+			class = *p != ']';
+		else if (*p == '[') {
+			class = true;
+			p = class_begin(p);
+		} else if (*p == '(' || *p == '{')
+			depth++;
+		else if ((*p == ')' || *p == '}') && depth > 0)
+			depth--;
+	}
+	return p;
+}
+
+static char **
+split_patterns(const char *text)
+{
+	GPtrArray *list = g_ptr_array_new();
+
+	for (const char *p = text; *p != '\0';) {
+		const char *end = pattern_end(p);
+		g_autofree char *item = g_strndup(p, (gsize)(end - p));
+
+		g_strchug(item);
+		if (*item != '\0')
+			g_ptr_array_add(list, g_steal_pointer(&item));
+		p = *end == ',' ? end + 1 : end;
+	}
+	g_ptr_array_add(list, NULL);
+	return (char **)g_ptr_array_free(list, FALSE);
+}
+
 static int
 parse_list(const struct ph_field *field, const char *text,
 	   struct ph_value *value_r, struct ph_err *err)
@@ -433,7 +625,9 @@ parse_list(const struct ph_field *field, const char *text,
 	struct ph_err inner = PH_ERR_INIT;
 	const char *what = NULL;
 
-	if (ph_parse_list(text, &list, &inner) < 0)
+	if (is_plain_patterns(field, text))
+		list = split_patterns(text);
+	else if (ph_parse_list(text, &list, &inner) < 0)
 		return refuse(field, text, inner.text, err);
 	/* A condition on nothing would be one that says nothing. */
 	if (list[0] == NULL && (field->flags & PH_FIELD_CONDITION) != 0)

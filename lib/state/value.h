@@ -33,6 +33,10 @@ bool ph_value_is_domain(const char *text);
 /* Without control character, valid UTF-8, not empty. */
 bool ph_value_is_name(const char *text);
 
+/* A directory attribute that rules may use, without case, as the table spells
+ * it; NULL: there is none of that name. */
+const char *ph_value_attribute(const char *name, size_t size);
+
 /* The text in quotes, made short and harmless for an error; g_free. */
 char *ph_value_quote(const char *text);
 

@@ -4,7 +4,9 @@
 #include "lib/base/err.h"
 #include "lib/base/uuid.h"
 #include "lib/directory/directory.h"
+#include "lib/message/content.h"
 #include "lib/message/headers.h"
+#include "lib/message/inspect.h"
 #include "lib/message/nmid.h"
 #include "lib/state/snapshot.h"
 
@@ -48,7 +50,21 @@ struct ph_recipient {
 	char *address; /* where the message goes on */
 	char **params; /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
 	bool removed;  /* the message does not go on to it */
+	/* Its directory entry, by ph_recipient_entry. */
+	enum { PH_ENTRY_UNKNOWN, PH_ENTRY_NONE, PH_ENTRY_FOUND } entry_state;
+	struct ph_object *entry;
+	/* Folded addresses in whose place rules have put it, oldest first;
+	 * NULL: none. */
+	GPtrArray *instead_of;
 };
+
+void ph_recipient_free(void *recipient);
+
+/* The entry of the address that the message goes on to, looked up once. 1 and
+ * *entry_r (borrowed from the recipient), 0 it has none, -1 cannot say. */
+int ph_recipient_entry(struct ph_directory *directory,
+		       struct ph_recipient *recipient,
+		       const struct ph_object **entry_r, struct ph_err *err);
 
 enum ph_decision {
 	PH_DECISION_ACCEPT,
@@ -67,6 +83,8 @@ struct ph_verdict {
 			    * for word in place of text */
 	const char *agent; /* who decided, borrowed; NULL while ACCEPT */
 	char *status;	   /* recipient-status in the tracking row */
+	bool whole; /* about the whole message, whichever recipients it was
+		     * made for */
 };
 
 /* What an agent keeps of its own with a message or a session, freed with it. */
@@ -89,8 +107,12 @@ struct ph_mail {
 	struct ph_headers *headers;	/* read; change by the functions below
 					 */
 	struct ph_nmid *hash;		/* has seen the body */
-	uint64_t size;			/* bytes with CRLF line ends */
-	int64_t received;		/* wall clock ms, of MAIL */
+	/* The body as the MTA shows it, where keep_body was set at the
+	 * beginning; of a longer one the first PH_BODY_LIMIT bytes. */
+	GByteArray *body;
+	bool keep_body, body_cut;
+	uint64_t size;	  /* bytes with CRLF line ends */
+	int64_t received; /* wall clock ms, of MAIL */
 
 	struct ph_snapshot *snapshot;	/* one for the whole message */
 	struct ph_directory *directory; /* borrowed */
@@ -98,9 +120,19 @@ struct ph_mail {
 	/* Filled in by the agent that resolves. */
 	bool trusted; /* the client is a server of ours or a private socket */
 	const char *peer; /* FQDN of the server of ours, borrowed; or NULL */
+	bool made_here;	  /* a server of ours has made it: it comes from there,
+			   * and does not say who the first client was */
 	enum ph_auth_as auth_as;
 	char *original_ip; /* of the first client; "" */
 	char nmid[PH_UUID_TEXT];
+
+	/* A fork: one of several copies of a message that differ in header
+	 * fields, recipients and verdict. Everything else is its origin's;
+	 * NULL: this is the message itself. */
+	struct ph_mail *origin;
+	/* Parsed when first asked for; the origin's. */
+	struct ph_content *content;
+	struct ph_inspection *inspection;
 
 	/* custom-data of the AGENTINFO row, "S:..." items joined with ';';
 	 * NULL: no agent has anything to say, no row. */
@@ -123,10 +155,27 @@ struct ph_touched {
 	char *name;
 	GPtrArray *before; /* char * */
 	bool always;	   /* tell the MTA even if the value is the same */
+	bool fresh;	   /* changed since somebody last cleared it */
 };
+
+/* Of one message, where its body is kept. */
+#define PH_BODY_LIMIT ((size_t)48 * 1024 * 1024)
 
 struct ph_mail *ph_mail_new(const struct ph_client *client, const char *sender);
 void ph_mail_free(struct ph_mail **mail);
+
+/* A copy of its own with the header fields as they are now, without recipients
+ * and verdict. The origin must live longer. */
+struct ph_mail *ph_mail_fork(struct ph_mail *mail);
+
+/* A piece of the body; kept if keep_body says so. */
+void ph_mail_add_body(struct ph_mail *mail, const void *data, size_t size);
+
+/* The content: what was not kept of a body is not in it; borrowed. */
+struct ph_content *ph_mail_content(struct ph_mail *mail);
+/* Who can say what is in attachments; set by the agent that inspects, else what
+ * the MIME tree says; borrowed. */
+struct ph_inspection *ph_mail_inspection(struct ph_mail *mail);
 
 /* Copies; params may be NULL. Borrowed from mail. */
 struct ph_recipient *ph_mail_add_recipient(struct ph_mail *mail,
@@ -158,6 +207,9 @@ int ph_verdict_reject(struct ph_verdict *verdict, const char *agent,
 		      const char *enhanced, const char *text);
 int ph_verdict_defer(struct ph_verdict *verdict, const char *agent,
 		     const char *enhanced, const char *text);
+/* Any code from 400 to 599; 421 ends the client's session. */
+int ph_verdict_answer(struct ph_verdict *verdict, const char *agent, int code,
+		      const char *enhanced, const char *text);
 int ph_verdict_discard(struct ph_verdict *verdict, const char *agent);
 /* Another server's refusal as it is: code, enhanced code ("" if none) and all
  * lines, without the code; copied. */

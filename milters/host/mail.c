@@ -29,14 +29,17 @@ ph_auth_as_find(const char *name, enum ph_auth_as *auth_as_r)
 	return false;
 }
 
-static void
-recipient_free(void *data)
+void
+ph_recipient_free(void *data)
 {
 	struct ph_recipient *recipient = data;
 
 	g_free(recipient->given);
 	g_free(recipient->address);
 	g_strfreev(recipient->params);
+	ph_object_unref(&recipient->entry);
+	if (recipient->instead_of != NULL)
+		g_ptr_array_unref(recipient->instead_of);
 	g_free(recipient);
 }
 
@@ -72,7 +75,7 @@ ph_mail_new(const struct ph_client *client, const char *sender)
 	mail->tls = g_strdup("");
 	mail->queue_id = g_strdup("");
 	mail->original_ip = g_strdup("");
-	mail->recipients = g_ptr_array_new_with_free_func(recipient_free);
+	mail->recipients = g_ptr_array_new_with_free_func(ph_recipient_free);
 	mail->headers = ph_headers_new();
 	mail->hash = ph_nmid_new();
 	mail->received = ph_clock_wall();
@@ -80,13 +83,32 @@ ph_mail_new(const struct ph_client *client, const char *sender)
 	return mail;
 }
 
+/* What a fork has of its own. */
+static void
+free_copy(struct ph_mail *mail)
+{
+	g_ptr_array_unref(mail->recipients);
+	ph_headers_free(&mail->headers);
+	ph_verdict_clear(&mail->verdict);
+	g_ptr_array_unref(mail->touched);
+	g_free(mail);
+}
+
 void
 ph_mail_free(struct ph_mail **mailp)
 {
-	struct ph_mail *mail = *mailp;
+	struct ph_mail *mail = g_steal_pointer(mailp);
 
 	if (mail == NULL)
 		return;
+	if (mail->origin != NULL) {
+		free_copy(mail);
+		return;
+	}
+	ph_inspect_free(&mail->inspection);
+	ph_content_free(&mail->content);
+	if (mail->body != NULL)
+		g_byte_array_unref(mail->body);
 	ph_keep_clear(&mail->work);
 	g_free(mail->sender);
 	g_strfreev(mail->params);
@@ -96,16 +118,102 @@ ph_mail_free(struct ph_mail **mailp)
 	g_free(mail->tls);
 	g_free(mail->queue_id);
 	g_free(mail->original_ip);
-	g_ptr_array_unref(mail->recipients);
-	ph_headers_free(&mail->headers);
 	ph_nmid_free(&mail->hash);
 	ph_snapshot_unref(&mail->snapshot);
 	if (mail->info != NULL)
 		g_string_free(mail->info, TRUE);
-	ph_verdict_clear(&mail->verdict);
-	g_ptr_array_unref(mail->touched);
-	g_free(mail);
-	*mailp = NULL;
+	free_copy(mail);
+}
+
+static struct ph_touched *
+touched_copy(const struct ph_touched *touched)
+{
+	struct ph_touched *copy = g_new0(struct ph_touched, 1);
+
+	copy->name = g_strdup(touched->name);
+	copy->before = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; i < touched->before->len; i++)
+		g_ptr_array_add(copy->before,
+				g_strdup(touched->before->pdata[i]));
+	copy->always = touched->always;
+	return copy;
+}
+
+struct ph_mail *
+ph_mail_fork(struct ph_mail *mail)
+{
+	struct ph_mail *fork = g_memdup2(mail, sizeof(*mail));
+
+	fork->origin = mail->origin != NULL ? mail->origin : mail;
+	fork->content = NULL;
+	fork->inspection = NULL;
+	fork->info = NULL;
+	fork->verdict = (struct ph_verdict){.decision = PH_DECISION_ACCEPT};
+	fork->recipients = g_ptr_array_new_with_free_func(ph_recipient_free);
+	fork->headers = ph_headers_copy(mail->headers);
+	fork->touched = g_ptr_array_new_with_free_func(touched_free);
+	for (guint i = 0; i < mail->touched->len; i++)
+		g_ptr_array_add(fork->touched,
+				touched_copy(mail->touched->pdata[i]));
+	return fork;
+}
+
+void
+ph_mail_add_body(struct ph_mail *mail, const void *data, size_t size)
+{
+	size_t have = mail->body != NULL ? mail->body->len : 0;
+
+	if (!mail->keep_body)
+		return;
+	if (mail->body == NULL)
+		mail->body = g_byte_array_new();
+	if (size > PH_BODY_LIMIT - have) {
+		size = PH_BODY_LIMIT - have;
+		mail->body_cut = true;
+	}
+	g_byte_array_append(mail->body, data, (guint)size);
+}
+
+struct ph_content *
+ph_mail_content(struct ph_mail *mail)
+{
+	struct ph_mail *m = mail->origin != NULL ? mail->origin : mail;
+
+	if (m->content == NULL)
+		m->content = ph_content_new(
+		    m->headers, m->body != NULL ? m->body->data : NULL,
+		    m->body != NULL ? m->body->len : 0);
+	return m->content;
+}
+
+struct ph_inspection *
+ph_mail_inspection(struct ph_mail *mail)
+{
+	struct ph_mail *m = mail->origin != NULL ? mail->origin : mail;
+
+	if (m->inspection == NULL)
+		m->inspection = ph_inspect_plain(ph_mail_content(m));
+	return m->inspection;
+}
+
+int
+ph_recipient_entry(struct ph_directory *directory,
+		   struct ph_recipient *recipient,
+		   const struct ph_object **entry_r, struct ph_err *err)
+{
+	*entry_r = NULL;
+	if (recipient->entry_state == PH_ENTRY_UNKNOWN) {
+		int r = ph_directory_find(directory, recipient->address,
+					  &recipient->entry, err);
+
+		if (r < 0)
+			return ph_err_wrap(err, "recipient <%s>",
+					   recipient->address);
+		recipient->entry_state =
+		    r == 1 ? PH_ENTRY_FOUND : PH_ENTRY_NONE;
+	}
+	*entry_r = recipient->entry;
+	return recipient->entry_state == PH_ENTRY_FOUND;
 }
 
 struct ph_recipient *
@@ -131,11 +239,14 @@ touch(struct ph_mail *mail, const char *name)
 
 	for (guint i = 0; i < mail->touched->len; i++) {
 		touched = mail->touched->pdata[i];
-		if (strcasecmp(touched->name, name) == 0)
+		if (strcasecmp(touched->name, name) == 0) {
+			touched->fresh = true;
 			return touched;
+		}
 	}
 	touched = g_new0(struct ph_touched, 1);
 	touched->name = g_strdup(name);
+	touched->fresh = true;
 	touched->before = g_ptr_array_new_with_free_func(g_free);
 	for (size_t i = ph_headers_find(mail->headers, name, 0); i < n;
 	     i = ph_headers_find(mail->headers, name, i + 1))
@@ -251,6 +362,18 @@ ph_verdict_defer(struct ph_verdict *verdict, const char *agent,
 		 const char *enhanced, const char *text)
 {
 	return refuse(verdict, PH_DECISION_DEFER, "451", agent, enhanced, text);
+}
+
+int
+ph_verdict_answer(struct ph_verdict *verdict, const char *agent, int code,
+		  const char *enhanced, const char *text)
+{
+	char digits[4];
+
+	g_snprintf(digits, sizeof(digits), "%03d", CLAMP(code, 400, 599));
+	return refuse(verdict,
+		      code < 500 ? PH_DECISION_DEFER : PH_DECISION_REJECT,
+		      digits, agent, enhanced, text);
 }
 
 int

@@ -458,10 +458,12 @@ on_body(SMFICTX *ctx, unsigned char *data, size_t size)
 	if (!is_open(s))
 		return proceed(s, SMFIP_NR_BODY);
 	s->mail->size += size;
-	if (serving->streams)
+	if (serving->streams) {
 		stream_body(s, data, size);
-	else
+	} else {
 		ph_nmid_body(s->mail->hash, data, size);
+		ph_mail_add_body(s->mail, data, size);
+	}
 	return proceed(s, SMFIP_NR_BODY);
 }
 

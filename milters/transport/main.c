@@ -1,24 +1,24 @@
 #include "milters/transport/transport.h"
 
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/program.h"
+#include "lib/base/ticker.h"
 #include "lib/health/peers.h"
 #include "lib/health/prober.h"
+#include "lib/match/matcher.h"
 #include "lib/routing/topology.h"
 #include "milters/host/host.h"
+#include "milters/transport/fork/service.h"
 #include "milters/transport/rules/rule_stats.h"
 #include "milters/transport/rules/ruleset.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SECTION "transport"
 
-static const struct ph_derive derive[] = {
-    [PH_DERIVED_TOPOLOGY] = {"topology", ph_topology_build, ph_topology_free,
-			     NULL},
-    [PH_DERIVED_RULES] = {"rules", ph_ruleset_build, ph_ruleset_free, NULL},
-    [PH_DERIVED] = {NULL, NULL, NULL, NULL},
-};
+#define TIDY_MS (10 * 60 * 1000)
 
 static const struct ph_agent *const agents[] = {&ph_resolve_agent,
 						&ph_rules_agent, NULL};
@@ -26,6 +26,10 @@ static const struct ph_agent *const agents[] = {&ph_resolve_agent,
 struct app {
 	struct ph_transport transport;
 	struct ph_host host;
+	struct ph_derive derive[PH_DERIVED + 1];
+	struct ph_match_compiler *compiler;
+	struct ph_fork_service *fork;
+	struct ph_ticker *housekeeper;
 	struct ph_prober *prober;
 };
 
@@ -36,6 +40,7 @@ begin(struct ph_mail *mail, void *app)
 
 	mail->snapshot = ph_state_take(transport->state);
 	mail->directory = transport->directory;
+	mail->keep_body = mail->snapshot != NULL && ph_rules_need_body(mail);
 }
 
 static void
@@ -61,10 +66,14 @@ stop(void *arg)
 	struct ph_transport *transport = &app->transport;
 
 	ph_prober_stop(&app->prober);
+	ph_ticker_stop(&app->housekeeper);
+	ph_fork_service_free(&app->fork);
 	ph_peers_stop(&transport->peers);
 	ph_rule_stats_stop(&transport->stats);
 	ph_state_close(&transport->state);
+	ph_match_compiler_stop(&app->compiler);
 	ph_directory_close(&transport->directory);
+	ph_plans_close(&transport->plans);
 	ph_track_log_close(&transport->track);
 	g_free(transport->connector);
 	g_free(app);
@@ -81,8 +90,90 @@ open_directory(const struct ph_conf *conf, struct ph_transport *transport,
 	return 0;
 }
 
+/* ---- copies that differ
+ * -------------------------------------------------------- */
+
+static char *
+find_fqdn(void *context)
+{
+	const struct app *app = context;
+	struct ph_snapshot *snapshot = ph_state_take(app->transport.state);
+	const struct ph_server *own =
+	    snapshot == NULL
+		? NULL
+		: ph_topology_server(
+		      ph_snapshot_derived(snapshot, PH_DERIVED_TOPOLOGY),
+		      app->transport.server);
+	char *fqdn = own != NULL ? g_strdup(own->fqdn) : NULL;
+
+	ph_snapshot_unref(&snapshot);
+	return fqdn;
+}
+
 static int
-open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
+open_forks(const struct ph_conf *conf, struct app *app, struct ph_err *err)
+{
+	struct ph_fork_options options = {
+	    .server = app->transport.server,
+	    .address = ph_conf_text(conf, "server", "address"),
+	    .track = app->transport.track,
+	    .fqdn = find_fqdn,
+	    .context = app,
+	    .lifetime = ph_conf_int(conf, SECTION, "fork_lifetime"),
+	};
+	g_autofree char *directory = g_build_filename(
+	    ph_conf_text(conf, "server", "state_dir"), "forks", NULL);
+
+	if (ph_plans_open(directory, &app->transport.plans, err) < 0 ||
+	    ph_parse_endpoint(ph_conf_text(conf, SECTION, "inject"),
+			      &options.inject, err) < 0)
+		return -1;
+	options.plans = app->transport.plans;
+	options.directory = directory;
+	app->fork = ph_fork_service_new(&options);
+	return 0;
+}
+
+static void
+serve_fork(struct ph_stream *stream, void *arg)
+{
+	struct app *app = arg;
+
+	ph_fork_serve(stream, app->fork);
+}
+
+static void
+keep_house(void *arg)
+{
+	struct app *app = arg;
+
+	ph_fork_tidy(app->fork);
+}
+
+/* ---- start
+ * ------------------------------------------------------------------------ */
+
+static void
+start_compiler(const struct ph_conf *conf, struct app *app)
+{
+	static const char *const child[] = {"/proc/self/exe",
+					    PH_MATCH_COMPILER_SWITCH, NULL};
+	g_autofree char *cache = g_build_filename(
+	    ph_conf_text(conf, "server", "state_dir"), "match", NULL);
+
+	app->compiler =
+	    ph_match_compiler_start(&(struct ph_match_compiler_options){
+		.cache_dir = cache,
+		.child = child,
+	    });
+	app->derive[PH_DERIVED_TOPOLOGY] = (struct ph_derive){
+	    "topology", ph_topology_build, ph_topology_free, NULL};
+	app->derive[PH_DERIVED_RULES] = (struct ph_derive){
+	    "rules", ph_ruleset_build, ph_ruleset_free, app->compiler};
+}
+
+static void
+configure(const struct ph_conf *conf, struct app *app)
 {
 	struct ph_transport *transport = &app->transport;
 
@@ -90,6 +181,10 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	transport->connector = make_connector(
 	    transport->server, ph_conf_text(conf, SECTION, "connector"));
 	transport->resolve = ph_conf_bool(conf, SECTION, "resolve");
+	transport->report_to_strangers =
+	    ph_conf_bool(conf, SECTION, "report_to_strangers");
+	transport->loop_limit =
+	    (unsigned)ph_conf_int(conf, SECTION, "rules_loop_limit");
 	app->host = (struct ph_host){
 	    .name = "posthub-transport",
 	    .agents = agents,
@@ -98,17 +193,31 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .begin = begin,
 	    .done = done,
 	};
-	if (ph_track_log_configure(conf, "MSGTRK", &transport->track, err) <
+}
+
+static int
+open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
+{
+	struct ph_transport *transport = &app->transport;
+
+	configure(conf, app);
+	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
+	    ph_track_log_configure(conf, "MSGTRK", &transport->track, err) <
 		0 ||
-	    open_directory(conf, transport, err) < 0 ||
-	    ph_state_open(conf, "posthub-transport", derive, &transport->state,
-			  err) < 0)
+	    open_directory(conf, transport, err) < 0)
+		return -1;
+	start_compiler(conf, app);
+	if (ph_state_open(conf, "posthub-transport", app->derive,
+			  &transport->state, err) < 0 ||
+	    open_forks(conf, app, err) < 0)
 		return -1;
 	transport->stats =
 	    ph_rule_stats_start(ph_state_redis(transport->state));
 	if (ph_host_open(&app->host, conf,
 			 ph_conf_text(conf, SECTION, "milter"), err) < 0)
 		return -1;
+	app->housekeeper =
+	    ph_ticker_start("housekeeper", TIDY_MS, keep_house, app);
 	transport->peers =
 	    ph_peers_start(transport->state, PH_DERIVED_TOPOLOGY);
 	app->prober = ph_prober_start(&(struct ph_prober_options){
@@ -133,9 +242,17 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	return 0;
 }
 
+static const struct ph_listen listeners[] = {
+    {.setting = "fork",
+     .serve = serve_fork,
+     .busy = "421 4.3.2 Too many connections, please try again later\r\n"},
+    {.setting = NULL},
+};
+
 static const struct ph_program program = {
     .name = "posthub-transport",
     .section = SECTION,
+    .listen = listeners,
     .summary = "Transport: resolution, transport rules, message tracking",
     .start = start,
     .main = ph_host_run,
@@ -145,5 +262,8 @@ static const struct ph_program program = {
 int
 main(int argc, char **argv)
 {
+	/* The same program is the child that compiles words and patterns. */
+	if (argc == 2 && strcmp(argv[1], PH_MATCH_COMPILER_SWITCH) == 0)
+		return ph_match_compiler_main();
 	return ph_program_main(&program, argc, argv);
 }

@@ -1,8 +1,9 @@
+#include "milters/transport/outcome.h"
+#include "milters/transport/rules/recipients.h"
+#include "milters/transport/rules/ruleset.h"
 #include "milters/transport/transport.h"
 
 #include "lib/base/log.h"
-#include "lib/base/text.h"
-#include "lib/directory/resolve.h"
 #include "lib/routing/topology.h"
 
 #include <string.h>
@@ -107,6 +108,9 @@ set_origin(const struct ph_transport *transport, struct ph_mail *mail,
 {
 	const char *ip;
 
+	mail->made_here =
+	    mail->trusted && *mail->login == '\0' &&
+	    ph_headers_raw(mail->headers, PH_HEADER_AUTH_AS, 0) == NULL;
 	mail->auth_as = find_auth_as(mail);
 	ip = ph_headers_raw(mail->headers, PH_HEADER_CLIENT_IP, 0);
 	g_free(mail->original_ip);
@@ -143,55 +147,43 @@ set_nmid(struct ph_mail *mail, struct ph_err *err)
 static int
 resolve_one(struct ph_mail *mail, struct ph_recipient *r)
 {
-	struct ph_resolution resolution;
 	struct ph_err err = PH_ERR_INIT;
-	g_autofree char *before = ph_fold(r->given);
-	g_autofree char *after = NULL;
 
-	if (ph_resolve(mail->directory, mail->snapshot, r->given, &resolution,
-		       &err) < 0) {
-		ph_log(PH_LOG_WARN, mail->queue_id, "recipient <%s>: %s",
-		       r->given, err.text);
-		/* An address that two entries claim is refused or bounced by
-		 * whoever decides about recipients, alone. */
-		if (err.kind == PH_ERR_PERM)
-			return 0;
-		return ph_verdict_defer(&mail->verdict, AGENT, "4.4.3",
-					"Directory is not available, please "
-					"try again later");
-	}
-	after = ph_fold(resolution.address);
-	if (strcmp(before, after) != 0) {
-		g_free(r->address);
-		r->address = g_steal_pointer(&resolution.address);
-	}
-	ph_resolution_clear(&resolution);
-	return 0;
+	if (ph_recipient_resolve(mail, r, &err) == 0)
+		return 0;
+	ph_log(PH_LOG_WARN, mail->queue_id, "recipient <%s>: %s", r->given,
+	       err.text);
+	/* An address that two entries claim is refused or bounced by whoever
+	 * decides about recipients, alone. */
+	if (err.kind == PH_ERR_PERM)
+		return 0;
+	return ph_verdict_defer(&mail->verdict, AGENT, "4.4.3",
+				"Directory is not available, please try again "
+				"later");
 }
 
-/*
- * A recipient that is there already is not added again: the MTA's own filter
- * of duplicates compares ORCPT as well and would deliver twice.
- */
 static void
-merge(struct ph_mail *mail)
+note_group(void *arg, const char *group, const GPtrArray *members)
 {
-	g_autoptr(GHashTable) seen =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	ph_outcome_expanded(arg, group, members);
+}
 
-	for (guint i = 0; i < mail->recipients->len; i++) {
-		const struct ph_recipient *r = mail->recipients->pdata[i];
+/* Groups are opened only if a rule looks at single recipients. 0, or 1 with a
+ * verdict. */
+static int
+expand(struct ph_mail *mail)
+{
+	const struct ph_ruleset *set =
+	    ph_snapshot_derived(mail->snapshot, PH_DERIVED_RULES);
+	struct ph_err err = PH_ERR_INIT;
 
-		if (strcmp(r->given, r->address) == 0)
-			g_hash_table_add(seen, ph_fold(r->address));
-	}
-	for (guint i = 0; i < mail->recipients->len; i++) {
-		struct ph_recipient *r = mail->recipients->pdata[i];
-
-		if (strcmp(r->given, r->address) != 0)
-			r->removed =
-			    !g_hash_table_add(seen, ph_fold(r->address));
-	}
+	if (!set->by_recipient ||
+	    ph_recipients_expand(mail, note_group, mail, &err) == 0)
+		return 0;
+	ph_log(PH_LOG_WARN, mail->queue_id, "%s", err.text);
+	return ph_verdict_defer(&mail->verdict, AGENT, "4.4.3",
+				"Directory is not available, please try again "
+				"later");
 }
 
 static int
@@ -209,8 +201,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	for (guint i = 0; i < mail->recipients->len; i++)
 		if (resolve_one(mail, mail->recipients->pdata[i]) == 1)
 			return 1;
-	merge(mail);
-	return 0;
+	ph_recipients_merge(mail);
+	return expand(mail);
 }
 
 const struct ph_agent ph_resolve_agent = {

@@ -1,6 +1,8 @@
+#include "milters/transport/outcome.h"
 #include "milters/transport/transport.h"
 
 #include "lib/base/log.h"
+#include "milters/transport/rules/action.h"
 
 #include <strings.h>
 
@@ -60,24 +62,40 @@ set_given(struct ph_track_record *row, const struct ph_mail *mail)
 	ph_track_setf(row, PH_COL_RECIPIENT_COUNT, "%u", n);
 }
 
-/* Those that the message goes on to, each with the status if there is one. */
+/* Each with the status if there is one. */
 static void
-set_resolved(struct ph_track_record *row, const struct ph_mail *mail,
-	     const char *status)
+set_addresses(struct ph_track_record *row, const GPtrArray *addresses,
+	      const char *status)
 {
-	unsigned n = 0;
+	for (guint i = 0; i < addresses->len; i++) {
+		ph_track_append(row, PH_COL_RECIPIENT_ADDRESS,
+				addresses->pdata[i]);
+		if (status != NULL)
+			ph_track_append(row, PH_COL_RECIPIENT_STATUS, status);
+	}
+	ph_track_setf(row, PH_COL_RECIPIENT_COUNT, "%u", addresses->len);
+}
 
+/* To whom the rules were applied; if they were not, to whom it goes on. */
+static GPtrArray *
+find_resolved(const struct ph_mail *mail)
+{
+	const struct ph_outcome *outcome = ph_outcome_of(mail);
+	GPtrArray *addresses = g_ptr_array_new();
+
+	if (outcome != NULL) {
+		for (guint i = 0; i < outcome->recipients->len; i++)
+			g_ptr_array_add(addresses,
+					outcome->recipients->pdata[i]);
+		return addresses;
+	}
 	for (guint i = 0; i < mail->recipients->len; i++) {
 		const struct ph_recipient *r = mail->recipients->pdata[i];
 
-		if (r->removed)
-			continue;
-		ph_track_append(row, PH_COL_RECIPIENT_ADDRESS, r->address);
-		if (status != NULL)
-			ph_track_append(row, PH_COL_RECIPIENT_STATUS, status);
-		n++;
+		if (!r->removed)
+			g_ptr_array_add(addresses, r->address);
 	}
-	ph_track_setf(row, PH_COL_RECIPIENT_COUNT, "%u", n);
+	return addresses;
 }
 
 static void
@@ -131,25 +149,29 @@ write_receive(const struct ph_transport *transport, struct ph_mail *mail)
 	write_row(transport, mail, &row);
 }
 
+struct agent_row {
+	const char *event, *context, *status, *data;
+};
+
 static void
 write_agent(const struct ph_transport *transport, struct ph_mail *mail,
-	    const char *event, const char *context, const char *status,
-	    const char *data)
+	    const GPtrArray *addresses, const struct agent_row *what)
 {
 	struct ph_track_record row = {{NULL}};
 
 	set_common(&row, mail);
-	set_resolved(&row, mail, status);
+	set_addresses(&row, addresses, what->status);
 	ph_track_set(&row, PH_COL_SOURCE, "AGENT");
-	ph_track_set(&row, PH_COL_EVENT_ID, event);
-	ph_track_set(&row, PH_COL_SOURCE_CONTEXT, context);
+	ph_track_set(&row, PH_COL_EVENT_ID, what->event);
+	ph_track_set(&row, PH_COL_SOURCE_CONTEXT, what->context);
 	ph_track_set(&row, PH_COL_CLIENT_HOSTNAME, transport->server);
-	ph_track_set(&row, PH_COL_CUSTOM_DATA, data);
+	ph_track_set(&row, PH_COL_CUSTOM_DATA, what->data);
 	write_row(transport, mail, &row);
 }
 
 static void
-write_fail(const struct ph_transport *transport, struct ph_mail *mail)
+write_fail(const struct ph_transport *transport, struct ph_mail *mail,
+	   const GPtrArray *resolved)
 {
 	const struct ph_verdict *v = &mail->verdict;
 	g_autofree char *status =
@@ -157,32 +179,81 @@ write_fail(const struct ph_transport *transport, struct ph_mail *mail)
 		? g_strdup(v->status)
 		: g_strdup_printf("%s %s %s", v->code, v->enhanced, v->text);
 
-	write_agent(transport, mail, "FAIL", v->agent, status, NULL);
+	write_agent(transport, mail, resolved,
+		    &(struct agent_row){"FAIL", v->agent, status, NULL});
 }
 
 /* With the queue id: the queue manager will never report it. */
 static void
-write_drop(const struct ph_transport *transport, struct ph_mail *mail)
+write_drop(const struct ph_transport *transport, struct ph_mail *mail,
+	   const GPtrArray *resolved)
 {
 	g_autofree char *data = g_strdup_printf("S:QueueId=%s", mail->queue_id);
 
-	write_agent(transport, mail, "DROP", mail->verdict.agent, NULL, data);
+	write_agent(
+	    transport, mail, resolved,
+	    &(struct agent_row){"DROP", mail->verdict.agent, NULL, data});
+}
+
+/* Recipients that a rule refused or dropped while others get the message. Of
+ * those refused who get a report, the fork service writes FAIL with it. */
+static void
+write_parts(const struct ph_transport *transport, struct ph_mail *mail)
+{
+	const struct ph_outcome *outcome = ph_outcome_of(mail);
+
+	for (guint i = 0; outcome != NULL && i < outcome->rows->len; i++) {
+		const struct ph_outcome_row *row = outcome->rows->pdata[i];
+
+		write_agent(transport, mail, row->addresses,
+			    &(struct agent_row){row->dropped ? "DROP" : "FAIL",
+						PH_RULES_AGENT, row->status,
+						NULL});
+	}
+}
+
+/* EXPAND: the members, with the group beside them. */
+static void
+write_groups(const struct ph_transport *transport, struct ph_mail *mail)
+{
+	const struct ph_outcome *outcome = ph_outcome_of(mail);
+
+	for (guint i = 0; outcome != NULL && i < outcome->groups->len; i++) {
+		const struct ph_outcome_group *group =
+		    outcome->groups->pdata[i];
+		struct ph_track_record row = {{NULL}};
+
+		set_common(&row, mail);
+		set_addresses(&row, group->members, NULL);
+		ph_track_set(&row, PH_COL_SOURCE, "ROUTING");
+		ph_track_set(&row, PH_COL_EVENT_ID, "EXPAND");
+		ph_track_set(&row, PH_COL_CLIENT_HOSTNAME, transport->server);
+		ph_track_set(&row, PH_COL_RELATED_RECIPIENT_ADDRESS,
+			     group->address);
+		write_row(transport, mail, &row);
+	}
 }
 
 void
 ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail)
 {
 	enum ph_decision decision = mail->verdict.decision;
+	g_autoptr(GPtrArray) resolved = NULL;
 
-	if (decision == PH_DECISION_DEFER)
+	if (decision == PH_DECISION_DEFER && !mail->verdict.whole)
 		return;
-	if (decision != PH_DECISION_REJECT)
+	resolved = find_resolved(mail);
+	if (decision == PH_DECISION_ACCEPT || decision == PH_DECISION_DISCARD)
 		write_receive(transport, mail);
+	write_groups(transport, mail);
 	if (mail->info != NULL)
-		write_agent(transport, mail, "AGENTINFO", NULL, NULL,
-			    mail->info->str);
-	if (decision == PH_DECISION_REJECT)
-		write_fail(transport, mail);
+		write_agent(transport, mail, resolved,
+			    &(struct agent_row){"AGENTINFO", NULL, NULL,
+						mail->info->str});
+	if (decision == PH_DECISION_ACCEPT)
+		write_parts(transport, mail);
+	if (decision == PH_DECISION_REJECT || decision == PH_DECISION_DEFER)
+		write_fail(transport, mail, resolved);
 	if (decision == PH_DECISION_DISCARD)
-		write_drop(transport, mail);
+		write_drop(transport, mail, resolved);
 }

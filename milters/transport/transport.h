@@ -16,24 +16,31 @@ enum {
 	PH_DERIVED /* how many */
 };
 
+struct ph_plans;
 struct ph_rule_stats;
 
 /* What the agents of posthub-transport share; immutable while it runs. */
 struct ph_transport {
-	const char *server; /* this server's short name */
-	char *connector;    /* of RECEIVE rows: "MBX2\Default MBX2" */
-	bool resolve;	    /* [transport] resolve */
+	const char *server;	  /* this server's short name */
+	char *connector;	  /* of RECEIVE rows: "MBX2\Default MBX2" */
+	bool resolve;		  /* [transport] resolve */
+	bool report_to_strangers; /* [transport] report_to_strangers */
+	unsigned loop_limit;	  /* [transport] rules_loop_limit */
 	struct ph_state *state;
 	struct ph_directory *directory;
 	struct ph_peers *peers; /* or NULL */
 	struct ph_track_log *track;
 	struct ph_rule_stats *stats; /* NULL: none are kept */
+	struct ph_plans *plans;	     /* of copies that differ */
 };
 
 /* Who the client is, header firewall, resolution, network message id. */
 extern const struct ph_agent ph_resolve_agent;
 /* The Transport Rule Agent. */
 extern const struct ph_agent ph_rules_agent;
+
+/* Does any rule of the message's snapshot look at the content? */
+bool ph_rules_need_body(const struct ph_mail *mail);
 
 /*
  * Tracking rows of a message that has its verdict: RECEIVE when it is taken,

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-struct ph_content {
+struct ph_incoming {
 	bool trusted, in_body, cr; /* cr: a CR is held back */
 	GString *field; /* the field being collected, lines ending with LF */
 	GString *line;	/* the line being collected */
@@ -18,10 +18,10 @@ static const char *const kept[] = {
     PH_HEADER_AUTH_SOURCE, PH_HEADER_AUTH_MECHANISM,
 };
 
-struct ph_content *
-ph_content_new(bool trusted)
+struct ph_incoming *
+ph_incoming_new(bool trusted)
 {
-	struct ph_content *content = g_new0(struct ph_content, 1);
+	struct ph_incoming *content = g_new0(struct ph_incoming, 1);
 
 	content->trusted = trusted;
 	content->field = g_string_new(NULL);
@@ -32,7 +32,7 @@ ph_content_new(bool trusted)
 }
 
 void
-ph_content_free(struct ph_content **content)
+ph_incoming_free(struct ph_incoming **content)
 {
 	if (!*content)
 		return;
@@ -68,7 +68,7 @@ is_ours(const char *name)
 }
 
 static bool
-is_stored(const struct ph_content *content, const char *name)
+is_stored(const struct ph_incoming *content, const char *name)
 {
 	/* The one above the message is the store driver's. */
 	if (g_ascii_strcasecmp(name, "Return-Path") == 0)
@@ -88,7 +88,7 @@ too_large(struct ph_err *err)
 }
 
 static int
-end_field(struct ph_content *content, GString *out, struct ph_err *err)
+end_field(struct ph_incoming *content, GString *out, struct ph_err *err)
 {
 	g_autofree char *name = NULL, *value = NULL;
 	const GString *field = content->field;
@@ -114,7 +114,7 @@ end_field(struct ph_content *content, GString *out, struct ph_err *err)
 }
 
 static void
-put_body(struct ph_content *content, const char *data, size_t size,
+put_body(struct ph_incoming *content, const char *data, size_t size,
 	 GString *out)
 {
 	g_string_append_len(out, data, (gssize)size);
@@ -123,7 +123,7 @@ put_body(struct ph_content *content, const char *data, size_t size,
 
 /* One line of the header, LF included unless the message ends without. */
 static int
-put_line(struct ph_content *content, const char *line, size_t size,
+put_line(struct ph_incoming *content, const char *line, size_t size,
 	 GString *out, struct ph_err *err)
 {
 	bool folded = (*line == ' ' || *line == '\t') && content->field->len;
@@ -152,7 +152,7 @@ put_line(struct ph_content *content, const char *line, size_t size,
 
 /* Text with LF line ends. */
 static int
-put_text(struct ph_content *content, const char *data, size_t size,
+put_text(struct ph_incoming *content, const char *data, size_t size,
 	 GString *out, struct ph_err *err)
 {
 	const char *end = data + size;
@@ -182,8 +182,8 @@ put_text(struct ph_content *content, const char *data, size_t size,
 /* Bare LF and CR stay as they are. What follows a bare LF is a line of its own
  * once it is stored, so the header is looked at after the change. */
 int
-ph_content_feed(struct ph_content *content, const char *data, size_t size,
-		GString *out, struct ph_err *err)
+ph_incoming_feed(struct ph_incoming *content, const char *data, size_t size,
+		 GString *out, struct ph_err *err)
 {
 	g_autoptr(GString) text = g_string_sized_new(size + 1);
 	const char *end = data + size;
@@ -210,8 +210,8 @@ raw_or_empty(const struct ph_headers *headers, const char *name)
 }
 
 int
-ph_content_finish(struct ph_content *content, const char *reverse_path,
-		  GString *out, struct ph_err *err)
+ph_incoming_finish(struct ph_incoming *content, const char *reverse_path,
+		   GString *out, struct ph_err *err)
 {
 	g_autofree char *given = NULL;
 
@@ -235,13 +235,13 @@ ph_content_finish(struct ph_content *content, const char *reverse_path,
 }
 
 const char *
-ph_content_nmid(const struct ph_content *content)
+ph_incoming_nmid(const struct ph_incoming *content)
 {
 	return content->nmid;
 }
 
 struct ph_headers *
-ph_content_headers(const struct ph_content *content)
+ph_incoming_headers(const struct ph_incoming *content)
 {
 	return content->headers;
 }

@@ -32,7 +32,7 @@ struct ph_deliver_message {
 	struct ph_deliver *deliver;
 	const struct ph_deliver_client *client;
 	char *reverse_path;
-	struct ph_content *content;
+	struct ph_incoming *content;
 	struct ph_err header_err; /* of content */
 	GString *out;
 	uint64_t size; /* as it came */
@@ -189,7 +189,7 @@ ph_deliver_begin(struct ph_deliver *deliver,
 	message->deliver = deliver;
 	message->client = client;
 	message->reverse_path = g_strdup(reverse_path);
-	message->content = ph_content_new(client->trusted);
+	message->content = ph_incoming_new(client->trusted);
 	message->out = g_string_new(NULL);
 	message->parts = g_ptr_array_new_with_free_func(part_free);
 	message->answers = g_ptr_array_new_with_free_func(g_free);
@@ -217,8 +217,8 @@ ph_deliver_write(struct ph_deliver_message *message, const char *data,
 {
 	message->size += size;
 	if (message->header_err.kind == PH_ERR_NONE)
-		ph_content_feed(message->content, data, size, message->out,
-				&message->header_err);
+		ph_incoming_feed(message->content, data, size, message->out,
+				 &message->header_err);
 	if (message->out->len > 0)
 		write_parts(message);
 }
@@ -234,7 +234,7 @@ ph_deliver_free(struct ph_deliver_message **message)
 	g_ptr_array_unref(p->parts);
 	g_ptr_array_unref(p->answers);
 	g_string_free(p->out, TRUE);
-	ph_content_free(&p->content);
+	ph_incoming_free(&p->content);
 	g_free(p->copies);
 	g_free(p->reverse_path);
 	g_free(p);
@@ -283,7 +283,7 @@ commit_copy(struct ph_deliver_message *message, struct copy *copy)
 	if (!copy->part->message)
 		return part_answer(copy->part, address);
 	mailbox.address = copy->recipient->primary;
-	mailbox.nmid = ph_content_nmid(message->content);
+	mailbox.nmid = ph_incoming_nmid(message->content);
 	result = ph_store_commit(copy->part->message, &mailbox, &err);
 	copy->accepted = answers[result].accepted;
 	copy->duplicate = result == PH_STORE_DUPLICATE;
@@ -299,7 +299,7 @@ log_copy(const struct ph_deliver_message *message, const struct copy *copy,
 	       "to=<%s>, mailbox=<%s>, database=%s, nmid=%s, size=%" PRIu64
 	       ", %s",
 	       copy->recipient->address, copy->recipient->primary,
-	       copy->recipient->database, ph_content_nmid(message->content),
+	       copy->recipient->database, ph_incoming_nmid(message->content),
 	       message->size, answer);
 }
 
@@ -314,7 +314,7 @@ commit_copies(struct ph_deliver_message *message)
 	struct ph_err err = PH_ERR_INIT;
 
 	for (size_t i = 0; i < message->n; i++)
-		keys[i] = ph_copy_key_of(ph_content_nmid(message->content),
+		keys[i] = ph_copy_key_of(ph_incoming_nmid(message->content),
 					 message->copies[i].recipient->primary);
 	ph_locks_take(deliver->locks, keys, message->n);
 	for (size_t i = 0; i < message->n; i++)
@@ -370,9 +370,9 @@ write_rows(const struct ph_deliver_message *message)
 	facts.client_address = client->address;
 	facts.session = client->session;
 	facts.queue_id = client->queue_id;
-	facts.nmid = ph_content_nmid(message->content);
+	facts.nmid = ph_incoming_nmid(message->content);
 	facts.reverse_path = message->reverse_path;
-	facts.headers = ph_content_headers(message->content);
+	facts.headers = ph_incoming_headers(message->content);
 	facts.id =
 	    (uint64_t)g_atomic_pointer_add(&message->deliver->next_id, 1);
 	facts.size = message->size;
@@ -407,8 +407,8 @@ finish(struct ph_deliver_message *message)
 
 	message->received = ph_clock_wall();
 	if (err->kind == PH_ERR_NONE)
-		ph_content_finish(message->content, message->reverse_path,
-				  message->out, err);
+		ph_incoming_finish(message->content, message->reverse_path,
+				   message->out, err);
 	if (err->kind != PH_ERR_NONE) {
 		answer_all(message, "552 5.3.4", err->text);
 		return;

@@ -39,7 +39,7 @@ struct ph_reroute {
 	GPtrArray *hops;       /* struct hop */
 	GPtrArray *passengers; /* struct passenger */
 	GPtrArray *answers;
-	struct ph_content *content; /* for the tracking rows */
+	struct ph_incoming *content; /* for the tracking rows */
 	struct ph_err content_err;
 	uint64_t size;
 };
@@ -98,7 +98,7 @@ ph_reroute_new(struct ph_deliver *deliver,
 	reroute->hops = g_ptr_array_new_with_free_func(free_hop);
 	reroute->passengers = g_ptr_array_new_with_free_func(free_passenger);
 	reroute->answers = g_ptr_array_new_with_free_func(g_free);
-	reroute->content = ph_content_new(true);
+	reroute->content = ph_incoming_new(true);
 	return reroute;
 }
 
@@ -117,7 +117,7 @@ ph_reroute_free(struct ph_reroute **reroute)
 	g_free(p->hello);
 	g_free(p->reverse_path);
 	g_free(p->queue_id);
-	ph_content_free(&p->content);
+	ph_incoming_free(&p->content);
 	g_free(p);
 }
 
@@ -359,8 +359,8 @@ ph_reroute_write(struct ph_reroute *reroute, const char *data, size_t size)
 
 	reroute->size += size;
 	if (reroute->content_err.kind == PH_ERR_NONE)
-		ph_content_feed(reroute->content, data, size, unused,
-				&reroute->content_err);
+		ph_incoming_feed(reroute->content, data, size, unused,
+				 &reroute->content_err);
 	write_hops(reroute, data, size);
 }
 
@@ -419,7 +419,7 @@ log_passengers(const struct ph_reroute *reroute)
 		       "to=<%s>, mailbox=<%s>, rerouted=%s, nmid=%s, "
 		       "size=%" G_GUINT64_FORMAT ", %s",
 		       p->address, p->primary, p->hop->fqdn,
-		       ph_content_nmid(reroute->content), reroute->size,
+		       ph_incoming_nmid(reroute->content), reroute->size,
 		       (const char *)reroute->answers->pdata[i]);
 	}
 }
@@ -457,9 +457,9 @@ write_rows(const struct ph_reroute *reroute, int64_t received)
 	    .client_address = client->address,
 	    .session = client->session,
 	    .queue_id = client->queue_id,
-	    .nmid = ph_content_nmid(reroute->content),
+	    .nmid = ph_incoming_nmid(reroute->content),
 	    .reverse_path = reroute->reverse_path,
-	    .headers = ph_content_headers(reroute->content),
+	    .headers = ph_incoming_headers(reroute->content),
 	    .size = reroute->size,
 	    .connected = client->connected,
 	    .received = received,
@@ -489,8 +489,8 @@ ph_reroute_finish(struct ph_reroute *reroute)
 	int64_t received = ph_clock_wall();
 
 	if (reroute->content_err.kind == PH_ERR_NONE)
-		ph_content_finish(reroute->content, reroute->reverse_path,
-				  unused, &reroute->content_err);
+		ph_incoming_finish(reroute->content, reroute->reverse_path,
+				   unused, &reroute->content_err);
 	g_ptr_array_set_size(reroute->answers,
 			     (gint)reroute->passengers->len + 1);
 	for (guint i = 0; i < reroute->hops->len; i++) {

@@ -53,6 +53,8 @@ maillog = {maillog}
 
 [transport]
 milter = unix:{sockets}/transport.sock
+fork = unix:{sockets}/fork.sock
+inject = unix:{queue}/public/posthub-inject
 
 [policy]
 policy = unix:{sockets}/policy.sock
@@ -141,6 +143,7 @@ class Host:
             tracking=self.tracking,
             maillog=self.postfix.log,
             sockets=self.postfix.sockets,
+            queue=self.postfix.queue_directory,
             lmtp=self.lmtp,
             store=self.store,
         )

@@ -159,6 +159,10 @@ class Postfix:
         done = self.run("postfix", "start", check=False)
         if done.returncode != 0:
             raise RuntimeError(f"postfix start: {done.stderr}{self.log.read_text()[-2000:]}")
+        # For members of postdrop alone; the lab's user is in no group of ours.
+        public = self.queue_directory / "public"
+        if public.exists():
+            public.chmod(0o711)
 
     def stop(self) -> None:
         self.run("postfix", "stop", check=False)

@@ -22,10 +22,10 @@ fits_before(const char *prefix, const char *raw)
 }
 
 int
-ph_action_prepend_subject(const struct ph_object *rule, struct ph_mail *mail,
-			  struct ph_err *err)
+ph_action_prepend_subject(const struct ph_action_run *run, struct ph_err *err)
 {
-	const char *prefix = ph_object_text(rule, "PrependSubject");
+	const char *prefix = ph_object_text(run->rule, "PrependSubject");
+	struct ph_mail *mail = run->mail;
 	size_t i = ph_headers_find(mail->headers, "Subject", 0);
 	g_autofree char *text = NULL;
 	g_autofree char *value = NULL;

@@ -1,106 +1,173 @@
 #include "milters/transport/rules/evaluate.h"
 
+#include "lib/directory/members.h"
+#include "milters/transport/rules/copies.h"
+#include "milters/transport/rules/identity.h"
+#include "milters/transport/rules/scan.h"
+
+#include <string.h>
+#include <time.h>
+
 void
-ph_evaluation_init(struct ph_evaluation *e, struct ph_mail *mail)
+ph_evaluation_init(struct ph_evaluation *e, const struct ph_ruleset *set,
+		   struct ph_mail *mail)
 {
-	e->mail = mail;
-	e->folded =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	*e = (struct ph_evaluation){
+	    .set = set,
+	    .mail = mail,
+	    .message = ph_scans_new(set),
+	    .recipients =
+		g_hash_table_new_full(NULL, NULL, NULL, ph_scans_free),
+	    .identities = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+						ph_identity_free),
+	};
 }
 
 void
 ph_evaluation_fini(struct ph_evaluation *e)
 {
-	g_hash_table_destroy(e->folded);
+	ph_scans_free(e->message);
+	g_hash_table_unref(e->recipients);
+	g_hash_table_unref(e->identities);
 }
 
-/* One of the subject's values is enough. */
-static enum ph_answer
-ask(const struct ph_predicate *p, struct ph_evaluation *e, struct ph_err *err)
+/* ---- one rule ---------------------------------------------------------------
+ */
+
+/* What is known of a rule so far: conditions are joined by AND, exceptions by
+ * OR. */
+struct verdict {
+	enum ph_answer conditions, exceptions;
+};
+
+static void
+join(struct verdict *v, bool except, enum ph_answer answer)
 {
-	const struct ph_condition *c = p->condition;
-	size_t cursor = 0;
-	int r;
+	enum ph_answer *so_far = except ? &v->exceptions : &v->conditions;
+	enum ph_answer decides = except ? PH_ANSWER_TRUE : PH_ANSWER_FALSE;
 
-	do {
-		struct ph_value value = {.text = NULL};
-
-		r = c->value(e, NULL, p->selector, &cursor, &value, err);
-		if (r == 1 && c->compare->match(e, p->operand, &value))
-			return PH_ANSWER_TRUE;
-	} while (r == 1);
-	return r < 0 ? PH_ANSWER_ERROR : PH_ANSWER_FALSE;
+	if (*so_far != decides &&
+	    (answer == decides || answer == PH_ANSWER_ERROR))
+		*so_far = answer;
 }
 
-/* FALSE if one is FALSE, else ERROR if one is ERROR. */
+/* FALSE beats ERROR: what cannot be said counts only where it would decide. */
 static enum ph_answer
-all_of(const GArray *predicates, struct ph_evaluation *e, struct ph_err *err)
+conclude(const struct verdict *v)
 {
-	enum ph_answer answer = PH_ANSWER_TRUE;
+	if (v->conditions == PH_ANSWER_FALSE || v->exceptions == PH_ANSWER_TRUE)
+		return PH_ANSWER_FALSE;
+	return v->conditions == PH_ANSWER_ERROR ||
+		       v->exceptions == PH_ANSWER_ERROR
+		   ? PH_ANSWER_ERROR
+		   : PH_ANSWER_TRUE;
+}
 
-	for (guint i = 0; i < predicates->len; i++) {
-		enum ph_answer one = ask(
-		    &g_array_index(predicates, struct ph_predicate, i), e, err);
+static const struct verdict open_verdict = {PH_ANSWER_TRUE, PH_ANSWER_FALSE};
 
-		if (one == PH_ANSWER_FALSE)
-			return PH_ANSWER_FALSE;
-		if (one == PH_ANSWER_ERROR)
-			answer = PH_ANSWER_ERROR;
-	}
+/* Told of each predicate when somebody wants to know; NULL else. */
+struct listener {
+	const struct ph_rules_trace *trace;
+	const struct ph_rule *rule;
+};
+
+static enum ph_answer
+ask(const struct listener *listener, const struct ph_predicate *p,
+    struct ph_evaluation *e, struct ph_recipient *recipient, struct ph_err *err)
+{
+	struct ph_finding finding = {NULL, NULL, NULL};
+	struct ph_err own = PH_ERR_INIT;
+	enum ph_answer answer;
+
+	if (listener == NULL)
+		return ph_predicate_ask(e, p, recipient, err);
+	e->finding = &finding;
+	answer = ph_predicate_ask(e, p, recipient, &own);
+	e->finding = NULL;
+	listener->trace->predicate(listener->trace->arg, listener->rule, p,
+				   recipient, answer, &finding,
+				   answer == PH_ANSWER_ERROR ? own.text : NULL);
+	ph_finding_clear(&finding);
+	if (answer == PH_ANSWER_ERROR)
+		ph_err_set(err, own.kind, "%s", own.text);
 	return answer;
 }
 
-/* TRUE if one is TRUE, else ERROR if one is ERROR. */
-static enum ph_answer
-one_of(const GArray *predicates, struct ph_evaluation *e, struct ph_err *err)
+/* The predicates of one level; all of them when somebody listens. */
+static void
+ask_level(const struct ph_rule *rule, const struct listener *listener,
+	  struct ph_evaluation *e, enum ph_level level,
+	  struct ph_recipient *recipient, struct verdict *v, struct ph_err *err)
 {
-	enum ph_answer answer = PH_ANSWER_FALSE;
+	for (guint i = 0; i < rule->predicates->len; i++) {
+		const struct ph_predicate *p = ph_rule_predicate(rule, i);
 
-	for (guint i = 0; i < predicates->len; i++) {
-		enum ph_answer one = ask(
-		    &g_array_index(predicates, struct ph_predicate, i), e, err);
-
-		if (one == PH_ANSWER_TRUE)
-			return PH_ANSWER_TRUE;
-		if (one == PH_ANSWER_ERROR)
-			answer = PH_ANSWER_ERROR;
+		if (p->condition->level != level)
+			continue;
+		join(v, p->except, ask(listener, p, e, recipient, err));
+		if (listener == NULL && conclude(v) == PH_ANSWER_FALSE)
+			return;
 	}
-	return answer;
 }
 
 enum ph_answer
 ph_rule_answer(const struct ph_rule *rule, struct ph_evaluation *e,
-	       struct ph_err *err)
+	       struct ph_recipient *recipient, struct ph_err *err)
 {
-	enum ph_answer conditions = all_of(rule->conditions, e, err);
+	struct verdict v = open_verdict;
 
-	if (conditions == PH_ANSWER_FALSE)
-		return PH_ANSWER_FALSE;
-	switch (one_of(rule->exceptions, e, err)) {
-	case PH_ANSWER_TRUE:
-		return PH_ANSWER_FALSE;
-	case PH_ANSWER_ERROR:
-		return PH_ANSWER_ERROR;
-	case PH_ANSWER_FALSE:
-		break;
-	}
-	return conditions;
+	ask_level(rule, NULL, e, PH_LEVEL_MESSAGE, NULL, &v, err);
+	if (recipient != NULL && conclude(&v) != PH_ANSWER_FALSE)
+		ask_level(rule, NULL, e, PH_LEVEL_RECIPIENT, recipient, &v,
+			  err);
+	return conclude(&v);
 }
 
-static int
-apply(const struct ph_rule *rule, struct ph_evaluation *e, bool *stop_r,
-      struct ph_err *err)
+/* facts/exchange-rules.md section 1, "Message types". */
+const char *
+ph_rule_not_asked(const struct ph_rule *rule, struct ph_mail *mail)
 {
-	int r = 0;
+	if ((rule->needs & PH_NEED_CONTENT) == 0 ||
+	    (ph_content_types(ph_mail_content(mail)) & PH_CONTENT_ENCRYPTED) ==
+		0)
+		return NULL;
+	return "the message is encrypted, so its content cannot be looked at";
+}
 
-	for (guint i = 0; i < rule->actions->len && r == 0; i++) {
-		const struct ph_action *action = rule->actions->pdata[i];
+static const char *
+not_now(const struct ph_rule *rule, int64_t now)
+{
+	if (rule->off != NULL)
+		return rule->off;
+	if (rule->activation > 0 && now < rule->activation)
+		return "its ActivationDate has not come";
+	if (rule->expiry > 0 && now >= rule->expiry)
+		return "its ExpiryDate has passed";
+	return NULL;
+}
 
-		if (action->apply != NULL)
-			r = action->apply(rule->object, e->mail, err);
-		*stop_r |= action->stops;
-	}
-	return r;
+/* ---- a run
+ * --------------------------------------------------------------------- */
+
+struct run {
+	struct ph_evaluation e;
+	struct ph_mail *mail;
+	const struct ph_rules_options *options;
+	struct ph_rules_result *result;
+	GPtrArray *copies; /* struct ph_copy */
+	/* Recipients before the first rule, where somebody wants to know; NULL
+	 * else. */
+	GPtrArray *audience;
+	uint64_t *bits; /* rules that may have something to say */
+	struct ph_err defer;
+	bool deferred;
+};
+
+static void
+enter(struct run *run, struct ph_copy *copy)
+{
+	run->e.mail = copy->mail;
+	run->e.scans = copy->scans;
 }
 
 static void
@@ -111,41 +178,452 @@ clear_hit(void *data)
 	g_free(hit->error);
 }
 
-/* True: later rules do not run. */
-static bool
-run_rule(const struct ph_rule *rule, struct ph_evaluation *e, GArray *hits)
+static void
+tell_rule(const struct run *run, const struct ph_rule *rule,
+	  const struct ph_recipient *recipient, enum ph_answer answer,
+	  const char *note)
 {
-	struct ph_err err = PH_ERR_INIT;
-	struct ph_rule_hit hit = {
-	    .rule = rule,
-	    .answer = ph_rule_answer(rule, e, &err),
-	};
-	bool stop = false;
+	const struct ph_rules_trace *trace = run->options->trace;
 
-	if (hit.answer == PH_ANSWER_FALSE)
-		return false;
-	if (hit.answer == PH_ANSWER_TRUE && rule->mode == PH_MODE_ENFORCE) {
-		hit.applied = apply(rule, e, &stop, &err) == 0;
-		if (!hit.applied)
-			hit.answer = PH_ANSWER_ERROR;
-	}
-	if (hit.answer == PH_ANSWER_ERROR)
-		hit.error = g_strdup(err.text);
-	g_array_append_val(hits, hit);
-	return stop;
+	if (trace != NULL)
+		trace->rule(trace->arg, rule, recipient, answer, note);
 }
 
-GArray *
-ph_rules_run(const struct ph_ruleset *set, struct ph_mail *mail)
+static void
+tell_copy(const struct run *run, const struct ph_rule *rule,
+	  const struct ph_copy *copy, const char *note)
 {
-	GArray *hits = g_array_new(FALSE, FALSE, sizeof(struct ph_rule_hit));
-	struct ph_evaluation e;
-	bool stop = false;
+	g_autoptr(GPtrArray) all = NULL;
 
-	g_array_set_clear_func(hits, clear_hit);
-	ph_evaluation_init(&e, mail);
-	for (guint i = 0; i < set->rules->len && !stop; i++)
-		stop = run_rule(set->rules->pdata[i], &e, hits);
-	ph_evaluation_fini(&e);
-	return hits;
+	if (run->options->trace == NULL)
+		return;
+	all = ph_copy_recipients(copy);
+	for (guint i = 0; i < all->len; i++)
+		tell_rule(run, rule, all->pdata[i], PH_ANSWER_FALSE, note);
+}
+
+/* Those that are in no copy any more are accounted for as well. */
+static void
+tell_gone(const struct run *run, const struct ph_rule *rule)
+{
+	for (guint i = 0; run->audience != NULL && i < run->audience->len;
+	     i++) {
+		const struct ph_recipient *r = run->audience->pdata[i];
+
+		if (r->removed)
+			tell_rule(run, rule, r, PH_ANSWER_FALSE,
+				  "an earlier rule has sent the message to "
+				  "others in this recipient's place");
+	}
+}
+
+/* What cannot be said is noted, and by the rule's own word tried again later.
+ */
+static void
+note_error(struct run *run, struct ph_rule_hit *hit, const struct ph_err *err)
+{
+	if (hit->error == NULL)
+		hit->error = g_strdup(err->text);
+	if (!hit->rule->defer || run->deferred ||
+	    hit->rule->mode != PH_MODE_ENFORCE)
+		return;
+	run->deferred = true;
+	ph_err_set(&run->defer, PH_ERR_TEMP, "rule \"%s\": %s", hit->rule->name,
+		   err->text);
+}
+
+/* A group that was too large to be expanded before the rules. An exception for
+ * some of its members must not be missed because nobody looks at them. */
+static bool
+is_whole_group(const struct ph_copy *copy, struct ph_recipient *recipient)
+{
+	const struct ph_object *entry;
+
+	return ph_recipient_entry(copy->mail->directory, recipient, &entry,
+				  NULL) == 1 &&
+	       ph_entry_is_group(entry);
+}
+
+/*
+ * The recipients of a copy that a rule is about, g_ptr_array_unref; NULL: none.
+ * With a note nobody: it says why the rule does not act, and asking is for the
+ * trace alone.
+ */
+static GPtrArray *
+find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
+	     const char *note)
+{
+	const struct ph_rule *rule = hit->rule;
+	const struct listener listener = {run->options->trace, rule};
+	const struct listener *l = listener.trace != NULL ? &listener : NULL;
+	GPtrArray *all;
+	struct ph_err err = PH_ERR_INIT;
+	struct verdict m = open_verdict;
+	guint kept = 0;
+
+	enter(run, copy);
+	ask_level(rule, l, &run->e, PH_LEVEL_MESSAGE, NULL, &m, &err);
+	/* Most rules that are asked end here. */
+	if (l == NULL && conclude(&m) == PH_ANSWER_FALSE)
+		return NULL;
+	all = ph_copy_recipients(copy);
+	for (guint i = 0; i < all->len; i++) {
+		struct verdict v = m;
+		enum ph_answer answer;
+
+		if (rule->spares && is_whole_group(copy, all->pdata[i])) {
+			tell_rule(
+			    run, rule, all->pdata[i], PH_ANSWER_FALSE,
+			    "the group was left whole, and may have members "
+			    "that an exception spares");
+			continue;
+		}
+		if (rule->by_recipient &&
+		    (l != NULL || conclude(&m) != PH_ANSWER_FALSE))
+			ask_level(rule, l, &run->e, PH_LEVEL_RECIPIENT,
+				  all->pdata[i], &v, &err);
+		answer = conclude(&v);
+		tell_rule(run, rule, all->pdata[i], answer, note);
+		if (note != NULL)
+			continue;
+		if (answer == PH_ANSWER_TRUE)
+			all->pdata[kept++] = all->pdata[i];
+		else if (answer == PH_ANSWER_ERROR)
+			note_error(run, hit, &err);
+	}
+	g_ptr_array_set_size(all, (gint)kept);
+	return all;
+}
+
+/* ---- acting
+ * ---------------------------------------------------------------------- */
+
+/* Changes when somebody was added to or taken from a copy. */
+static guint
+count_recipients(const struct ph_copy *copy)
+{
+	const GPtrArray *recipients = copy->mail->recipients;
+	guint n = 2 * recipients->len;
+
+	for (guint i = 0; i < recipients->len; i++) {
+		const struct ph_recipient *r = recipients->pdata[i];
+
+		n -= r->removed;
+	}
+	return n;
+}
+
+/* What an action has changed is looked at anew by the rules that follow. */
+static void
+forget_changes(struct run *run, struct ph_copy *copy, guint recipients_before)
+{
+	for (guint i = 0; i < copy->mail->touched->len; i++) {
+		struct ph_touched *touched = copy->mail->touched->pdata[i];
+
+		if (touched->fresh)
+			ph_scans_forget(copy->scans, run->e.set, touched->name);
+		touched->fresh = false;
+	}
+	if (count_recipients(copy) != recipients_before)
+		ph_scans_forget(copy->scans, run->e.set, NULL);
+	enter(run, copy);
+	ph_scan_candidates(&run->e, run->bits);
+}
+
+static int
+act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
+    GPtrArray *matched, struct ph_err *err)
+{
+	const struct ph_action_run action_run = {
+	    .rule = rule->object,
+	    .e = &run->e,
+	    .mail = copy->mail,
+	    .matched = matched,
+	    .result = run->result,
+	    .options = run->options,
+	};
+	guint recipients = count_recipients(copy);
+	int r = 0;
+
+	enter(run, copy);
+	for (guint i = 0; i < rule->actions->len && r == 0; i++) {
+		const struct ph_action *action = rule->actions->pdata[i];
+
+		if (action->apply != NULL)
+			r = action->apply(&action_run, err);
+		copy->stopped |= action->stops;
+	}
+	copy->stopped |= copy->mail->verdict.decision != PH_DECISION_ACCEPT;
+	forget_changes(run, copy, recipients);
+	return r;
+}
+
+/* Before the first change: the copies are compared with it at the end. */
+static void
+keep_before(struct run *run)
+{
+	if (run->result->before == NULL)
+		run->result->before = ph_headers_copy(run->mail->headers);
+}
+
+static bool
+is_everybody(const struct ph_copy *copy, const GPtrArray *matched)
+{
+	g_autoptr(GPtrArray) all = ph_copy_recipients(copy);
+
+	return all->len == matched->len;
+}
+
+static void
+tell_acted(const struct run *run, const struct ph_rule *rule,
+	   const struct ph_copy *copy, const char *error)
+{
+	const struct ph_rules_trace *trace = run->options->trace;
+
+	if (trace != NULL && trace->acted != NULL)
+		trace->acted(trace->arg, rule, copy->mail, error);
+}
+
+static void
+apply(struct run *run, struct ph_copy *copy, GPtrArray *matched,
+      struct ph_rule_hit *hit)
+{
+	struct ph_err err = PH_ERR_INIT;
+	struct ph_copy *target = copy;
+
+	if (hit->rule->mode != PH_MODE_ENFORCE)
+		return;
+	keep_before(run);
+	if (!is_everybody(copy, matched)) {
+		if (run->copies->len >= PH_COPIES_LIMIT) {
+			ph_err_set(&err, PH_ERR_TEMP,
+				   "the message would come to more than %d "
+				   "copies",
+				   PH_COPIES_LIMIT);
+			note_error(run, hit, &err);
+			tell_acted(run, hit->rule, copy, err.text);
+			return;
+		}
+		target =
+		    ph_copies_split(run->copies, run->e.set, copy, matched);
+		g_ptr_array_add(run->result->copies, target->mail);
+	}
+	if (act(run, hit->rule, target, matched, &err) < 0) {
+		hit->answer = PH_ANSWER_ERROR;
+		note_error(run, hit, &err);
+		tell_acted(run, hit->rule, target, err.text);
+		return;
+	}
+	hit->applied = true;
+	tell_acted(run, hit->rule, target, NULL);
+}
+
+/* ---- one rule after the other
+ * ------------------------------------------------------ */
+
+static int64_t
+clock_us(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* Why a rule acts on no copy, whatever it says; NULL: it does. */
+static const char *
+find_idle(const struct run *run, const struct ph_rule *rule)
+{
+	const char *why = not_now(rule, run->options->now);
+
+	if (why == NULL && run->deferred)
+		why = "the message is to be tried again, because an earlier "
+		      "rule could not be evaluated";
+	return why;
+}
+
+static void
+run_copy(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
+	 const char *idle)
+{
+	g_autoptr(GPtrArray) matched = NULL;
+	const char *why;
+
+	if (idle == NULL && copy->stopped)
+		idle = "an earlier rule ended processing";
+	if (idle != NULL && run->options->trace == NULL)
+		return;
+	why = ph_rule_not_asked(hit->rule, copy->mail);
+	if (why != NULL) {
+		tell_copy(run, hit->rule, copy, idle != NULL ? idle : why);
+		return;
+	}
+	matched = find_matched(run, copy, hit, idle);
+	if (matched == NULL || matched->len == 0)
+		return;
+	hit->answer = PH_ANSWER_TRUE;
+	hit->recipients += matched->len;
+	apply(run, copy, matched, hit);
+}
+
+/* About every copy that there is now: one that the rule splits off has been
+ * asked about already. */
+static void
+run_copies(struct run *run, struct ph_rule_hit *hit, const char *idle)
+{
+	guint n = run->copies->len;
+
+	for (guint i = 0; i < n; i++)
+		run_copy(run, run->copies->pdata[i], hit, idle);
+}
+
+static void
+run_rule(struct run *run, const struct ph_rule *rule)
+{
+	struct ph_rule_hit hit = {.rule = rule, .answer = PH_ANSWER_FALSE};
+	const char *idle = find_idle(run, rule);
+	int64_t wall = 0, cpu = 0;
+
+	if (idle != NULL && run->options->trace == NULL)
+		return;
+	tell_gone(run, rule);
+	if (rule->timed) {
+		wall = clock_us(CLOCK_MONOTONIC);
+		cpu = clock_us(CLOCK_THREAD_CPUTIME_ID);
+	}
+	run_copies(run, &hit, idle);
+	if (rule->timed) {
+		hit.wall_us = clock_us(CLOCK_MONOTONIC) - wall;
+		hit.cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	}
+	if (hit.answer == PH_ANSWER_FALSE && hit.error != NULL)
+		hit.answer = PH_ANSWER_ERROR;
+	if (hit.answer != PH_ANSWER_FALSE)
+		g_array_append_val(run->result->hits, hit);
+}
+
+/* The first rule at or after i that has its bit; the number of rules if none.
+ */
+static guint
+next_rule(const struct run *run, guint i)
+{
+	guint n = run->e.set->rules->len;
+
+	if (run->options->trace != NULL)
+		return i;
+	while (i < n) {
+		uint64_t word = run->bits[i / 64] >> (i % 64);
+
+		if (word != 0)
+			return MIN(i + (guint)__builtin_ctzll(word), n);
+		i = (i / 64 + 1) * 64;
+	}
+	return n;
+}
+
+/* Has no later rule anything to do? Who wants to know about all rules is told
+ * about all. */
+static bool
+is_over(const struct run *run)
+{
+	if (run->options->trace != NULL)
+		return false;
+	if (run->deferred)
+		return true;
+	for (guint i = 0; i < run->copies->len; i++) {
+		const struct ph_copy *copy = run->copies->pdata[i];
+
+		if (!copy->stopped)
+			return false;
+	}
+	return true;
+}
+
+static void
+run_rules(struct run *run)
+{
+	const struct ph_ruleset *set = run->e.set;
+
+	enter(run, run->copies->pdata[0]);
+	ph_scan_candidates(&run->e, run->bits);
+	for (guint i = next_rule(run, 0); i < set->rules->len && !is_over(run);
+	     i = next_rule(run, i + 1))
+		run_rule(run, set->rules->pdata[i]);
+}
+
+static void
+add_origin(struct run *run)
+{
+	struct ph_copy *copy = g_new0(struct ph_copy, 1);
+
+	copy->mail = run->mail;
+	copy->scans = ph_scans_new(run->e.set);
+	g_ptr_array_add(run->copies, copy);
+	if (run->options->trace != NULL)
+		run->audience = ph_copy_recipients(copy);
+	for (guint i = 0; i < run->mail->touched->len; i++) {
+		struct ph_touched *touched = run->mail->touched->pdata[i];
+
+		touched->fresh = false;
+	}
+}
+
+static void
+free_fork(void *data)
+{
+	struct ph_mail *mail = data;
+
+	if (mail->origin != NULL)
+		ph_mail_free(&mail);
+}
+
+void
+ph_rules_result_init(struct ph_rules_result *result, struct ph_mail *mail)
+{
+	*result = (struct ph_rules_result){
+	    .hits = g_array_new(FALSE, FALSE, sizeof(struct ph_rule_hit)),
+	    .copies = g_ptr_array_new_with_free_func(free_fork),
+	};
+	g_array_set_clear_func(result->hits, clear_hit);
+	g_ptr_array_add(result->copies, mail);
+}
+
+void
+ph_rules_result_clear(struct ph_rules_result *result)
+{
+	if (result->hits != NULL)
+		g_array_unref(result->hits);
+	if (result->copies != NULL)
+		g_ptr_array_unref(result->copies);
+	ph_headers_free(&result->before);
+	*result = (struct ph_rules_result){.hits = NULL};
+}
+
+int
+ph_rules_run(const struct ph_ruleset *set, struct ph_mail *mail,
+	     const struct ph_rules_options *options,
+	     struct ph_rules_result *result_r, struct ph_err *err)
+{
+	size_t words = set->rules->len / 64 + 1;
+	struct run run = {
+	    .mail = mail,
+	    .options = options,
+	    .result = result_r,
+	    .copies = g_ptr_array_new_with_free_func(ph_copy_free),
+	    .bits = g_memdup2(set->always, words * sizeof(uint64_t)),
+	    .defer = PH_ERR_INIT,
+	};
+
+	ph_rules_result_init(result_r, mail);
+	ph_evaluation_init(&run.e, set, mail);
+	add_origin(&run);
+	run_rules(&run);
+	ph_evaluation_fini(&run.e);
+	g_ptr_array_unref(run.copies);
+	if (run.audience != NULL)
+		g_ptr_array_unref(run.audience);
+	g_free(run.bits);
+	return run.deferred
+		   ? ph_err_set(err, run.defer.kind, "%s", run.defer.text)
+		   : 0;
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define EXCEPT "ExceptIf"
+
 static const char *const mode_names[] = {
     [PH_MODE_ENFORCE] = "Enforce",
     [PH_MODE_AUDIT] = "Audit",
@@ -17,110 +19,220 @@ ph_rule_mode_name(enum ph_rule_mode mode)
 	return mode_names[mode];
 }
 
-static enum ph_rule_mode
-mode_of(const struct ph_object *object)
-{
-	const char *mode = ph_object_text(object, "Mode");
-
-	for (size_t i = 0; i < G_N_ELEMENTS(mode_names); i++)
-		if (strcasecmp(mode, mode_names[i]) == 0)
-			return (enum ph_rule_mode)i;
-	return PH_MODE_ENFORCE;
-}
-
-static bool
-is_active(const struct ph_object *object)
+/* Why it does not run; NULL: it does. */
+static const char *
+find_off(const struct ph_object *object)
 {
 	const char *state = ph_object_text(object, "State");
 
-	return !ph_object_draft(object) && ph_object_bool(object, "Enabled") &&
-	       (state == NULL || strcasecmp(state, "Enabled") == 0);
+	if (ph_object_draft(object))
+		return "it is a draft: it has neither a condition nor Enabled";
+	if (!ph_object_bool(object, "Enabled") ||
+	    (state != NULL && strcasecmp(state, "Enabled") != 0))
+		return "it is disabled";
+	return NULL;
 }
 
-/* The rule's conditions, or its exceptions with prefix "ExceptIf". */
-static GArray *
-compile_predicates(const struct ph_object *object, const char *prefix)
+/* ---- conditions ------------------------------------------------------------
+ */
+
+static const char *
+select_for(const struct ph_condition *c, const struct ph_object *object,
+	   const char *prefix)
 {
-	GArray *predicates =
-	    g_array_new(FALSE, FALSE, sizeof(struct ph_predicate));
+	g_autofree char *with = NULL;
 
-	for (const struct ph_condition *c = ph_conditions; c->name != NULL;
-	     c++) {
-		g_autofree char *field = g_strconcat(prefix, c->name, NULL);
-		struct ph_predicate p = {.condition = c};
-
-		if (!ph_object_has(object, field))
-			continue;
-		if (c->with != NULL) {
-			g_autofree char *with =
-			    g_strconcat(prefix, c->with, NULL);
-
-			p.selector = ph_object_text(object, with);
-		}
-		p.operand = c->compare->compile(object, field);
-		g_array_append_val(predicates, p);
+	switch (c->select) {
+	case PH_SELECT_NOTHING:
+		break;
+	case PH_SELECT_FIELD:
+		with = g_strconcat(prefix, c->with, NULL);
+		return g_intern_string(ph_object_text(object, with));
+	case PH_SELECT_LOCATION:
+		return g_intern_string(
+		    ph_object_text(object, "SenderAddressLocation"));
+	case PH_SELECT_TYPE:
+		return g_intern_string(
+		    ph_object_text(object, "RecipientAddressType"));
 	}
-	return predicates;
+	return NULL;
+}
+
+/* "AttachmentIsUnsupported = false" does not look for it, as in Exchange. */
+static bool
+asks_nothing(const struct ph_condition *c, const struct ph_object *object,
+	     const char *field)
+{
+	unsigned flags =
+	    ph_kind_field(ph_object_kind(object), field, NULL)->flags;
+
+	return c->compare == &ph_compare_bool &&
+	       (flags & PH_FIELD_EITHER) == 0 && !ph_object_bool(object, field);
 }
 
 static void
-free_predicates(GArray *predicates)
+compile_predicate(struct ph_rule *rule, const char *field, bool except,
+		  struct ph_vocabulary *vocabulary)
 {
-	for (guint i = 0; i < predicates->len; i++) {
-		struct ph_predicate *p =
-		    &g_array_index(predicates, struct ph_predicate, i);
+	const char *prefix = except ? EXCEPT : "";
+	const struct ph_condition *c =
+	    ph_condition_find(field + strlen(prefix));
+	struct ph_predicate p = {.condition = c, .except = except};
 
-		p->condition->compare->free(p->operand);
-	}
-	g_array_unref(predicates);
+	if (c == NULL || asks_nothing(c, rule->object, field))
+		return;
+	p.selector = select_for(c, rule->object, prefix);
+	p.operand = c->compare->compile(&(struct ph_compile){
+	    .condition = c,
+	    .rule = rule->object,
+	    .field = field,
+	    .prefix = prefix,
+	    .selector = p.selector,
+	    .vocabulary = vocabulary,
+	});
+	rule->needs |= ph_condition_needs(c);
+	rule->by_recipient |= c->level == PH_LEVEL_RECIPIENT;
+	rule->spares |= except && c->level == PH_LEVEL_RECIPIENT &&
+			c->subject != &ph_subject_sent_to_scope;
+	g_array_append_val(rule->predicates, p);
+}
+
+/* Cheap ones, which one answer settles for everybody, go first. */
+static gint
+compare_predicates(gconstpointer a, gconstpointer b)
+{
+	const struct ph_predicate *x = a, *y = b;
+
+	if (x->except != y->except)
+		return x->except ? 1 : -1;
+	return (int)x->condition->level - (int)y->condition->level;
 }
 
 static bool
-has_action(const struct ph_object *object, const char *field)
+has_patterns(const struct ph_object *object)
 {
-	bool unused;
+	const struct ph_pair *pairs;
+	size_t n = ph_object_pairs(object, &pairs);
 
-	if (field == NULL || !ph_object_has(object, field))
-		return false;
-	/* "DeleteMessage = false" is no action. */
-	return ph_kind_field(ph_object_kind(object), field, &unused)->type !=
+	for (size_t i = 0; i < n; i++)
+		if (g_str_has_suffix(pairs[i].field, "Patterns"))
+			return true;
+	return false;
+}
+
+static void
+clear_predicate(void *data)
+{
+	struct ph_predicate *p = data;
+
+	if (p->condition->compare->free != NULL)
+		p->condition->compare->free(p->operand);
+	else
+		g_free(p->operand);
+}
+
+static void
+compile_predicates(struct ph_rule *rule, struct ph_vocabulary *vocabulary)
+{
+	const struct ph_pair *pairs;
+	size_t n = ph_object_pairs(rule->object, &pairs);
+
+	rule->predicates =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_predicate));
+	g_array_set_clear_func(rule->predicates, clear_predicate);
+	for (size_t i = 0; i < n; i++)
+		compile_predicate(rule, pairs[i].field,
+				  g_str_has_prefix(pairs[i].field, EXCEPT),
+				  vocabulary);
+	g_array_sort(rule->predicates, compare_predicates);
+	for (guint i = 0; i < rule->predicates->len; i++)
+		rule->n_conditions += !ph_rule_predicate(rule, i)->except;
+	rule->timed = has_patterns(rule->object);
+}
+
+/* ---- actions ---------------------------------------------------------------
+ */
+
+/* "DeleteMessage = false" is no action. */
+static bool
+does_something(const struct ph_object *object, const char *field)
+{
+	return ph_kind_field(ph_object_kind(object), field, NULL)->type !=
 		   PH_TYPE_BOOL ||
 	       ph_object_bool(object, field);
 }
 
-static void
-make_guid(const char *name, char text_r[PH_UUID_TEXT])
+/* Those of the fields that are set, which are few; then in table order. */
+static gint
+compare_actions(gconstpointer a, gconstpointer b)
 {
-	g_autofree char *folded = ph_fold(name);
+	const struct ph_action *x = *(const struct ph_action *const *)a;
+	const struct ph_action *y = *(const struct ph_action *const *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+find_actions(struct ph_rule *rule)
+{
+	const struct ph_pair *pairs;
+	size_t n = ph_object_pairs(rule->object, &pairs);
+
+	rule->actions = g_ptr_array_new();
+	for (size_t i = 0; i < n; i++) {
+		const struct ph_action *a = ph_action_find(pairs[i].field);
+
+		if (a != NULL && does_something(rule->object, pairs[i].field) &&
+		    !g_ptr_array_find(rule->actions, a, NULL))
+			g_ptr_array_add(rule->actions,
+					(struct ph_action *)(uintptr_t)a);
+	}
+	g_ptr_array_sort(rule->actions, compare_actions);
+}
+
+/* ---- one rule --------------------------------------------------------------
+ */
+
+static void
+make_guid(const struct ph_object *object, char text_r[PH_UUID_TEXT])
+{
 	GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
 	uint8_t digest[32];
 	gsize size = sizeof(digest);
 
-	g_checksum_update(sum, (const guchar *)folded, -1);
+	g_checksum_update(sum, (const guchar *)ph_object_folded(object), -1);
 	g_checksum_get_digest(sum, digest, &size);
 	ph_uuid_from_digest(digest, text_r);
 	g_checksum_free(sum);
 }
 
+static enum ph_severity
+severity_of(const struct ph_object *object)
+{
+	size_t word = ph_object_word(object, "SetAuditSeverity");
+
+	return word == SIZE_MAX ? PH_SEVERITY_LOW : (enum ph_severity)word;
+}
+
 static struct ph_rule *
-compile(const struct ph_object *object)
+compile(const struct ph_object *object, struct ph_vocabulary *vocabulary)
 {
 	struct ph_rule *rule = g_new0(struct ph_rule, 1);
 
 	rule->object = ph_object_ref(object);
 	rule->name = ph_object_name(object);
-	make_guid(rule->name, rule->guid);
+	rule->off = find_off(object);
+	make_guid(object, rule->guid);
 	rule->priority = ph_object_has(object, "Priority")
 			     ? ph_object_int(object, "Priority")
 			     : INT64_MAX;
-	rule->mode = mode_of(object);
-	rule->conditions = compile_predicates(object, "");
-	rule->exceptions = compile_predicates(object, "ExceptIf");
-	rule->actions = g_ptr_array_new();
-	for (const struct ph_action *a = ph_actions; a->name != NULL; a++)
-		if (has_action(object, a->name) || has_action(object, a->with))
-			g_ptr_array_add(rule->actions,
-					(struct ph_action *)(uintptr_t)a);
+	rule->mode = (enum ph_rule_mode)ph_object_word(object, "Mode");
+	rule->severity = severity_of(object);
+	rule->defer = ph_object_word(object, "RuleErrorAction") == 1;
+	rule->activation = ph_object_int(object, "ActivationDate");
+	rule->expiry = ph_object_int(object, "ExpiryDate");
+	compile_predicates(rule, vocabulary);
+	find_actions(rule);
 	return rule;
 }
 
@@ -129,8 +241,7 @@ rule_free(void *data)
 {
 	struct ph_rule *rule = data;
 
-	free_predicates(rule->conditions);
-	free_predicates(rule->exceptions);
+	g_array_unref(rule->predicates);
 	g_ptr_array_unref(rule->actions);
 	ph_object_unref(&rule->object);
 	g_free(rule);
@@ -138,38 +249,136 @@ rule_free(void *data)
 
 /* Equal priorities run in the order of their names. */
 static gint
-compare_rules(gconstpointer a, gconstpointer b)
+compare_objects(gconstpointer a, gconstpointer b)
 {
-	const struct ph_rule *x = *(const struct ph_rule *const *)a;
-	const struct ph_rule *y = *(const struct ph_rule *const *)b;
-	g_autofree char *xn = NULL;
-	g_autofree char *yn = NULL;
+	const struct ph_object *x = *(const struct ph_object *const *)a;
+	const struct ph_object *y = *(const struct ph_object *const *)b;
+	int64_t px = ph_object_has(x, "Priority") ? ph_object_int(x, "Priority")
+						  : INT64_MAX;
+	int64_t py = ph_object_has(y, "Priority") ? ph_object_int(y, "Priority")
+						  : INT64_MAX;
 
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	xn = ph_fold(x->name);
-	yn = ph_fold(y->name);
-	return strcmp(xn, yn);
+	if (px != py)
+		return px < py ? -1 : 1;
+	return strcmp(ph_object_folded(x), ph_object_folded(y));
+}
+
+/* ---- the set ---------------------------------------------------------------
+ */
+
+/* The first condition that can be looked up from what a message has; words
+ * before patterns, whose hits are only "perhaps". */
+static const struct ph_predicate *
+find_gate(const struct ph_rule *rule)
+{
+	const struct ph_predicate *pattern = NULL;
+
+	for (guint i = 0; i < rule->n_conditions; i++) {
+		const struct ph_predicate *p = ph_rule_predicate(rule, i);
+
+		if (p->condition->compare->gate == NULL)
+			continue;
+		if (p->condition->compare != &ph_compare_patterns)
+			return p;
+		if (pattern == NULL)
+			pattern = p;
+	}
+	return pattern;
+}
+
+static void
+add_gates(struct ph_ruleset *set)
+{
+	set->always = g_new0(uint64_t, set->rules->len / 64 + 1);
+	for (guint i = 0; i < set->rules->len; i++) {
+		const struct ph_predicate *p = find_gate(set->rules->pdata[i]);
+
+		if (p != NULL)
+			p->condition->compare->gate(p, set->vocabulary, i);
+		else
+			set->always[i / 64] |= UINT64_C(1) << (i % 64);
+	}
+}
+
+static GHashTable *
+known_patterns(const struct ph_vocabulary *v)
+{
+	GHashTable *known = g_hash_table_new_full(g_str_hash, g_str_equal,
+						  g_free, (GDestroyNotify)NULL);
+
+	for (uint32_t i = 0; i < ph_matcher_count(v->matcher); i++) {
+		struct ph_pattern *p = ph_matcher_pattern(v->matcher, i);
+
+		if (p != NULL)
+			g_hash_table_insert(known,
+					    g_strdup_printf("%u %s",
+							    ph_pattern_flags(p),
+							    ph_pattern_text(p)),
+					    p);
+	}
+	return known;
+}
+
+static GPtrArray *
+sorted_objects(const struct ph_snapshot *snapshot, bool all)
+{
+	GPtrArray *active = g_ptr_array_new();
+	size_t n;
+	const struct ph_object *const *objects =
+	    ph_snapshot_list(snapshot, "rule", &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (all || find_off(objects[i]) == NULL)
+			g_ptr_array_add(
+			    active, (struct ph_object *)(uintptr_t)objects[i]);
+	g_ptr_array_sort(active, compare_objects);
+	return active;
+}
+
+static void *
+build(const struct ph_snapshot *snapshot, const void *previous, void *context,
+      bool all)
+{
+	const struct ph_ruleset *before = previous;
+	struct ph_ruleset *set = g_new0(struct ph_ruleset, 1);
+	struct ph_vocabulary *v = ph_vocabulary_new();
+	g_autoptr(GPtrArray) active = sorted_objects(snapshot, all);
+
+	set->vocabulary = v;
+	set->rules = g_ptr_array_new_with_free_func(rule_free);
+	if (before != NULL)
+		v->patterns = known_patterns(before->vocabulary);
+	for (guint i = 0; i < active->len; i++) {
+		struct ph_rule *rule = compile(active->pdata[i], v);
+
+		g_ptr_array_add(set->rules, rule);
+		if (rule->off != NULL)
+			continue;
+		set->needs |= rule->needs;
+		set->by_recipient |= rule->by_recipient;
+	}
+	add_gates(set);
+	v->matcher = ph_matcher_new(
+	    g_steal_pointer(&v->terms),
+	    before != NULL ? before->vocabulary->matcher : NULL, context);
+	g_clear_pointer(&v->patterns, g_hash_table_unref);
+	return set;
 }
 
 void *
 ph_ruleset_build(const struct ph_snapshot *snapshot, const void *previous,
 		 void *context, struct ph_err *err)
 {
-	struct ph_ruleset *set = g_new0(struct ph_ruleset, 1);
-	size_t n;
-	const struct ph_object *const *objects =
-	    ph_snapshot_list(snapshot, "rule", &n);
-
-	(void)previous;
-	(void)context;
 	(void)err;
-	set->rules = g_ptr_array_new_with_free_func(rule_free);
-	for (size_t i = 0; i < n; i++)
-		if (is_active(objects[i]))
-			g_ptr_array_add(set->rules, compile(objects[i]));
-	g_ptr_array_sort(set->rules, compare_rules);
-	return set;
+	return build(snapshot, previous, context, false);
+}
+
+void *
+ph_ruleset_build_all(const struct ph_snapshot *snapshot, const void *previous,
+		     void *context, struct ph_err *err)
+{
+	(void)err;
+	return build(snapshot, previous, context, true);
 }
 
 void
@@ -180,5 +389,7 @@ ph_ruleset_free(void *ruleset)
 	if (set == NULL)
 		return;
 	g_ptr_array_unref(set->rules);
+	ph_vocabulary_free(&set->vocabulary);
+	g_free(set->always);
 	g_free(set);
 }

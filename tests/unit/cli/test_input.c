@@ -15,6 +15,7 @@ run(struct ph_cli *cli, const struct ph_input *input)
 static const struct ph_option options[] = {
     {"to", "SERVER", "where to"},
     {"all", NULL, "everything"},
+    {"who", "ADDRESS ...", "several"},
     {NULL, NULL, NULL},
 };
 
@@ -116,6 +117,32 @@ START_TEST(test_options)
 }
 END_TEST
 
+START_TEST(test_repeated)
+{
+	const GPtrArray *who;
+
+	ck_assert_int_eq(parse("database|move|DB1|--who|a@b|--to|X|--WHO=c=d|"
+			       "--who|"),
+			 0);
+	who = ph_input_list(&parsed.input, "who");
+	ck_assert_uint_eq(who->len, 3);
+	ck_assert_str_eq(who->pdata[0], "a@b");
+	ck_assert_str_eq(who->pdata[1], "c=d");
+	ck_assert_str_eq(who->pdata[2], "");
+	ck_assert_str_eq(ph_input_option(&parsed.input, "who"), "a@b");
+	ck_assert_str_eq(ph_input_option(&parsed.input, "to"), "X");
+	ph_parsed_clear(&parsed);
+
+	ck_assert_int_eq(parse("database|move|DB1|--to|X"), 0);
+	ck_assert_ptr_null(ph_input_list(&parsed.input, "who"));
+	ph_parsed_clear(&parsed);
+
+	ck_assert_int_eq(parse("database|move|DB1|--who|a@b|--who"), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "--who needs a value"));
+	ph_parsed_clear(&parsed);
+}
+END_TEST
+
 /* Each names the argument and the remedy. */
 START_TEST(test_usage)
 {
@@ -200,5 +227,5 @@ START_TEST(test_help)
 }
 END_TEST
 
-UNIT_MAIN("cli/input", test_verbs, test_options, test_usage, test_wishes,
-	  test_help)
+UNIT_MAIN("cli/input", test_verbs, test_options, test_repeated, test_usage,
+	  test_wishes, test_help)

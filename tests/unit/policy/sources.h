@@ -5,6 +5,18 @@
 #include "tests/unit/lib/directory/people.h"
 #include "tests/unit/lib/routing/world.h"
 
+#define ORG                                            \
+	"site A\n"                                     \
+	"site B\n"                                     \
+	"sitelink AB Sites=A,B Cost=10\n"              \
+	"server MBX1 Site=A Fqdn=mbx1.test\n"          \
+	"server MBX2 Site=B Fqdn=mbx2.test\n"          \
+	"database DB1 Servers=MBX1\n"                  \
+	"database DB2 Servers=MBX2\n"                  \
+	"domain test.org\n"                            \
+	"domain relay.test DomainType=InternalRelay\n" \
+	"domain tree.test MatchSubDomains=true\n"
+
 /* An organisation of two sites, seen from MBX1, and its people. */
 struct org {
 	struct world world;
@@ -26,21 +38,14 @@ org_open(struct org *org)
 	    people_mailbox("b@test.org", "|EmailAddresses=two@test.org"),
 	    people_object("recipient|c@test.org|RecipientType=MailContact|"
 			  "ExternalEmailAddress=c@outside.test"),
+	    people_object("recipient|d@partner.test|RecipientType=MailContact|"
+			  "ExternalEmailAddress=D@Partner.test"),
 	    people_object("recipient|all@test.org|"
 			  "RecipientType=MailUniversalDistributionGroup|"
 			  "Members=nuno@test.org"),
 	};
 
-	world_open(&org->world, "site A\n"
-				"site B\n"
-				"sitelink AB Sites=A,B Cost=10\n"
-				"server MBX1 Site=A Fqdn=mbx1.test\n"
-				"server MBX2 Site=B Fqdn=mbx2.test\n"
-				"database DB1 Servers=MBX1\n"
-				"database DB2 Servers=MBX2\n"
-				"domain test.org\n"
-				"domain relay.test DomainType=InternalRelay\n"
-				"domain tree.test MatchSubDomains=true\n");
+	world_open(&org->world, ORG);
 	org->directory = ph_directory_memory(
 	    (const struct ph_object *const *)entries, G_N_ELEMENTS(entries));
 	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)

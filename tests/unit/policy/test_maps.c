@@ -61,6 +61,8 @@ START_TEST(test_transport)
 	     "OK retry:4.4.4 No send connector for mbx1.test"},
 	    {"transport", "c@test.org",
 	     "OK retry:4.4.4 No send connector for outside.test"},
+	    {"transport", "d@partner.test",
+	     "OK retry:4.4.4 No send connector for Partner.test"},
 	    {"transport", "all@test.org",
 	     "OK retry:4.4.4 No route to a MailUniversalDistributionGroup"},
 	    {"transport", "two@test.org",
@@ -86,6 +88,46 @@ START_TEST(test_transport)
 
 	org_open(&org);
 	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	org_close(&org);
+}
+END_TEST
+
+/* Addresses outside, with connectors: on this server, on the other one. */
+START_TEST(test_transport_connector)
+{
+	static const struct row rows[] = {
+	    {"transport", "x@outside.test", "OK ph-out:outside.test"},
+	    {"transport", "x@Outside.Test", "OK ph-out:outside.test"},
+	    {"transport", "x@relay.test",
+	     "OK ph-out-tls:[192.0.2.1]:25, smart.test:587"},
+	    {"transport", "d@partner.test", "OK ph-hub:[mbx2.test]:2525"},
+	    {"transport", "c@test.org",
+	     "OK retry:4.4.4 ExternalEmailAddress is not followed"},
+	    {"transport", "nuno@test.org", "OK ph-mailbox:[mbx1.test]:475"},
+	    {"transport", "nobody@test.org", UNKNOWN},
+	    {"transport", "all@test.org",
+	     "OK retry:4.4.4 No route to a MailUniversalDistributionGroup"},
+	    {"transport", "outside.test", NOT_FOUND},
+	    {"transport", "x@[192.0.2.1]", SYNTAX},
+	    {"transport", "x@a,b", SYNTAX},
+	    {"transport", "x@outside.test:2525",
+	     "OK retry:4.4.4 No send connector for outside.test:2525"},
+	    {"recipient", "x@outside.test", NOT_FOUND},
+	};
+	struct org org;
+	struct world world;
+
+	org_open(&org);
+	world_open(&world,
+		   ORG "sendconnector Internet AddressSpaces=*\n"
+		       "sendconnector Partner AddressSpaces=partner.test "
+		       "SourceTransportServers=MBX2\n"
+		       "sendconnector Relay AddressSpaces=relay.test "
+		       "SmartHosts=192.0.2.1,smart.test:587 RequireTLS=true\n");
+	org.sources.snapshot = world.snapshot;
+	org.sources.topology = world.topology;
+	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	world_close(&world);
 	org_close(&org);
 }
 END_TEST
@@ -250,5 +292,6 @@ START_TEST(test_table)
 }
 END_TEST
 
-UNIT_MAIN("policy/maps", test_transport, test_transport_never_not_found,
-	  test_others, test_directory_down, test_no_state, test_table)
+UNIT_MAIN("policy/maps", test_transport, test_transport_connector,
+	  test_transport_never_not_found, test_others, test_directory_down,
+	  test_no_state, test_table)

@@ -359,7 +359,49 @@ START_TEST(received_rows_of_the_first_file)
 }
 END_TEST
 
-UNIT_MAIN("tracking/collect", received_rows_of_the_first_file, one_message,
-	  stopped_inside_a_transaction, killed_before_the_position,
+static void
+write_made(const char *source, const char *event, const char *queue_id)
+{
+	struct ph_track_record r = {{NULL}};
+
+	ph_track_set(&r, PH_COL_SOURCE, source);
+	ph_track_set(&r, PH_COL_EVENT_ID, event);
+	ph_track_set(&r, PH_COL_MESSAGE_SUBJECT, event);
+	ph_track_setf(&r, PH_COL_CUSTOM_DATA, "S:QueueId=%s", queue_id);
+	ck_assert_int_eq(ph_track_log_write(log_, &r, NULL), 0);
+	ph_track_clear(&r);
+}
+
+/* Rows of what was made of a message tell of a queue id as well; other events
+ * of these sources do not. */
+START_TEST(made_rows)
+{
+	g_autoptr(GString) got = g_string_new(NULL);
+	struct ph_received *received;
+	struct ph_track_record r;
+
+	set_up();
+	received = ph_received_new(rows_dir);
+	ck_assert_int_eq(ph_received_begin(received, NULL), 0);
+	write_made("ROUTING", "TRANSFER", "TTT");
+	write_made("DSN", "DSN", "DDD");
+	write_made("ROUTING", "EXPAND", "XXX");
+	write_made("ROUTING", "DSN", "XXX");
+	write_made("STOREDRIVER", "RECEIVE", "XXX");
+	ck_assert_int_eq(ph_received_poll(received, count, got, NULL), 0);
+	ck_assert_str_eq(got->str, "TTT=TRANSFER|DDD=DSN|");
+	ck_assert_int_eq(ph_received_find(received, "TTT", &r, NULL), 1);
+	ck_assert_str_eq(ph_track_get(&r, PH_COL_EVENT_ID), "TRANSFER");
+	ph_track_clear(&r);
+	ck_assert_int_eq(ph_received_find(received, "DDD", &r, NULL), 1);
+	ph_track_clear(&r);
+	ck_assert_int_eq(ph_received_find(received, "XXX", &r, NULL), 0);
+	ph_received_free(&received);
+	tear_down();
+}
+END_TEST
+
+UNIT_MAIN("tracking/collect", made_rows, received_rows_of_the_first_file,
+	  one_message, stopped_inside_a_transaction, killed_before_the_position,
 	  directory_away, rotation_ends_transactions, damaged_position,
 	  unreadable_position, received_rows)

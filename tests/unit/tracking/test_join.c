@@ -305,8 +305,7 @@ static const struct {
     {P "ph-fork/lmtp[1]: AAAAAA: to=<t@fork.posthub.invalid>, "
        "relay=mbx1[posthub/fork.sock], delay=0.01, delays=0/0.01/0/0, "
        "dsn=2.2.0, status=sent (250 2.2.0 Ok)",
-     "2026-11-21T22:50:52.000Z|MBX1|||ROUTING|TRANSFER|"
-     "t@fork.posthub.invalid|250 2.2.0 Ok|1"},
+     NULL}, /* TRANSFER is the fork service's to write */
     {P "lmtp[8564]: AAAAAA: to=<list@exp.test>, "
        "relay=mbx1.letsexchange.com[posthub/expand.sock], delay=0.01, "
        "delays=0/0.01/0/0, dsn=2.2.0, status=sent (250 2.2.0 Ok)",
@@ -466,6 +465,43 @@ START_TEST(never_queued)
 }
 END_TEST
 
+static void
+receive_copy(const char *source, const char *event)
+{
+	struct ph_track_record record = {{NULL}};
+
+	ph_track_set(&record, PH_COL_DATE_TIME, "2026-11-21T22:50:51.000Z");
+	ph_track_set(&record, PH_COL_SOURCE, source);
+	ph_track_set(&record, PH_COL_EVENT_ID, event);
+	ph_track_set(&record, PH_COL_SENDER_ADDRESS, "header@x");
+	ph_track_set(&record, PH_COL_MESSAGE_ID, "<copy@x>");
+	ph_join_received(join, "AAAAAA", &record);
+	ph_track_clear(&record);
+}
+
+/* A copy or a report of ours: described by its row; it was in the queue, and
+ * may have left it, before that row was read. */
+START_TEST(made_here)
+{
+	static const char *const made[][2] = {{"ROUTING", "TRANSFER"},
+					      {"DSN", "DSN"}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(made); i++) {
+		set_up(100);
+		receive_copy(made[i][0], made[i][1]);
+		feed("Nov 21 23:59:59 h postfix/qmgr[1]: DDDDDD: removed");
+		ph_join_tick(join, INT64_MAX / 2);
+		ck_assert_uint_eq(rows->len, 0);
+		feed(SMTP("1", "AAAAAA", "a1@a.test", "250 ok"));
+		ph_join_flush(join);
+		ck_assert_uint_eq(rows->len, 1);
+		ck_assert_ptr_nonnull(strstr(row(0), "|SEND|a1@a.test|"));
+		ck_assert_ptr_nonnull(strstr(row(0), "|<copy@x>|header@x|"));
+		tear_down();
+	}
+}
+END_TEST
+
 /* It is known after a restart that AAAAAA is waited for. */
 START_TEST(never_queued_after_restart)
 {
@@ -514,4 +550,4 @@ UNIT_MAIN("tracking/join", one_row_a_transaction, joined_with_received,
 	  joined_with_earlier, transactions_apart, a_second_of_quiet,
 	  delivery_events, expired_and_reported, done_lines_write_nothing,
 	  log_ids_are_of_the_line, never_queued, never_queued_after_restart,
-	  bounded)
+	  bounded, made_here)

@@ -64,6 +64,31 @@ static const struct ph_program echo = {
     .stop = stop_echo,
 };
 
+/* As libmilter's: a loop that ends at a signal of its own. */
+static int
+main_echo(struct ph_run *run, void *app)
+{
+	sigset_t set;
+	int got = 0;
+
+	(void)run;
+	ck_assert_str_eq(app, "the app");
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigwait(&set, &got);
+	return got == SIGTERM ? 7 : 8;
+}
+
+static const struct ph_program loop = {
+    .name = "posthub-loop",
+    .section = "policy",
+    .summary = "the same with a loop of its own",
+    .listen = echo_listen,
+    .start = start_echo,
+    .main = main_echo,
+    .stop = stop_echo,
+};
+
 static char *dir;
 static pid_t child;
 
@@ -100,7 +125,8 @@ write_conf(const char *more)
 
 /* Runs the program in a child; its exit status comes from waitpid. */
 static void
-run_child(const char *more, const char *option)
+run_program(const struct ph_program *program, const char *more,
+	    const char *option)
 {
 	g_autofree char *conf = write_conf(more);
 	char *argv[] = {(char *)"posthub-echo", (char *)"-c", conf,
@@ -113,8 +139,14 @@ run_child(const char *more, const char *option)
 
 		dup2(null, STDERR_FILENO);
 		dup2(null, STDOUT_FILENO);
-		_exit(ph_program_main(&echo, 4, argv));
+		_exit(ph_program_main(program, 4, argv));
 	}
+}
+
+static void
+run_child(const char *more, const char *option)
+{
+	run_program(&echo, more, option);
 }
 
 static int
@@ -180,6 +212,29 @@ START_TEST(test_serves_and_stops)
 	/* Idle connections do not hold up a stop. */
 	kill(child, SIGTERM);
 	ck_assert_int_eq(wait_child(), EX_OK);
+	ck_assert_int_eq(ph_stream_read(a, buffer, sizeof buffer, NULL), 0);
+	ph_stream_free(&a);
+	ph_stream_free(&b);
+	teardown();
+}
+END_TEST
+
+/* Listeners are served while the program's own loop runs, and stop after it.
+ */
+START_TEST(test_own_loop)
+{
+	struct ph_stream *a, *b;
+	char buffer[8];
+
+	setup();
+	run_program(&loop, "", "-f");
+	a = try_connect("p.sock");
+	b = try_connect("m.sock");
+	expect_echo(a, "one");
+	expect_echo(b, "h");
+	kill(child, SIGTERM);
+	expect_echo(b, "x");
+	ck_assert_int_eq(wait_child(), 7);
 	ck_assert_int_eq(ph_stream_read(a, buffer, sizeof buffer, NULL), 0);
 	ph_stream_free(&a);
 	ph_stream_free(&b);
@@ -352,4 +407,4 @@ END_TEST
 
 UNIT_MAIN("lib/base/program", test_directories_of_many, test_serves_and_stops,
 	  test_held_connection_finishes, test_connection_limit,
-	  test_exit_status, test_daemon)
+	  test_exit_status, test_daemon, test_own_loop)

@@ -42,6 +42,35 @@ START_TEST(test_change)
 }
 END_TEST
 
+/* A copy has fields of its own, and the same size. */
+START_TEST(test_copy)
+{
+	struct ph_headers *h = ph_headers_new(), *copy;
+	g_autofree char *rest = NULL;
+	size_t room = PH_HEADERS_LIMIT - 2 * (PH_HEADER_COST + 2);
+
+	ph_headers_add(h, "A", "1");
+	ph_headers_add(h, "B", "2");
+	copy = ph_headers_copy(h);
+	ck_assert(ph_headers_replace(copy, 1, "3"));
+	ph_headers_remove(copy, 0);
+	ck_assert_uint_eq(ph_headers_count(h), 2);
+	ck_assert_str_eq(ph_headers_raw(h, "A", 0), "1");
+	ck_assert_str_eq(ph_headers_raw(h, "B", 0), "2");
+	ph_headers_free(&copy);
+	copy = ph_headers_copy(h);
+	ph_headers_free(&h);
+	ck_assert_uint_eq(ph_headers_count(copy), 2);
+	ck_assert_str_eq(ph_headers_at(copy, 0)->name, "A");
+	ck_assert_str_eq(ph_headers_at(copy, 1)->value, "2");
+	rest = g_strnfill(room - PH_HEADER_COST, 'v');
+	ck_assert(!ph_headers_add(copy, "N", rest));
+	rest[room - PH_HEADER_COST - 1] = '\0';
+	ck_assert(ph_headers_add(copy, "N", rest));
+	ph_headers_free(&copy);
+}
+END_TEST
+
 /* At the limit, one over, and that removing gives room again. */
 START_TEST(test_limit)
 {
@@ -141,5 +170,5 @@ START_TEST(test_address_of_field)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/headers", test_find, test_change, test_limit, test_many,
-	  test_address, test_address_of_field)
+UNIT_MAIN("lib/message/headers", test_find, test_change, test_copy, test_limit,
+	  test_many, test_address, test_address_of_field)

@@ -249,13 +249,17 @@ START_TEST(bad_values_are_explained)
 	    {"rule", "r", "ExceptIfSubjectContainWords=x",
 	     "rule r: ExceptIfSubjectContainWords: there is no such field; "
 	     "expected ExceptIfSubjectContainsWords?"},
-	    {"rule", "r", "FromMemberOf=a@b.c",
-	     "rule r: FromMemberOf: is known but not supported by this "
-	     "version"},
-	    {"rule", "r", "ExceptIfFrom=a@b.c",
-	     "rule r: ExceptIfFrom: is known but not supported"},
-	    {"rule", "r", "RuleErrorAction=Ignore",
-	     "rule r: RuleErrorAction: is known but not supported"},
+	    {"rule", "r", "ModerateMessageByUser=a@b.c",
+	     "rule r: ModerateMessageByUser: is known but not supported by "
+	     "this version"},
+	    {"rule", "r", "quarantine=yes",
+	     "rule r: quarantine: is known but not supported"},
+	    {"rule", "r", "FromMemberOf=ann",
+	     "rule r: FromMemberOf: \"ann\" is not an address"},
+	    {"rule", "r", "ExceptIfFrom=ann",
+	     "rule r: ExceptIfFrom: \"ann\" is not an address"},
+	    {"rule", "r", "RuleErrorAction=Wait",
+	     "rule r: RuleErrorAction: \"Wait\" is not one of the words"},
 	    {"rule", "r", "SubjectContainsWords=\" a\"",
 	     "rule r: SubjectContainsWords: \" a\" begins or ends with a "
 	     "blank"},

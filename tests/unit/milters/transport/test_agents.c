@@ -1,4 +1,6 @@
 #include "lib/routing/topology.h"
+#include "milters/transport/fork/plan.h"
+#include "milters/transport/rules/names.h"
 #include "milters/transport/rules/ruleset.h"
 #include "milters/transport/transport.h"
 #include "tests/unit/unit.h"
@@ -13,10 +15,12 @@ static const struct ph_derive derive[] = {
     [PH_DERIVED] = {NULL, NULL, NULL, NULL},
 };
 
-static const struct {
+struct object {
 	const char *kind, *name;
-	struct ph_pair pairs[3];
-} objects[] = {
+	struct ph_pair pairs[5];
+};
+
+static const struct object objects[] = {
     {"site", "S1", {{NULL, NULL}}},
     {"domain", "a.test", {{"DomainType", "Authoritative"}}},
     {"server",
@@ -46,51 +50,73 @@ static const struct {
       {NULL, NULL}}},
 };
 
+static const struct object entries[] = {
+    {"recipient",
+     "key@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"PrimarySmtpAddress", "u@a.test"},
+      {"EmailAddresses", "v@a.test,w@a.test"},
+      {"Database", "DB1"}}},
+    {"recipient",
+     "all@a.test",
+     {{"RecipientType", "MailUniversalDistributionGroup"},
+      {"Members", "v@a.test,y@b.test,some@a.test"}}},
+    {"recipient",
+     "some@a.test",
+     {{"RecipientType", "MailUniversalDistributionGroup"},
+      {"Members", "x@b.test,y@b.test"}}},
+};
+
 static struct ph_object *
-parse(const char *kind, const char *name, const struct ph_pair *pairs, size_t n)
+parse(const struct object *from)
 {
 	struct ph_object *object = NULL;
 	struct ph_err err = PH_ERR_INIT;
-	size_t used = 0;
+	size_t n = 0;
 
-	while (used < n && pairs[used].field != NULL)
-		used++;
-	ck_assert_msg(ph_object_parse(ph_kind_find(kind), name, pairs, used,
-				      &object, &err) == 0,
+	while (n < G_N_ELEMENTS(from->pairs) && from->pairs[n].field != NULL)
+		n++;
+	ck_assert_msg(ph_object_parse(ph_kind_find(from->kind), from->name,
+				      from->pairs, n, &object, &err) == 0,
 		      "%s", err.text);
 	return object;
 }
 
-static struct ph_snapshot *
-make_snapshot(void)
+static void
+unref_object(void *data)
 {
-	struct ph_object *made[G_N_ELEMENTS(objects)];
-	struct ph_snapshot *snapshot;
+	struct ph_object *object = data;
+
+	ph_object_unref(&object);
+}
+
+/* With further objects, which end with kind NULL. */
+static struct ph_snapshot *
+make_snapshot(const struct object *more)
+{
+	g_autoptr(GPtrArray) made =
+	    g_ptr_array_new_with_free_func(unref_object);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(objects); i++)
-		made[i] = parse(objects[i].kind, objects[i].name,
-				objects[i].pairs, 3);
-	snapshot = ph_snapshot_build((const struct ph_object *const *)made,
-				     G_N_ELEMENTS(made), derive);
-	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
-		ph_object_unref(&made[i]);
-	return snapshot;
+		g_ptr_array_add(made, parse(&objects[i]));
+	for (; more != NULL && more->kind != NULL; more++)
+		g_ptr_array_add(made, parse(more));
+	return ph_snapshot_build((const struct ph_object *const *)made->pdata,
+				 made->len, derive);
 }
 
 static struct ph_directory *
 make_directory(void)
 {
-	static const struct ph_pair pairs[] = {
-	    {"RecipientType", "UserMailbox"},
-	    {"PrimarySmtpAddress", "u@a.test"},
-	    {"EmailAddresses", "v@a.test,w@a.test"},
-	    {"Database", "DB1"},
-	};
-	struct ph_object *entry = parse("recipient", "key@a.test", pairs, 4);
-	struct ph_directory *directory =
-	    ph_directory_memory((const struct ph_object *const *)&entry, 1);
+	struct ph_object *made[G_N_ELEMENTS(entries)];
+	struct ph_directory *directory;
 
-	ph_object_unref(&entry);
+	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)
+		made[i] = parse(&entries[i]);
+	directory = ph_directory_memory((const struct ph_object *const *)made,
+					G_N_ELEMENTS(made));
+	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)
+		ph_object_unref(&made[i]);
 	return directory;
 }
 
@@ -98,6 +124,8 @@ static struct ph_transport transport = {
     .server = "MBX2",
     .connector = (char[]){"MBX2\\Default MBX2"},
     .resolve = true,
+    .report_to_strangers = true,
+    .loop_limit = 3,
 };
 
 static struct ph_client
@@ -126,7 +154,7 @@ make_mail(const struct ph_client *client, const char *subject)
 {
 	struct ph_mail *mail = ph_mail_new(client, "x@b.test");
 
-	mail->snapshot = make_snapshot();
+	mail->snapshot = make_snapshot(NULL);
 	mail->directory = make_directory();
 	g_free(mail->queue_id);
 	mail->queue_id = g_strdup("Q1");
@@ -186,6 +214,7 @@ START_TEST(test_stranger)
 	struct ph_mail *mail = make_mail(&client, "hello");
 
 	forge(mail);
+	ph_mail_add_recipient(mail, "z@b.test", NULL);
 	g_free(mail->author);
 	mail->author = g_strdup("u@a.test");
 	ck_assert_int_eq(run(mail), 0);
@@ -216,6 +245,7 @@ START_TEST(test_trusted)
 		struct ph_mail *mail = make_mail(&client, "secret");
 
 		forge(mail);
+		ph_mail_add_recipient(mail, "z@b.test", NULL);
 		ck_assert_int_eq(run(mail), 0);
 		ck_assert(mail->trusted);
 		ck_assert_int_eq(mail->auth_as, PH_AUTH_INTERNAL);
@@ -251,6 +281,7 @@ START_TEST(test_auth)
 		struct ph_client client = make_client("", cases[i].address);
 		struct ph_mail *mail = make_mail(&client, "hello");
 
+		ph_mail_add_recipient(mail, "z@b.test", NULL);
 		g_free(mail->login);
 		g_free(mail->author);
 		mail->login = g_strdup(cases[i].login);
@@ -270,6 +301,7 @@ START_TEST(test_many_forged)
 	for (int n = 50; n <= 51; n++) {
 		struct ph_mail *mail = make_mail(&client, "hello");
 
+		ph_mail_add_recipient(mail, "z@b.test", NULL);
 		for (int i = 0; i < n; i++)
 			ph_headers_add(mail->headers, "X-PostHub-A", "1");
 		ck_assert_int_eq(run(mail), n > 50);
@@ -353,6 +385,335 @@ START_TEST(test_directory_away)
 }
 END_TEST
 
+/* ---- header firewall ------------------------------------------------------
+ */
+
+/* What rules of ours have written, and what strangers may not write. */
+static const char *const own_fields[] = {
+    PH_HEADER_SCL,	 PH_HEADER_CLASSIFICATION, PH_HEADER_OVERRIDE,
+    PH_HEADER_CONNECTOR, PH_HEADER_REQUIRE_TLS,	   PH_HEADER_ROUTE,
+};
+
+START_TEST(test_firewall)
+{
+	static const struct {
+		const char *address, *login;
+		bool kept;
+	} cases[] = {
+	    {"203.0.113.5", "", false},
+	    {"203.0.113.5", "u", false},
+	    {"192.0.2.1", "", true},
+	    {"", "", true},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_client client = make_client("", cases[i].address);
+		struct ph_mail *mail = make_mail(&client, "hello");
+
+		g_free(mail->login);
+		mail->login = g_strdup(cases[i].login);
+		for (size_t j = 0; j < G_N_ELEMENTS(own_fields); j++) {
+			g_autofree char *lower =
+			    g_ascii_strdown(own_fields[j], -1);
+
+			ph_headers_add(mail->headers, lower, "mine");
+		}
+		ph_headers_add(mail->headers, PH_HEADER_LOOP, "2");
+		ck_assert_int_eq(
+		    ph_resolve_agent.on_message(mail, &transport, NULL), 0);
+		for (size_t j = 0; j < G_N_ELEMENTS(own_fields); j++)
+			check_header(mail, own_fields[j],
+				     cases[i].kept ? "mine" : NULL);
+		/* It has to survive outside. */
+		check_header(mail, PH_HEADER_LOOP, "2");
+		mail_clear(&mail);
+		client_clear(&client);
+	}
+}
+END_TEST
+
+/* ---- groups ---------------------------------------------------------------
+ */
+
+static char *
+going_of(const struct ph_mail *mail)
+{
+	GString *out = g_string_new(NULL);
+
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (!r->removed)
+			g_string_append_printf(
+			    out, "%s%s", out->len > 0 ? " " : "", r->address);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static void
+use_objects(struct ph_mail *mail, const struct object *more)
+{
+	ph_snapshot_unref(&mail->snapshot);
+	mail->snapshot = make_snapshot(more);
+}
+
+/* For one recipient; changes nothing that is looked at here. */
+#define LOOKS_AT_RECIPIENTS                                                    \
+	{                                                                      \
+		"rule", "R",                                                   \
+		{                                                              \
+			{"SentTo", "nobody@b.test"}, {"SetHeaderName", "X-Y"}, \
+			{                                                      \
+				"SetHeaderValue", "1"                          \
+			}                                                      \
+		}                                                              \
+	}
+
+START_TEST(test_groups)
+{
+	static const struct {
+		const char *name;
+		struct object more[3];
+		const char *to, *going;
+	} cases[] = {
+	    {"no rule looks at recipients",
+	     {{NULL}},
+	     "all@a.test",
+	     "all@a.test"},
+	    {"a rule does",
+	     {LOOKS_AT_RECIPIENTS},
+	     "all@a.test",
+	     "u@a.test x@b.test y@b.test"},
+	    {"a member who is named as well gets it once",
+	     {LOOKS_AT_RECIPIENTS},
+	     "y@b.test all@a.test",
+	     "y@b.test u@a.test x@b.test"},
+	    {"two groups with the same member",
+	     {LOOKS_AT_RECIPIENTS},
+	     "some@a.test all@a.test",
+	     "x@b.test y@b.test u@a.test"},
+	    {"a rule that looks at the message alone",
+	     {{"rule",
+	       "R",
+	       {{"AnyOfRecipientAddressContainsWords", "nobody"},
+		{"DeleteMessage", "yes"}}}},
+	     "all@a.test",
+	     "all@a.test"},
+	    {"as many as may be",
+	     {LOOKS_AT_RECIPIENTS,
+	      {"transportconfig", "", {{"ExpansionSizeLimit", "3"}}}},
+	     "all@a.test",
+	     "u@a.test x@b.test y@b.test"},
+	    {"one more: left whole",
+	     {LOOKS_AT_RECIPIENTS,
+	      {"transportconfig", "", {{"ExpansionSizeLimit", "2"}}}},
+	     "all@a.test",
+	     "all@a.test"},
+	};
+	struct ph_client client = make_client("", "203.0.113.5");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_mail *mail = make_mail(&client, "hello");
+		g_auto(GStrv) to = g_strsplit(cases[i].to, " ", -1);
+		g_autofree char *is = NULL;
+
+		use_objects(mail, cases[i].more);
+		for (char **t = to; *t != NULL; t++)
+			ph_mail_add_recipient(mail, *t, NULL);
+		ck_assert_int_eq(run(mail), 0);
+		is = going_of(mail);
+		ck_assert_msg(strcmp(is, cases[i].going) == 0, "%s: %s",
+			      cases[i].name, is);
+		mail_clear(&mail);
+	}
+	client_clear(&client);
+}
+END_TEST
+
+/* Reports about a member name the group, and NOTIFY is the group's. */
+START_TEST(test_group_params)
+{
+	static const struct object more[] = {LOOKS_AT_RECIPIENTS, {NULL}};
+	struct ph_client client = make_client("", "203.0.113.5");
+	struct ph_mail *mail = make_mail(&client, "hello");
+	const char *const params[] = {"NOTIFY=NEVER", NULL};
+
+	use_objects(mail, more);
+	ph_mail_add_recipient(mail, "some@a.test", params);
+	ck_assert_int_eq(run(mail), 0);
+	ck_assert_uint_eq(mail->recipients->len, 3);
+	for (guint i = 1; i < 3; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		ck_assert_ptr_null(r->given);
+		ck_assert_str_eq(r->params[0], "NOTIFY=NEVER");
+		ck_assert_str_eq(r->params[1], "ORCPT=rfc822;some@a.test");
+	}
+	mail_clear(&mail);
+	client_clear(&client);
+}
+END_TEST
+
+/* ---- rules ----------------------------------------------------------------
+ */
+
+/* What a server of ours makes, without a sender, is looked at by no rule. */
+START_TEST(test_exempt)
+{
+	static const struct {
+		const char *address, *sender, *auth_as;
+		bool exempt;
+	} cases[] = {
+	    {"192.0.2.1", "", NULL, true},
+	    {"", "", NULL, true},
+	    {"192.0.2.1", "x@b.test", NULL, false},
+	    {"192.0.2.1", "", "Anonymous", false},
+	    {"203.0.113.5", "", NULL, false},
+	    {"203.0.113.5", "", "Internal", false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_client client = make_client("", cases[i].address);
+		struct ph_mail *mail = make_mail(&client, "hello");
+
+		g_free(mail->sender);
+		mail->sender = g_strdup(cases[i].sender);
+		if (cases[i].auth_as != NULL)
+			ph_headers_add(mail->headers, "X-PostHub-AuthAs",
+				       cases[i].auth_as);
+		ph_mail_add_recipient(mail, "z@b.test", NULL);
+		ck_assert_int_eq(run(mail), 0);
+		check_header(mail, "Subject",
+			     cases[i].exempt ? "hello" : "[EXT] hello");
+		check_header(mail, "X-PostHub-Rules-Executed",
+			     cases[i].exempt ? NULL : "MBX2");
+		ck_assert_int_eq(mail->info == NULL, cases[i].exempt);
+		mail_clear(&mail);
+		client_clear(&client);
+	}
+}
+END_TEST
+
+/* A rule that needs the directory, and a directory that is away: for the
+ * sender of the message, when the recipients are known already. */
+#define NEEDS_DIRECTORY(action)                                                \
+	{                                                                      \
+		"rule", "Needs",                                               \
+		{                                                              \
+			{"SenderADAttributeContainsWords",                     \
+			 "Department:Sales"},                                  \
+			    {"SetHeaderName", "X-Y"}, {"SetHeaderValue", "1"}, \
+			{                                                      \
+				"RuleErrorAction", action                      \
+			}                                                      \
+		}                                                              \
+	}
+
+static void
+lose_directory(struct ph_mail *mail)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(ph_resolve_agent.on_message(mail, &transport, &err),
+			 0);
+	ph_directory_close(&mail->directory);
+	mail->directory = ph_directory_failing(PH_ERR_TEMP, "away");
+}
+
+START_TEST(test_defer)
+{
+	static const struct object refused[] = {
+	    /* The copy of u is split off, so that the message itself is z's,
+	     * who is refused before it is known that all try again. */
+	    {"rule",
+	     "A",
+	     {{"RecipientDomainIs", "a.test"},
+	      {"PrependSubject", "[x] "},
+	      {"Priority", "0"}}},
+	    {"rule",
+	     "B",
+	     {{"RecipientDomainIs", "b.test"},
+	      {"RejectMessageReasonText", "no"},
+	      {"Priority", "1"}}},
+	    NEEDS_DIRECTORY("Defer"),
+	    {NULL}};
+	static const struct object ignore[] = {NEEDS_DIRECTORY("Ignore"),
+					       {NULL}};
+	static const struct object defer[] = {NEEDS_DIRECTORY("Defer"), {NULL}};
+	static const struct {
+		const struct object *more;
+		int r;
+	} cases[] = {{ignore, 0}, {defer, 1}, {refused, 1}};
+	struct ph_client client = make_client("", "203.0.113.5");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_mail *mail = make_mail(&client, "hello");
+		struct ph_err err = PH_ERR_INIT;
+
+		use_objects(mail, cases[i].more);
+		ph_mail_add_recipient(mail, "v@a.test", NULL);
+		ph_mail_add_recipient(mail, "z@b.test", NULL);
+		lose_directory(mail);
+		ck_assert_int_eq(
+		    ph_rules_agent.on_message(mail, &transport, &err),
+		    cases[i].r);
+		if (cases[i].r == 1) {
+			ck_assert_int_eq(mail->verdict.decision,
+					 PH_DECISION_DEFER);
+			ck_assert_str_eq(mail->verdict.code, "451");
+			ck_assert_str_eq(mail->verdict.enhanced, "4.7.1");
+		}
+		check_header(mail, "X-Y", NULL);
+		mail_clear(&mail);
+	}
+	client_clear(&client);
+}
+END_TEST
+
+START_TEST(test_severity)
+{
+	static const struct {
+		const char *severity, *mode, *item;
+	} cases[] = {
+	    {"Low", "Enforce", "|action=SetAuditSeverity|sev=1|mode=Enforce;"},
+	    {"Medium", "Enforce",
+	     "|action=SetAuditSeverity|sev=2|mode=Enforce;"},
+	    {"High", "Audit", "|action=SetAuditSeverity|sev=3|mode=Audit;"},
+	    {"High", "AuditAndNotify",
+	     "|action=SetAuditSeverity|sev=3|mode=AuditAndNotify;"},
+	    {"DoNotAudit", "Enforce", NULL},
+	};
+	struct ph_client client = make_client("", "203.0.113.5");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		const struct object more[] = {
+		    {"rule",
+		     "R",
+		     {{"SubjectContainsWords", "hello"},
+		      {"SetAuditSeverity", cases[i].severity},
+		      {"Mode", cases[i].mode}}},
+		    {NULL}};
+		struct ph_mail *mail = make_mail(&client, "hello");
+
+		use_objects(mail, more);
+		ph_mail_add_recipient(mail, "z@b.test", NULL);
+		ck_assert_int_eq(run(mail), 0);
+		if (cases[i].item != NULL)
+			ck_assert_ptr_nonnull(
+			    strstr(mail->info->str, cases[i].item));
+		else
+			ck_assert_ptr_null(
+			    strstr(mail->info->str, "SetAuditSeverity"));
+		/* The other rule's. */
+		ck_assert_ptr_nonnull(
+		    strstr(mail->info->str,
+			   "|action=PrependSubject|sev=1|mode=Enforce;"));
+		mail_clear(&mail);
+	}
+	client_clear(&client);
+}
+END_TEST
+
 /* ---- tracking rows ------------------------------------------------------ */
 
 static bool
@@ -375,9 +736,10 @@ free_row(void *row)
 	g_free(row);
 }
 
-/* The rows that a message with that subject leaves. */
+/* The rows that a message with that subject leaves, under further rules. */
 static GPtrArray *
-track(const struct ph_client *client, const char *subject)
+track_more(const struct ph_client *client, const char *subject,
+	   const struct object *more, const char *to)
 {
 	GPtrArray *rows = g_ptr_array_new_with_free_func(free_row);
 	char *directory = unit_mkdir();
@@ -387,22 +749,33 @@ track(const struct ph_client *client, const char *subject)
 					   .max_file_size = 1 << 20,
 					   .subjects = true};
 	struct ph_mail *mail = make_mail(client, subject);
+	g_autofree char *plans = g_build_filename(directory, "forks", NULL);
+	g_auto(GStrv) recipients = g_strsplit(to, " ", -1);
 	struct ph_err err = PH_ERR_INIT;
 	uint64_t bad = 0;
 
 	ck_assert_int_eq(ph_track_log_open(&options, &transport.track, &err),
 			 0);
-	ph_mail_add_recipient(mail, "v@a.test", NULL);
-	ph_mail_add_recipient(mail, "z@b.test", NULL);
+	ck_assert_int_eq(ph_plans_open(plans, &transport.plans, &err), 0);
+	use_objects(mail, more);
+	for (char **r = recipients; *r != NULL; r++)
+		ph_mail_add_recipient(mail, *r, NULL);
 	(void)run(mail);
 	ph_track_rows(&transport, mail);
 	ck_assert_int_eq(
 	    ph_track_log_read(directory, 0, collect, rows, &bad, &err), 0);
 	ck_assert_uint_eq(bad, 0);
 	ph_track_log_close(&transport.track);
+	ph_plans_close(&transport.plans);
 	mail_clear(&mail);
 	unit_rmdir(&directory);
 	return rows;
+}
+
+static GPtrArray *
+track(const struct ph_client *client, const char *subject)
+{
+	return track_more(client, subject, NULL, "v@a.test z@b.test");
 }
 
 static void
@@ -495,6 +868,91 @@ START_TEST(test_rows_discard)
 }
 END_TEST
 
+/* One is dropped, another refused, a third gets it: who is refused is told, and
+ * his row is written with the report. */
+START_TEST(test_rows_parts)
+{
+	static const struct object more[] = {
+	    {"rule",
+	     "A",
+	     {{"SentTo", "d@b.test"},
+	      {"DeleteMessage", "yes"},
+	      {"Priority", "0"}}},
+	    {"rule",
+	     "B",
+	     {{"SentTo", "r@b.test"},
+	      {"RejectMessageReasonText", "no"},
+	      {"Priority", "1"}}},
+	    {NULL}};
+	struct ph_client client = make_client("c.test", "203.0.113.5");
+	GPtrArray *rows =
+	    track_more(&client, "hello", more, "v@a.test d@b.test r@b.test");
+
+	ck_assert_uint_eq(rows->len, 3);
+	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
+	check_row(rows, 0, PH_COL_RECIPIENT_ADDRESS,
+		  "v@a.test;d@b.test;r@b.test");
+	check_row(rows, 1, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 1, PH_COL_RECIPIENT_ADDRESS,
+		  "u@a.test;d@b.test;r@b.test");
+	check_row(rows, 2, PH_COL_EVENT_ID, "DROP");
+	check_row(rows, 2, PH_COL_RECIPIENT_ADDRESS, "d@b.test");
+	check_row(rows, 2, PH_COL_SOURCE_CONTEXT, "Transport Rule Agent");
+	g_ptr_array_unref(rows);
+	client_clear(&client);
+}
+END_TEST
+
+/* Nobody is told, so there is a row here and now. */
+START_TEST(test_rows_untold)
+{
+	static const struct object more[] = {
+	    {"rule",
+	     "B",
+	     {{"SentTo", "r@b.test"}, {"RejectMessageReasonText", "no"}}},
+	    {NULL}};
+	struct ph_client client = make_client("c.test", "203.0.113.5");
+	GPtrArray *rows;
+
+	transport.report_to_strangers = false;
+	rows = track_more(&client, "hello", more, "v@a.test r@b.test");
+	transport.report_to_strangers = true;
+	ck_assert_uint_eq(rows->len, 3);
+	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
+	check_row(rows, 1, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 2, PH_COL_EVENT_ID, "FAIL");
+	check_row(rows, 2, PH_COL_RECIPIENT_ADDRESS, "r@b.test");
+	ck_assert(g_str_has_prefix(
+	    ph_track_get(rows->pdata[2], PH_COL_RECIPIENT_STATUS),
+	    "[{LED=550 5.7.1 TRANSPORT.RULES.RejectMessage;"));
+	g_ptr_array_unref(rows);
+	client_clear(&client);
+}
+END_TEST
+
+START_TEST(test_rows_expand)
+{
+	static const struct object more[] = {LOOKS_AT_RECIPIENTS, {NULL}};
+	struct ph_client client = make_client("c.test", "203.0.113.5");
+	GPtrArray *rows = track_more(&client, "hello", more, "some@a.test");
+
+	ck_assert_uint_eq(rows->len, 3);
+	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
+	check_row(rows, 0, PH_COL_RECIPIENT_ADDRESS, "some@a.test");
+	check_row(rows, 1, PH_COL_EVENT_ID, "EXPAND");
+	check_row(rows, 1, PH_COL_SOURCE, "ROUTING");
+	check_row(rows, 1, PH_COL_RELATED_RECIPIENT_ADDRESS, "some@a.test");
+	check_row(rows, 1, PH_COL_RECIPIENT_ADDRESS, "x@b.test;y@b.test");
+	check_row(rows, 2, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 2, PH_COL_RECIPIENT_ADDRESS, "x@b.test;y@b.test");
+	g_ptr_array_unref(rows);
+	client_clear(&client);
+}
+END_TEST
+
 UNIT_MAIN("milters/transport/agents", test_stranger, test_trusted, test_auth,
-	  test_many_forged, test_resolve, test_directory_away, test_rows_accept,
-	  test_rows_peer, test_rows_reject, test_rows_discard)
+	  test_many_forged, test_resolve, test_directory_away, test_firewall,
+	  test_groups, test_group_params, test_exempt, test_defer,
+	  test_severity, test_rows_accept, test_rows_peer, test_rows_reject,
+	  test_rows_discard, test_rows_parts, test_rows_untold,
+	  test_rows_expand)

@@ -17,7 +17,7 @@ static struct run
 run_content(const char *text, size_t size, bool trusted, size_t step,
 	    size_t cut)
 {
-	struct ph_content *content = ph_content_new(trusted);
+	struct ph_incoming *content = ph_incoming_new(trusted);
 	struct run run = {.out = g_string_new(NULL)};
 	size_t at = 0;
 
@@ -26,17 +26,17 @@ run_content(const char *text, size_t size, bool trusted, size_t step,
 
 		if (at < cut && at + n > cut)
 			n = cut - at;
-		run.r = ph_content_feed(content, text + at, n, run.out, NULL);
+		run.r = ph_incoming_feed(content, text + at, n, run.out, NULL);
 		at += n;
 	}
 	if (run.r == 0)
-		run.r = ph_content_finish(content, "a@b", run.out, NULL);
-	run.nmid = g_strdup(ph_content_nmid(content));
+		run.r = ph_incoming_finish(content, "a@b", run.out, NULL);
+	run.nmid = g_strdup(ph_incoming_nmid(content));
 	run.subject = g_strdup(
-	    ph_headers_text(ph_content_headers(content), "Subject", 0));
+	    ph_headers_text(ph_incoming_headers(content), "Subject", 0));
 	run.scl = g_strdup(
-	    ph_headers_raw(ph_content_headers(content), "X-PostHub-SCL", 0));
-	ph_content_free(&content);
+	    ph_headers_raw(ph_incoming_headers(content), "X-PostHub-SCL", 0));
+	ph_incoming_free(&content);
 	ck_assert_ptr_null(content);
 	return run;
 }
@@ -185,22 +185,22 @@ START_TEST(test_header_limit)
 	static const char *const heads[] = {"A: ", "A: b\r\n ", ""};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(heads); i++) {
-		struct ph_content *content = ph_content_new(true);
+		struct ph_incoming *content = ph_incoming_new(true);
 		g_autoptr(GString) out = g_string_new(NULL);
 		g_autofree char *fill = g_strnfill(65536, 'x');
 		struct ph_err err = PH_ERR_INIT;
 		size_t n = 0;
-		int r = ph_content_feed(content, heads[i], strlen(heads[i]),
+		int r = ph_incoming_feed(content, heads[i], strlen(heads[i]),
 					out, &err);
 
 		while (r == 0 && n < PH_HEADERS_LIMIT + 65536) {
-			r = ph_content_feed(content, fill, 65536, out, &err);
+			r = ph_incoming_feed(content, fill, 65536, out, &err);
 			n += 65536;
 		}
 		ck_assert_int_eq(r, -1);
 		ck_assert_int_eq(err.kind, PH_ERR_PERM);
 		ck_assert_uint_ge(n, PH_HEADERS_LIMIT);
-		ph_content_free(&content);
+		ph_incoming_free(&content);
 	}
 }
 END_TEST

@@ -5,10 +5,10 @@
 
 /*
  * The logic of a rule, with conditions whose answer is given: "T", "F" or "E"
- * (cannot say), in every order.
+ * (cannot say), in every order; of the recipient's level "t", "f" and "e".
  */
 static int
-value_true(struct ph_evaluation *e, const struct ph_recipient *recipient,
+value_once(struct ph_evaluation *e, struct ph_recipient *recipient,
 	   const char *selector, size_t *cursor, struct ph_value *value_r,
 	   struct ph_err *err)
 {
@@ -21,7 +21,7 @@ value_true(struct ph_evaluation *e, const struct ph_recipient *recipient,
 }
 
 static int
-value_none(struct ph_evaluation *e, const struct ph_recipient *recipient,
+value_none(struct ph_evaluation *e, struct ph_recipient *recipient,
 	   const char *selector, size_t *cursor, struct ph_value *value_r,
 	   struct ph_err *err)
 {
@@ -35,7 +35,7 @@ value_none(struct ph_evaluation *e, const struct ph_recipient *recipient,
 }
 
 static int
-value_error(struct ph_evaluation *e, const struct ph_recipient *recipient,
+value_error(struct ph_evaluation *e, struct ph_recipient *recipient,
 	    const char *selector, size_t *cursor, struct ph_value *value_r,
 	    struct ph_err *err)
 {
@@ -47,55 +47,89 @@ value_error(struct ph_evaluation *e, const struct ph_recipient *recipient,
 	return ph_err_set(err, PH_ERR_TEMP, "cannot say");
 }
 
-static bool
+static int
 match_any(struct ph_evaluation *e, const void *operand,
-	  const struct ph_value *value)
+	  const struct ph_value *value, struct ph_err *err)
 {
 	(void)e;
 	(void)operand;
 	(void)value;
-	return true;
+	(void)err;
+	return 1;
 }
 
-static const struct ph_comparison any = {"any", NULL, NULL, match_any};
-static const struct ph_condition says_true = {
-    .name = "T", .compare = &any, .value = value_true};
-static const struct ph_condition says_false = {
-    .name = "F", .compare = &any, .value = value_none};
-static const struct ph_condition says_error = {
-    .name = "E", .compare = &any, .value = value_error};
-
-static GArray *
-predicates(const char *letters)
+static int
+match_error(struct ph_evaluation *e, const void *operand,
+	    const struct ph_value *value, struct ph_err *err)
 {
-	GArray *array = g_array_new(FALSE, TRUE, sizeof(struct ph_predicate));
+	(void)e;
+	(void)operand;
+	(void)value;
+	return ph_err_set(err, PH_ERR_PERM, "cannot compare");
+}
 
+static const struct ph_comparison any = {.name = "any", .match = match_any};
+static const struct ph_comparison failing = {.name = "failing",
+					     .match = match_error};
+static const struct ph_subject once = {.name = "once", .value = value_once};
+static const struct ph_subject none = {.name = "none", .value = value_none};
+static const struct ph_subject error = {.name = "error", .value = value_error};
+
+/* "X" cannot be compared; "+" has a second subject that is true, "-" one that
+ * cannot say. */
+static const struct ph_condition conditions[] = {
+    {.name = "T", .compare = &any, .subject = &once},
+    {.name = "F", .compare = &any, .subject = &none},
+    {.name = "E", .compare = &any, .subject = &error},
+    {.name = "X", .compare = &failing, .subject = &once},
+    {.name = "+", .compare = &any, .subject = &error, .also = &once},
+    {.name = "-", .compare = &any, .subject = &none, .also = &error},
+    {.name = "t",
+     .level = PH_LEVEL_RECIPIENT,
+     .compare = &any,
+     .subject = &once},
+    {.name = "f",
+     .level = PH_LEVEL_RECIPIENT,
+     .compare = &any,
+     .subject = &none},
+    {.name = "e",
+     .level = PH_LEVEL_RECIPIENT,
+     .compare = &any,
+     .subject = &error},
+};
+
+static const struct ph_condition *
+find(char letter)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(conditions); i++)
+		if (*conditions[i].name == letter)
+			return &conditions[i];
+	ck_abort_msg("no condition %c", letter);
+}
+
+static void
+add(GArray *predicates, const char *letters, bool except)
+{
 	for (; *letters != '\0'; letters++) {
-		struct ph_predicate p = {
-		    .condition = *letters == 'T'   ? &says_true
-				 : *letters == 'F' ? &says_false
-						   : &says_error,
-		};
+		struct ph_predicate p = {.condition = find(*letters),
+					 .except = except};
 
-		g_array_append_val(array, p);
+		g_array_append_val(predicates, p);
 	}
-	return array;
 }
 
 static char
-ask(const char *conditions, const char *exceptions)
+ask(const char *letters, const char *exceptions, struct ph_recipient *recipient)
 {
-	struct ph_rule rule = {
-	    .conditions = predicates(conditions),
-	    .exceptions = predicates(exceptions),
-	};
+	g_autoptr(GArray) predicates =
+	    g_array_new(FALSE, TRUE, sizeof(struct ph_predicate));
+	struct ph_rule rule = {.predicates = predicates};
 	struct ph_evaluation e = {.mail = NULL};
 	struct ph_err err = PH_ERR_INIT;
-	enum ph_answer answer = ph_rule_answer(&rule, &e, &err);
 
-	g_array_unref(rule.conditions);
-	g_array_unref(rule.exceptions);
-	return "FTE"[answer];
+	add(predicates, letters, false);
+	add(predicates, exceptions, true);
+	return "FTE"[ph_rule_answer(&rule, &e, recipient, &err)];
 }
 
 START_TEST(test_logic)
@@ -113,10 +147,12 @@ START_TEST(test_logic)
 	    {"T", "EF", 'E'}, {"T", "TE", 'F'}, {"T", "ET", 'F'},
 	    {"F", "E", 'F'},  {"E", "T", 'F'},	{"E", "F", 'E'},
 	    {"", "E", 'E'},   {"", "T", 'F'},	{"E", "E", 'E'},
+	    {"X", "", 'E'},   {"XF", "", 'F'},	{"T", "X", 'E'},
+	    {"+", "", 'T'},   {"-", "", 'E'},	{"T", "+", 'F'},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		char is = ask(cases[i].conditions, cases[i].exceptions);
+		char is = ask(cases[i].conditions, cases[i].exceptions, NULL);
 
 		ck_assert_msg(is == cases[i].answer,
 			      "conditions \"%s\", exceptions \"%s\": %c",
@@ -125,4 +161,34 @@ START_TEST(test_logic)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/rules/evaluate", test_logic)
+/* What is asked of the message decides first; what is asked of the recipient is
+ * not asked when there is none. */
+START_TEST(test_levels)
+{
+	static const struct {
+		const char *conditions, *exceptions;
+		char for_one, for_none;
+	} cases[] = {
+	    {"t", "", 'T', 'T'},   {"f", "", 'F', 'T'},	 {"e", "", 'E', 'T'},
+	    {"Tf", "", 'F', 'T'},  {"Ft", "", 'F', 'F'}, {"fT", "", 'F', 'T'},
+	    {"Et", "", 'E', 'E'},  {"Ef", "", 'F', 'E'}, {"Fe", "", 'F', 'F'},
+	    {"tf", "", 'F', 'T'},  {"te", "", 'E', 'T'}, {"ef", "", 'F', 'T'},
+	    {"T", "t", 'F', 'T'},  {"T", "f", 'T', 'T'}, {"T", "e", 'E', 'T'},
+	    {"t", "T", 'F', 'F'},  {"t", "E", 'E', 'E'}, {"f", "E", 'F', 'E'},
+	    {"T", "Et", 'F', 'E'}, {"t", "t", 'F', 'T'}, {"e", "t", 'F', 'T'},
+	};
+	struct ph_recipient recipient = {.address = NULL};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		const char *c = cases[i].conditions, *x = cases[i].exceptions;
+		char one = ask(c, x, &recipient), no = ask(c, x, NULL);
+
+		ck_assert_msg(one == cases[i].for_one &&
+				  no == cases[i].for_none,
+			      "conditions \"%s\", exceptions \"%s\": %c, %c", c,
+			      x, one, no);
+	}
+}
+END_TEST
+
+UNIT_MAIN("milters/transport/rules/evaluate", test_logic, test_levels)

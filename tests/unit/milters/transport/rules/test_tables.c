@@ -79,8 +79,43 @@ START_TEST(test_each_row_has_a_field)
 }
 END_TEST
 
+/* facts/exchange-rules.md section 3, level R; all others hit the whole message.
+ */
+static const char *const by_recipient[] = {
+    "ADComparisonAttribute",
+    "BetweenMemberOf1",
+    "ManagerForEvaluatedUser",
+    "RecipientADAttributeContainsWords",
+    "RecipientADAttributeMatchesPatterns",
+    "RecipientAddressContainsWords",
+    "RecipientAddressMatchesPatterns",
+    "RecipientDomainIs",
+    "SentTo",
+    "SentToMemberOf",
+    "SentToScope",
+    NULL,
+};
+
+/* A subject that is the recipient's cannot be asked about a message. */
+static void
+check_level(const struct ph_condition *c)
+{
+	enum ph_level level = g_strv_contains(by_recipient, c->name)
+				  ? PH_LEVEL_RECIPIENT
+				  : PH_LEVEL_MESSAGE;
+
+	ck_assert_msg(c->level == level, "%s: level", c->name);
+	ck_assert_msg(c->subject->level <= level, "%s: %s", c->name,
+		      c->subject->name);
+	if (c->also != NULL)
+		ck_assert_msg(c->also->level <= level, "%s: %s", c->name,
+			      c->also->name);
+}
+
 START_TEST(test_rows)
 {
+	size_t n = 0;
+
 	for (const struct ph_condition *c = ph_conditions; c->name != NULL;
 	     c++) {
 		if (c != ph_conditions)
@@ -88,17 +123,25 @@ START_TEST(test_rows)
 		ck_assert_ptr_nonnull(c->help);
 		ck_assert_uint_gt(strlen(c->help), 10);
 		ck_assert_ptr_nonnull(c->compare);
-		ck_assert_ptr_nonnull(c->value);
-		ck_assert_uint_ne(c->needs, 0);
-		ck_assert_int_eq(c->level, PH_LEVEL_MESSAGE);
+		ck_assert_ptr_nonnull(c->compare->compile);
+		ck_assert(c->compare->ask != NULL || c->compare->match != NULL);
+		ck_assert_ptr_nonnull(c->subject);
+		ck_assert_uint_ne(ph_condition_needs(c), 0);
+		ck_assert_ptr_eq(ph_condition_find(c->name), c);
+		check_level(c);
+		n += c->level == PH_LEVEL_RECIPIENT;
 	}
+	ck_assert_uint_eq(n, G_N_ELEMENTS(by_recipient) - 1);
 	for (const struct ph_action *a = ph_actions; a->name != NULL; a++) {
 		if (a != ph_actions)
 			ck_assert_str_lt(a[-1].name, a->name);
 		ck_assert_ptr_nonnull(a->help);
 		ck_assert_uint_gt(strlen(a->help), 10);
 		ck_assert_ptr_nonnull(a->track);
-		ck_assert(a->apply != NULL || a->stops);
+		/* The severity of a hit is the log's alone. */
+		ck_assert_msg(a->apply != NULL || a->stops ||
+				  strcmp(a->name, "SetAuditSeverity") == 0,
+			      "%s does nothing", a->name);
 	}
 }
 END_TEST

@@ -1,0 +1,239 @@
+#include "lib/directory/members.h"
+
+#include "lib/base/text.h"
+#include "lib/directory/entry.h"
+
+#include <string.h>
+
+bool
+ph_entry_is_group(const struct ph_object *entry)
+{
+	const char *type = ph_object_text(entry, "RecipientType");
+
+	return type != NULL && g_str_has_suffix(type, "Group");
+}
+
+/* Groups still to be opened, and those that were or will be. */
+struct walk {
+	struct ph_directory *directory;
+	GPtrArray *open; /* char *, owned by seen */
+	GHashTable *seen;
+};
+
+static void
+walk_init(struct walk *walk, struct ph_directory *directory)
+{
+	walk->directory = directory;
+	walk->open = g_ptr_array_new();
+	walk->seen =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+static void
+walk_fini(struct walk *walk)
+{
+	g_ptr_array_unref(walk->open);
+	g_hash_table_unref(walk->seen);
+}
+
+static void
+walk_add(struct walk *walk, const char *address)
+{
+	g_autofree char *folded = ph_fold(address);
+
+	/* Adding a key again would free the one that open borrows. */
+	if (g_hash_table_contains(walk->seen, folded))
+		return;
+	g_ptr_array_add(walk->open, folded);
+	g_hash_table_add(walk->seen, g_steal_pointer(&folded));
+}
+
+static int
+check_group(const struct walk *walk, const struct ph_object *group,
+	    struct ph_err *err)
+{
+	const char *type = ph_object_text(group, "RecipientType");
+
+	if (strcmp(type, "DynamicDistributionGroup") == 0)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "group <%s> is dynamic: its filter cannot be "
+				  "evaluated",
+				  ph_object_name(group));
+	if (g_hash_table_size(walk->seen) > PH_MEMBERS_GROUPS)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "group <%s> holds more than %d groups",
+				  ph_object_name(group), PH_MEMBERS_GROUPS);
+	return 0;
+}
+
+/* ---- is somebody in it? -----------------------------------------------------
+ */
+
+static bool
+has_member(const struct ph_object *group, GHashTable *wanted)
+{
+	const char *const *member = ph_object_list(group, "Members");
+
+	for (; *member != NULL; member++) {
+		g_autofree char *folded = ph_fold(*member);
+
+		if (g_hash_table_contains(wanted, folded))
+			return true;
+	}
+	return false;
+}
+
+/* Of the members only groups are opened. One that cannot be looked up keeps
+ * none of the others out. */
+static int
+add_groups(struct walk *walk, const struct ph_object *group, struct ph_err *err)
+{
+	const char *const *member = ph_object_list(group, "Members");
+	int answer = 0;
+
+	for (; *member != NULL; member++) {
+		struct ph_object *entry = NULL;
+		int r =
+		    ph_directory_find(walk->directory, *member, &entry, err);
+
+		if (r < 0)
+			answer = ph_err_wrap(err, "group <%s>, member <%s>",
+					     ph_object_name(group), *member);
+		else if (r == 1 && ph_entry_is_group(entry))
+			walk_add(walk, *member);
+		ph_object_unref(&entry);
+	}
+	return answer;
+}
+
+/* One group: 1 it has the member; 0 no, groups inside were added. */
+static int
+look_into(struct walk *walk, const char *address, GHashTable *wanted,
+	  struct ph_err *err)
+{
+	struct ph_object *group = NULL;
+	int r = ph_directory_find(walk->directory, address, &group, err);
+
+	if (r < 0)
+		return ph_err_wrap(err, "group <%s>", address);
+	if (r == 0 || !ph_entry_is_group(group)) {
+		ph_object_unref(&group);
+		return 0;
+	}
+	r = check_group(walk, group, err);
+	if (r == 0)
+		r = has_member(group, wanted) ? 1
+					      : add_groups(walk, group, err);
+	ph_object_unref(&group);
+	return r;
+}
+
+/* All addresses of somebody. 0 or -1. */
+static int
+all_addresses(struct ph_directory *directory, const char *address,
+	      GHashTable *wanted, struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	g_autoptr(GPtrArray) owned = NULL;
+
+	g_hash_table_add(wanted, ph_fold(address));
+	if (ph_directory_find(directory, address, &entry, err) < 0)
+		return ph_err_wrap(err, "<%s>", address);
+	if (entry == NULL)
+		return 0;
+	owned = ph_entry_addresses(entry);
+	for (guint i = 0; i < owned->len; i++)
+		g_hash_table_add(wanted, g_strdup(owned->pdata[i]));
+	ph_object_unref(&entry);
+	return 0;
+}
+
+int
+ph_members_of_any(struct ph_directory *directory, const char *const *groups,
+		  const char *address, struct ph_err *err)
+{
+	g_autoptr(GHashTable) wanted =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct walk walk;
+	int r = 0, failed = 0;
+
+	if (*address == '\0')
+		return 0;
+	if (all_addresses(directory, address, wanted, err) < 0)
+		return -1;
+	walk_init(&walk, directory);
+	for (; *groups != NULL; groups++)
+		walk_add(&walk, *groups);
+	/* One yes is enough, whatever else cannot be said. */
+	for (guint i = 0; i < walk.open->len && r != 1; i++) {
+		r = look_into(&walk, walk.open->pdata[i], wanted, err);
+		failed |= r < 0;
+	}
+	walk_fini(&walk);
+	return r == 1 ? 1 : failed ? -1 : 0;
+}
+
+/* ---- who is in it?
+ * ------------------------------------------------------------ */
+
+static int
+expand_member(struct walk *walk, const char *member, GHashTable *members,
+	      struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	int r = ph_directory_find(walk->directory, member, &entry, err);
+
+	if (r < 0)
+		return ph_err_wrap(err, "member <%s>", member);
+	if (r == 1 && ph_entry_is_group(entry))
+		walk_add(walk, member);
+	else
+		g_hash_table_add(
+		    members,
+		    ph_fold(r == 1 ? ph_entry_primary(entry) : member));
+	ph_object_unref(&entry);
+	return 0;
+}
+
+static int
+expand_group(struct walk *walk, const struct ph_object *group, size_t limit,
+	     GHashTable *members, struct ph_err *err)
+{
+	const char *const *member = ph_object_list(group, "Members");
+
+	if (check_group(walk, group, err) < 0)
+		return -1;
+	for (; *member != NULL; member++) {
+		if (expand_member(walk, *member, members, err) < 0)
+			return ph_err_wrap(err, "group <%s>",
+					   ph_object_name(group));
+		if (g_hash_table_size(members) > limit)
+			return 0;
+	}
+	return 1;
+}
+
+int
+ph_members_expand(struct ph_directory *directory, const struct ph_object *group,
+		  size_t limit, GHashTable *members, struct ph_err *err)
+{
+	struct walk walk;
+	int r;
+
+	walk_init(&walk, directory);
+	g_hash_table_add(walk.seen, ph_fold(ph_entry_primary(group)));
+	r = expand_group(&walk, group, limit, members, err);
+	for (guint i = 0; i < walk.open->len && r == 1; i++) {
+		struct ph_object *inner = NULL;
+
+		r = ph_directory_find(directory, walk.open->pdata[i], &inner,
+				      err);
+		if (r == 1)
+			r = expand_group(&walk, inner, limit, members, err);
+		else if (r == 0)
+			r = 1; /* it has gone meanwhile */
+		ph_object_unref(&inner);
+	}
+	walk_fini(&walk);
+	return r;
+}

@@ -1,0 +1,43 @@
+#ifndef PH_DIRECTORY_MEMBERS_H
+#define PH_DIRECTORY_MEMBERS_H
+
+#include "lib/base/err.h"
+#include "lib/directory/directory.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Who is in a group: its Members and those of groups inside it. Groups that
+ * hold each other are no error: each is opened once. Only look-ups are done;
+ * nothing is kept.
+ */
+
+/* A group of any kind. */
+bool ph_entry_is_group(const struct ph_object *entry);
+
+/* Groups opened for one answer; more is an error, because a directory that
+ * answers slowly would hold the mail for minutes. */
+#define PH_MEMBERS_GROUPS 10000
+
+/*
+ * Is address, under any of its addresses, a member of one of the groups
+ * (NULL-terminated addresses)? 1 yes; 0 no, also for a group that does not
+ * exist (facts/exchange-rules.md row 13) or an address that is none; -1 cannot
+ * say: TEMP; PERM a dynamic group, whose filter nothing here evaluates.
+ */
+int ph_members_of_any(struct ph_directory *directory, const char *const *groups,
+		      const char *address, struct ph_err *err);
+
+/*
+ * Adds the folded primary addresses of all members to members (GHashTable used
+ * as a set, keys g_free), until it holds more than limit. 1 all are there; 0
+ * there are more than limit; -1 as above. A member that is not in the directory
+ * is added folded as it is.
+ */
+int ph_members_expand(struct ph_directory *directory,
+		      const struct ph_object *group, size_t limit,
+		      GHashTable *members, struct ph_err *err);
+
+#endif

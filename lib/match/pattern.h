@@ -1,0 +1,65 @@
+#ifndef PH_MATCH_PATTERN_H
+#define PH_MATCH_PATTERN_H
+
+#include "lib/base/err.h"
+
+#include <stddef.h>
+
+/*
+ * Patterns of rules: .NET's regular expressions (RegexOptions.IgnoreCase,
+ * unanchored search), understood by a parser of ours and matched by PCRE2 with
+ * limits. What means something else there, or nothing, is refused with its
+ * offset: it must never silently match something else than it did in Exchange.
+ * Two things differ knowingly: a character beyond U+FFFF is one character,
+ * where .NET sees two halves of it, and case is folded by Unicode's simple
+ * folding, where .NET asks for lower case (the final sigma is a sigma here).
+ * Immutable once compiled; thread-safe; reference counted.
+ */
+struct ph_pattern;
+
+enum {
+	/* The syntax of Exchange 2010 (UseLegacyRegex): \S \s \D \d \w \W |
+	 * * ( ) \ ^ $, everything else literal. */
+	PH_PATTERN_LEGACY = 1 << 0,
+};
+
+/* Longest pattern, bytes. */
+#define PH_PATTERN_LIMIT ((size_t)8192)
+
+/*
+ * 0: *pattern_r is the caller's. -1: PERM, "at offset 12: variable-length
+ * lookbehind ... ; expected ...": the offset counts characters from 0.
+ */
+int ph_pattern_compile(const char *text, unsigned flags,
+		       struct ph_pattern **pattern_r, struct ph_err *err);
+struct ph_pattern *ph_pattern_ref(struct ph_pattern *pattern);
+void ph_pattern_unref(struct ph_pattern **pattern); /* NULL is fine */
+
+/* The same check without keeping anything: for "set" and loading. */
+int ph_pattern_check(const char *text, unsigned flags, struct ph_err *err);
+
+/* As it was written, and its flags; borrowed. */
+const char *ph_pattern_text(const struct ph_pattern *pattern);
+unsigned ph_pattern_flags(const struct ph_pattern *pattern);
+
+/*
+ * An expression for Hyperscan (HS_FLAG_CASELESS | HS_FLAG_UTF8 |
+ * HS_FLAG_DOTALL as needed by its own (?s), HS_FLAG_PREFILTER) that finds every
+ * text that the pattern finds, and perhaps more: without HS_FLAG_UCP \w, \d and
+ * \s are ASCII there, so each is widened to all characters above U+007F, \b is
+ * dropped, and so on. NULL: there is none that would save work (".*"): the
+ * pattern has to be asked for each text. So has one whose expression Hyperscan
+ * finds too large. Borrowed.
+ */
+const char *ph_pattern_prefilter(const struct ph_pattern *pattern);
+
+/*
+ * The leftmost match in text, valid UTF-8 of size bytes. 1: byte offsets in
+ * *start_r and *end_r (NULL is fine). 0: none. -1: PERM, a limit was hit
+ * (catastrophic backtracking): some fifty milliseconds of processor time.
+ */
+int ph_pattern_match(const struct ph_pattern *pattern, const char *text,
+		     size_t size, size_t *start_r, size_t *end_r,
+		     struct ph_err *err);
+
+#endif

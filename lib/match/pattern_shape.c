@@ -1,0 +1,152 @@
+#include "lib/match/pattern_private.h"
+
+/* What can be said of all that a node matches: that there is a word character
+ * at its end, and how long it is. */
+
+static bool
+item_is_word(const struct ph_pattern_item *item)
+{
+	switch (item->kind) {
+	case PH_PATTERN_DIGIT:
+	case PH_PATTERN_WORD:
+	case PH_PATTERN_ALNUM:
+		return !item->negated;
+	case PH_PATTERN_SPACE:
+		return false;
+	case PH_PATTERN_CATEGORY:
+		return !item->negated &&
+		       (item->name[0] == 'L' || strcmp(item->name, "Nd") == 0);
+	case PH_PATTERN_RANGE:
+		/* Letters that Unicode has had for long: the tables of GLib
+		 * and PCRE2 need not be of the same age. */
+		if (item->high >= 0x530)
+			return false;
+		for (gunichar c = item->low; c <= item->high; c++)
+			if (!ph_pattern_is_word(c))
+				return false;
+		return true;
+	}
+	g_assert_not_reached();
+}
+
+static bool
+class_is_word(const struct ph_pattern_class *set)
+{
+	if (set->negated)
+		return false;
+	for (size_t i = 0; i < set->items->len; i++)
+		if (!item_is_word(
+			&g_array_index(set->items, struct ph_pattern_item, i)))
+			return false;
+	return true;
+}
+
+/* Does what node matches certainly begin (or end) with a word character? */
+bool
+ph_pattern_is_word_at(const struct ph_pattern_node *node, bool end)
+{
+	if (node == NULL || node->min == 0)
+		return false;
+	switch (node->kind) {
+	case PH_PATTERN_CHAR:
+		return node->c < 0x530 && ph_pattern_is_word(node->c);
+	case PH_PATTERN_CLASS:
+		return class_is_word(node->class);
+	case PH_PATTERN_GROUP:
+	case PH_PATTERN_CAPTURE:
+	case PH_PATTERN_ATOMIC:
+		for (node = node->child; node != NULL; node = node->next) {
+			const struct ph_pattern_node *item = node->child;
+
+			while (end && item != NULL && item->next != NULL)
+				item = item->next;
+			if (!ph_pattern_is_word_at(item, end))
+				return false;
+		}
+		return true;
+	case PH_PATTERN_ANY:
+	case PH_PATTERN_BEGIN:
+	case PH_PATTERN_BEGIN_LINE:
+	case PH_PATTERN_END:
+	case PH_PATTERN_END_Z:
+	case PH_PATTERN_END_LINE:
+	case PH_PATTERN_BOUNDARY:
+	case PH_PATTERN_NOT_BOUNDARY:
+	case PH_PATTERN_AHEAD:
+	case PH_PATTERN_NOT_AHEAD:
+	case PH_PATTERN_BEHIND:
+	case PH_PATTERN_NOT_BEHIND:
+	case PH_PATTERN_REFERENCE:
+	case PH_PATTERN_CONDITION:
+	case PH_PATTERN_BRANCH:
+		return false;
+	}
+	g_assert_not_reached();
+}
+
+static int64_t
+length_of_branches(const struct ph_pattern_node *first)
+{
+	int64_t length = ph_pattern_length(first);
+
+	for (const struct ph_pattern_node *b = first->next; b != NULL;
+	     b = b->next)
+		if (ph_pattern_length(b) != length)
+			return -1;
+	return length;
+}
+
+/* Characters; -1: it varies. */
+static int64_t
+length_of(const struct ph_pattern_node *node)
+{
+	int64_t length = -1;
+
+	switch (node->kind) {
+	case PH_PATTERN_CHAR:
+	case PH_PATTERN_CLASS:
+	case PH_PATTERN_ANY:
+		length = 1;
+		break;
+	case PH_PATTERN_GROUP:
+	case PH_PATTERN_CAPTURE:
+	case PH_PATTERN_ATOMIC:
+		length = length_of_branches(node->child);
+		break;
+	case PH_PATTERN_REFERENCE:
+	case PH_PATTERN_CONDITION:
+	case PH_PATTERN_BRANCH:
+		return -1;
+	case PH_PATTERN_BEGIN:
+	case PH_PATTERN_BEGIN_LINE:
+	case PH_PATTERN_END:
+	case PH_PATTERN_END_Z:
+	case PH_PATTERN_END_LINE:
+	case PH_PATTERN_BOUNDARY:
+	case PH_PATTERN_NOT_BOUNDARY:
+	case PH_PATTERN_AHEAD:
+	case PH_PATTERN_NOT_AHEAD:
+	case PH_PATTERN_BEHIND:
+	case PH_PATTERN_NOT_BEHIND:
+		return 0;
+	}
+	if (length < 0 || (node->min != node->max && length > 0))
+		return -1;
+	length *= node->min;
+	return length <= UINT16_MAX ? length : -1;
+}
+
+int64_t
+ph_pattern_length(const struct ph_pattern_node *branch)
+{
+	int64_t all = 0;
+
+	for (const struct ph_pattern_node *n = branch->child; n != NULL;
+	     n = n->next) {
+		int64_t length = length_of(n);
+
+		if (length < 0 || (all += length) > UINT16_MAX)
+			return -1;
+	}
+	return all;
+}

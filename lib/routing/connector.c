@@ -1,0 +1,465 @@
+#include "lib/routing/connector.h"
+
+#include "lib/routing/connector_private.h"
+#include "lib/routing/topology_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Exchange's words. */
+#define TOO_LARGE                                                     \
+	"ROUTING.SizeLimit; message size exceeds fixed maximum size " \
+	"for route"
+
+/* A connector that would do, as seen from the asking server. */
+struct candidate {
+	const struct ph_object *connector;
+	struct ph_space space;
+	int64_t cost;	 /* of the path and of the address space */
+	size_t distance; /* 0 this server, 1 this site, 2 and more farther */
+	GArray *hops;	 /* struct ph_candidate, to a source server; NULL: this
+			  * server is one */
+	char *out;	 /* what a source server does with the mail */
+};
+
+/* One question while it is answered. */
+struct ask {
+	const struct ph_connector_query *query;
+	const struct ph_server *from;
+	char *domain;	       /* folded */
+	bool drain;	       /* Draining servers count as well */
+	const char *fault;     /* why the last connector does not do */
+	bool too_large;	       /* that was the only fault of one */
+	struct candidate best; /* connector NULL: none yet */
+	GPtrArray *why;	       /* NULL: not asked for */
+};
+
+static void note(struct ask *ask, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+note(struct ask *ask, const char *format, ...)
+{
+	va_list args;
+
+	if (!ask->why)
+		return;
+	va_start(args, format);
+	g_ptr_array_add(ask->why, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+static void
+candidate_clear(struct candidate *candidate)
+{
+	if (candidate->hops)
+		g_array_unref(candidate->hops);
+	g_free(candidate->out);
+	memset(candidate, 0, sizeof *candidate);
+}
+
+static bool
+skip(struct ask *ask, const struct ph_object *connector, const char *fault)
+{
+	ask->fault = fault;
+	note(ask, "connector %s %s", ph_object_name(connector), fault);
+	return false;
+}
+
+/* ---- the way to a source server ----------------------------------------- */
+
+/* Those that exist, each once. */
+static GPtrArray *
+find_sources(const struct ask *ask, const struct ph_object *connector)
+{
+	const char *const *names =
+	    ph_object_list(connector, "SourceTransportServers");
+	GPtrArray *sources = g_ptr_array_new();
+
+	for (; *names; names++) {
+		const struct ph_server *server =
+		    ph_topology_server(ask->query->topology, *names);
+
+		if (server && !g_ptr_array_find(sources, server, NULL))
+			g_ptr_array_add(sources, (gpointer)server);
+	}
+	return sources;
+}
+
+/* Exchange makes the server where the connector was made its source; a hash
+ * was made nowhere, so with none named each server sends. */
+static bool
+is_source(const struct ask *ask, const struct ph_object *connector,
+	  GPtrArray *sources)
+{
+	return !*ph_object_list(connector, "SourceTransportServers") ||
+	       g_ptr_array_find(sources, ask->from, NULL);
+}
+
+static bool
+in_site(const struct ask *ask, GPtrArray *sources)
+{
+	for (guint i = 0; i < sources->len; i++) {
+		const struct ph_server *server = g_ptr_array_index(sources, i);
+
+		if (server->site && server->site == ask->from->site)
+			return true;
+	}
+	return false;
+}
+
+static bool
+usable(const struct ph_server *server, const void *context)
+{
+	const struct ask *ask = context;
+
+	return server->state == PH_SERVER_ACTIVE || ask->drain;
+}
+
+/* Equals come by name: the same list for every domain of a connector. */
+static uint64_t
+weigh(const struct ph_server *server, const void *context)
+{
+	(void)server;
+	(void)context;
+	return 0;
+}
+
+static void
+find_group(struct ask *ask, GPtrArray *sources, struct ph_group_answer *answer)
+{
+	const struct ph_group_query query = {
+	    .topology = ask->query->topology,
+	    .from = ask->from,
+	    .sources = {(const struct ph_server *const *)sources->pdata,
+			sources->len},
+	    .by_site = true,
+	    .usable = usable,
+	    .weigh = weigh,
+	    .context = ask,
+	};
+
+	ask->drain = false;
+	ph_group_find(&query, answer);
+	if (answer->end == PH_GROUP_FOUND)
+		return;
+	/* Better a server that is emptying than none. */
+	g_array_unref(answer->hops);
+	ask->drain = true;
+	ph_group_find(&query, answer);
+}
+
+static bool
+reach(struct ask *ask, GPtrArray *sources, struct candidate *candidate)
+{
+	struct ph_group_answer answer;
+
+	if (sources->len == 0)
+		return skip(ask, candidate->connector,
+			    "has no source server that exists");
+	find_group(ask, sources, &answer);
+	if (answer.end != PH_GROUP_FOUND) {
+		g_array_unref(answer.hops);
+		return skip(ask, candidate->connector,
+			    "has no source server that can be reached");
+	}
+	candidate->hops = answer.hops;
+	candidate->cost += answer.cost;
+	candidate->distance = 1 + answer.n_path;
+	return true;
+}
+
+static bool
+find_way(struct ask *ask, struct candidate *candidate)
+{
+	const struct ph_object *connector = candidate->connector;
+	g_autoptr(GPtrArray) sources = find_sources(ask, connector);
+
+	if (is_source(ask, connector, sources))
+		return true;
+	if (ph_object_bool(connector, "IsScopedConnector") &&
+	    !in_site(ask, sources))
+		return skip(ask, connector, "is scoped to another site");
+	return reach(ask, sources, candidate);
+}
+
+/* ---- which connectors would do ------------------------------------------ */
+
+static bool
+fits_size(struct ask *ask, const struct ph_object *connector)
+{
+	int64_t max = ph_object_int(connector, "MaxMessageSize");
+
+	if (max <= 0 || ask->query->size <= (uint64_t)max)
+		return true;
+	ask->too_large = true;
+	return skip(ask, connector,
+		    "has a MaxMessageSize below the size of the message");
+}
+
+static bool
+requires_tls(const struct ask *ask, const struct ph_object *connector)
+{
+	return ask->query->require_tls ||
+	       ph_object_bool(connector, "RequireTLS");
+}
+
+static bool
+find_space(struct ask *ask, struct candidate *candidate)
+{
+	if (ask->query->connector) {
+		candidate->space.text = "any, as asked for by name";
+		return true;
+	}
+	if (!ph_space_find(candidate->connector, ask->domain,
+			   &candidate->space))
+		return skip(ask, candidate->connector,
+			    "has no address space that holds the domain");
+	candidate->cost = candidate->space.cost;
+	return true;
+}
+
+/* The size comes last: who fails by it alone is too large, not without a
+ * way. */
+static bool
+judge(struct ask *ask, const struct ph_object *connector,
+      struct candidate *candidate_r)
+{
+	candidate_r->connector = connector;
+	if (!ph_object_bool(connector, "Enabled"))
+		return skip(ask, connector, "is not enabled");
+	if (!find_space(ask, candidate_r) || !find_way(ask, candidate_r))
+		return false;
+	candidate_r->out = ph_connector_hops(connector, ask->domain,
+					     requires_tls(ask, connector));
+	if (!candidate_r->out)
+		return skip(ask, connector,
+			    "has no smart host that can be read, and DNS does "
+			    "not help");
+	return fits_size(ask, connector);
+}
+
+/* ---- which of them is best ---------------------------------------------- */
+
+#define COMPARE(a, b, why)                \
+	do {                              \
+		if ((a) != (b)) {         \
+			*rule_r = (why);  \
+			return (a) < (b); \
+		}                         \
+	} while (0)
+
+/* Connectors come by name, so of equals the earlier one stays. */
+static bool
+is_better(const struct candidate *a, const struct candidate *b,
+	  const char **rule_r)
+{
+	COMPARE(b->space.fit, a->space.fit, "more specific address space");
+	COMPARE(a->cost, b->cost, "lower cost");
+	COMPARE(a->distance, b->distance, "nearer");
+	*rule_r = "lower name";
+	return false;
+}
+
+static void
+consider(struct ask *ask, const struct ph_object *connector)
+{
+	struct candidate candidate = {0};
+	const char *name = ph_object_name(connector), *rule;
+
+	if (!judge(ask, connector, &candidate)) {
+		candidate_clear(&candidate);
+		return;
+	}
+	note(ask, "connector %s: address space %s, cost %" PRId64 ", %s", name,
+	     candidate.space.text, candidate.cost,
+	     candidate.distance == 0   ? "on this server"
+	     : candidate.distance == 1 ? "in this site"
+				       : "in another site");
+	if (!ask->best.connector) {
+		ask->best = candidate;
+	} else if (is_better(&candidate, &ask->best, &rule)) {
+		note(ask, "%s before %s: %s", name,
+		     ph_object_name(ask->best.connector), rule);
+		candidate_clear(&ask->best);
+		ask->best = candidate;
+	} else {
+		note(ask, "%s before %s: %s",
+		     ph_object_name(ask->best.connector), name, rule);
+		candidate_clear(&candidate);
+	}
+}
+
+static void
+consider_all(struct ask *ask)
+{
+	const char *name = ask->query->connector;
+	const struct ph_object *connector;
+	const struct ph_object *const *list;
+	size_t n;
+
+	if (name) {
+		connector = ph_snapshot_find(ask->query->snapshot,
+					     "sendconnector", name);
+		ask->fault = "does not exist";
+		if (connector)
+			consider(ask, connector);
+		return;
+	}
+	list = ph_snapshot_list(ask->query->snapshot, "sendconnector", &n);
+	for (size_t i = 0; i < n; i++)
+		consider(ask, list[i]);
+}
+
+/* ---- the answer --------------------------------------------------------- */
+
+static void refuse(struct ph_connector_route *route, const char *format, ...)
+    G_GNUC_PRINTF(2, 3);
+
+static void
+refuse(struct ph_connector_route *route, const char *format, ...)
+{
+	g_autofree char *reason = NULL;
+	va_list args;
+
+	va_start(args, format);
+	reason = g_strdup_vprintf(format, args);
+	va_end(args);
+	route->reason = ph_reason_line(reason);
+}
+
+static char *
+format_hub(struct ask *ask, const GArray *hops)
+{
+	GString *out = g_string_new("ph-hub:");
+
+	for (guint i = 0; i < MIN(hops->len, PH_HOPS_MAX); i++) {
+		const struct ph_server *server =
+		    g_array_index(hops, struct ph_candidate, i).server;
+
+		if (i > 0)
+			g_string_append(out, ", ");
+		ph_hop_append(out, &server->service[PH_SERVICE_TRANSPORT]);
+		note(ask, "next hop %u: %s (site \"%s\")", i + 1, server->name,
+		     server->site ? server->site->name : "");
+	}
+	return g_string_free(out, FALSE);
+}
+
+static void
+take(struct ask *ask, struct ph_connector_route *route)
+{
+	struct candidate *best = &ask->best;
+	const char *name = ph_object_name(best->connector);
+
+	route->connector = best->connector;
+	if (best->hops) {
+		note(ask, "connector %s: to its source servers", name);
+		route->type = PH_CONNECTOR_HUB;
+		route->nexthop = format_hub(ask, best->hops);
+	} else {
+		note(ask, "connector %s: sent from here", name);
+		route->type = PH_CONNECTOR_OUT;
+		route->nexthop = g_steal_pointer(&best->out);
+	}
+	candidate_clear(best);
+}
+
+static void
+find(struct ask *ask, const char *domain, struct ph_connector_route *route)
+{
+	const struct ph_connector_query *query = ask->query;
+
+	ask->from = ph_topology_server(query->topology, query->from);
+	ask->domain = ph_fold(domain);
+	if (ask->from)
+		consider_all(ask);
+	if (ask->best.connector) {
+		take(ask, route);
+	} else if (!ask->from) {
+		refuse(route,
+		       "No send connector for %s: server %s does not "
+		       "exist",
+		       domain, query->from ? query->from : "");
+	} else if (ask->too_large) {
+		route->type = PH_CONNECTOR_TOO_LARGE;
+		refuse(route, TOO_LARGE);
+	} else if (query->connector) {
+		refuse(route, "Send connector %s %s", query->connector,
+		       ask->fault);
+	} else {
+		refuse(route, "No send connector for %s", domain);
+	}
+	g_free(ask->domain);
+}
+
+/* The domain of an address, or what is one already; g_free; NULL: neither. */
+static char *
+domain_of(const char *address)
+{
+	g_autofree char *local = NULL;
+	char *domain = NULL;
+
+	if (ph_split_address(address, &local, &domain) == 1)
+		return domain;
+	return ph_is_hostname(address) ? g_strdup(address) : NULL;
+}
+
+void
+ph_connector_find(const struct ph_connector_query *query,
+		  struct ph_connector_route *route_r)
+{
+	g_autofree char *domain = domain_of(query->address);
+	struct ask ask = {.query = query,
+			  .why = query->explain ? g_ptr_array_new() : NULL};
+
+	memset(route_r, 0, sizeof *route_r);
+	route_r->type = PH_CONNECTOR_NONE;
+	if (domain)
+		find(&ask, domain, route_r);
+	else
+		refuse(route_r, "No route");
+	if (ask.why) {
+		if (route_r->reason)
+			note(&ask, "no way: %s", route_r->reason);
+		g_ptr_array_add(ask.why, NULL);
+		route_r->why = (char **)g_ptr_array_free(ask.why, FALSE);
+	}
+}
+
+void
+ph_connector_clear(struct ph_connector_route *route)
+{
+	g_free(route->nexthop);
+	g_free(route->reason);
+	g_strfreev(route->why);
+	memset(route, 0, sizeof *route);
+	route->type = PH_CONNECTOR_NONE;
+}
+
+char *
+ph_connector_format(const struct ph_connector_route *route)
+{
+	switch (route->type) {
+	case PH_CONNECTOR_OUT:
+	case PH_CONNECTOR_HUB:
+		return g_strdup(route->nexthop);
+	case PH_CONNECTOR_TOO_LARGE:
+		return g_strdup_printf("error:5.3.4 %s", route->reason);
+	case PH_CONNECTOR_NONE:
+		break;
+	}
+	return g_strdup_printf("retry:4.4.4 %s", route->reason);
+}
+
+const char *
+ph_connector_type_name(enum ph_connector_type type)
+{
+	static const char *const names[] = {
+	    [PH_CONNECTOR_OUT] = "out",
+	    [PH_CONNECTOR_HUB] = "hub",
+	    [PH_CONNECTOR_NONE] = "none",
+	    [PH_CONNECTOR_TOO_LARGE] = "too large",
+	};
+
+	return names[type];
+}

@@ -1,0 +1,50 @@
+#ifndef PH_FORK_SERVICE_H
+#define PH_FORK_SERVICE_H
+
+#include "lib/base/stream.h"
+#include "lib/base/text.h"
+#include "lib/track/log.h"
+#include "milters/transport/fork/plan.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Carries plans out: an LMTP service that the MTA hands a message with tokens
+ * for recipients, each of which becomes a copy that is handed in again through
+ * the private smtpd, or a report to the sender. Nothing is answered with 5xx:
+ * the tokens' own sender is nobody, so what cannot be done now waits in the
+ * queue, and what can never be done is reported here. Thread-safe; a thread a
+ * connection.
+ */
+struct ph_fork_service;
+
+struct ph_fork_options {
+	struct ph_plans *plans;	    /* borrowed */
+	const char *directory;	    /* for large messages while they are here */
+	const char *server;	    /* short name */
+	const char *address;	    /* of it, for tracking rows; "" */
+	struct ph_endpoint inject;  /* the private smtpd */
+	struct ph_track_log *track; /* borrowed; NULL: no rows */
+	/* This server's full name as of now, g_free; NULL: the short name. */
+	char *(*fqdn)(void *context);
+	void *context;
+	int64_t lifetime; /* of plans, ms */
+	/* ms, and bytes held in memory; 0: the usual. */
+	int64_t connect_timeout, timeout, final_timeout;
+	size_t memory;
+};
+
+/* Copies. */
+struct ph_fork_service *
+ph_fork_service_new(const struct ph_fork_options *options);
+/* When no connection is served any more; NULL is fine. */
+void ph_fork_service_free(struct ph_fork_service **service);
+
+/* Serves one connection until it ends. */
+void ph_fork_serve(struct ph_stream *stream, struct ph_fork_service *service);
+
+/* Removes plans that are too old; for a ticker. */
+void ph_fork_tidy(struct ph_fork_service *service);
+
+#endif

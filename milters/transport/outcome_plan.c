@@ -1,0 +1,193 @@
+#include "milters/transport/outcome_private.h"
+
+#include "lib/smtp/client.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* The value of "NAME=value" among the parameters of MAIL or RCPT; NULL. */
+static const char *
+param(char *const *params, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (; *params != NULL; params++)
+		if (strncasecmp(*params, name, size) == 0 &&
+		    (*params)[size] == '=')
+			return *params + size + 1;
+	return NULL;
+}
+
+static bool
+has_param(char *const *params, const char *word)
+{
+	for (; *params != NULL; params++)
+		if (strcasecmp(*params, word) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_recipient(struct ph_plan_group *group, const struct ph_recipient *r)
+{
+	struct ph_plan_recipient *to =
+	    ph_plan_add_recipient(group, r->address, r->given);
+
+	to->notify = g_strdup(param(r->params, "NOTIFY"));
+	to->orcpt = g_strdup(param(r->params, "ORCPT"));
+}
+
+static void
+add_headers(struct ph_plan_group *group, const struct ph_mail *copy,
+	    const struct ph_headers *before)
+{
+	g_autoptr(GPtrArray) names = ph_outcome_changed(copy, before);
+
+	for (guint i = 0; i < names->len; i++) {
+		struct ph_plan_header *header =
+		    ph_plan_add_header(group, names->pdata[i]);
+		const char *value;
+
+		for (size_t n = 0; (value = ph_headers_raw(copy->headers,
+							   names->pdata[i], n));
+		     n++)
+			g_ptr_array_add(header->values, g_strdup(value));
+	}
+}
+
+static struct ph_plan_group *
+new_group(struct ph_plan *plan, const struct ph_mail *copy,
+	  struct ph_headers *before)
+{
+	const struct ph_verdict *v = &copy->verdict;
+	bool report = v->decision == PH_DECISION_REJECT;
+	struct ph_plan_group *group =
+	    ph_plan_add_group(plan, report ? PH_PLAN_REPORT : PH_PLAN_COPY);
+
+	if (report) {
+		group->code = g_strdup(v->code);
+		group->enhanced = g_strdup(v->enhanced);
+		group->text = g_strdup(v->text);
+	} else {
+		add_headers(group, copy, before);
+	}
+	return group;
+}
+
+/* More recipients than this are several copies: the private smtpd takes 5,000,
+ * and what fails for one of them is tried again for all. */
+#define GROUP_LIMIT 1000
+
+static void
+add_groups(struct ph_plan *plan, const struct ph_mail *copy,
+	   struct ph_headers *before)
+{
+	struct ph_plan_group *group = NULL;
+
+	for (guint i = 0; i < copy->recipients->len; i++) {
+		const struct ph_recipient *r = copy->recipients->pdata[i];
+
+		if (r->removed)
+			continue;
+		if (group == NULL || group->recipients->len >= GROUP_LIMIT)
+			group = new_group(plan, copy, before);
+		add_recipient(group, r);
+	}
+}
+
+static struct ph_plan *
+make_plan(const struct ph_mail *mail, struct ph_headers *before)
+{
+	struct ph_plan *plan = ph_plan_new();
+	const char *message_id = ph_headers_text(before, "Message-ID", 0);
+	const char *subject = ph_headers_text(before, "Subject", 0);
+	const char *body = param(mail->params, "BODY");
+
+	plan->queue_id = g_strdup(mail->queue_id);
+	plan->sender = g_strdup(mail->sender);
+	plan->ret = g_strdup(param(mail->params, "RET"));
+	plan->envid = g_strdup(param(mail->params, "ENVID"));
+	plan->eight_bit = body != NULL && strcasecmp(body, "8BITMIME") == 0;
+	plan->utf8 = has_param(mail->params, "SMTPUTF8");
+	g_strlcpy(plan->nmid, mail->nmid, sizeof(plan->nmid));
+	plan->message_id = g_strdup(message_id != NULL ? message_id : "");
+	plan->subject = g_strdup(subject != NULL ? subject : "");
+	plan->size = mail->size;
+	plan->created = mail->received;
+	return plan;
+}
+
+/* "ORCPT=..." of the recipient that the sender knows; NULL: none; g_free. */
+static char *
+token_orcpt(const struct ph_plan_recipient *first)
+{
+	GString *param;
+
+	if (first->orcpt != NULL)
+		return g_strconcat("ORCPT=", first->orcpt, NULL);
+	if (first->original == NULL || !g_str_is_ascii(first->original))
+		return NULL;
+	param = g_string_new("ORCPT=rfc822;");
+	ph_smtp_append_xtext(param, first->original);
+	return g_string_free(param, FALSE);
+}
+
+static bool
+wants_nothing(const struct ph_plan_group *group)
+{
+	for (guint i = 0; i < group->recipients->len; i++) {
+		const struct ph_plan_recipient *to =
+		    group->recipients->pdata[i];
+
+		if (to->notify == NULL || strcasecmp(to->notify, "NEVER") != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * NOTIFY=FAILURE: should the token wait in the queue until it expires, the
+ * sender is told, about the recipient that he knows. (With NEVER the message
+ * would vanish.)
+ */
+void
+ph_outcome_add_tokens(struct ph_mail *mail, const struct ph_plan *plan)
+{
+	for (guint i = 0; i < plan->groups->len; i++) {
+		const struct ph_plan_group *group = plan->groups->pdata[i];
+		g_autofree char *token = ph_plan_token(plan, i);
+		g_autofree char *address =
+		    g_strconcat(token, "@" PH_FORK_DOMAIN, NULL);
+		g_autofree char *orcpt =
+		    token_orcpt(group->recipients->pdata[0]);
+		const char *params[] = {wants_nothing(group) ? "NOTIFY=NEVER"
+							     : "NOTIFY=FAILURE",
+					orcpt, NULL};
+		struct ph_recipient *r =
+		    ph_mail_add_recipient(mail, address, params);
+
+		g_clear_pointer(&r->given, g_free);
+	}
+}
+
+int
+ph_outcome_plan(const struct ph_transport *transport,
+		const struct ph_mail *mail, const GPtrArray *groups,
+		struct ph_headers *before, struct ph_plan **plan_r,
+		struct ph_err *err)
+{
+	struct ph_plan *plan = make_plan(mail, before);
+
+	for (guint i = 0; i < groups->len; i++) {
+		const struct ph_group *group = groups->pdata[i];
+
+		if (*group->key != '\0')
+			add_groups(plan, group->mail, before);
+	}
+	if (ph_plans_write(transport->plans, plan, err) < 0) {
+		ph_plan_free(&plan);
+		return -1;
+	}
+	*plan_r = plan;
+	return 0;
+}

@@ -1,0 +1,34 @@
+#ifndef PH_MILTERS_TRANSPORT_OUTCOME_PRIVATE_H
+#define PH_MILTERS_TRANSPORT_OUTCOME_PRIVATE_H
+
+#include "milters/transport/fork/plan.h"
+#include "milters/transport/outcome.h"
+
+/* One outcome: a copy that others which came out alike were merged into. */
+struct ph_group {
+	struct ph_mail *mail;
+	char *key; /* what makes it differ from the message as it came; "" */
+};
+
+/*
+ * Gives recipients outside their next hop where a rule or the server before has
+ * asked for one, splitting copies by it (outcome_route.c). Forks are added to
+ * copies.
+ */
+void ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies);
+
+/* Writes and syncs the plan of the groups (struct ph_group) that are not as the
+ * message came (outcome_plan.c). 0 and *plan_r is the caller's, or -1. */
+int ph_outcome_plan(const struct ph_transport *transport,
+		    const struct ph_mail *mail, const GPtrArray *groups,
+		    struct ph_headers *before, struct ph_plan **plan_r,
+		    struct ph_err *err);
+/* Its tokens become recipients of the message. */
+void ph_outcome_add_tokens(struct ph_mail *mail, const struct ph_plan *plan);
+
+/* Names of fields that differ between two headers, of those that a copy has
+ * touched; sorted, folded; g_ptr_array_unref. */
+GPtrArray *ph_outcome_changed(const struct ph_mail *copy,
+			      const struct ph_headers *before);
+
+#endif

@@ -1,0 +1,192 @@
+#include "milters/transport/rules/evaluate.h"
+
+#include "lib/base/ip_range.h"
+#include "lib/base/text.h"
+#include "lib/directory/members.h"
+
+#include <strings.h>
+
+static void *
+number(int64_t value)
+{
+	int64_t *operand = g_new(int64_t, 1);
+
+	*operand = value;
+	return operand;
+}
+
+static char *
+show_number(const struct ph_value *value)
+{
+	return g_strdup_printf("%" G_GINT64_FORMAT, value->number);
+}
+
+static int
+match_equal(struct ph_evaluation *e, const void *operand,
+	    const struct ph_value *value, struct ph_err *err)
+{
+	(void)e;
+	(void)err;
+	return value->number == *(const int64_t *)operand;
+}
+
+/* ---- at least
+ * ---------------------------------------------------------------- */
+
+static void *
+compile_number(const struct ph_compile *c)
+{
+	return number(ph_object_int(c->rule, c->field));
+}
+
+/* facts/exchange-rules.md section 2: "over" means at least. */
+static int
+match_least(struct ph_evaluation *e, const void *operand,
+	    const struct ph_value *value, struct ph_err *err)
+{
+	(void)e;
+	(void)err;
+	return value->number >= *(const int64_t *)operand;
+}
+
+const struct ph_comparison ph_compare_least = {.name = "number",
+					       .compile = compile_number,
+					       .match = match_least,
+					       .show = show_number};
+
+/* ---- one of the words of the field
+ * ------------------------------------------- */
+
+static void *
+compile_word(const struct ph_compile *c)
+{
+	return number((int64_t)ph_object_word(c->rule, c->field));
+}
+
+/* The subject's text is for people; its number is compared. */
+static char *
+show_word(const struct ph_value *value)
+{
+	return g_strdup(value->text);
+}
+
+const struct ph_comparison ph_compare_word = {.name = "word",
+					      .compile = compile_word,
+					      .match = match_equal,
+					      .show = show_word};
+
+/* ---- yes or no
+ * ---------------------------------------------------------------- */
+
+static void *
+compile_bool(const struct ph_compile *c)
+{
+	return number(ph_object_bool(c->rule, c->field));
+}
+
+static char *
+show_bool(const struct ph_value *value)
+{
+	return g_strdup(value->number != 0 ? "yes" : "no");
+}
+
+const struct ph_comparison ph_compare_bool = {.name = "bool",
+					      .compile = compile_bool,
+					      .match = match_equal,
+					      .show = show_bool};
+
+/* ---- a name
+ * -------------------------------------------------------------------- */
+
+static void *
+compile_name(const struct ph_compile *c)
+{
+	return ph_fold(ph_object_text(c->rule, c->field));
+}
+
+static int
+match_name(struct ph_evaluation *e, const void *operand,
+	   const struct ph_value *value, struct ph_err *err)
+{
+	g_autofree char *folded = ph_fold(value->text);
+
+	(void)e;
+	(void)err;
+	return strcmp(folded, operand) == 0;
+}
+
+const struct ph_comparison ph_compare_name = {
+    .name = "name", .compile = compile_name, .match = match_name};
+
+/* ---- ranges of IP addresses
+ * ------------------------------------------------------ */
+
+static void *
+compile_ranges(const struct ph_compile *c)
+{
+	const char *const *item = ph_object_list(c->rule, c->field);
+	GArray *ranges = g_array_new(FALSE, FALSE, sizeof(struct ph_ip_range));
+
+	for (; *item != NULL; item++) {
+		struct ph_ip_range range;
+
+		if (ph_ip_range_parse(*item, &range, NULL) == 0)
+			g_array_append_val(ranges, range);
+	}
+	return ranges;
+}
+
+static void
+free_array(void *operand)
+{
+	g_array_unref(operand);
+}
+
+static int
+match_range(struct ph_evaluation *e, const void *operand,
+	    const struct ph_value *value, struct ph_err *err)
+{
+	const GArray *ranges = operand;
+
+	(void)e;
+	(void)err;
+	for (guint i = 0; i < ranges->len; i++)
+		if (ph_ip_range_has(
+			&g_array_index(ranges, struct ph_ip_range, i),
+			value->text))
+			return 1;
+	return 0;
+}
+
+const struct ph_comparison ph_compare_range = {.name = "range",
+					       .compile = compile_ranges,
+					       .free = free_array,
+					       .match = match_range};
+
+/* ---- a member of one of the groups
+ * ------------------------------------------------ */
+
+static void *
+compile_groups(const struct ph_compile *c)
+{
+	return g_strdupv((char **)ph_object_list(c->rule, c->field));
+}
+
+static void
+free_groups(void *operand)
+{
+	g_strfreev(operand);
+}
+
+static int
+match_member(struct ph_evaluation *e, const void *operand,
+	     const struct ph_value *value, struct ph_err *err)
+{
+	return ph_members_of_any(
+	    e->mail->directory, (const char *const *)operand, value->text, err);
+}
+
+const struct ph_comparison ph_compare_member = {.name = "member",
+						.compile = compile_groups,
+						.free = free_groups,
+						.match = match_member};

@@ -1,0 +1,23 @@
+#ifndef PH_RULES_NAMES_H
+#define PH_RULES_NAMES_H
+
+#include "lib/message/nmid.h"
+
+/* Header fields that carry what rules decided, or what they look at, from one
+ * server of ours to the next; removed from what strangers send. */
+#define PH_HEADER_SCL PH_HEADER_PREFIX "SCL"
+#define PH_HEADER_CLASSIFICATION PH_HEADER_PREFIX "Classification"
+#define PH_HEADER_OVERRIDE PH_HEADER_PREFIX "Sender-Override"
+#define PH_HEADER_CONNECTOR PH_HEADER_PREFIX "Outbound-Connector"
+#define PH_HEADER_REQUIRE_TLS PH_HEADER_PREFIX "Outbound-Require-Tls"
+/* The next hop of a copy, for Postfix: transport:nexthop. */
+#define PH_HEADER_ROUTE PH_HEADER_PREFIX "Route"
+
+/*
+ * How often rules have sent a message to other recipients than it came with.
+ * Exchange's own name, because it has to survive outside: a message that rules
+ * send to an outside address which forwards it back would run for ever.
+ */
+#define PH_HEADER_LOOP "X-MS-Exchange-Transport-Rules-Loop"
+
+#endif

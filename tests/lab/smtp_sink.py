@@ -1,0 +1,98 @@
+"""A receiving MTA outside the organisation: it takes every mail and keeps it."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+from types import TracebackType
+
+from tests.lab import wait
+
+
+@dataclass
+class Taken:
+    """One transaction."""
+
+    client: str  # address of the other end
+    sender: str  # as MAIL had it, with angle brackets
+    recipients: tuple[str, ...]
+    message: Message
+
+
+class _Session(socketserver.StreamRequestHandler):
+    server: _Server
+    timeout = 60
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(line.encode() + b"\r\n")
+
+    def _content(self) -> bytes:
+        lines = []
+        while True:
+            line = self.rfile.readline(65536)
+            if not line.endswith(b"\n"):
+                raise ConnectionError("closed in the middle of a mail")
+            if line == b".\r\n":
+                return b"".join(lines)
+            lines.append(line.removeprefix(b"."))
+
+    def handle(self) -> None:
+        sender, recipients = "", list[str]()
+        self._say("220 sink.test ESMTP")
+        while line := self.rfile.readline(4096).decode("utf-8", "replace").rstrip():
+            verb = line.upper()
+            if verb.startswith("MAIL FROM:"):
+                sender, recipients = line[10:].split(" ")[0], []
+            elif verb.startswith("RCPT TO:"):
+                recipients.append(line[8:].split(" ")[0])
+            elif verb == "DATA":
+                self._say("354 go on")
+                message = message_from_bytes(self._content())
+                client = str(self.client_address[0])
+                self.server.taken.append(Taken(client, sender, tuple(recipients), message))
+            elif verb == "QUIT":
+                self._say("221 bye")
+                return
+            self._say("250 ok")
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, address: str) -> None:
+        super().__init__((address, 0), _Session)
+        self.taken: list[Taken] = []
+
+
+class Sink:
+    """Listens from the start, on a port of its own, until it is left."""
+
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self._server = _Server(address)
+        self.address = address
+        self.port = int(self._server.server_address[1])
+
+    def __enter__(self) -> Sink:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def wait(self, message_id: str, timeout: float = wait.DEFAULT_TIMEOUT) -> Taken:
+        """The transaction that brought this message, once it is here."""
+
+        def here() -> list[Taken]:
+            return [t for t in list(self._server.taken) if t.message["Message-ID"] == message_id]
+
+        return wait.until(f"{message_id} outside", here, timeout)[0]

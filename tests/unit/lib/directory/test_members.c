@@ -1,0 +1,486 @@
+#include "lib/directory/members.h"
+#include "tests/unit/lib/directory/people.h"
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+
+#define GROUP "|RecipientType=MailUniversalDistributionGroup|Members="
+
+static const char *const lines[] = {
+    "recipient|nuno@test.org|RecipientType=UserMailbox|Database=DB1|"
+    "PrimarySmtpAddress=Nuno@test.org|EmailAddresses=n.mota@test.org",
+    "recipient|old@test.org|RecipientType=UserMailbox|Database=DB1|"
+    "PrimarySmtpAddress=Piet@test.org|EmailAddresses=p@test.org",
+    "recipient|c@test.org|RecipientType=MailContact|"
+    "ExternalEmailAddress=c@outside.test",
+    "recipient|team@test.org" GROUP "nuno@test.org,inner@test.org,X@else.test",
+    "recipient|inner@test.org|RecipientType=MailUniversalSecurityGroup|"
+    "Members=c@test.org,im@test.org",
+    "recipient|innermost@test.org|RecipientType=MailGroup|"
+    "EmailAddresses=im@test.org|Members=p@test.org",
+    "recipient|one@test.org" GROUP "two@test.org,one@test.org",
+    "recipient|two@test.org" GROUP "One@test.org,lea@test.org",
+    "recipient|empty@test.org|RecipientType=MailUniversalDistributionGroup",
+    "recipient|all@test.org|RecipientType=DynamicDistributionGroup|"
+    "RecipientFilter=(x=y)",
+    "recipient|mixed@test.org" GROUP "all@test.org,lea@test.org,inner@test.org",
+    "recipient|twice@test.org" GROUP
+    "nuno@test.org,N.Mota@test.org,NUNO@test.org",
+};
+
+static struct ph_directory *
+people(void)
+{
+	struct ph_object *entries[G_N_ELEMENTS(lines)];
+	struct ph_directory *d;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
+		entries[i] = people_object(lines[i]);
+	d = ph_directory_memory((const struct ph_object *const *)entries,
+				G_N_ELEMENTS(entries));
+	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
+		ph_object_unref(&entries[i]);
+	return d;
+}
+
+/* ---- a directory that does not answer about everybody ------------------- */
+
+struct trouble {
+	struct ph_directory *people;
+	const char *about; /* one address, folded; NULL: none */
+	int good;	   /* so many times it is answered */
+	int answer;	   /* and then this is: 0, or -1 */
+};
+
+static int
+trouble_find(void *self, const char *address, struct ph_object **entry_r,
+	     struct ph_err *err)
+{
+	struct trouble *t = self;
+
+	if (t->about == NULL || strcmp(address, t->about) != 0 || t->good-- > 0)
+		return ph_directory_find(t->people, address, entry_r, err);
+	return t->answer < 0 ? ph_err_set(err, PH_ERR_TEMP, "no answer") : 0;
+}
+
+static void
+trouble_close(void *self)
+{
+	struct trouble *t = self;
+
+	ph_directory_close(&t->people);
+	g_free(t);
+}
+
+static const struct ph_directory_ops trouble_ops = {"trouble", trouble_find,
+						    trouble_close};
+
+static struct ph_directory *
+people_without(const char *about, int good, int answer)
+{
+	struct trouble *t = g_new0(struct trouble, 1);
+
+	t->people = people();
+	t->about = about;
+	t->good = good;
+	t->answer = answer;
+	return ph_directory_new(&trouble_ops, t);
+}
+
+/* ---- is somebody in it? ---------------------------------------------------
+ */
+
+static int
+ask(struct ph_directory *d, const char *groups, const char *address,
+    struct ph_err *err)
+{
+	g_auto(GStrv) list = g_strsplit(groups, " ", -1);
+
+	return ph_members_of_any(d, (const char *const *)list, address, err);
+}
+
+START_TEST(test_of_any)
+{
+	static const struct {
+		const char *groups, *address;
+		int want;
+	} rows[] = {
+	    {"team@test.org", "nuno@test.org", 1},
+	    {"TEAM@test.org", "Nuno@Test.org", 1},
+	    {"team@test.org", "n.mota@test.org", 1},
+	    {"team@test.org", "x@ELSE.test", 1},
+	    {"team@test.org", "lea@test.org", 0},
+	    {"team@test.org", "", 0},
+	    /* groups inside, also under another address, and members as well */
+	    {"team@test.org", "c@test.org", 1},
+	    {"team@test.org", "piet@test.org", 1},
+	    {"team@test.org", "old@test.org", 1},
+	    {"im@test.org", "p@test.org", 1},
+	    {"team@test.org", "inner@test.org", 1},
+	    {"team@test.org", "innermost@test.org", 1},
+	    {"team@test.org", "team@test.org", 0},
+	    {"inner@test.org", "nuno@test.org", 0},
+	    /* where the mail of a contact goes is not in the group */
+	    {"inner@test.org", "c@outside.test", 0},
+	    /* groups that hold each other */
+	    {"one@test.org", "lea@test.org", 1},
+	    {"one@test.org", "nuno@test.org", 0},
+	    {"one@test.org two@test.org one@test.org", "nuno@test.org", 0},
+	    {"one@test.org", "one@test.org", 1},
+	    /* several, none, and what is no group */
+	    {"empty@test.org", "nuno@test.org", 0},
+	    {"gone@test.org", "nuno@test.org", 0},
+	    {"nuno@test.org", "nuno@test.org", 0},
+	    {"", "nuno@test.org", 0},
+	    {"gone@test.org empty@test.org team@test.org", "nuno@test.org", 1},
+	    {"inner@test.org two@test.org", "nuno@test.org", 0},
+	};
+	struct ph_directory *d = people();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_err err = PH_ERR_INIT;
+		int r = ask(d, rows[i].groups, rows[i].address, &err);
+
+		ck_assert_msg(r == rows[i].want, "\"%s\" in \"%s\": %d %s",
+			      rows[i].address, rows[i].groups, r, err.text);
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_no_groups)
+{
+	static const char *const none[] = {NULL};
+	struct ph_directory *d = people();
+
+	ck_assert_int_eq(ph_members_of_any(d, none, "nuno@test.org", NULL), 0);
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_dynamic)
+{
+	static const struct {
+		const char *groups, *address;
+		int want;
+	} rows[] = {
+	    {"all@test.org", "nuno@test.org", -1},
+	    {"mixed@test.org", "nuno@test.org", -1},
+	    {"mixed@test.org", "lea@test.org", 1},
+	    {"mixed@test.org", "c@test.org", 1},
+	    {"mixed@test.org", "all@test.org", 1},
+	    {"all@test.org team@test.org", "nuno@test.org", 1},
+	    {"all@test.org team@test.org", "lea@test.org", -1},
+	    {"all@test.org", "", 0},
+	};
+	struct ph_directory *d = people();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_err err = PH_ERR_INIT;
+		int r = ask(d, rows[i].groups, rows[i].address, &err);
+
+		ck_assert_msg(r == rows[i].want, "\"%s\" in \"%s\": %d",
+			      rows[i].address, rows[i].groups, r);
+		if (r < 0) {
+			ck_assert_int_eq(err.kind, PH_ERR_PERM);
+			ck_assert_ptr_nonnull(
+			    strstr(err.text, "<all@test.org>"));
+		}
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
+/* One yes is enough, whatever else cannot be said. */
+START_TEST(test_some_fail)
+{
+	static const struct {
+		const char *about;
+		int good;
+		const char *groups, *address;
+		int want;
+	} rows[] = {
+	    {"nuno@test.org", 0, "team@test.org", "nuno@test.org", -1},
+	    {"gone@test.org", 0, "gone@test.org", "nuno@test.org", -1},
+	    {"gone@test.org", 0, "gone@test.org team@test.org", "nuno@test.org",
+	     1},
+	    {"gone@test.org", 0, "gone@test.org inner@test.org",
+	     "nuno@test.org", -1},
+	    {"team@test.org", 0, "inner@test.org team@test.org", "c@test.org",
+	     1},
+	    /* a member */
+	    {"x@else.test", 0, "team@test.org", "nuno@test.org", 1},
+	    {"x@else.test", 0, "team@test.org", "lea@test.org", -1},
+	    {"x@else.test", 0, "team@test.org", "c@test.org", 1},
+	    {"nuno@test.org", 0, "team@test.org", "c@test.org", 1},
+	    {"nuno@test.org", 0, "team@test.org", "piet@test.org", 1},
+	    {"nuno@test.org", 0, "team@test.org two@test.org", "lea@test.org",
+	     1},
+	    /* a group inside, when it is found to be one and when it is opened
+	     */
+	    {"inner@test.org", 0, "team@test.org", "c@test.org", -1},
+	    {"inner@test.org", 1, "team@test.org", "c@test.org", -1},
+	    {"inner@test.org", 2, "team@test.org", "c@test.org", 1},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_directory *d =
+		    people_without(rows[i].about, rows[i].good, -1);
+		struct ph_err err = PH_ERR_INIT;
+		int r = ask(d, rows[i].groups, rows[i].address, &err);
+
+		ck_assert_msg(r == rows[i].want, "%zu: \"%s\" in \"%s\": %d", i,
+			      rows[i].address, rows[i].groups, r);
+		if (r < 0) {
+			ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+			ck_assert_ptr_nonnull(
+			    strcasestr(err.text, rows[i].about));
+		}
+		ph_directory_close(&d);
+	}
+}
+END_TEST
+
+START_TEST(test_all_fail)
+{
+	struct ph_directory *d = ph_directory_failing(PH_ERR_TEMP, "down");
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(ask(d, "team@test.org", "nuno@test.org", &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_int_eq(ask(d, "team@test.org", "nuno@test.org", NULL), -1);
+	ck_assert_int_eq(ask(d, "team@test.org", "", NULL), 0);
+	ph_directory_close(&d);
+}
+END_TEST
+
+/* Groups one inside the other: g1 holds g2, ..., and the last somebody. */
+static struct ph_directory *
+chain(size_t n)
+{
+	g_autofree struct ph_object **entries = g_new(struct ph_object *, n);
+	struct ph_directory *d;
+
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *line =
+		    i + 1 < n ? g_strdup_printf("recipient|g%zu@test.org" GROUP
+						"g%zu@test.org",
+						i, i + 1)
+			      : g_strdup_printf("recipient|g%zu@test.org" GROUP
+						"nuno@test.org",
+						i);
+
+		entries[i] = people_object(line);
+	}
+	d = ph_directory_memory((const struct ph_object *const *)entries, n);
+	for (size_t i = 0; i < n; i++)
+		ph_object_unref(&entries[i]);
+	return d;
+}
+
+START_TEST(test_too_many)
+{
+	struct ph_directory *d = chain(PH_MEMBERS_GROUPS);
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(ask(d, "g0@test.org", "nuno@test.org", NULL), 1);
+	ph_directory_close(&d);
+	d = chain(PH_MEMBERS_GROUPS + 1);
+	ck_assert_int_eq(ask(d, "g1@test.org", "nuno@test.org", NULL), 1);
+	ck_assert_int_eq(ask(d, "g0@test.org", "nuno@test.org", &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ph_directory_close(&d);
+}
+END_TEST
+
+/* ---- who is in it? --------------------------------------------------------
+ */
+
+static int
+expand(struct ph_directory *d, const char *group, size_t limit,
+       GHashTable *members, struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	int r;
+
+	ck_assert_int_eq(ph_directory_find(d, group, &entry, NULL), 1);
+	r = ph_members_expand(d, entry, limit, members, err);
+	ph_object_unref(&entry);
+	return r;
+}
+
+static GHashTable *
+new_set(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+static gint
+compare(gconstpointer a, gconstpointer b)
+{
+	return strcmp(a, b);
+}
+
+/* "a@test.org b@test.org" */
+static char *
+sorted(GHashTable *set)
+{
+	GList *keys = g_list_sort(g_hash_table_get_keys(set), compare);
+	GString *text = g_string_new(NULL);
+
+	for (GList *k = keys; k != NULL; k = k->next)
+		g_string_append_printf(text, "%s%s", text->len > 0 ? " " : "",
+				       (const char *)k->data);
+	g_list_free(keys);
+	return g_string_free(text, FALSE);
+}
+
+START_TEST(test_expand)
+{
+	static const struct {
+		const char *group, *members;
+	} rows[] = {
+	    {"team@test.org",
+	     "c@test.org nuno@test.org piet@test.org x@else.test"},
+	    {"inner@test.org", "c@test.org piet@test.org"},
+	    {"im@test.org", "piet@test.org"},
+	    {"one@test.org", "lea@test.org"},
+	    {"two@test.org", "lea@test.org"},
+	    {"empty@test.org", ""},
+	    {"twice@test.org", "nuno@test.org"},
+	};
+	struct ph_directory *d = people();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GHashTable) set = new_set();
+		g_autofree char *members = NULL;
+		struct ph_err err = PH_ERR_INIT;
+
+		ck_assert_msg(expand(d, rows[i].group, 4, set, &err) == 1,
+			      "%s: %s", rows[i].group, err.text);
+		members = sorted(set);
+		ck_assert_str_eq(members, rows[i].members);
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_expand_limit)
+{
+	static const struct {
+		const char *group;
+		size_t limit;
+		int want;
+	} rows[] = {
+	    {"team@test.org", 4, 1},  {"team@test.org", 3, 0},
+	    {"team@test.org", 0, 0},  {"empty@test.org", 0, 1},
+	    {"twice@test.org", 1, 1}, {"twice@test.org", 0, 0},
+	};
+	struct ph_directory *d = people();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GHashTable) set = new_set();
+
+		ck_assert_int_eq(
+		    expand(d, rows[i].group, rows[i].limit, set, NULL),
+		    rows[i].want);
+		if (rows[i].want == 0)
+			ck_assert_uint_eq(g_hash_table_size(set),
+					  rows[i].limit + 1);
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
+/* The limit is of the set, whoever has filled it. */
+START_TEST(test_expand_adds)
+{
+	struct ph_directory *d = people();
+	g_autoptr(GHashTable) set = new_set();
+
+	g_hash_table_add(set, g_strdup("boss@test.org"));
+	ck_assert_int_eq(expand(d, "inner@test.org", 3, set, NULL), 1);
+	ck_assert_uint_eq(g_hash_table_size(set), 3);
+	ck_assert(g_hash_table_contains(set, "boss@test.org"));
+	ck_assert_int_eq(expand(d, "two@test.org", 3, set, NULL), 0);
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_expand_fails)
+{
+	static const struct {
+		const char *about;
+		int good, answer;
+		const char *group;
+		enum ph_err_kind want; /* NONE: it does not */
+	} rows[] = {
+	    {NULL, 0, 0, "all@test.org", PH_ERR_PERM},
+	    {NULL, 0, 0, "mixed@test.org", PH_ERR_PERM},
+	    {"x@else.test", 0, -1, "team@test.org", PH_ERR_TEMP},
+	    {"p@test.org", 0, -1, "team@test.org", PH_ERR_TEMP},
+	    {"inner@test.org", 0, -1, "team@test.org", PH_ERR_TEMP},
+	    {"inner@test.org", 1, -1, "team@test.org", PH_ERR_TEMP},
+	    /* it has gone between two look-ups */
+	    {"inner@test.org", 1, 0, "team@test.org", PH_ERR_NONE},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_directory *d =
+		    people_without(rows[i].about, rows[i].good, rows[i].answer);
+		g_autoptr(GHashTable) set = new_set();
+		struct ph_err err = PH_ERR_INIT;
+		int r = expand(d, rows[i].group, 100, set, &err);
+
+		ck_assert_msg(r == (rows[i].want == PH_ERR_NONE ? 1 : -1),
+			      "%zu: %d", i, r);
+		ck_assert_int_eq(err.kind, rows[i].want);
+		ph_directory_close(&d);
+	}
+}
+END_TEST
+
+START_TEST(test_expand_too_many)
+{
+	struct ph_directory *d = chain(PH_MEMBERS_GROUPS + 1);
+	g_autoptr(GHashTable) set = new_set();
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(expand(d, "g1@test.org", 1, set, NULL), 1);
+	ck_assert_int_eq(expand(d, "g0@test.org", 1, set, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_is_group)
+{
+	static const struct {
+		const char *type;
+		bool want;
+	} rows[] = {
+	    {"MailUniversalDistributionGroup", true},
+	    {"mailuniversalsecuritygroup", true},
+	    {"DynamicDistributionGroup", true},
+	    {"MailGroup", true},
+	    {"UserMailbox|Database=DB1", false},
+	    {"MailUser|ExternalEmailAddress=a@else.test", false},
+	    {"MailContact|ExternalEmailAddress=a@else.test", false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *line = g_strconcat(
+		    "recipient|a@test.org|RecipientType=", rows[i].type, NULL);
+		struct ph_object *entry = people_object(line);
+
+		ck_assert_msg(ph_entry_is_group(entry) == rows[i].want, "%s",
+			      rows[i].type);
+		ph_object_unref(&entry);
+	}
+}
+END_TEST
+
+UNIT_MAIN("lib/directory/members", test_of_any, test_no_groups, test_dynamic,
+	  test_some_fail, test_all_fail, test_too_many, test_expand,
+	  test_expand_limit, test_expand_adds, test_expand_fails,
+	  test_expand_too_many, test_is_group)
