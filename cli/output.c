@@ -178,6 +178,13 @@ ph_json_text(const char *text)
 	return json_string(valid);
 }
 
+void
+ph_json_set(json_t *object, const char *name, const char *text)
+{
+	if (text)
+		json_object_set_new(object, name, ph_json_text(text));
+}
+
 json_t *
 ph_table_json(const struct ph_table *table)
 {

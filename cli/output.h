@@ -38,6 +38,9 @@ void ph_table_show(const struct ph_table *table, bool json);
 /* A string whatever its bytes are: JSON is UTF-8. */
 json_t *ph_json_text(const char *text);
 
+/* The same as a member of an object; NULL: none. */
+void ph_json_set(json_t *object, const char *name, const char *text);
+
 /* One line, valid UTF-8, nothing that a terminal would obey; NULL is empty;
  * g_free. */
 char *ph_text_clean(const char *text);

@@ -340,30 +340,23 @@ ph_explain_text(const struct ph_trial *trial, bool all)
 
 /* ---- for programs ------------------------------------------------------- */
 
-static void
-set_text(json_t *json, const char *name, const char *text)
-{
-	if (text)
-		json_object_set_new(json, name, ph_json_text(text));
-}
-
 static json_t *
 asked_json(const struct ph_rule *rule, const struct ph_trial_asked *asked)
 {
 	g_autofree char *field = field_of(asked->p);
 	json_t *json = json_object();
 
-	set_text(json, "Field", field);
-	set_text(json, "Value", ph_object_text(rule->object, field));
-	set_text(json, "Of", asked->p->selector);
+	ph_json_set(json, "Field", field);
+	ph_json_set(json, "Value", ph_object_text(rule->object, field));
+	ph_json_set(json, "Of", asked->p->selector);
 	if (asked->recipient)
-		set_text(json, "Recipient", asked->recipient->address);
+		ph_json_set(json, "Recipient", asked->recipient->address);
 	json_object_set_new(json, "Copy", json_integer(asked->round + 1));
-	set_text(json, "Answer", answer_name(asked->answer));
-	set_text(json, "Looked", asked->finding.value);
-	set_text(json, "Matched", asked->finding.match);
-	set_text(json, "Where", asked->finding.where);
-	set_text(json, "Error", asked->error);
+	ph_json_set(json, "Answer", answer_name(asked->answer));
+	ph_json_set(json, "Looked", asked->finding.value);
+	ph_json_set(json, "Matched", asked->finding.match);
+	ph_json_set(json, "Where", asked->finding.where);
+	ph_json_set(json, "Error", asked->error);
 	return json;
 }
 
@@ -375,13 +368,13 @@ answer_json(const struct ph_trial_rule *notes,
 		    !notes->error && notes->rule->mode == PH_MODE_ENFORCE;
 	json_t *json = json_object();
 
-	set_text(json, "Recipient", answer->recipient->address);
+	ph_json_set(json, "Recipient", answer->recipient->address);
 	if (answer->round != PH_TRIAL_NO_ROUND)
 		json_object_set_new(json, "Copy",
 				    json_integer(answer->round + 1));
-	set_text(json, "Answer", answer_name(answer->answer));
+	ph_json_set(json, "Answer", answer_name(answer->answer));
 	json_object_set_new(json, "Done", json_boolean(done));
-	set_text(json, "Note", answer->note);
+	ph_json_set(json, "Note", answer->note);
 	return json;
 }
 
@@ -394,13 +387,13 @@ notes_json(const struct ph_trial_rule *notes)
 	json_t *json = json_object(), *asked = json_array(),
 	       *answers = json_array();
 
-	set_text(json, "Name", rule->name);
+	ph_json_set(json, "Name", rule->name);
 	if (rule->priority != INT64_MAX)
 		json_object_set_new(json, "Priority",
 				    json_integer(rule->priority));
-	set_text(json, "Mode", ph_rule_mode_name(rule->mode));
-	set_text(json, "Off", rule->off);
-	set_text(json, "Actions", actions);
+	ph_json_set(json, "Mode", ph_rule_mode_name(rule->mode));
+	ph_json_set(json, "Off", rule->off);
+	ph_json_set(json, "Actions", actions);
 	for (guint i = 0; i < notes->asked->len; i++)
 		json_array_append_new(asked,
 				      asked_json(rule, asked_at(notes, i)));
@@ -409,7 +402,7 @@ notes_json(const struct ph_trial_rule *notes)
 				      answer_json(notes, answer_at(notes, i)));
 	json_object_set_new(json, "Conditions", asked);
 	json_object_set_new(json, "Answers", answers);
-	set_text(json, "Error", notes->error);
+	ph_json_set(json, "Error", notes->error);
 	return json;
 }
 

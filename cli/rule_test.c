@@ -39,8 +39,10 @@ static GPtrArray *
 replacements(const struct ph_trial *trial, const struct ph_trial_person *person)
 {
 	GPtrArray *found = g_ptr_array_new();
-	g_autofree char *folded = ph_fold(person->recipient->address);
+	g_autofree char *folded = NULL;
 
+	g_assert(person->recipient);
+	folded = ph_fold(person->recipient->address);
 	for (guint i = 0; i < trial->people->len; i++) {
 		const struct ph_trial_person *other = trial->people->pdata[i];
 
@@ -320,18 +322,11 @@ ph_trial_print(const struct ph_trial *trial)
 /* ---- for programs ------------------------------------------------------- */
 
 static void
-set_text(json_t *json, const char *name, const char *text)
-{
-	if (text)
-		json_object_set_new(json, name, ph_json_text(text));
-}
-
-static void
 set_verdict(json_t *json, const struct ph_verdict *verdict)
 {
-	set_text(json, "Code", verdict->code);
-	set_text(json, "EnhancedCode", verdict->enhanced);
-	set_text(json, "Text", verdict->text);
+	ph_json_set(json, "Code", verdict->code);
+	ph_json_set(json, "EnhancedCode", verdict->enhanced);
+	ph_json_set(json, "Text", verdict->text);
 }
 
 static json_t *
@@ -343,8 +338,8 @@ hits_json(const struct ph_trial_person *person)
 		const struct ph_trial_rule *hit = person->hits->pdata[i];
 		json_t *json = json_object(), *actions = json_array();
 
-		set_text(json, "Name", hit->rule->name);
-		set_text(json, "Mode", ph_rule_mode_name(hit->rule->mode));
+		ph_json_set(json, "Name", hit->rule->name);
+		ph_json_set(json, "Mode", ph_rule_mode_name(hit->rule->mode));
 		for (guint k = 0; k < hit->rule->actions->len; k++) {
 			const struct ph_action *a =
 			    hit->rule->actions->pdata[k];
@@ -352,7 +347,7 @@ hits_json(const struct ph_trial_person *person)
 			json_array_append_new(actions, ph_json_text(a->name));
 		}
 		json_object_set_new(json, "Actions", actions);
-		set_text(json, "Error", hit->error);
+		ph_json_set(json, "Error", hit->error);
 		json_array_append_new(array, json);
 	}
 	return array;
@@ -379,22 +374,22 @@ person_json(const struct ph_trial *trial, const struct ph_trial_person *person)
 	g_autofree char *to = NULL;
 	json_t *json = json_object();
 
-	set_text(json, "Given", person->given);
+	ph_json_set(json, "Given", person->given);
 	if (person->recipient)
-		set_text(json, "Address", person->recipient->address);
-	set_text(json, "Group", person->group);
+		ph_json_set(json, "Address", person->recipient->address);
+	ph_json_set(json, "Group", person->group);
 	if (person->added_by)
-		set_text(json, "AddedBy", person->added_by->name);
-	set_text(json, "Result", ph_fate_name(fate));
-	set_text(json, "Explanation", text);
+		ph_json_set(json, "AddedBy", person->added_by->name);
+	ph_json_set(json, "Result", ph_fate_name(fate));
+	ph_json_set(json, "Explanation", text);
 	if (fate == PH_FATE_REFUSED)
 		set_verdict(json, whole ? whole : &person->copy->verdict);
 	if (fate == PH_FATE_REDIRECTED) {
 		to = redirected_to(trial, person);
-		set_text(json, "RedirectedTo", to);
+		ph_json_set(json, "RedirectedTo", to);
 	}
 	if (person->gone_by)
-		set_text(json, "RedirectedBy", person->gone_by->name);
+		ph_json_set(json, "RedirectedBy", person->gone_by->name);
 	json_object_set_new(json, "Rules", hits_json(person));
 	json_object_set_new(json, "Changes",
 			    fate == PH_FATE_DELIVERED
@@ -414,10 +409,10 @@ errors_json(const struct ph_trial *trial)
 
 		if (!json)
 			continue;
-		set_text(json, "Name", hit->rule->name);
-		set_text(json, "Error", hit->error);
-		set_text(json, "RuleErrorAction",
-			 hit->rule->defer ? "Defer" : "Ignore");
+		ph_json_set(json, "Name", hit->rule->name);
+		ph_json_set(json, "Error", hit->error);
+		ph_json_set(json, "RuleErrorAction",
+			    hit->rule->defer ? "Defer" : "Ignore");
 		json_array_append_new(array, json);
 	}
 	return array;
@@ -439,8 +434,8 @@ invalid_json(const struct ph_trial *trial)
 
 		if (!json)
 			continue;
-		set_text(json, "Name", name);
-		set_text(json, "Problem", text);
+		ph_json_set(json, "Name", name);
+		ph_json_set(json, "Problem", text);
 		json_array_append_new(array, json);
 	}
 	return array;
@@ -452,13 +447,13 @@ ph_trial_json(const struct ph_trial *trial)
 	g_autofree char *answer = answer_text(trial);
 	json_t *json = json_object(), *people = json_array();
 
-	set_text(json, "Sender", trial->mail->sender);
-	set_text(json, "AuthAs", ph_auth_as_name(trial->mail->auth_as));
+	ph_json_set(json, "Sender", trial->mail->sender);
+	ph_json_set(json, "AuthAs", ph_auth_as_name(trial->mail->auth_as));
 	for (guint i = 0; i < trial->people->len; i++)
 		json_array_append_new(
 		    people, person_json(trial, trial->people->pdata[i]));
 	json_object_set_new(json, "Recipients", people);
-	set_text(json, "Answer", answer);
+	ph_json_set(json, "Answer", answer);
 	json_object_set_new(json, "Errors", errors_json(trial));
 	json_object_set_new(json, "Invalid", invalid_json(trial));
 	return json;

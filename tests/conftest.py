@@ -29,6 +29,18 @@ def two_sites(lab: Lab) -> Lab:
     return lab
 
 
+ANA, RUI, BOSS = "ana@letsexchange.com", "rui@letsexchange.com", "boss@letsexchange.com"
+
+
+def office(lab: Lab) -> Lab:
+    """Two sites and three more people, one of them Ana's boss."""
+    lab.mailbox(ANA, "DB1", Manager=BOSS)
+    lab.mailbox(RUI, "DB2")
+    lab.mailbox(BOSS, "DB1")
+    two_sites(lab)
+    return lab
+
+
 @pytest.fixture(scope="session")
 def shared_lab() -> Iterator[Lab]:
     with Lab() as lab:

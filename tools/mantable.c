@@ -216,8 +216,9 @@ put_settings(GString *out, const char *section)
 
 /* ---- kinds -------------------------------------------------------------- */
 
-static void
-append_field(GString *out, const struct ph_field *field)
+/* What a field takes, without the marks that need no saying; g_string_free. */
+static GString *
+describe_field(const struct ph_field *field, unsigned without)
 {
 	static const struct {
 		unsigned flag;
@@ -230,15 +231,23 @@ append_field(GString *out, const struct ph_field *field)
 	    {PH_FIELD_UNSUPPORTED, "; not in this version"},
 	};
 	g_autofree char *expected = ph_field_expected(field);
-	g_autoptr(GString) more = g_string_new(expected);
+	GString *more = g_string_new(expected);
 
 	if (field->value != NULL)
 		g_string_append_printf(more, "; default %s", field->value);
 	if (field->alias != NULL)
 		g_string_append_printf(more, "; also %s", field->alias);
 	for (size_t i = 0; i < G_N_ELEMENTS(marks); i++)
-		if ((field->flags & marks[i].flag) != 0)
+		if ((field->flags & marks[i].flag & ~without) != 0)
 			g_string_append(more, marks[i].text);
+	return more;
+}
+
+static void
+append_field(GString *out, const struct ph_field *field)
+{
+	g_autoptr(GString) more = describe_field(field, 0);
+
 	item(out, "Cm", field->name);
 	append_help(out, field->help, more);
 }
@@ -301,8 +310,6 @@ struct choice {
 static const struct choice choices[] = {
     {"properties", 0,
      PH_FIELD_CONDITION | PH_FIELD_ACTION | PH_FIELD_UNSUPPORTED},
-    {"conditions", PH_FIELD_CONDITION, PH_FIELD_UNSUPPORTED},
-    {"actions", PH_FIELD_ACTION, PH_FIELD_UNSUPPORTED},
     {"later", PH_FIELD_UNSUPPORTED, 0},
 };
 
@@ -327,18 +334,85 @@ put_rule(GString *out, const char *which)
 	return false;
 }
 
+/* The condition that a field is, or is one half of; NULL: of none. */
+static const struct ph_condition *
+condition_of(const struct ph_field *field)
+{
+	for (const struct ph_condition *c = ph_conditions; c->name; c++)
+		if (strcmp(c->name, field->name) == 0 ||
+		    (c->with && strcmp(c->with, field->name) == 0))
+			return c;
+	return NULL;
+}
+
+static void
+append_condition(GString *out, const struct ph_field *field,
+		 const struct ph_condition *condition)
+{
+	unsigned needs = ph_condition_needs(condition);
+	g_autoptr(GString) more = describe_field(field, PH_FIELD_CONDITION);
+
+	g_string_append(more, condition->level == PH_LEVEL_RECIPIENT
+				  ? "; about each recipient"
+				  : "; about the message");
+	if ((needs & PH_NEED_TEXT) != 0)
+		g_string_append(more, "; opens attachments");
+	else if ((needs & PH_NEED_CONTENT) != 0)
+		g_string_append(more, "; looks at the content");
+	item(out, "Cm", field->name);
+	append_help(out, field->help, more);
+}
+
+/* What the agent can ask, as Exchange lists it; false when a field that may be
+ * set is no condition's. */
+static bool
+put_conditions(GString *out, const char *unused)
+{
+	const struct ph_kind *kind = ph_kind_find("rule");
+
+	(void)unused;
+	begin_list(out);
+	for (const struct ph_field *f = kind->fields; f->name != NULL; f++) {
+		const struct ph_condition *condition = condition_of(f);
+
+		if ((f->flags & PH_FIELD_CONDITION) == 0 ||
+		    (f->flags & PH_FIELD_UNSUPPORTED) != 0)
+			continue;
+		if (condition == NULL)
+			return false;
+		append_condition(out, f, condition);
+	}
+	end_list(out);
+	return true;
+}
+
+static void
+append_action(GString *out, const struct ph_action *action, const char *name)
+{
+	const struct ph_field *field =
+	    ph_kind_field(ph_kind_find("rule"), name, NULL);
+	bool first = strcmp(name, action->name) == 0;
+	g_autoptr(GString) more = describe_field(field, 0);
+
+	if (first && strcmp(action->track, name) != 0)
+		g_string_append_printf(more, "; action=%s in the tracking log",
+				       action->track);
+	if (first && action->stops)
+		g_string_append(more, "; later rules do not run");
+	item(out, "Cm", name);
+	append_help(out, field->help, more);
+}
+
 /* What the agent has a function for, in the order in which it runs. */
 static bool
-put_order(GString *out, const char *unused)
+put_actions(GString *out, const char *unused)
 {
 	(void)unused;
-	g_string_append(out, ".Bl -enum -compact\n");
+	begin_list(out);
 	for (const struct ph_action *a = ph_actions; a->name != NULL; a++) {
-		g_string_append(out, ".It\n.Cm ");
-		append_argument(out, a->name);
-		if (a->stops)
-			g_string_append(out, "\n(later rules do not run)");
-		g_string_append_c(out, '\n');
+		append_action(out, a, a->name);
+		if (a->with != NULL)
+			append_action(out, a, a->with);
 	}
 	end_list(out);
 	return true;
@@ -421,8 +495,10 @@ struct table {
 };
 
 static const struct table tables[] = {
-    {"settings", put_settings}, {"kinds", put_kinds}, {"rule", put_rule},
-    {"order", put_order},	{"verbs", put_verbs}, {"columns", put_columns},
+    {"settings", put_settings}, {"kinds", put_kinds},
+    {"rule", put_rule},		{"conditions", put_conditions},
+    {"actions", put_actions},	{"verbs", put_verbs},
+    {"columns", put_columns},
 };
 
 static bool

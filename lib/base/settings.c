@@ -92,6 +92,9 @@ const struct ph_setting ph_settings[] = {
      "resolve recipients; no: rules alone, on addresses as typed"},
     {"transport", "sessions", PH_SETTING_INT, "200", 1, 10000, NULL,
      "messages handled at once; more are deferred with 451"},
+    {"transport", "body_memory", PH_SETTING_SIZE, "1GB", 64 * MB, 0, NULL,
+     "memory for header fields and bodies of all messages in work; one for "
+     "which there is none is deferred with 451"},
     {"transport", "connector", PH_SETTING_TEXT, "Default %s", NO_LIMIT,
      "receive connector in tracking rows; %s is the server's name"},
     {"transport", "report_to_strangers", PH_SETTING_BOOL, "yes", NO_LIMIT,

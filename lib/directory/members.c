@@ -173,8 +173,7 @@ ph_members_of_any(struct ph_directory *directory, const char *const *groups,
 	return r == 1 ? 1 : failed ? -1 : 0;
 }
 
-/* ---- who is in it?
- * ------------------------------------------------------------ */
+/* ---- who is in it? ---- */
 
 static int
 expand_member(struct walk *walk, const char *member, GHashTable *members,

@@ -16,7 +16,10 @@
 #define INTERPRETER_STEPS 300000U
 #define HEAP_KIB 32768U
 #define TIME_LIMIT_NS (INT64_C(50) * 1000 * 1000)
-#define RUNS_PER_LOOK 16U
+/* A look is a system call. */
+#define RUNS_PER_LOOK_MIN 16U
+#define RUNS_PER_LOOK_MAX 1024U
+#define BYTES_PER_LOOK ((size_t)64 * 1024)
 /* The machine stack lends JIT 32 kB; for long texts more is made. */
 #define JIT_STACK ((size_t)64 * 1024)
 #define JIT_STACK_LIMIT ((size_t)4 * 1024 * 1024)
@@ -192,8 +195,9 @@ ph_pattern_prefilter(const struct ph_pattern *pattern)
 }
 
 struct watch {
-	unsigned runs;
-	int64_t end; /* 0: not set yet */
+	unsigned runs, runs_per_look;
+	int64_t start; /* 0: nobody has looked yet */
+	int64_t limit;
 };
 
 static int64_t
@@ -209,13 +213,27 @@ static int
 on_run(pcre2_callout_block *block, void *data)
 {
 	struct watch *watch = data;
+	int64_t now;
 
 	(void)block;
-	if (++watch->runs % RUNS_PER_LOOK != 0)
+	if (++watch->runs % watch->runs_per_look != 0)
 		return 0;
-	if (watch->end == 0)
-		watch->end = processor_time() + TIME_LIMIT_NS;
-	return processor_time() > watch->end ? PCRE2_ERROR_CALLOUT : 0;
+	now = processor_time();
+	if (watch->start == 0)
+		watch->start = now;
+	return now - watch->start > watch->limit ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+static struct watch
+watch_new(size_t size, int64_t limit)
+{
+	size_t runs = BYTES_PER_LOOK / MAX(size, 1);
+
+	return (struct watch){
+	    .runs_per_look = (unsigned)CLAMP(runs, RUNS_PER_LOOK_MIN,
+					     RUNS_PER_LOOK_MAX),
+	    .limit = MIN(limit, TIME_LIMIT_NS),
+	};
 }
 
 static int
@@ -231,14 +249,13 @@ run_match(const struct ph_pattern *pattern, const char *text, size_t size,
  * stack that costs a mapping. */
 static int
 run_limited(const struct ph_pattern *pattern, const char *text, size_t size,
-	    pcre2_match_data *data)
+	    pcre2_match_data *data, struct watch *watch)
 {
 	pcre2_match_context *limits = pcre2_match_context_copy(pattern->limits);
 	pcre2_jit_stack *stack = NULL;
-	struct watch watch = {0};
 	int rc;
 
-	pcre2_set_callout(limits, on_run, &watch);
+	pcre2_set_callout(limits, on_run, watch);
 	rc = run_match(pattern, text, size, data, limits);
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
 		stack =
@@ -272,10 +289,29 @@ ph_pattern_match(const struct ph_pattern *pattern, const char *text,
 		 size_t size, size_t *start_r, size_t *end_r,
 		 struct ph_err *err)
 {
-	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	int rc = run_limited(pattern, text, size, data);
-	const PCRE2_SIZE *found = pcre2_get_ovector_pointer(data);
+	int64_t left = TIME_LIMIT_NS;
 
+	return ph_pattern_match_within(pattern, text, size, &left, start_r,
+				       end_r, err);
+}
+
+int
+ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
+			size_t size, int64_t *left, size_t *start_r,
+			size_t *end_r, struct ph_err *err)
+{
+	struct watch watch = watch_new(size, *left);
+	pcre2_match_data *data;
+	const PCRE2_SIZE *found;
+	int rc;
+
+	if (*left <= 0)
+		return refuse_match(pattern, PCRE2_ERROR_MATCHLIMIT, err);
+	data = pcre2_match_data_create(1, NULL);
+	rc = run_limited(pattern, text, size, data, &watch);
+	found = pcre2_get_ovector_pointer(data);
+	if (watch.start != 0)
+		*left -= processor_time() - watch.start;
 	if (rc >= 0 && start_r != NULL)
 		*start_r = found[0];
 	if (rc >= 0 && end_r != NULL)

@@ -4,6 +4,7 @@
 #include "lib/base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Patterns of rules: .NET's regular expressions (RegexOptions.IgnoreCase,
@@ -61,5 +62,12 @@ const char *ph_pattern_prefilter(const struct ph_pattern *pattern);
 int ph_pattern_match(const struct ph_pattern *pattern, const char *text,
 		     size_t size, size_t *start_r, size_t *end_r,
 		     struct ph_err *err);
+
+/* The same, of a match that is one of many: *left is the processor time, ns,
+ * that they may take together, and becomes less. What does not backtrack much
+ * costs nothing. -1 also when there is none left. */
+int ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
+			    size_t size, int64_t *left, size_t *start_r,
+			    size_t *end_r, struct ph_err *err);
 
 #endif

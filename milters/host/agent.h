@@ -170,6 +170,11 @@ struct ph_mail *ph_mail_fork(struct ph_mail *mail);
 
 /* A piece of the body; kept if keep_body says so. */
 void ph_mail_add_body(struct ph_mail *mail, const void *data, size_t size);
+/* How much of such a piece would be kept. */
+size_t ph_mail_room(const struct ph_mail *mail, size_t size);
+/* Header fields and body that came so far, of a message that nobody will look
+ * at. */
+void ph_mail_drop_content(struct ph_mail *mail);
 
 /* The content: what was not kept of a body is not in it; borrowed. */
 struct ph_content *ph_mail_content(struct ph_mail *mail);

@@ -25,7 +25,10 @@ struct ph_host {
 			* nothing, and nothing is changed at the end */
 	int64_t limit; /* messages between first header and answer; one more is
 			* deferred with 451 4.3.2 */
-	void *app;     /* handed to agents and the two below */
+	int64_t memory; /* bytes of header fields and kept bodies of all these
+			 * messages; one that would pass it is deferred with
+			 * 451 4.3.1; 0: no limit */
+	void *app;	/* handed to agents and the two below */
 	/* Called at MAIL: fills in mail->snapshot and directory. A message
 	 * that has no snapshot at its end is deferred with 451 4.3.0. */
 	void (*begin)(struct ph_mail *mail, void *app);

@@ -158,20 +158,33 @@ ph_mail_fork(struct ph_mail *mail)
 	return fork;
 }
 
+size_t
+ph_mail_room(const struct ph_mail *mail, size_t size)
+{
+	size_t have = mail->body != NULL ? mail->body->len : 0;
+
+	return mail->keep_body ? MIN(size, PH_BODY_LIMIT - have) : 0;
+}
+
 void
 ph_mail_add_body(struct ph_mail *mail, const void *data, size_t size)
 {
-	size_t have = mail->body != NULL ? mail->body->len : 0;
+	size_t kept = ph_mail_room(mail, size);
 
 	if (!mail->keep_body)
 		return;
 	if (mail->body == NULL)
 		mail->body = g_byte_array_new();
-	if (size > PH_BODY_LIMIT - have) {
-		size = PH_BODY_LIMIT - have;
-		mail->body_cut = true;
-	}
-	g_byte_array_append(mail->body, data, (guint)size);
+	mail->body_cut |= kept < size;
+	g_byte_array_append(mail->body, data, (guint)kept);
+}
+
+void
+ph_mail_drop_content(struct ph_mail *mail)
+{
+	ph_headers_free(&mail->headers);
+	mail->headers = ph_headers_new();
+	g_clear_pointer(&mail->body, g_byte_array_unref);
 }
 
 struct ph_content *

@@ -1,6 +1,7 @@
 #include "milters/host/host_private.h"
 
 #include "lib/base/log.h"
+#include "milters/host/budget.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,6 +17,7 @@ struct session {
 	bool working;	      /* counted in busy */
 	bool refused;	      /* the content is not looked at; own says why */
 	bool settled;	      /* mail->verdict was made by a piece of content */
+	size_t held;	      /* of memory */
 	struct ph_verdict own; /* the host's */
 	struct ph_keep kept;   /* an agent's */
 };
@@ -25,6 +27,9 @@ static const struct ph_host *serving;
 
 /* Messages between first header and answer, in all sessions. */
 static int busy;
+
+/* Header fields and kept bodies of these messages. */
+static struct ph_budget memory;
 
 static struct session *
 get(SMFICTX *ctx)
@@ -45,6 +50,8 @@ end_message(struct session *s)
 {
 	ph_mail_free(&s->mail);
 	ph_verdict_clear(&s->own);
+	ph_budget_give(&memory, s->held);
+	s->held = 0;
 	if (s->working)
 		g_atomic_int_add(&busy, -1);
 	s->working = false;
@@ -340,6 +347,25 @@ begin_content(struct session *s)
 			 "Too many messages in work, please try again later");
 }
 
+/* False: there is no memory for more of the message, and it is refused; what it
+ * had is free for others at once. */
+static bool
+hold(struct session *s, size_t size)
+{
+	if (ph_budget_take(&memory, size)) {
+		s->held += size;
+		return true;
+	}
+	s->refused = true;
+	ph_verdict_defer(&s->own, serving->name, "4.3.1",
+			 "Not enough memory for the message, please try again "
+			 "later");
+	ph_mail_drop_content(s->mail);
+	ph_budget_give(&memory, s->held);
+	s->held = 0;
+	return false;
+}
+
 /* CRLF line ends, however the MTA shows them. */
 static uint64_t
 wire_size(const char *name, const char *value)
@@ -401,6 +427,29 @@ stream_body(struct session *s, const void *data, size_t size)
 	}
 }
 
+static void
+keep_header(struct session *s, const char *name, const char *value)
+{
+	if ((s->steps & SMFIP_HDR_LEADSPC) != 0 &&
+	    (*value == ' ' || *value == '\t'))
+		value++;
+	if (!hold(s, strlen(name) + strlen(value) + PH_HEADER_COST) ||
+	    ph_headers_add(s->mail->headers, name, value))
+		return;
+	s->refused = true;
+	ph_verdict_reject(&s->own, serving->name, "5.3.4",
+			  "Message header size exceeds limit");
+}
+
+static void
+keep_body(struct session *s, const void *data, size_t size)
+{
+	if (!hold(s, ph_mail_room(s->mail, size)))
+		return;
+	ph_nmid_body(s->mail->hash, data, size);
+	ph_mail_add_body(s->mail, data, size);
+}
+
 static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
@@ -414,18 +463,10 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	if (!is_open(s))
 		return proceed(s, SMFIP_NR_HDR);
 	s->mail->size += wire_size(name, value);
-	if (serving->streams) {
+	if (serving->streams)
 		stream_header(s, name, value);
-		return proceed(s, SMFIP_NR_HDR);
-	}
-	if ((s->steps & SMFIP_HDR_LEADSPC) != 0 &&
-	    (*value == ' ' || *value == '\t'))
-		value++;
-	if (ph_headers_add(s->mail->headers, name, value))
-		return proceed(s, SMFIP_NR_HDR);
-	s->refused = true;
-	ph_verdict_reject(&s->own, serving->name, "5.3.4",
-			  "Message header size exceeds limit");
+	else
+		keep_header(s, name, value);
 	return proceed(s, SMFIP_NR_HDR);
 }
 
@@ -458,12 +499,10 @@ on_body(SMFICTX *ctx, unsigned char *data, size_t size)
 	if (!is_open(s))
 		return proceed(s, SMFIP_NR_BODY);
 	s->mail->size += size;
-	if (serving->streams) {
+	if (serving->streams)
 		stream_body(s, data, size);
-	} else {
-		ph_nmid_body(s->mail->hash, data, size);
-		ph_mail_add_body(s->mail, data, size);
-	}
+	else
+		keep_body(s, data, size);
 	return proceed(s, SMFIP_NR_BODY);
 }
 
@@ -565,5 +604,6 @@ ph_session_description(const struct ph_host *host)
 	};
 
 	serving = host;
+	memory = (struct ph_budget){.limit = (gsize)host->memory};
 	return description;
 }

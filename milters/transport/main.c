@@ -90,8 +90,7 @@ open_directory(const struct ph_conf *conf, struct ph_transport *transport,
 	return 0;
 }
 
-/* ---- copies that differ
- * -------------------------------------------------------- */
+/* ---- copies that differ ---- */
 
 static char *
 find_fqdn(void *context)
@@ -150,8 +149,7 @@ keep_house(void *arg)
 	ph_fork_tidy(app->fork);
 }
 
-/* ---- start
- * ------------------------------------------------------------------------ */
+/* ---- start ---- */
 
 static void
 start_compiler(const struct ph_conf *conf, struct app *app)
@@ -189,6 +187,7 @@ configure(const struct ph_conf *conf, struct app *app)
 	    .name = "posthub-transport",
 	    .agents = agents,
 	    .limit = ph_conf_int(conf, SECTION, "sessions"),
+	    .memory = ph_conf_int(conf, SECTION, "body_memory"),
 	    .app = transport,
 	    .begin = begin,
 	    .done = done,

@@ -4,9 +4,9 @@
 #include "milters/transport/rules/action.h"
 
 #include <string.h>
+#include <strings.h>
 
-/* ---- notes for tracking rows
- * --------------------------------------------------- */
+/* ---- notes for tracking rows ---- */
 
 static void
 free_row(void *data)
@@ -109,8 +109,7 @@ note_row(struct ph_mail *mail, const struct ph_mail *copy)
 	g_ptr_array_add(outcome->rows, row);
 }
 
-/* ---- what makes an outcome
- * -------------------------------------------------------- */
+/* ---- what makes an outcome ---- */
 
 static bool
 same_fields(const struct ph_headers *a, const struct ph_headers *b,
@@ -131,7 +130,7 @@ same_fields(const struct ph_headers *a, const struct ph_headers *b,
 static gint
 compare_names(gconstpointer a, gconstpointer b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strcasecmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 GPtrArray *
@@ -143,8 +142,7 @@ ph_outcome_changed(const struct ph_mail *copy, const struct ph_headers *before)
 		const struct ph_touched *touched = copy->touched->pdata[i];
 
 		if (!same_fields(copy->headers, before, touched->name))
-			g_ptr_array_add(names,
-					g_ascii_strdown(touched->name, -1));
+			g_ptr_array_add(names, g_strdup(touched->name));
 	}
 	g_ptr_array_sort(names, compare_names);
 	return names;
@@ -164,10 +162,10 @@ make_key(const struct ph_mail *copy, const struct ph_headers *before)
 		return g_string_free(key, FALSE);
 	}
 	for (guint i = 0; i < names->len; i++) {
+		g_autofree char *name = g_ascii_strdown(names->pdata[i], -1);
 		const char *value;
 
-		g_string_append_printf(key, "%s\n",
-				       (const char *)names->pdata[i]);
+		g_string_append_printf(key, "%s\n", name);
 		for (size_t n = 0; (value = ph_headers_raw(copy->headers,
 							   names->pdata[i], n));
 		     n++)
@@ -177,8 +175,7 @@ make_key(const struct ph_mail *copy, const struct ph_headers *before)
 	return g_string_free(key, FALSE);
 }
 
-/* ---- moving recipients
- * ---------------------------------------------------------------- */
+/* ---- moving recipients ---- */
 
 static void
 move_all(GPtrArray *from, GPtrArray *to, bool only_removed)
@@ -224,9 +221,7 @@ has_recipients(const struct ph_mail *copy)
 	return false;
 }
 
-/* ---- groups
- * ------------------------------------------------------------------------------
- */
+/* ---- groups ---- */
 
 static void
 free_group(void *data)
@@ -316,8 +311,7 @@ settle_groups(const struct ph_transport *transport, struct ph_mail *mail,
 	return going;
 }
 
-/* ---- the message itself
- * --------------------------------------------------------------------- */
+/* ---- the message itself ---- */
 
 static void
 take_verdict(struct ph_mail *mail, struct ph_mail *copy)
@@ -379,6 +373,21 @@ all_the_same(struct ph_mail *mail, struct ph_group *group)
 	return 1;
 }
 
+/* All refused: the client gets one answer, that of the rule that came first. */
+static struct ph_group *
+find_first(const GPtrArray *groups, const struct ph_rules_result *result)
+{
+	struct ph_group *first = NULL;
+
+	for (guint i = 0; first == NULL && i < result->decided->len; i++) {
+		g_autofree char *key =
+		    make_key(result->decided->pdata[i], result->before);
+
+		first = find_group(groups, key);
+	}
+	return first != NULL ? first : groups->pdata[0];
+}
+
 /* The message goes on as it came; tokens stand for whom it does not. */
 static int
 fork_message(const struct ph_transport *transport, struct ph_mail *mail,
@@ -406,7 +415,7 @@ fork_message(const struct ph_transport *transport, struct ph_mail *mail,
 
 static int
 conclude(const struct ph_transport *transport, struct ph_mail *mail,
-	 GPtrArray *groups, struct ph_headers **before, struct ph_err *err)
+	 GPtrArray *groups, struct ph_rules_result *result, struct ph_err *err)
 {
 	guint going = settle_groups(transport, mail, groups);
 
@@ -415,10 +424,11 @@ conclude(const struct ph_transport *transport, struct ph_mail *mail,
 		ph_verdict_discard(&mail->verdict, PH_RULES_AGENT);
 		return 1;
 	}
-	/* All refused: the client gets one answer, the first. */
-	if (going == 0 || groups->len == 1)
+	if (going == 0)
+		return all_the_same(mail, find_first(groups, result));
+	if (groups->len == 1)
 		return all_the_same(mail, groups->pdata[0]);
-	return fork_message(transport, mail, groups, before, err);
+	return fork_message(transport, mail, groups, &result->before, err);
 }
 
 void
@@ -445,7 +455,7 @@ ph_outcome_apply(const struct ph_transport *transport, struct ph_mail *mail,
 			result->before = ph_headers_copy(mail->headers);
 		ph_outcome_route(transport, copies);
 		groups = make_groups(copies, result->before);
-		r = conclude(transport, mail, groups, &result->before, err);
+		r = conclude(transport, mail, groups, result, err);
 	}
 	ph_outcome_gather(mail, result);
 	return r;

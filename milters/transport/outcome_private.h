@@ -27,7 +27,7 @@ int ph_outcome_plan(const struct ph_transport *transport,
 void ph_outcome_add_tokens(struct ph_mail *mail, const struct ph_plan *plan);
 
 /* Names of fields that differ between two headers, of those that a copy has
- * touched; sorted, folded; g_ptr_array_unref. */
+ * touched, as first written there; sorted without case; g_ptr_array_unref. */
 GPtrArray *ph_outcome_changed(const struct ph_mail *copy,
 			      const struct ph_headers *before);
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 from functools import cache
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.lab import ROOT, binaries
+from tests.lab.lab import ROOT, Lab, binaries
 
 SOURCES = sorted((ROOT / "man").glob("*.in"))
 PAGES = [path.stem for path in SOURCES]
@@ -165,11 +166,102 @@ def test_fields_that_are_refused_are_told_apart() -> None:
     """Whoever reads of a condition tries it."""
     fields = posthub("rule", "--help").split("\nFields:\n")[1]
     later = set(re.findall(r"^  (\w+)\s+.*not in this version\)$", fields, re.M))
-    assert "SentTo" in later
+    assert "ApplyRightsProtectionTemplate" in later
     listed = section("posthub-rules.7", "NOT IN THIS VERSION")
     assert later == {name for name in names(listed) if name in fields}
     for heading in ("PROPERTIES", "CONDITIONS", "ACTIONS"):
         assert not later & names(section("posthub-rules.7", heading))
+
+
+def test_every_condition_says_whom_it_is_about() -> None:
+    source = (ROOT / "milters/transport/rules/conditions.c").read_text()
+    rows = re.findall(
+        r'\.name = "(\w+)",\s+(?:\.with = "(\w+)",\s+)?(?:\.select = \w+,\s+)?'
+        r"\.level = PH_LEVEL_(\w+)",
+        source,
+    )
+    assert len(rows) == source.count('.name = "') > 50
+    text = section("posthub-rules.7", "CONDITIONS")
+    about = dict(
+        re.findall(r"^ {5}(\w+)(?:  .*)?\n.*; about (the message|each recipient)", text, re.M)
+        + re.findall(r"^ {5}(\w+)\n.*\n.*; about (the message|each recipient)", text, re.M)
+    )
+    level = {"MESSAGE": "the message", "RECIPIENT": "each recipient"}
+    expected = {name: level[word] for *names, word in rows for name in names if name}
+    assert about == expected
+
+
+def test_actions_in_the_order_in_which_they_run() -> None:
+    source = (ROOT / "milters/transport/rules/actions.c").read_text()
+    rows = re.findall(r'\.name = "(\w+)",\s+(?:\.with = "(\w+)",\s+)?', source)
+    text = section("posthub-rules.7", "ACTIONS")
+    listed = re.findall(r"^ {5}(\w+)(?:$|  )", text, re.M)
+    assert len(rows) > 15 and listed == [name for row in rows for name in row if name]
+
+
+def test_every_attribute_that_rules_can_use() -> None:
+    source = (ROOT / "lib/state/value.c").read_text()
+    table = source.split("directory_attributes[] = {")[1].split("}")[0]
+    attributes = re.findall(r'"(\w+)"', table)
+    assert len(attributes) > 30
+    text = section("posthub-rules.7", "Attributes", "   ").split("Attributes are ")[1]
+    numbered = ", ".join(f"CustomAttribute{i}" for i in range(1, 16))
+    text = text.replace("CustomAttribute1 to CustomAttribute15", numbered)
+    assert re.split(r", | and ", text.strip().rstrip(".")) == attributes
+
+
+# ---- examples ----------------------------------------------------------------
+
+LETTER = """\
+From: <board@example.com>
+To: <anybody@elsewhere.example>
+Subject: Figures
+
+Not secret at all.
+"""
+
+
+def written_examples(page: str) -> list[str]:
+    source = page_path(page).read_text().split("\n.Sh EXAMPLES\n")[1].split("\n.Sh ")[0]
+    found = re.findall(r"^\.Bd -literal.*\n((?:.*\n)*?)\.Ed$", source, re.M)
+    return [example.replace("\\e", "\\").replace("\\-", "-") for example in found]
+
+
+@pytest.fixture
+def shell(own_lab: Lab, tmp_path: Path) -> dict[str, str]:
+    """The environment in which a page's commands mean a Redis of their own."""
+    conf = tmp_path / "posthub.conf"
+    conf.write_text(
+        f"[server]\nname = MBX1\nstate_dir = {tmp_path}\n"
+        f"[redis]\nurl = {own_lab.redis.url}\n[transport]\nresolve = no\n"
+    )
+    for name, command in (
+        ("posthub", f"{binaries() / 'posthub'} -c {conf}"),
+        ("redis-cli", f"{shutil.which('redis-cli')} -s {own_lab.redis.socket}"),
+    ):
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        script.chmod(0o755)
+    return own_lab.env | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+def test_examples_of_rules_can_be_typed(tmp_path: Path, shell: dict[str, str]) -> None:
+    def typed(text: str) -> str:
+        command = ["sh", "-e", "-c", text]
+        done = subprocess.run(
+            command, env=shell, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, (text, done.stdout, done.stderr)
+        return done.stdout
+
+    (tmp_path / "letter.eml").write_text(LETTER)
+    examples = written_examples("posthub-rules.7")
+    shown = [typed(text) for text in examples]
+    assert "delivered" in shown[-1]
+    rules = json.loads(typed("posthub rule list --json"))
+    names = re.findall(r"posthub:rule:([^'\n]+?)'? |rule set (?:'(.+?)'|(\w+))", "".join(examples))
+    assert {rule["Name"] for rule in rules} == {"".join(name) for name in names}
+    assert len(rules) > 6 and {rule["State"] for rule in rules} == {"Enabled"}
 
 
 def test_every_verb_with_its_options() -> None:

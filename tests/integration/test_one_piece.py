@@ -48,3 +48,37 @@ def test_rules_alone(own_lab: Lab) -> None:
     host.start("posthub-transport")
     assert _posted(own_lab, "top secret").startswith("550 5.7.1 Not by mail")
     assert _posted(own_lab, "nothing").startswith("250 ")
+
+
+# Aliases of its own, which stay, and the way of copies (posthub-transport(8)).
+ALIASES = {
+    "transport_maps": "inline:{fork.posthub.invalid=ph-fork:unix:posthub/fork.sock}",
+    "virtual_alias_maps": "inline:{anna@letsexchange.com=a@letsexchange.com,"
+    "bert@letsexchange.com=b@letsexchange.com}",
+}
+
+
+def test_rules_alone_with_copies(own_lab: Lab) -> None:
+    """One of two gets another message; aliases hold for both."""
+    host = own_lab.host("MX1")
+    own_lab.domain("letsexchange.com")
+    host.postfix.run("postconf", "-e", *(f"{k} = {v}" for k, v in (OWN | ALIASES).items()))
+    listed = host.postfix.run("postconf", "-P").stdout.splitlines()
+    mapped = [line.split(" = ")[0] for line in listed if "no_address_mappings" in line]
+    assert any(name.startswith("posthub-inject/") for name in mapped)
+    host.postfix.run("postconf", "-PX", *mapped)
+    host.set("transport", "resolve", "no")
+    own_lab.rule("Mark", RecipientAddressContainsWords="anna", PrependSubject="[A] ")
+    host.postfix.start()
+    host.start("posthub-transport")
+    mail = letter.compose("anna@letsexchange.com", "bert@letsexchange.com")
+    assert letter.post(host, mail).last.startswith("250 ")
+    host.postfix.wait_empty()
+    sent = [line for line in host.log_text("postfix").splitlines() if "/discard[" in line]
+    ids = {
+        name: line.split("]: ")[1].split(":")[0]
+        for name in ("a", "b")
+        for line in sent
+        if f"to=<{name}@letsexchange.com>, orig_to=<" in line and "status=sent" in line
+    }
+    assert set(ids) == {"a", "b"} and ids["a"] != ids["b"] and len(sent) == 2

@@ -285,7 +285,11 @@ def test_explain_accounts_for_every_rule_on_every_recipient(org: Lab, message: P
         ExpiryDate="2001-01-01",
     )
     found = asked(
-        org.hosts["MBX1"], "explain", message, "--to", MOTA, "--to", NUNO, "--to", OUTSIDE, status=NO
+        org.hosts["MBX1"],
+        "explain",
+        message,
+        *("--to", MOTA, "--to", NUNO, "--to", OUTSIDE),
+        status=NO,
     )
     assert results(found) == {MOTA: "Dropped", NUNO: "Delivered", OUTSIDE: "Delivered"}
     for rule in found["Explained"]:
@@ -304,14 +308,14 @@ def test_explain_accounts_for_every_rule_on_every_recipient(org: Lab, message: P
 def test_invalid_rule_stays_out_and_the_previous_one_in_force(org: Lab, message: Path) -> None:
     put(org, "Guard", SubjectContainsWords="lunch", RejectMessageReasonText="no")
     host = org.hosts["MBX1"]
-    org.redis.cli("HSET", "posthub:rule:Guard", "Priority", "soon")
-    org.redis.cli("HSET", "posthub:rule:New", "Priority", "soon")
+    org.redis.cli("HSET", "posthub:rule:Guard", "Mode", "Loud")
+    org.redis.cli("HSET", "posthub:rule:New", "Mode", "Loud")
     wait.until(
         "both errors in the status",
         lambda: "rule:New" in host.cli("status", check=False).stdout,
     )
     listed = {r["Name"]: r for r in json.loads(host.cli("rule", "list", "--json").stdout)}
-    assert listed["Guard"]["State"] == "Error" and "Priority" in listed["Guard"]["Problem"]
+    assert listed["Guard"]["State"] == "Error" and "Mode" in listed["Guard"]["Problem"]
     assert listed["Guard"]["PreviousInForce"] and not listed["New"]["PreviousInForce"]
     shown = host.cli("rule", "list").stdout.splitlines()
     assert [line for line in shown if "Guard" in line and "stays in force" in line]
@@ -374,7 +378,7 @@ def test_move(org: Lab) -> None:
 def test_move_refuses(org: Lab, status: int, said: str, words: list[str]) -> None:
     org.rule("A", Priority="5", SubjectContainsWords="x", PrependSubject="x")
     org.rule("B", Priority="6", SubjectContainsWords="x", PrependSubject="x")
-    org.rule("Bad", Priority="soon")
+    org.rule("Bad", Mode="Loud")
     done = org.hosts["MBX1"].cli("rule", "move", *words, check=False)
     assert done.returncode == status and said in done.stderr, done.stderr
     assert [org.redis.call("HGET", f"posthub:rule:{n}", "Priority") for n in "AB"] == ["5", "6"]
@@ -385,7 +389,8 @@ def test_move_refuses(org: Lab, status: int, said: str, words: list[str]) -> Non
 
 def test_stats_after_real_mail(org: Lab) -> None:
     put(org, "Hit", SubjectContainsWords="lunch", SetHeaderName="X-A", SetHeaderValue="1")
-    put(org, "Watch", SubjectContainsWords="lunch", DeleteMessage="true", Mode="Audit", Priority="0")
+    audited = {"DeleteMessage": "true", "Mode": "Audit", "Priority": "0"}
+    put(org, "Watch", SubjectContainsWords="lunch", **audited)
     put(org, "Never", SubjectContainsWords="dinner", DeleteMessage="true", Priority="1")
     host = org.hosts["MBX2"]
     for _ in range(2):

@@ -315,9 +315,18 @@ class Lab:
         return maildir.messages(self.own_maildir(address) / maildir.DRAFTS)
 
     def wait_empty(self, timeout: float = 30.0) -> None:
-        """Until no host has mail in its queue."""
-        for each in self.hosts.values():
-            each.postfix.wait_empty(timeout)
+        """Until no host has mail in its queue. What goes from one to another
+        may be where one has just looked, so all are looked at twice."""
+        postfixes = [each.postfix for each in self.hosts.values()]
+
+        def empty() -> bool:
+            if not any(postfix.queued() for postfix in (*postfixes, *postfixes)):
+                return True
+            for postfix in postfixes:
+                postfix.flush()
+            return False
+
+        wait.until("all queues to be empty", empty, timeout, interval=0.1)
 
     def logs(self, since: datetime | None = None) -> str:
         """The logs of all actors, interleaved."""

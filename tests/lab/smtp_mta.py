@@ -32,6 +32,8 @@ class Mail:
     sender: str
     recipients: tuple[str, ...]
     content: bytes  # with CRLF line ends
+    parameters: str = ""  # of MAIL: "BODY=8BITMIME SMTPUTF8"
+    rcpt_parameters: dict[str, str] = field(default_factory=dict)  # by recipient
     pending: set[str] = field(default_factory=set)
     accepted: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class Session:
 
     def send(self, mail: Mail) -> None:
         """One transaction for what is pending; the outcome is in the mail."""
-        reply = self.command(f"MAIL FROM:<{mail.sender}>")
+        reply = self.command(f"MAIL FROM:<{mail.sender}> {mail.parameters}".rstrip())
         if not reply.startswith("2"):
             self._settle(mail, sorted(mail.pending), reply)
             # Nothing about the mail was wrong yet, so it is the session: one
@@ -94,7 +96,8 @@ class Session:
             raise ConnectionError(reply)
         taken = []
         for recipient in sorted(mail.pending):
-            reply = self.command(f"RCPT TO:<{recipient}>")
+            parameters = mail.rcpt_parameters.get(recipient, "")
+            reply = self.command(f"RCPT TO:<{recipient}> {parameters}".rstrip())
             if reply.startswith("2"):
                 taken.append(recipient)
             else:

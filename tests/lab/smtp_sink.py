@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
@@ -20,6 +21,9 @@ class Taken:
     sender: str  # as MAIL had it, with angle brackets
     recipients: tuple[str, ...]
     message: Message
+    content: bytes
+    parameters: str  # of MAIL
+    rcpt_parameters: tuple[str, ...]
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -39,20 +43,43 @@ class _Session(socketserver.StreamRequestHandler):
                 return b"".join(lines)
             lines.append(line.removeprefix(b"."))
 
+    def _hello(self) -> None:
+        lines = ["sink.test", *self.server.extensions]
+        for line in lines[:-1]:
+            self._say(f"250-{line}")
+        self._say(f"250 {lines[-1]}")
+
+    def _take(self, sender: str, recipients: list[str]) -> None:
+        content = self._content()
+        paths, words = zip(*(line.partition(" ")[::2] for line in recipients))
+        path, _, parameters = sender.partition(" ")
+        self.server.taken.append(
+            Taken(
+                str(self.client_address[0]),
+                path,
+                paths,
+                message_from_bytes(content),
+                content,
+                parameters,
+                words,
+            )
+        )
+
     def handle(self) -> None:
         sender, recipients = "", list[str]()
         self._say("220 sink.test ESMTP")
         while line := self.rfile.readline(4096).decode("utf-8", "replace").rstrip():
             verb = line.upper()
+            if verb.startswith("EHLO "):
+                self._hello()
+                continue
             if verb.startswith("MAIL FROM:"):
-                sender, recipients = line[10:].split(" ")[0], []
+                sender, recipients = line[10:], []
             elif verb.startswith("RCPT TO:"):
-                recipients.append(line[8:].split(" ")[0])
+                recipients.append(line[8:])
             elif verb == "DATA":
                 self._say("354 go on")
-                message = message_from_bytes(self._content())
-                client = str(self.client_address[0])
-                self.server.taken.append(Taken(client, sender, tuple(recipients), message))
+                self._take(sender, recipients)
             elif verb == "QUIT":
                 self._say("221 bye")
                 return
@@ -63,16 +90,17 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, extensions: Sequence[str]) -> None:
         super().__init__((address, 0), _Session)
+        self.extensions = extensions
         self.taken: list[Taken] = []
 
 
 class Sink:
     """Listens from the start, on a port of its own, until it is left."""
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
-        self._server = _Server(address)
+    def __init__(self, address: str = "127.0.0.1", extensions: Sequence[str] = ()) -> None:
+        self._server = _Server(address, extensions)
         self.address = address
         self.port = int(self._server.server_address[1])
 
@@ -89,10 +117,10 @@ class Sink:
         self._server.shutdown()
         self._server.server_close()
 
+    def taken(self, message_id: str) -> list[Taken]:
+        """The transactions so far that brought this message."""
+        return [t for t in list(self._server.taken) if t.message["Message-ID"] == message_id]
+
     def wait(self, message_id: str, timeout: float = wait.DEFAULT_TIMEOUT) -> Taken:
         """The transaction that brought this message, once it is here."""
-
-        def here() -> list[Taken]:
-            return [t for t in list(self._server.taken) if t.message["Message-ID"] == message_id]
-
-        return wait.until(f"{message_id} outside", here, timeout)[0]
+        return wait.until(f"{message_id} outside", lambda: self.taken(message_id), timeout)[0]

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- loops
- * -------------------------------------------------------------------- */
+/* ---- loops ---- */
 
 /* Words of Exchange's own refusal. */
 #define LOOP_TEXT                                                             \
@@ -54,8 +53,7 @@ count_pass(const struct ph_action_run *run, struct ph_err *err)
 									    : 1;
 }
 
-/* ---- adding
- * --------------------------------------------------------------------- */
+/* ---- adding ---- */
 
 static bool
 gets_it(const struct ph_mail *copy, const char *folded)
@@ -205,8 +203,7 @@ ph_action_copy_to(const struct ph_action_run *run, struct ph_err *err)
 	return add_all(run, ph_object_list(run->rule, "CopyTo"), "Cc", err);
 }
 
-/* ---- redirecting
- * ------------------------------------------------------------------ */
+/* ---- redirecting ---- */
 
 static bool
 has_text(GPtrArray *array, const char *text)
@@ -314,8 +311,7 @@ ph_action_redirect(const struct ph_action_run *run, struct ph_err *err)
 			err);
 }
 
-/* ---- the sender's manager
- * ------------------------------------------------------------ */
+/* ---- the sender's manager ---- */
 
 /* Order of the words of AddManagerAsRecipientType. */
 enum { AS_TO, AS_CC, AS_BCC, AS_REDIRECT };

@@ -29,8 +29,7 @@ note(struct ph_evaluation *e, const char *value)
 	e->finding->value = g_strdup(value);
 }
 
-/* ---- BetweenMemberOf1, BetweenMemberOf2
- * ---------------------------------------- */
+/* ---- BetweenMemberOf1, BetweenMemberOf2 ---- */
 
 struct between {
 	char **one, **two;
@@ -94,8 +93,7 @@ const struct ph_comparison ph_compare_between = {.name = "between groups",
 						 .free = free_between,
 						 .ask = ask_between};
 
-/* ---- managers
- * --------------------------------------------------------------------- */
+/* ---- managers ---- */
 
 /* Is the Manager of entry the recipient with this address? */
 static int
@@ -170,8 +168,7 @@ const struct ph_comparison ph_compare_manager = {.name = "manager",
 						 .free = free_manager,
 						 .ask = ask_manager};
 
-/* ---- SenderManagementRelationship
- * --------------------------------------------------- */
+/* ---- SenderManagementRelationship ---- */
 
 static void *
 compile_relationship(const struct ph_compile *c)
@@ -230,8 +227,7 @@ const struct ph_comparison ph_compare_relationship = {.name = "relationship",
 							  compile_relationship,
 						      .ask = ask_relationship};
 
-/* ---- ADComparisonAttribute, ADComparisonOperator
- * ------------------------------------ */
+/* ---- ADComparisonAttribute, ADComparisonOperator ---- */
 
 struct attributes {
 	const char *name;

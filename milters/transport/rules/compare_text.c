@@ -144,21 +144,39 @@ find_word(struct ph_evaluation *e, const struct ph_source *source,
 	}
 }
 
+/* Of one pattern in all texts of a message, ns: ten that reach the limit of
+ * one. */
+#define PATIENCE_NS (INT64_C(500) * 1000 * 1000)
+
+static int64_t *
+patience_for(struct ph_evaluation *e, struct ph_pattern *pattern)
+{
+	int64_t *left = g_hash_table_lookup(e->patience, pattern);
+
+	if (left == NULL) {
+		left = g_new(int64_t, 1);
+		*left = PATIENCE_NS;
+		g_hash_table_insert(e->patience, pattern, left);
+	}
+	return left;
+}
+
 /* A pattern's hit is only "perhaps". */
 static enum ph_answer
 confirm(struct ph_evaluation *e, const struct ph_source *source,
-	struct ph_recipient *recipient, const struct ph_pattern *pattern,
+	struct ph_recipient *recipient, struct ph_pattern *pattern,
 	struct ph_err *err)
 {
 	enum ph_answer answer = PH_ANSWER_FALSE;
+	int64_t *left = patience_for(e, pattern);
 	struct ph_value value;
 	size_t cursor = 0, start, end;
 	int r;
 
 	while ((r = ph_source_value(e, source, recipient, &cursor, &value,
 				    err)) == 1) {
-		int m = ph_pattern_match(pattern, value.text, value.size,
-					 &start, &end, err);
+		int m = ph_pattern_match_within(pattern, value.text, value.size,
+						left, &start, &end, err);
 
 		if (m == 1) {
 			ph_finding_match(e->finding, source->subject->name,
@@ -169,6 +187,30 @@ confirm(struct ph_evaluation *e, const struct ph_source *source,
 			answer = PH_ANSWER_ERROR;
 	}
 	return r < 0 ? PH_ANSWER_ERROR : answer;
+}
+
+/* Once for all rules and copies that look at the same texts; but who explains
+ * wants to see it again, and what failed may not fail again. */
+static enum ph_answer
+confirm_once(struct ph_evaluation *e, const struct needle *needle,
+	     struct ph_scan *scan, struct ph_recipient *recipient,
+	     struct ph_err *err)
+{
+	const struct ph_vocabulary *v = e->set->vocabulary;
+	gpointer term = GUINT_TO_POINTER(needle->term), known;
+	enum ph_answer answer;
+
+	if (scan->confirmed == NULL)
+		scan->confirmed = g_hash_table_new(NULL, NULL);
+	if (e->finding == NULL &&
+	    g_hash_table_lookup_extended(scan->confirmed, term, NULL, &known))
+		return known != NULL ? PH_ANSWER_TRUE : PH_ANSWER_FALSE;
+	answer = confirm(e, ph_vocabulary_at(v, needle->source), recipient,
+			 ph_matcher_pattern(v->matcher, needle->term), err);
+	if (answer != PH_ANSWER_ERROR)
+		g_hash_table_insert(scan->confirmed, term,
+				    GINT_TO_POINTER(answer == PH_ANSWER_TRUE));
+	return answer;
 }
 
 /* What was looked at in vain, for people. */
@@ -192,16 +234,14 @@ ask_needle(struct ph_evaluation *e, const struct ph_predicate *p,
 {
 	const struct ph_vocabulary *v = e->set->vocabulary;
 	const struct ph_source *source = ph_vocabulary_at(v, needle->source);
-	const struct ph_scan *scan = ph_scan_get(e, needle->source, recipient);
+	struct ph_scan *scan = ph_scan_get(e, needle->source, recipient);
 	const char *word;
 
 	note_values(e, p, source, recipient);
 	if (ph_hits_has(&scan->hits, needle->term)) {
 		word = ph_matcher_word(v->matcher, needle->term);
 		if (word == NULL)
-			return confirm(
-			    e, source, recipient,
-			    ph_matcher_pattern(v->matcher, needle->term), err);
+			return confirm_once(e, needle, scan, recipient, err);
 		if (e->finding != NULL)
 			find_word(e, source, recipient, word);
 		return PH_ANSWER_TRUE;

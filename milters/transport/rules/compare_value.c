@@ -1,4 +1,5 @@
 #include "milters/transport/rules/evaluate.h"
+#include "milters/transport/rules/vocabulary.h"
 
 #include "lib/base/ip_range.h"
 #include "lib/base/text.h"
@@ -6,12 +7,20 @@
 
 #include <strings.h>
 
-static void *
-number(int64_t value)
-{
-	int64_t *operand = g_new(int64_t, 1);
+/* A number, and where it is looked for. */
+struct number {
+	int64_t value;
+	uint32_t source;
+};
 
-	*operand = value;
+static void *
+number(const struct ph_compile *c, int64_t value)
+{
+	struct number *operand = g_new(struct number, 1);
+
+	operand->value = value;
+	operand->source = ph_vocabulary_source(
+	    c->vocabulary, c->condition->subject, c->selector);
 	return operand;
 }
 
@@ -25,18 +34,37 @@ static int
 match_equal(struct ph_evaluation *e, const void *operand,
 	    const struct ph_value *value, struct ph_err *err)
 {
+	const struct number *wanted = operand;
+
 	(void)e;
 	(void)err;
-	return value->number == *(const int64_t *)operand;
+	return value->number == wanted->value;
 }
 
-/* ---- at least
- * ---------------------------------------------------------------- */
+static void
+gate(const struct ph_predicate *p, struct ph_vocabulary *vocabulary,
+     uint32_t rule, bool least)
+{
+	const struct number *wanted = p->operand;
+
+	ph_vocabulary_gate_number(
+	    vocabulary, wanted->source,
+	    &(struct ph_number_gate){wanted->value, rule, least});
+}
+
+static void
+gate_equal(const struct ph_predicate *p, struct ph_vocabulary *vocabulary,
+	   uint32_t rule)
+{
+	gate(p, vocabulary, rule, false);
+}
+
+/* ---- at least ---- */
 
 static void *
 compile_number(const struct ph_compile *c)
 {
-	return number(ph_object_int(c->rule, c->field));
+	return number(c, ph_object_int(c->rule, c->field));
 }
 
 /* facts/exchange-rules.md section 2: "over" means at least. */
@@ -44,23 +72,32 @@ static int
 match_least(struct ph_evaluation *e, const void *operand,
 	    const struct ph_value *value, struct ph_err *err)
 {
+	const struct number *wanted = operand;
+
 	(void)e;
 	(void)err;
-	return value->number >= *(const int64_t *)operand;
+	return value->number >= wanted->value;
+}
+
+static void
+gate_least(const struct ph_predicate *p, struct ph_vocabulary *vocabulary,
+	   uint32_t rule)
+{
+	gate(p, vocabulary, rule, true);
 }
 
 const struct ph_comparison ph_compare_least = {.name = "number",
 					       .compile = compile_number,
 					       .match = match_least,
+					       .gate = gate_least,
 					       .show = show_number};
 
-/* ---- one of the words of the field
- * ------------------------------------------- */
+/* ---- one of the words of the field ---- */
 
 static void *
 compile_word(const struct ph_compile *c)
 {
-	return number((int64_t)ph_object_word(c->rule, c->field));
+	return number(c, (int64_t)ph_object_word(c->rule, c->field));
 }
 
 /* The subject's text is for people; its number is compared. */
@@ -73,15 +110,15 @@ show_word(const struct ph_value *value)
 const struct ph_comparison ph_compare_word = {.name = "word",
 					      .compile = compile_word,
 					      .match = match_equal,
+					      .gate = gate_equal,
 					      .show = show_word};
 
-/* ---- yes or no
- * ---------------------------------------------------------------- */
+/* ---- yes or no ---- */
 
 static void *
 compile_bool(const struct ph_compile *c)
 {
-	return number(ph_object_bool(c->rule, c->field));
+	return number(c, ph_object_bool(c->rule, c->field));
 }
 
 static char *
@@ -93,10 +130,10 @@ show_bool(const struct ph_value *value)
 const struct ph_comparison ph_compare_bool = {.name = "bool",
 					      .compile = compile_bool,
 					      .match = match_equal,
+					      .gate = gate_equal,
 					      .show = show_bool};
 
-/* ---- a name
- * -------------------------------------------------------------------- */
+/* ---- a name ---- */
 
 static void *
 compile_name(const struct ph_compile *c)
@@ -118,8 +155,7 @@ match_name(struct ph_evaluation *e, const void *operand,
 const struct ph_comparison ph_compare_name = {
     .name = "name", .compile = compile_name, .match = match_name};
 
-/* ---- ranges of IP addresses
- * ------------------------------------------------------ */
+/* ---- ranges of IP addresses ---- */
 
 static void *
 compile_ranges(const struct ph_compile *c)
@@ -163,8 +199,7 @@ const struct ph_comparison ph_compare_range = {.name = "range",
 					       .free = free_array,
 					       .match = match_range};
 
-/* ---- a member of one of the groups
- * ------------------------------------------------ */
+/* ---- a member of one of the groups ---- */
 
 static void *
 compile_groups(const struct ph_compile *c)

@@ -20,6 +20,7 @@ ph_evaluation_init(struct ph_evaluation *e, const struct ph_ruleset *set,
 		g_hash_table_new_full(NULL, NULL, NULL, ph_scans_free),
 	    .identities = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 						ph_identity_free),
+	    .patience = g_hash_table_new_full(NULL, NULL, NULL, g_free),
 	};
 }
 
@@ -29,6 +30,7 @@ ph_evaluation_fini(struct ph_evaluation *e)
 	ph_scans_free(e->message);
 	g_hash_table_unref(e->recipients);
 	g_hash_table_unref(e->identities);
+	g_hash_table_unref(e->patience);
 }
 
 /* ---- one rule ---------------------------------------------------------------
@@ -71,16 +73,16 @@ struct listener {
 	const struct ph_rule *rule;
 };
 
+/* Apart from ask, which must be cheap: an error alone is half a kilobyte. */
 static enum ph_answer
-ask(const struct listener *listener, const struct ph_predicate *p,
-    struct ph_evaluation *e, struct ph_recipient *recipient, struct ph_err *err)
+ask_aloud(const struct listener *listener, const struct ph_predicate *p,
+	  struct ph_evaluation *e, struct ph_recipient *recipient,
+	  struct ph_err *err)
 {
 	struct ph_finding finding = {NULL, NULL, NULL};
 	struct ph_err own = PH_ERR_INIT;
 	enum ph_answer answer;
 
-	if (listener == NULL)
-		return ph_predicate_ask(e, p, recipient, err);
 	e->finding = &finding;
 	answer = ph_predicate_ask(e, p, recipient, &own);
 	e->finding = NULL;
@@ -91,6 +93,14 @@ ask(const struct listener *listener, const struct ph_predicate *p,
 	if (answer == PH_ANSWER_ERROR)
 		ph_err_set(err, own.kind, "%s", own.text);
 	return answer;
+}
+
+static enum ph_answer
+ask(const struct listener *listener, const struct ph_predicate *p,
+    struct ph_evaluation *e, struct ph_recipient *recipient, struct ph_err *err)
+{
+	return listener == NULL ? ph_predicate_ask(e, p, recipient, err)
+				: ask_aloud(listener, p, e, recipient, err);
 }
 
 /* The predicates of one level; all of them when somebody listens. */
@@ -146,8 +156,7 @@ not_now(const struct ph_rule *rule, int64_t now)
 	return NULL;
 }
 
-/* ---- a run
- * --------------------------------------------------------------------- */
+/* ---- a run ---- */
 
 struct run {
 	struct ph_evaluation e;
@@ -161,6 +170,7 @@ struct run {
 	uint64_t *bits; /* rules that may have something to say */
 	struct ph_err defer;
 	bool deferred;
+	struct ph_err err; /* of the predicate asked last that could not say */
 };
 
 static void
@@ -257,12 +267,11 @@ find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
 	const struct listener listener = {run->options->trace, rule};
 	const struct listener *l = listener.trace != NULL ? &listener : NULL;
 	GPtrArray *all;
-	struct ph_err err = PH_ERR_INIT;
 	struct verdict m = open_verdict;
 	guint kept = 0;
 
 	enter(run, copy);
-	ask_level(rule, l, &run->e, PH_LEVEL_MESSAGE, NULL, &m, &err);
+	ask_level(rule, l, &run->e, PH_LEVEL_MESSAGE, NULL, &m, &run->err);
 	/* Most rules that are asked end here. */
 	if (l == NULL && conclude(&m) == PH_ANSWER_FALSE)
 		return NULL;
@@ -281,7 +290,7 @@ find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
 		if (rule->by_recipient &&
 		    (l != NULL || conclude(&m) != PH_ANSWER_FALSE))
 			ask_level(rule, l, &run->e, PH_LEVEL_RECIPIENT,
-				  all->pdata[i], &v, &err);
+				  all->pdata[i], &v, &run->err);
 		answer = conclude(&v);
 		tell_rule(run, rule, all->pdata[i], answer, note);
 		if (note != NULL)
@@ -289,14 +298,13 @@ find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
 		if (answer == PH_ANSWER_TRUE)
 			all->pdata[kept++] = all->pdata[i];
 		else if (answer == PH_ANSWER_ERROR)
-			note_error(run, hit, &err);
+			note_error(run, hit, &run->err);
 	}
 	g_ptr_array_set_size(all, (gint)kept);
 	return all;
 }
 
-/* ---- acting
- * ---------------------------------------------------------------------- */
+/* ---- acting ---- */
 
 /* Changes when somebody was added to or taken from a copy. */
 static guint
@@ -414,12 +422,13 @@ apply(struct run *run, struct ph_copy *copy, GPtrArray *matched,
 		tell_acted(run, hit->rule, target, err.text);
 		return;
 	}
+	if (target->mail->verdict.decision != PH_DECISION_ACCEPT)
+		g_ptr_array_add(run->result->decided, target->mail);
 	hit->applied = true;
 	tell_acted(run, hit->rule, target, NULL);
 }
 
-/* ---- one rule after the other
- * ------------------------------------------------------ */
+/* ---- one rule after the other ---- */
 
 static int64_t
 clock_us(clockid_t id)
@@ -583,6 +592,7 @@ ph_rules_result_init(struct ph_rules_result *result, struct ph_mail *mail)
 	*result = (struct ph_rules_result){
 	    .hits = g_array_new(FALSE, FALSE, sizeof(struct ph_rule_hit)),
 	    .copies = g_ptr_array_new_with_free_func(free_fork),
+	    .decided = g_ptr_array_new(),
 	};
 	g_array_set_clear_func(result->hits, clear_hit);
 	g_ptr_array_add(result->copies, mail);
@@ -595,6 +605,8 @@ ph_rules_result_clear(struct ph_rules_result *result)
 		g_array_unref(result->hits);
 	if (result->copies != NULL)
 		g_ptr_array_unref(result->copies);
+	if (result->decided != NULL)
+		g_ptr_array_unref(result->decided);
 	ph_headers_free(&result->before);
 	*result = (struct ph_rules_result){.hits = NULL};
 }

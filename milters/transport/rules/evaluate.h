@@ -65,6 +65,8 @@ struct ph_rules_result {
 	 * copy's verdict is about its recipients.
 	 */
 	GPtrArray *copies; /* struct ph_mail */
+	/* Those with a verdict, in the order in which rules came to it. */
+	GPtrArray *decided; /* borrowed */
 	/* Header fields of the message before the first rule acted; NULL: none
 	 * did. */
 	struct ph_headers *before;
@@ -103,6 +105,9 @@ struct ph_evaluation {
 	/* Folded address -> GPtrArray of all folded addresses of its entry, the
 	 * entry first in a struct of its own: see identity.h. */
 	GHashTable *identities;
+	/* Pattern -> int64_t, processor time that it may still take, ns: a text
+	 * takes some of it, and a client may send many texts. */
+	GHashTable *patience;
 	struct ph_finding *finding; /* NULL: nobody wants to know */
 };
 

@@ -266,24 +266,40 @@ compare_objects(gconstpointer a, gconstpointer b)
 /* ---- the set ---------------------------------------------------------------
  */
 
-/* The first condition that can be looked up from what a message has; words
- * before patterns, whose hits are only "perhaps". */
+/*
+ * How dear it is to find out whether a rule may have something to say: what has
+ * to be looked at, then how much the answer narrows down. A pattern's hit is
+ * only "perhaps", and one word of a few is that of many messages.
+ */
+static unsigned
+gate_cost(const struct ph_predicate *p)
+{
+	const struct ph_condition *c = p->condition;
+	unsigned needs = ph_condition_needs(c);
+	unsigned look = (needs & PH_NEED_TEXT) != 0			    ? 3
+			: (needs & PH_NEED_PARTS) != 0			    ? 2
+			: (needs & (PH_NEED_BODY | PH_NEED_STRUCTURE)) != 0 ? 1
+									    : 0;
+	bool number = c->compare == &ph_compare_least ||
+		      c->compare == &ph_compare_word ||
+		      c->compare == &ph_compare_bool;
+
+	return 4 * look + (number ? 2 : c->compare == &ph_compare_patterns);
+}
+
 static const struct ph_predicate *
 find_gate(const struct ph_rule *rule)
 {
-	const struct ph_predicate *pattern = NULL;
+	const struct ph_predicate *best = NULL;
 
 	for (guint i = 0; i < rule->n_conditions; i++) {
 		const struct ph_predicate *p = ph_rule_predicate(rule, i);
 
-		if (p->condition->compare->gate == NULL)
-			continue;
-		if (p->condition->compare != &ph_compare_patterns)
-			return p;
-		if (pattern == NULL)
-			pattern = p;
+		if (p->condition->compare->gate != NULL &&
+		    (best == NULL || gate_cost(p) < gate_cost(best)))
+			best = p;
 	}
-	return pattern;
+	return best;
 }
 
 static void

@@ -33,6 +33,7 @@ static void
 clear(struct ph_scan *scan)
 {
 	ph_hits_clear(&scan->hits);
+	g_clear_pointer(&scan->confirmed, g_hash_table_unref);
 	g_free(scan->error);
 	*scan = (struct ph_scan){.state = PH_SCAN_NOT_YET};
 }
@@ -194,7 +195,7 @@ place(struct ph_evaluation *e, uint32_t index, struct ph_recipient *recipient)
 	return &scans->scan[index];
 }
 
-const struct ph_scan *
+struct ph_scan *
 ph_scan_get(struct ph_evaluation *e, uint32_t index,
 	    struct ph_recipient *recipient)
 {
@@ -298,6 +299,34 @@ enter_addresses(struct ph_evaluation *e, const struct ph_source *source,
 }
 
 static void
+enter_numbers(struct ph_evaluation *e, const struct ph_source *source,
+	      struct ph_recipient *recipient, uint64_t *bits)
+{
+	const GArray *gates = source->numbers;
+	struct ph_value value;
+	size_t cursor = 0;
+	bool more = true;
+
+	while (more) {
+		int r = ph_source_value(e, source, recipient, &cursor, &value,
+					NULL);
+
+		more = r == 1;
+		if (r == 0)
+			return;
+		for (guint i = 0; i < gates->len; i++) {
+			const struct ph_number_gate *gate =
+			    &g_array_index(gates, struct ph_number_gate, i);
+
+			if (r < 0 || value.number == gate->number ||
+			    (gate->least && value.number > gate->number))
+				bits[gate->rule / 64] |= UINT64_C(1)
+							 << (gate->rule % 64);
+		}
+	}
+}
+
+static void
 enter(struct ph_evaluation *e, uint32_t index, struct ph_recipient *recipient,
       uint64_t *bits)
 {
@@ -312,6 +341,8 @@ enter(struct ph_evaluation *e, uint32_t index, struct ph_recipient *recipient,
 		enter_terms(e, source, index, recipient, bits);
 	if (source->addresses != NULL || source->domains != NULL)
 		enter_addresses(e, source, recipient, bits);
+	if (source->numbers != NULL)
+		enter_numbers(e, source, recipient, bits);
 }
 
 void
@@ -323,7 +354,7 @@ ph_scan_candidates(struct ph_evaluation *e, uint64_t *bits)
 		const struct ph_source *source = sources->pdata[i];
 
 		if (source->terms == NULL && source->addresses == NULL &&
-		    source->domains == NULL)
+		    source->domains == NULL && source->numbers == NULL)
 			continue;
 		if (source->subject->level == PH_LEVEL_MESSAGE) {
 			enter(e, i, NULL, bits);

@@ -15,6 +15,9 @@ struct ph_scan {
 	enum { PH_SCAN_NOT_YET, PH_SCAN_DONE, PH_SCAN_FAILED } state;
 	bool entered; /* its candidates are known */
 	struct ph_hits hits;
+	/* Patterns among the hits that were asked: term -> whether it is
+	 * there; NULL: none was. */
+	GHashTable *confirmed;
 	char *error; /* of FAILED */
 };
 
@@ -32,8 +35,8 @@ const GPtrArray *ph_scan_addresses(struct ph_evaluation *e, const char *name);
 
 /* Of e's copy; recipient as the source's level says. Borrowed until the source
  * is forgotten. */
-const struct ph_scan *ph_scan_get(struct ph_evaluation *e, uint32_t source,
-				  struct ph_recipient *recipient);
+struct ph_scan *ph_scan_get(struct ph_evaluation *e, uint32_t source,
+			    struct ph_recipient *recipient);
 
 /* Sets the bits of rules for which e's copy may have something, from the
  * sources whose candidates are not known yet. */

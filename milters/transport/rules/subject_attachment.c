@@ -227,8 +227,7 @@ const struct ph_subject ph_subject_protected = {"password of an attachment",
 const struct ph_subject ph_subject_limit = {
     "limit of inspection", PH_LEVEL_MESSAGE, PH_NEED_TEXT, NULL, value_limit};
 
-/* ---- sensitive information
- * ---------------------------------------------------- */
+/* ---- sensitive information ---- */
 
 static int
 value_classified(struct ph_evaluation *e, struct ph_recipient *recipient,

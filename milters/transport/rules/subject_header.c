@@ -66,8 +66,7 @@ const struct ph_subject ph_subject_classification = {
     "classification", PH_LEVEL_MESSAGE, PH_NEED_HEADERS, classification_field,
     value_classification};
 
-/* ---- addresses
- * ---------------------------------------------------------------- */
+/* ---- addresses ---- */
 
 static int
 next_address(struct ph_evaluation *e, const char *const *names, size_t *cursor,
@@ -130,8 +129,7 @@ const struct ph_subject ph_subject_to_cc = {"To and Cc", PH_LEVEL_MESSAGE,
 					    PH_NEED_HEADERS | PH_NEED_DIRECTORY,
 					    to_cc_fields, value_to_cc};
 
-/* ---- numbers and words
- * ---------------------------------------------------------- */
+/* ---- numbers and words ---- */
 
 static int
 value_scl(struct ph_evaluation *e, struct ph_recipient *recipient,

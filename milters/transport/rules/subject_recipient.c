@@ -71,8 +71,7 @@ const struct ph_subject ph_subject_any_recipient = {
     "recipients", PH_LEVEL_MESSAGE, PH_NEED_RECIPIENTS, NULL,
     value_any_recipient};
 
-/* ---- SentToScope
- * -------------------------------------------------------------- */
+/* ---- SentToScope ---- */
 
 static const char *const scope_names[] = {
     [PH_SCOPE_INSIDE] = "InOrganization",
@@ -203,8 +202,7 @@ const struct ph_subject ph_subject_sent_to_scope = {
     "recipient's scope", PH_LEVEL_RECIPIENT,
     PH_NEED_RECIPIENTS | PH_NEED_DIRECTORY, NULL, value_sent_to_scope};
 
-/* ---- attributes
- * ------------------------------------------------------------------ */
+/* ---- attributes ---- */
 
 static int
 value_attribute(struct ph_evaluation *e, struct ph_recipient *recipient,
@@ -229,8 +227,7 @@ const struct ph_subject ph_subject_recipient_attribute = {
     "recipient's attribute", PH_LEVEL_RECIPIENT,
     PH_NEED_RECIPIENTS | PH_NEED_DIRECTORY, NULL, value_attribute};
 
-/* ---- for comparisons that obtain their values themselves
- * ---------------------------- */
+/* ---- for comparisons that obtain their values themselves ---- */
 
 static int
 value_none(struct ph_evaluation *e, struct ph_recipient *recipient,

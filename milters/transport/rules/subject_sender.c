@@ -8,8 +8,7 @@
 
 static const char *const sender_fields[] = {"From", "Sender", NULL};
 
-/* ---- the address, where SenderAddressLocation says
- * ---------------------------- */
+/* ---- the address, where SenderAddressLocation says ---- */
 
 enum { IN_HEADER = 1, IN_ENVELOPE = 2 };
 
@@ -55,8 +54,7 @@ value_sender(struct ph_evaluation *e, struct ph_recipient *recipient,
 const struct ph_subject ph_subject_sender = {
     "sender", PH_LEVEL_MESSAGE, PH_NEED_HEADERS, sender_fields, value_sender};
 
-/* ---- FromScope
- * ------------------------------------------------------------------ */
+/* ---- FromScope ---- */
 
 static bool
 is_inside(const struct ph_object *domain)
@@ -115,8 +113,7 @@ const struct ph_subject ph_subject_from_scope = {
     "sender's scope", PH_LEVEL_MESSAGE, PH_NEED_HEADERS | PH_NEED_DIRECTORY,
     sender_fields, value_from_scope};
 
-/* ---- attributes, client
- * ------------------------------------------------------------ */
+/* ---- attributes, client ---- */
 
 static int
 value_attribute(struct ph_evaluation *e, struct ph_recipient *recipient,

@@ -12,6 +12,8 @@ free_source(void *data)
 	g_clear_pointer(&source->terms, g_hash_table_unref);
 	g_clear_pointer(&source->addresses, g_hash_table_unref);
 	g_clear_pointer(&source->domains, g_hash_table_unref);
+	if (source->numbers != NULL)
+		g_array_unref(source->numbers);
 	g_free(source);
 }
 
@@ -162,4 +164,16 @@ ph_vocabulary_gate_domain(struct ph_vocabulary *v, uint32_t source,
 	struct ph_source *s = v->sources->pdata[source];
 
 	gate_text(&s->domains, folded, rule);
+}
+
+void
+ph_vocabulary_gate_number(struct ph_vocabulary *v, uint32_t source,
+			  const struct ph_number_gate *gate)
+{
+	struct ph_source *s = v->sources->pdata[source];
+
+	if (s->numbers == NULL)
+		s->numbers =
+		    g_array_new(FALSE, FALSE, sizeof(struct ph_number_gate));
+	g_array_append_val(s->numbers, *gate);
 }

@@ -22,6 +22,14 @@ struct ph_source {
 	GHashTable *terms;     /* GUINT_TO_POINTER(term) */
 	GHashTable *addresses; /* folded */
 	GHashTable *domains;   /* folded */
+	GArray *numbers;       /* struct ph_number_gate */
+};
+
+/* A rule that wants the source's number to be this, or at least this. */
+struct ph_number_gate {
+	int64_t number;
+	uint32_t rule;
+	bool least;
 };
 
 struct ph_vocabulary {
@@ -57,5 +65,8 @@ void ph_vocabulary_gate_address(struct ph_vocabulary *vocabulary,
 void ph_vocabulary_gate_domain(struct ph_vocabulary *vocabulary,
 			       uint32_t source, const char *folded,
 			       uint32_t rule);
+void ph_vocabulary_gate_number(struct ph_vocabulary *vocabulary,
+			       uint32_t source,
+			       const struct ph_number_gate *gate);
 
 #endif

@@ -250,7 +250,7 @@ append_headers(GString *out, const struct ph_plan_group *group)
 	}
 }
 
-/* "copy b c, subject=[x] hello; report d, 550 5.7.1 no" */
+/* "copy b c, Subject=[x] hello; report d, 550 5.7.1 no" */
 static char *
 show_plan(const struct ph_plan *plan)
 {
@@ -345,6 +345,7 @@ static const struct situation {
 	bool inside;	    /* authenticated */
 	bool tell_nobody;   /* report_to_strangers = no */
 	struct copy copies[4];
+	bool backwards; /* the last copy was decided about first */
 	int r;
 	const char *verdict;
 	const char *going; /* not looked at when r is 1 */
@@ -364,23 +365,26 @@ static const struct situation {
      .verdict = "accept, hello", .going = "a b"},
     {"one changed", .copies = {{"a c"}, {"b", "[x] hello"}},
      .verdict = "accept, hello", .going = "#0 a c",
-     .plan = "copy b, subject=[x] hello"},
+     .plan = "copy b, Subject=[x] hello"},
     {"the message itself is the changed one",
      .copies = {{"a", "[x] hello"}, {"b"}}, .verdict = "accept, hello",
-     .going = "#0 b", .plan = "copy a, subject=[x] hello"},
+     .going = "#0 b", .plan = "copy a, Subject=[x] hello"},
     {"all changed, each in another way",
      .copies = {{"a", "[1] hello"}, {"b", "[2] hello"}},
      .verdict = "accept, hello", .going = "#0 #1",
-     .plan = "copy a, subject=[1] hello; copy b, subject=[2] hello"},
+     .plan = "copy a, Subject=[1] hello; copy b, Subject=[2] hello"},
     {"three, two of them alike",
      .copies = {{"a"}, {"b", "[x] hello"}, {"c", "[x] hello"}, {"d"}},
      .verdict = "accept, hello", .going = "#0 a d",
-     .plan = "copy b c, subject=[x] hello"},
+     .plan = "copy b c, Subject=[x] hello"},
     {"refused for all", .copies = {{"a b", NULL, REFUSED, "no"}}, .r = 1,
      .verdict = "550 5.7.1 no"},
     {"refused for all by two rules: one answer, the first",
      .copies = {{"a", NULL, REFUSED, "one"}, {"b", NULL, REFUSED, "two"}},
      .r = 1, .verdict = "550 5.7.1 one"},
+    {"the message itself by the second rule",
+     .copies = {{"a", NULL, REFUSED, "one"}, {"b", NULL, REFUSED, "two"}},
+     .backwards = true, .r = 1, .verdict = "550 5.7.1 two"},
     {"everybody was split off and refused",
      .copies = {{"", NULL}, {"a b", NULL, REFUSED, "no"}}, .r = 1,
      .verdict = "550 5.7.1 no"},
@@ -418,13 +422,16 @@ static const struct situation {
     {"strangers are answered while they are there", .tell_nobody = true,
      .copies = {{"a", NULL, REFUSED, "one"}, {"b", NULL, REFUSED, "two"}},
      .r = 1, .verdict = "550 5.7.1 one"},
+    {"the message itself by the second rule",
+     .copies = {{"a", NULL, REFUSED, "one"}, {"b", NULL, REFUSED, "two"}},
+     .backwards = true, .r = 1, .verdict = "550 5.7.1 two"},
     {"our own people are told", .tell_nobody = true, .inside = true,
      .copies = {{"a"}, {"b", NULL, REFUSED, "no"}}, .verdict = "accept, hello",
      .going = "#0 a", .plan = "report b, 550 5.7.1 no"},
     {"strangers are not told, and two others differ", .tell_nobody = true,
      .copies = {{"a", NULL, REFUSED, "no"}, {"b"}, {"c", "[x] hello"}},
      .verdict = "accept, hello", .going = "#0 b",
-     .plan = "copy c, subject=[x] hello", .rows = "fail a"},
+     .plan = "copy c, Subject=[x] hello", .rows = "fail a"},
     {"dropped for all", .copies = {{"a b", NULL, DROPPED}}, .r = 1,
      .verdict = "discard", .rows = "drop a b"},
     {"dropped for one: the others in place",
@@ -499,6 +506,13 @@ make_copies(const struct situation *s, struct ph_rules_result *result)
 		fill_copy(fork, &s->copies[i]);
 	}
 	fill_copy(mail, &s->copies[0]);
+	for (guint i = 0; i < result->copies->len; i++) {
+		struct ph_mail *copy = result->copies->pdata[i];
+
+		if (copy->verdict.decision != PH_DECISION_ACCEPT)
+			g_ptr_array_insert(result->decided,
+					   s->backwards ? 0 : -1, copy);
+	}
 }
 
 static void
@@ -743,8 +757,8 @@ START_TEST(test_headers)
 	apply(mail, &result, 0);
 	plan = read_plan(mail);
 	is = show_plan(plan);
-	ck_assert_str_eq(is, "copy b, cc=one@b.test | two@b.test,\n "
-			     "three@b.test, x-gone, x-new=");
+	ck_assert_str_eq(is, "copy b, Cc=one@b.test | two@b.test,\n "
+			     "three@b.test, x-gone, X-New=");
 	ph_plan_free(&plan);
 	ph_rules_result_clear(&result);
 	mail_clear(&mail);
@@ -816,7 +830,7 @@ START_TEST(test_redirected)
 	ck_assert_str_eq(going, "#0 a");
 	plan = read_plan(mail);
 	plan_text = show_plan(plan);
-	ck_assert_str_eq(plan_text, "copy boss, subject=[x] hello");
+	ck_assert_str_eq(plan_text, "copy boss, Subject=[x] hello");
 	ck_assert_uint_eq(mail->recipients->len, 4);
 	ph_plan_free(&plan);
 	ph_rules_result_clear(&result);
@@ -844,19 +858,19 @@ static const struct route_case {
      .going = "u@a.test"},
     {"a connector, inside and outside", .connector = "Bank",
      .to = "u@a.test z@b.test", .going = "#0 #1",
-     .plan = "copy u@a.test, x-posthub-outbound-connector=Bank; "
-	     "copy z@b.test, x-posthub-outbound-connector=Bank, "
-	     "x-posthub-route=ph-out:bank.test:25"},
+     .plan = "copy u@a.test, X-PostHub-Outbound-Connector=Bank; "
+	     "copy z@b.test, X-PostHub-Outbound-Connector=Bank, "
+	     "X-PostHub-Route=ph-out:bank.test:25"},
     {"the same from another server: who is inside gets it as it came",
      .connector = "Bank", .came = true, .to = "u@a.test z@b.test",
      .going = "#0 u@a.test",
-     .plan = "copy z@b.test, x-posthub-route=ph-out:bank.test:25"},
+     .plan = "copy z@b.test, X-PostHub-Route=ph-out:bank.test:25"},
     {"TLS, one way out: in place", .tls = "true", .to = "y@b.test z@c.test",
      .going = "y@b.test z@c.test", .route = "ph-out-tls:out.test:25"},
     {"TLS, two ways out", .tls = "true", .came = true,
      .to = "y@b.test x@bank.test z@c.test", .going = "#0 #1",
-     .plan = "copy y@b.test z@c.test, x-posthub-route=ph-out-tls:out.test:25; "
-	     "copy x@bank.test, x-posthub-route=ph-out-tls:bank.test:25"},
+     .plan = "copy y@b.test z@c.test, X-PostHub-Route=ph-out-tls:out.test:25; "
+	     "copy x@bank.test, X-PostHub-Route=ph-out-tls:bank.test:25"},
     {"a connector and TLS", .connector = "Bank", .tls = "true",
      .to = "z@b.test", .going = "z@b.test", .route = "ph-out-tls:bank.test:25"},
 };

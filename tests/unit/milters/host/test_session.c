@@ -1,0 +1,366 @@
+#include "milters/host/budget.h"
+#include "milters/host/host_private.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+/*
+ * The callbacks as libmilter calls them, with libmilter's own functions
+ * replaced: a context is what a session has kept, and what it was answered.
+ */
+struct smfi_str {
+	void *session;
+	GString *reply;
+};
+
+int
+smfi_setpriv(SMFICTX *ctx, void *session)
+{
+	ctx->session = session;
+	return MI_SUCCESS;
+}
+
+void *
+smfi_getpriv(SMFICTX *ctx)
+{
+	return ctx->session;
+}
+
+char *
+smfi_getsymval(SMFICTX *ctx, char *name)
+{
+	(void)ctx;
+	(void)name;
+	return NULL;
+}
+
+int
+smfi_setsymlist(SMFICTX *ctx, int where, char *names)
+{
+	(void)ctx;
+	(void)where;
+	(void)names;
+	return MI_SUCCESS;
+}
+
+int
+smfi_setreply(SMFICTX *ctx, char *code, char *enhanced, char *text)
+{
+	g_string_printf(ctx->reply, "%s %s %s", code, enhanced, text);
+	return MI_SUCCESS;
+}
+
+int
+smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
+{
+	(void)ctx;
+	(void)name;
+	(void)index;
+	(void)value;
+	return MI_SUCCESS;
+}
+
+static bool keeps;
+static guint messages;
+static size_t seen; /* bytes of body, by the agent */
+static guint fields;
+
+static int
+on_message(struct ph_mail *mail, void *app, struct ph_err *err)
+{
+	(void)app;
+	(void)err;
+	messages++;
+	seen = mail->body != NULL ? mail->body->len : 0;
+	fields = (guint)ph_headers_count(mail->headers);
+	return 0;
+}
+
+static const struct ph_agent agent = {.name = "Agent",
+				      .on_message = on_message};
+static const struct ph_agent *const agents[] = {&agent, NULL};
+
+static void
+begin(struct ph_mail *mail, void *app)
+{
+	(void)app;
+	mail->keep_body = keeps;
+	mail->snapshot = ph_snapshot_build(NULL, 0, NULL);
+}
+
+static void
+done(struct ph_mail *mail, void *app)
+{
+	(void)mail;
+	(void)app;
+}
+
+#define MB ((size_t)1024 * 1024)
+#define PIECE ((size_t)65535)
+
+static struct ph_host host;
+static struct smfiDesc calls;
+
+static void
+setup(int64_t memory)
+{
+	host = (struct ph_host){
+	    .name = "posthub-test",
+	    .agents = agents,
+	    .limit = 100,
+	    .memory = memory,
+	    .begin = begin,
+	    .done = done,
+	};
+	calls = ph_session_description(&host);
+	keeps = true;
+	messages = 0;
+}
+
+static void
+open_session(SMFICTX *ctx)
+{
+	unsigned long a, b, c, d;
+	char client[] = "client.test", sender[] = "<a@b.test>";
+	char *words[] = {sender, NULL};
+
+	ctx->session = NULL;
+	ctx->reply = g_string_new(NULL);
+	ck_assert_int_eq(calls.xxfi_negotiate(ctx, 0x1ff, 0x1fffff, 0, 0, &a,
+					      &b, &c, &d),
+			 SMFIS_CONTINUE);
+	calls.xxfi_connect(ctx, client, NULL);
+	calls.xxfi_envfrom(ctx, words);
+}
+
+static void
+close_session(SMFICTX *ctx)
+{
+	calls.xxfi_close(ctx);
+	g_string_free(ctx->reply, TRUE);
+}
+
+static void
+send_header(SMFICTX *ctx, size_t size)
+{
+	char name[] = "X-Field";
+	g_autofree char *value = g_strnfill(size, 'x');
+
+	calls.xxfi_header(ctx, name, value);
+}
+
+static void
+send_body(SMFICTX *ctx, size_t size)
+{
+	g_autofree char *data = g_strnfill(PIECE, 'x');
+
+	while (size > 0) {
+		size_t piece = MIN(size, PIECE);
+
+		calls.xxfi_body(ctx, (unsigned char *)data, piece);
+		size -= piece;
+	}
+}
+
+static sfsistat
+end(SMFICTX *ctx)
+{
+	g_string_truncate(ctx->reply, 0);
+	return calls.xxfi_eom(ctx);
+}
+
+static void
+assert_deferred(SMFICTX *ctx)
+{
+	ck_assert_int_eq(end(ctx), SMFIS_TEMPFAIL);
+	ck_assert(g_str_has_prefix(ctx->reply->str, "451 4.3.1 "));
+}
+
+static void
+assert_taken(SMFICTX *ctx)
+{
+	guint before = messages;
+
+	ck_assert_int_eq(end(ctx), SMFIS_CONTINUE);
+	ck_assert_uint_eq(messages, before + 1);
+}
+
+START_TEST(test_memory_of_all_sessions)
+{
+	struct smfi_str one, two, three;
+
+	setup((int64_t)(10 * MB));
+	open_session(&one);
+	open_session(&two);
+	open_session(&three);
+	send_body(&one, 6 * MB);
+	send_body(&two, 3 * MB);
+	send_body(&three, 2 * MB);
+	/* Nobody looks at the third; what it had is there for the second. */
+	send_body(&two, MB / 2);
+	assert_deferred(&three);
+	assert_taken(&two);
+	ck_assert_uint_eq(seen, 3 * MB + MB / 2);
+	assert_taken(&one);
+	ck_assert_uint_eq(seen, 6 * MB);
+	close_session(&one);
+	close_session(&two);
+	close_session(&three);
+}
+END_TEST
+
+/* The same session may try again when there is memory. */
+START_TEST(test_deferred_message_comes_again)
+{
+	struct smfi_str one, two;
+	char sender[] = "<a@b.test>";
+	char *words[] = {sender, NULL};
+
+	setup((int64_t)MB);
+	open_session(&one);
+	open_session(&two);
+	send_body(&one, MB - PIECE);
+	send_body(&two, 2 * PIECE);
+	assert_deferred(&two);
+	close_session(&one);
+	calls.xxfi_envfrom(&two, words);
+	send_body(&two, MB);
+	assert_taken(&two);
+	close_session(&two);
+}
+END_TEST
+
+/* Each way in which a message ends gives its memory back. */
+START_TEST(test_memory_comes_back)
+{
+	struct smfi_str one;
+
+	setup((int64_t)MB);
+	for (size_t i = 0; i < 100; i++) {
+		char sender[] = "<a@b.test>";
+		char *words[] = {sender, NULL};
+
+		open_session(&one);
+		send_header(&one, 1000);
+		send_body(&one, MB - 2000);
+		if (i % 4 == 1)
+			calls.xxfi_abort(&one);
+		if (i % 4 == 2)
+			calls.xxfi_envfrom(&one, words);
+		if (i % 4 == 3)
+			assert_taken(&one);
+		close_session(&one);
+	}
+}
+END_TEST
+
+START_TEST(test_header_fields_count)
+{
+	struct smfi_str one;
+
+	setup((int64_t)MB);
+	open_session(&one);
+	for (size_t i = 0; i < 10; i++)
+		send_header(&one, 60000);
+	assert_taken(&one);
+	ck_assert_uint_eq(fields, 10);
+	close_session(&one);
+	/* Empty ones cost as well. */
+	open_session(&one);
+	for (size_t i = 0; i < MB / PH_HEADER_COST; i++)
+		send_header(&one, 0);
+	assert_deferred(&one);
+	close_session(&one);
+}
+END_TEST
+
+/* What is not kept takes none. */
+START_TEST(test_body_that_nobody_looks_at)
+{
+	struct smfi_str one;
+
+	setup((int64_t)MB);
+	keeps = false;
+	open_session(&one);
+	send_body(&one, 20 * MB);
+	assert_taken(&one);
+	ck_assert_uint_eq(seen, 0);
+	close_session(&one);
+}
+END_TEST
+
+/* Of a longer body the first part is kept, and counted. */
+START_TEST(test_body_above_the_limit_of_one)
+{
+	struct smfi_str one;
+
+	setup((int64_t)PH_BODY_LIMIT);
+	open_session(&one);
+	send_body(&one, PH_BODY_LIMIT + MB);
+	assert_taken(&one);
+	ck_assert_uint_eq(seen, PH_BODY_LIMIT);
+	close_session(&one);
+}
+END_TEST
+
+START_TEST(test_without_limit)
+{
+	struct smfi_str one;
+
+	setup(0);
+	open_session(&one);
+	send_body(&one, 2 * MB);
+	assert_taken(&one);
+	close_session(&one);
+}
+END_TEST
+
+/* ---- the sum itself ------------------------------------------------------ */
+
+START_TEST(test_budget)
+{
+	struct ph_budget b = {.limit = 10};
+
+	ck_assert(ph_budget_take(&b, 0));
+	ck_assert(ph_budget_take(&b, 10));
+	ck_assert(!ph_budget_take(&b, 1));
+	ck_assert(ph_budget_take(&b, 0));
+	ph_budget_give(&b, 4);
+	ck_assert(!ph_budget_take(&b, 5));
+	ck_assert(!ph_budget_take(&b, SIZE_MAX));
+	ck_assert(ph_budget_take(&b, 4));
+	ck_assert_uint_eq(b.used, 10);
+}
+END_TEST
+
+#define ROUNDS 20000
+
+static void *
+take_and_give(void *arg)
+{
+	struct ph_budget *b = arg;
+
+	for (int i = 0; i < ROUNDS; i++)
+		if (ph_budget_take(b, 3))
+			ph_budget_give(b, 3);
+	return NULL;
+}
+
+START_TEST(test_budget_of_threads)
+{
+	struct ph_budget b = {.limit = 7};
+	GThread *threads[4];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		threads[i] = g_thread_new("taker", take_and_give, &b);
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		g_thread_join(threads[i]);
+	ck_assert_uint_eq(b.used, 0);
+}
+END_TEST
+
+UNIT_MAIN("milters/host/session", test_memory_of_all_sessions,
+	  test_deferred_message_comes_again, test_memory_comes_back,
+	  test_header_fields_count, test_body_that_nobody_looks_at,
+	  test_body_above_the_limit_of_one, test_without_limit, test_budget,
+	  test_budget_of_threads)
