@@ -69,18 +69,42 @@ check_group(const struct walk *walk, const struct ph_object *group,
 /* ---- is somebody in it? -----------------------------------------------------
  */
 
-static bool
-has_member(const struct ph_object *group, GHashTable *wanted)
+/*
+ * Groups are opened only as far as an answer needs it, and each once for all
+ * questions: a client may name 100,000 addresses.
+ */
+struct ph_member_search {
+	struct walk walk;
+	guint opened;		/* of walk.open */
+	GHashTable *names;	/* folded, of members of opened groups */
+	struct ph_object *last; /* opened; its members are not looked up yet */
+	struct ph_err failed;	/* the first of what could not be said */
+};
+
+struct ph_member_search *
+ph_member_search_new(struct ph_directory *directory, const char *const *groups)
 {
-	const char *const *member = ph_object_list(group, "Members");
+	struct ph_member_search *search = g_new0(struct ph_member_search, 1);
 
-	for (; *member != NULL; member++) {
-		g_autofree char *folded = ph_fold(*member);
+	walk_init(&search->walk, directory);
+	search->names =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (; *groups != NULL; groups++)
+		walk_add(&search->walk, *groups);
+	return search;
+}
 
-		if (g_hash_table_contains(wanted, folded))
-			return true;
-	}
-	return false;
+void
+ph_member_search_free(void *data)
+{
+	struct ph_member_search *search = data;
+
+	if (search == NULL)
+		return;
+	walk_fini(&search->walk);
+	g_hash_table_unref(search->names);
+	ph_object_unref(&search->last);
+	g_free(search);
 }
 
 /* Of the members only groups are opened. One that cannot be looked up keeps
@@ -106,44 +130,94 @@ add_groups(struct walk *walk, const struct ph_object *group, struct ph_err *err)
 	return answer;
 }
 
-/* One group: 1 it has the member; 0 no, groups inside were added. */
+/* One group: its members' names; those inside it are left for later. */
 static int
-look_into(struct walk *walk, const char *address, GHashTable *wanted,
-	  struct ph_err *err)
+open_group(struct ph_member_search *search, const char *address,
+	   struct ph_err *err)
 {
 	struct ph_object *group = NULL;
-	int r = ph_directory_find(walk->directory, address, &group, err);
+	const char *const *member;
+	int r = ph_directory_find(search->walk.directory, address, &group, err);
 
 	if (r < 0)
 		return ph_err_wrap(err, "group <%s>", address);
-	if (r == 0 || !ph_entry_is_group(group)) {
+	if (r == 1 && ph_entry_is_group(group))
+		r = check_group(&search->walk, group, err);
+	else
+		r = 1;
+	if (r != 0) {
 		ph_object_unref(&group);
-		return 0;
+		return r < 0 ? -1 : 0;
 	}
-	r = check_group(walk, group, err);
-	if (r == 0)
-		r = has_member(group, wanted) ? 1
-					      : add_groups(walk, group, err);
-	ph_object_unref(&group);
-	return r;
+	member = ph_object_list(group, "Members");
+	for (; *member != NULL; member++)
+		g_hash_table_add(search->names, ph_fold(*member));
+	search->last = group;
+	return 0;
 }
 
-/* All addresses of somebody. 0 or -1. */
+/* False: there is nothing left to do. */
+static bool
+search_on(struct ph_member_search *search)
+{
+	struct ph_err err = PH_ERR_INIT;
+	int r;
+
+	if (search->last != NULL) {
+		r = add_groups(&search->walk, search->last, &err);
+		ph_object_unref(&search->last);
+	} else if (search->opened < search->walk.open->len) {
+		r = open_group(search,
+			       search->walk.open->pdata[search->opened++],
+			       &err);
+	} else {
+		return false;
+	}
+	if (r < 0 && search->failed.kind == PH_ERR_NONE)
+		search->failed = err;
+	return true;
+}
+
+static bool
+has_name(const struct ph_member_search *search, const GPtrArray *addresses)
+{
+	for (guint i = 0; i < addresses->len; i++)
+		if (g_hash_table_contains(search->names, addresses->pdata[i]))
+			return true;
+	return false;
+}
+
+int
+ph_member_search_has(struct ph_member_search *search,
+		     const GPtrArray *addresses, struct ph_err *err)
+{
+	/* One yes is enough, whatever else cannot be said. */
+	do
+		if (has_name(search, addresses))
+			return 1;
+	while (search_on(search));
+	return search->failed.kind == PH_ERR_NONE
+		   ? 0
+		   : ph_err_set(err, search->failed.kind, "%s",
+				search->failed.text);
+}
+
+/* All addresses of somebody, folded. 0 or -1. */
 static int
 all_addresses(struct ph_directory *directory, const char *address,
-	      GHashTable *wanted, struct ph_err *err)
+	      GPtrArray *wanted, struct ph_err *err)
 {
 	struct ph_object *entry = NULL;
 	g_autoptr(GPtrArray) owned = NULL;
 
-	g_hash_table_add(wanted, ph_fold(address));
+	g_ptr_array_add(wanted, ph_fold(address));
 	if (ph_directory_find(directory, address, &entry, err) < 0)
 		return ph_err_wrap(err, "<%s>", address);
 	if (entry == NULL)
 		return 0;
 	owned = ph_entry_addresses(entry);
 	for (guint i = 0; i < owned->len; i++)
-		g_hash_table_add(wanted, g_strdup(owned->pdata[i]));
+		g_ptr_array_add(wanted, g_strdup(owned->pdata[i]));
 	ph_object_unref(&entry);
 	return 0;
 }
@@ -152,25 +226,18 @@ int
 ph_members_of_any(struct ph_directory *directory, const char *const *groups,
 		  const char *address, struct ph_err *err)
 {
-	g_autoptr(GHashTable) wanted =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct walk walk;
-	int r = 0, failed = 0;
+	g_autoptr(GPtrArray) wanted = g_ptr_array_new_with_free_func(g_free);
+	struct ph_member_search *search;
+	int r;
 
 	if (*address == '\0')
 		return 0;
 	if (all_addresses(directory, address, wanted, err) < 0)
 		return -1;
-	walk_init(&walk, directory);
-	for (; *groups != NULL; groups++)
-		walk_add(&walk, *groups);
-	/* One yes is enough, whatever else cannot be said. */
-	for (guint i = 0; i < walk.open->len && r != 1; i++) {
-		r = look_into(&walk, walk.open->pdata[i], wanted, err);
-		failed |= r < 0;
-	}
-	walk_fini(&walk);
-	return r == 1 ? 1 : failed ? -1 : 0;
+	search = ph_member_search_new(directory, groups);
+	r = ph_member_search_has(search, wanted, err);
+	ph_member_search_free(search);
+	return r;
 }
 
 /* ---- who is in it? ---- */

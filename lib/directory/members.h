@@ -10,8 +10,7 @@
 
 /*
  * Who is in a group: its Members and those of groups inside it. Groups that
- * hold each other are no error: each is opened once. Only look-ups are done;
- * nothing is kept.
+ * hold each other are no error: each is opened once. Only look-ups are done.
  */
 
 /* A group of any kind. */
@@ -29,6 +28,19 @@ bool ph_entry_is_group(const struct ph_object *entry);
  */
 int ph_members_of_any(struct ph_directory *directory, const char *const *groups,
 		      const char *address, struct ph_err *err);
+
+/*
+ * The same about many addresses, at the cost of one: what was found of the
+ * groups is kept, so a search is for the time of one message. The directory is
+ * borrowed. Not thread-safe.
+ */
+struct ph_member_search;
+struct ph_member_search *ph_member_search_new(struct ph_directory *directory,
+					      const char *const *groups);
+void ph_member_search_free(void *search); /* NULL is fine */
+/* addresses: all of somebody, folded (char *). */
+int ph_member_search_has(struct ph_member_search *search,
+			 const GPtrArray *addresses, struct ph_err *err);
 
 /*
  * Adds the folded primary addresses of all members to members (GHashTable used

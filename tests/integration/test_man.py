@@ -247,9 +247,14 @@ def shell(own_lab: Lab, tmp_path: Path) -> dict[str, str]:
 
 def test_examples_of_rules_can_be_typed(tmp_path: Path, shell: dict[str, str]) -> None:
     def typed(text: str) -> str:
-        command = ["sh", "-e", "-c", text]
         done = subprocess.run(
-            command, env=shell, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+            ["sh", "-e", "-c", text],
+            env=shell,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
         assert done.returncode == 0, (text, done.stdout, done.stderr)
         return done.stdout
@@ -259,7 +264,8 @@ def test_examples_of_rules_can_be_typed(tmp_path: Path, shell: dict[str, str]) -
     shown = [typed(text) for text in examples]
     assert "delivered" in shown[-1]
     rules = json.loads(typed("posthub rule list --json"))
-    names = re.findall(r"posthub:rule:([^'\n]+?)'? |rule set (?:'(.+?)'|(\w+))", "".join(examples))
+    quoted = r"'posthub:rule:(.+?)'|posthub:rule:(\S+)|rule set '(.+?)'|rule set (\w+)"
+    names = re.findall(quoted, "".join(examples))
     assert {rule["Name"] for rule in rules} == {"".join(name) for name in names}
     assert len(rules) > 6 and {rule["State"] for rule in rules} == {"Enabled"}
 

@@ -734,11 +734,13 @@ prepare(struct rule_case *c)
 }
 
 static void
-run_case(const char *file, struct rule_case *c)
+run_case(const char *file, struct rule_case *c,
+	 const struct ph_rules_trace *trace)
 {
 	g_autofree char *where =
 	    g_strdup_printf("%s:%d: %s", file, c->line, c->name);
-	struct ph_rules_options options = {.now = c->now, .loop_limit = 3};
+	struct ph_rules_options options = {
+	    .now = c->now, .loop_limit = 3, .trace = trace};
 
 	ck_assert_msg(c->answer != NULL, "%s: no answer", where);
 	prepare(c);
@@ -763,7 +765,8 @@ is_wanted(const char *file)
 	       g_strv_contains((const char *const *)names, name);
 }
 
-START_TEST(test_all)
+static void
+run_all(const struct ph_rules_trace *trace)
 {
 	GDir *dir = g_dir_open(DIRECTORY, 0, NULL);
 	const char *name;
@@ -778,12 +781,55 @@ START_TEST(test_all)
 			continue;
 		cases = read_cases(path);
 		for (guint i = 0; i < cases->len; i++)
-			run_case(name, cases->pdata[i]);
+			run_case(name, cases->pdata[i], trace);
 		n += (int)cases->len;
 		g_ptr_array_unref(cases);
 	}
 	g_dir_close(dir);
 	ck_assert(g_getenv("PH_CASES") != NULL || n > 50);
+}
+
+START_TEST(test_all)
+{
+	run_all(NULL);
+}
+END_TEST
+
+static void
+hear_predicate(void *arg, const struct ph_rule *rule,
+	       const struct ph_predicate *p,
+	       const struct ph_recipient *recipient, enum ph_answer answer,
+	       const struct ph_finding *finding, const char *error)
+{
+	(void)arg;
+	(void)recipient;
+	(void)answer;
+	(void)finding;
+	ck_assert_ptr_nonnull(rule);
+	ck_assert_ptr_nonnull(p);
+	ck_assert((answer == PH_ANSWER_ERROR) == (error != NULL));
+}
+
+static void
+hear_rule(void *arg, const struct ph_rule *rule,
+	  const struct ph_recipient *recipient, enum ph_answer answer,
+	  const char *note)
+{
+	(void)arg;
+	(void)rule;
+	(void)recipient;
+	(void)answer;
+	(void)note;
+}
+
+/* With somebody listening every rule is asked, without what tells that a rule
+ * has nothing to say: it must come to the same. */
+START_TEST(test_all_asked)
+{
+	static const struct ph_rules_trace trace = {.predicate = hear_predicate,
+						    .rule = hear_rule};
+
+	run_all(&trace);
 }
 END_TEST
 
@@ -838,4 +884,5 @@ START_TEST(test_complete)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/rules/cases", test_all, test_complete)
+UNIT_MAIN("milters/transport/rules/cases", test_all, test_all_asked,
+	  test_complete)
