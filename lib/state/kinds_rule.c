@@ -292,6 +292,6 @@ const struct ph_field ph_fields_rule[] = {
     {"SmtpRejectMessageRejectText", PH_TYPE_TEXT, ACTION, .max = 256,
      .help = "refused in the SMTP session with this text"},
     {"SmtpRejectMessageRejectStatusCode", PH_TYPE_INT, ACTION, .min = 400,
-     .max = 500, .help = "refused in the SMTP session with this code"},
+     .max = 599, .help = "refused in the SMTP session with this code"},
     {NULL},
 };

@@ -28,6 +28,8 @@ from tests.lab.track import SEVEN_ROWS, by_command, cells
 
 NUNO = "nuno@letsexchange.com"
 MOTA = "mota@letsexchange.com"
+RITA = "rita@letsexchange.com"
+SARA = "sara@letsexchange.com"
 KEPT = "kept-by-demo"  # a file in the directory of a lab that was left running
 
 INTRA = "Intra-Organization SMTP Send Connector"
@@ -233,8 +235,55 @@ class Demo:
         if message["Subject"] != "[EXTERNAL] Testing the rule":
             raise DemoFailed(f"the rule was not obeyed: Subject: {message['Subject']}")
 
+    def copies(self) -> None:
+        title(6, "One mail, three recipients, each under a different rule")
+        lab, host = self.lab, self.lab.hosts["MBX1"]
+        for address in (RITA, SARA):
+            lab.mailbox(address, "DB1")
+        self.rule_for(MOTA, "PrependSubject", "[PORTO] ")
+        self.rule_for(RITA, "SubjectContainsWords", "salaries", "RejectMessageReasonText",
+                      "Salaries are not for Rita")  # fmt: skip
+        lab.change(lambda: self.rule_for(SARA, "SetHeaderName", "X-Seen", "SetHeaderValue", "yes"))
+        mail = letter.compose(
+            MOTA, RITA, SARA, sender=NUNO, subject="The salaries of 2026",
+            ident=f"<{uuid.uuid4().hex}@letsexchange.com>",
+        )  # fmt: skip
+        say("What would become of it? Nothing is sent:")
+        say()
+        path = lab.directory / "salaries.eml"
+        path.write_bytes(mail.content)
+        self.would_be(host, "rule", "test", "--message", str(path), "--auth", "Internal")
+        say("Now Nuno sends it:")
+        say()
+        lab.outbox(NUNO, mail.content.replace(b"\r\n", b"\n"))
+        for address, field, value in (
+            (MOTA, "Subject", "[PORTO] The salaries of 2026"),
+            (SARA, "X-Seen", "yes"),
+        ):
+            got = lab.wait_message(address, mail.ident)
+            if got[field] != value:
+                raise DemoFailed(f"{address} has {field}: {got[field]}")
+            say(f"{address}: Subject: {got['Subject']}, X-Seen: {got['X-Seen']}")
+        report = wait.until("the report", lambda: self.reports(NUNO))[0]
+        say(f"{NUNO}: Subject: {report['Subject']}, about {RITA}")
+        say()
+        self.posthub(host, "track", "--message-id", mail.ident, "--columns", f"{COLUMNS},Recipients")
+
+    def rule_for(self, address: str, *fields: str) -> None:
+        name = f"posthub:rule:For {address.partition('@')[0]}"
+        self.redis("HSET", name, "SentTo", address, *fields)
+
+    def would_be(self, host: Host, *words: str) -> None:
+        """A command that answers no: somebody would not get it."""
+        say(f"$ posthub {shlex.join(words)}")
+        show(host.cli(*words, check=False).stdout)
+
+    def reports(self, address: str) -> list[Message]:
+        found = maildir.messages(self.lab.own_maildir(address))
+        return [m for _, m in found if m.get_content_type() == "multipart/report"]
+
     def move(self) -> None:
-        title(6, "Mota's database moves to the other server, and the next mail follows it")
+        title(7, "Mota's database moves to the other server, and the next mail follows it")
         say("DB2 is on storage that MBX2 and MBX1 share; the first of its servers is active.")
         say()
         move = ("database", "move", "DB2", "--to", "MBX1")
@@ -253,11 +302,12 @@ class Demo:
         self.outbox()
         self.internet()
         self.rule()
+        self.copies()
         self.move()
 
     def how_to_talk(self) -> None:
         front, first = self.lab.hosts["FE1"], self.lab.hosts["MBX1"]
-        title(7, "It is still running: talk to it")
+        title(8, "It is still running: talk to it")
         say(f"$ alias posthub='{first.binaries}/posthub -c {first.conf}'")
         say("$ posthub status")
         say("$ posthub track")

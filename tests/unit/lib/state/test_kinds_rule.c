@@ -226,7 +226,7 @@ static const char *const fine[][3] = {
     {"SCLOver=9", "SetSCL=-1"},
     {"MessageSizeOver=10MB", "AttachmentSizeOver=1"},
     {"SmtpRejectMessageRejectStatusCode=400"},
-    {"SmtpRejectMessageRejectStatusCode=500"},
+    {"SmtpRejectMessageRejectStatusCode=599"},
     {"MessageTypeMatches=oof", "WithImportance=HIGH"},
     {"RedirectMessageTo=a@b.test"},
     {"RecipientAddressType=Original", "SenderAddressLocation=Envelope"},
@@ -295,7 +295,7 @@ static const struct {
     {{"SetSCL=10"}, "rule r: SetSCL: \"10\" is out of range"},
     {{"MessageSizeOver=large"}, "rule r: MessageSizeOver: "},
     {{"SmtpRejectMessageRejectStatusCode=399"}, "rule r: Smtp"},
-    {{"SmtpRejectMessageRejectStatusCode=501"}, "rule r: Smtp"},
+    {{"SmtpRejectMessageRejectStatusCode=600"}, "rule r: Smtp"},
     {{"MessageTypeMatches=OOF,Signed"}, "rule r: MessageTypeMatches: "},
     {{"From=ann"}, "rule r: From: \"ann\" is not an address"},
 };
