@@ -342,12 +342,9 @@ add_members(struct ph_trial *trial, GHashTable *groups)
 	}
 }
 
-/* Groups are opened only if a rule looks at single recipients. */
 static int
 expand(struct ph_trial *trial)
 {
-	const struct ph_ruleset *set =
-	    ph_snapshot_derived(trial->snapshot, PH_TRIAL_RULES);
 	g_autoptr(GHashTable) of =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	struct groups groups = {trial, of};
@@ -359,8 +356,7 @@ expand(struct ph_trial *trial)
 
 		person->same = person->recipient && person->recipient->removed;
 	}
-	if (set->by_recipient &&
-	    ph_recipients_expand(trial->mail, note_group, &groups, &err) < 0)
+	if (ph_recipients_expand(trial->mail, note_group, &groups, &err) < 0)
 		return ph_cli_fail(PH_EXIT_TEMPORARY, "%s", err.text);
 	add_members(trial, of);
 	return PH_EXIT_YES;

@@ -1,5 +1,6 @@
 #include "policy/maps.h"
 #include "lib/base/text.h"
+#include "lib/directory/members.h"
 #include "lib/directory/resolve.h"
 #include "lib/routing/connector.h"
 #include "lib/routing/route.h"
@@ -9,6 +10,7 @@
 
 /* Copies that differ: posthub-transport takes them from the queue itself. */
 #define FORK_DOMAIN "fork.posthub.invalid"
+#define EXPAND_TRANSPORT "ph-expand:unix:posthub/expand.sock"
 #define FORK_TRANSPORT "ph-fork:unix:posthub/fork.sock"
 
 static int
@@ -79,6 +81,26 @@ append_external(const struct ph_sources *sources, const char *address,
 	ph_connector_clear(&route);
 }
 
+/*
+ * posthub-transport opens groups before they come to the queue. What it would
+ * leave whole is put off at RCPT, where the sender still has it.
+ */
+static void
+append_group(const struct ph_sources *sources, const struct ph_object *group,
+	     GString *value)
+{
+	g_autoptr(GHashTable) members =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	if (ph_members_expand(sources->directory, group,
+			      ph_members_limit(sources->snapshot), members,
+			      NULL) == 1)
+		g_string_append(value, EXPAND_TRANSPORT);
+	else
+		g_string_append_printf(value, "retry:4.4.4 No route to a %s",
+				       ph_object_text(group, "RecipientType"));
+}
+
 static void
 append_entry_route(const struct ph_sources *sources,
 		   const struct ph_resolution *resolution, GString *value)
@@ -95,6 +117,8 @@ append_entry_route(const struct ph_sources *sources,
 		hops = ph_route_format(&route);
 		g_string_append(value, hops);
 		ph_route_clear(&route);
+	} else if (ph_entry_is_group(entry)) {
+		append_group(sources, entry, value);
 	} else if (external != NULL) {
 		append_external(sources, resolution->original, external, value);
 	} else {

@@ -167,9 +167,8 @@ search_on(struct ph_member_search *search)
 		r = add_groups(&search->walk, search->last, &err);
 		ph_object_unref(&search->last);
 	} else if (search->opened < search->walk.open->len) {
-		r = open_group(search,
-			       search->walk.open->pdata[search->opened++],
-			       &err);
+		r = open_group(
+		    search, search->walk.open->pdata[search->opened++], &err);
 	} else {
 		return false;
 	}
@@ -238,6 +237,21 @@ ph_members_of_any(struct ph_directory *directory, const char *const *groups,
 	r = ph_member_search_has(search, wanted, err);
 	ph_member_search_free(search);
 	return r;
+}
+
+/* ---- how many may be in it? ---- */
+
+#define DEFAULT_LIMIT 1000
+
+size_t
+ph_members_limit(const struct ph_snapshot *snapshot)
+{
+	const struct ph_object *config =
+	    ph_snapshot_find(snapshot, "transportconfig", NULL);
+
+	return config != NULL
+		   ? (size_t)ph_object_int(config, "ExpansionSizeLimit")
+		   : DEFAULT_LIMIT;
 }
 
 /* ---- who is in it? ---- */

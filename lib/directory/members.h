@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/directory/directory.h"
+#include "lib/state/snapshot.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -41,6 +42,10 @@ void ph_member_search_free(void *search); /* NULL is fine */
 /* addresses: all of somebody, folded (char *). */
 int ph_member_search_has(struct ph_member_search *search,
 			 const GPtrArray *addresses, struct ph_err *err);
+
+/* ExpansionSizeLimit of transportconfig: groups of more members are left whole.
+ */
+size_t ph_members_limit(const struct ph_snapshot *snapshot);
 
 /*
  * Adds the folded primary addresses of all members to members (GHashTable used

@@ -188,6 +188,28 @@ ph_headers_remove(struct ph_headers *headers, size_t i)
 	g_ptr_array_remove_index(headers->entries, (guint)i);
 }
 
+void
+ph_headers_remove_all(struct ph_headers *headers, const char *name, size_t from)
+{
+	GPtrArray *entries = headers->entries;
+	guint kept = (guint)MIN(from, entries->len);
+
+	for (guint i = kept; i < entries->len; i++) {
+		struct entry *entry = entries->pdata[i];
+
+		if (strcasecmp(entry->field.name, name) != 0) {
+			entries->pdata[kept++] = entry;
+			continue;
+		}
+		headers->size -= entry_size(entry);
+		entry_free(entry);
+	}
+	/* What is moved or gone is not to be freed here. */
+	g_ptr_array_set_free_func(entries, NULL);
+	g_ptr_array_set_size(entries, (gint)kept);
+	g_ptr_array_set_free_func(entries, entry_free);
+}
+
 char *
 ph_headers_address(struct ph_headers *headers, const char *name)
 {

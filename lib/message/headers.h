@@ -62,6 +62,9 @@ const char *ph_headers_text_at(struct ph_headers *headers, size_t i);
 bool ph_headers_replace(struct ph_headers *headers, size_t i,
 			const char *value);
 void ph_headers_remove(struct ph_headers *headers, size_t i);
+/* All fields of a name at or after a position, in one pass. */
+void ph_headers_remove_all(struct ph_headers *headers, const char *name,
+			   size_t from);
 
 /* Address (local@domain) of the first mailbox in a From-like field, g_free;
  * NULL: none. */

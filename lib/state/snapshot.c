@@ -70,25 +70,29 @@ compare_errors(gconstpointer a, gconstpointer b)
 	return strcmp(x->key, y->key);
 }
 
+/* While a snapshot is made. */
+struct errors {
+	GArray *list;	  /* struct ph_snapshot_error */
+	GHashTable *keys; /* borrowed from it */
+};
+
 /* Takes the key. What the caller has already reported is not repeated. */
 static void
-add_error(GArray *errors, char *key, const char *text, bool kept)
+add_error(struct errors *errors, char *key, const char *text, bool kept)
 {
 	struct ph_snapshot_error error = {key, NULL, kept};
 
-	for (guint i = 0; i < errors->len; i++)
-		if (strcmp(
-			g_array_index(errors, struct ph_snapshot_error, i).key,
-			key) == 0) {
-			g_free(key);
-			return;
-		}
+	if (g_hash_table_contains(errors->keys, key)) {
+		g_free(key);
+		return;
+	}
 	error.text = g_strdup(text);
-	g_array_append_val(errors, error);
+	g_array_append_val(errors->list, error);
+	g_hash_table_add(errors->keys, key);
 }
 
 static void
-add_collision(GArray *errors, const struct ph_object *object,
+add_collision(struct errors *errors, const struct ph_object *object,
 	      const struct ph_object *other)
 {
 	const struct ph_kind *kind = ph_object_kind(object);
@@ -104,7 +108,7 @@ add_collision(GArray *errors, const struct ph_object *object,
 
 /* From sorted objects: those that are alone with their folded name. */
 static GPtrArray *
-drop_collisions(const GPtrArray *sorted, GArray *errors)
+drop_collisions(const GPtrArray *sorted, struct errors *errors)
 {
 	/* One more, so that an empty snapshot has an array, too. */
 	GPtrArray *alone = g_ptr_array_new_full(sorted->len + 1, unref_object);
@@ -149,11 +153,12 @@ static void
 take_objects(struct ph_snapshot *snapshot, const struct ph_snapshot_make *make)
 {
 	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
-	GArray *errors =
-	    g_array_new(FALSE, FALSE, sizeof(struct ph_snapshot_error));
+	g_autoptr(GHashTable) keys = g_hash_table_new(g_str_hash, g_str_equal);
+	struct errors errors = {
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_snapshot_error)), keys};
 
 	for (size_t i = 0; i < make->n_errors; i++)
-		add_error(errors, g_strdup(make->errors[i].key),
+		add_error(&errors, g_strdup(make->errors[i].key),
 			  make->errors[i].text, make->errors[i].kept);
 	for (size_t i = 0; i < make->n_objects; i++) {
 		const struct ph_object *object = make->objects[i];
@@ -162,11 +167,11 @@ take_objects(struct ph_snapshot *snapshot, const struct ph_snapshot_make *make)
 			g_ptr_array_add(sorted, (gpointer)object);
 	}
 	g_ptr_array_sort(sorted, compare_objects);
-	snapshot->objects = drop_collisions(sorted, errors);
-	g_array_sort(errors, compare_errors);
-	snapshot->n_errors = errors->len;
-	snapshot->errors =
-	    (struct ph_snapshot_error *)(void *)g_array_free(errors, FALSE);
+	snapshot->objects = drop_collisions(sorted, &errors);
+	g_array_sort(errors.list, compare_errors);
+	snapshot->n_errors = errors.list->len;
+	snapshot->errors = (struct ph_snapshot_error *)(void *)g_array_free(
+	    errors.list, FALSE);
 }
 
 /* Rows see what the rows before them made. */

@@ -54,7 +54,7 @@ struct ph_recipient {
 	enum { PH_ENTRY_UNKNOWN, PH_ENTRY_NONE, PH_ENTRY_FOUND } entry_state;
 	struct ph_object *entry;
 	/* Folded addresses in whose place rules have put it, oldest first;
-	 * NULL: none. */
+	 * shared with others; NULL: none. */
 	GPtrArray *instead_of;
 };
 

@@ -277,15 +277,6 @@ too_large(const char *name, struct ph_err *err)
 			  "%s: the header would become too large", name);
 }
 
-/* All fields of a name at or after a position. */
-static void
-remove_from(struct ph_mail *mail, const char *name, size_t i)
-{
-	while ((i = ph_headers_find(mail->headers, name, i)) <
-	       ph_headers_count(mail->headers))
-		ph_headers_remove(mail->headers, i);
-}
-
 int
 ph_mail_set_header(struct ph_mail *mail, const char *name, const char *value,
 		   struct ph_err *err)
@@ -299,7 +290,7 @@ ph_mail_set_header(struct ph_mail *mail, const char *name, const char *value,
 			   : too_large(name, err);
 	if (!ph_headers_replace(mail->headers, i, value))
 		return too_large(name, err);
-	remove_from(mail, name, i + 1);
+	ph_headers_remove_all(mail->headers, name, i + 1);
 	return 0;
 }
 
@@ -327,7 +318,7 @@ void
 ph_mail_remove_header(struct ph_mail *mail, const char *name)
 {
 	touch(mail, name);
-	remove_from(mail, name, 0);
+	ph_headers_remove_all(mail->headers, name, 0);
 }
 
 void

@@ -148,46 +148,53 @@ ph_outcome_changed(const struct ph_mail *copy, const struct ph_headers *before)
 	return names;
 }
 
+static void
+append_fields(GString *key, const struct ph_headers *headers, const char *name)
+{
+	g_autofree char *folded = g_ascii_strdown(name, -1);
+	size_t n = ph_headers_count(headers);
+
+	g_string_append_printf(key, "%s\n", folded);
+	for (size_t i = ph_headers_find(headers, name, 0); i < n;
+	     i = ph_headers_find(headers, name, i + 1)) {
+		const char *value = ph_headers_at(headers, i)->value;
+
+		g_string_append_printf(key, "\t%zu %s\n", strlen(value), value);
+	}
+}
+
+/* "" where nothing was changed; else a hash: the fields may be long, and the
+ * copies many. */
 static char *
 make_key(const struct ph_mail *copy, const struct ph_headers *before)
 {
 	g_autoptr(GPtrArray) names = ph_outcome_changed(copy, before);
 	const struct ph_verdict *v = &copy->verdict;
-	GString *key = g_string_new(NULL);
+	g_autoptr(GString) key = g_string_new(NULL);
 
-	if (v->decision != PH_DECISION_ACCEPT) {
+	if (v->decision != PH_DECISION_ACCEPT)
 		g_string_append_printf(key, "%d %s %s %s", (int)v->decision,
 				       v->code, v->enhanced,
 				       v->text != NULL ? v->text : "");
-		return g_string_free(key, FALSE);
-	}
-	for (guint i = 0; i < names->len; i++) {
-		g_autofree char *name = g_ascii_strdown(names->pdata[i], -1);
-		const char *value;
-
-		g_string_append_printf(key, "%s\n", name);
-		for (size_t n = 0; (value = ph_headers_raw(copy->headers,
-							   names->pdata[i], n));
-		     n++)
-			g_string_append_printf(key, "\t%zu %s\n", strlen(value),
-					       value);
-	}
-	return g_string_free(key, FALSE);
+	else
+		for (guint i = 0; i < names->len; i++)
+			append_fields(key, copy->headers, names->pdata[i]);
+	if (key->len == 0)
+		return g_strdup("");
+	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, key->str,
+					     (gssize)key->len);
 }
 
 /* ---- moving recipients ---- */
 
 static void
-move_all(GPtrArray *from, GPtrArray *to, bool only_removed)
+move_all(GPtrArray *from, GPtrArray *to)
 {
-	for (guint i = 0; i < from->len;) {
-		const struct ph_recipient *r = from->pdata[i];
+	size_t n;
+	g_autofree gpointer *recipients = g_ptr_array_steal(from, &n);
 
-		if (only_removed && !r->removed)
-			i++;
-		else
-			g_ptr_array_add(to, g_ptr_array_steal_index(from, i));
-	}
+	for (size_t i = 0; i < n; i++)
+		g_ptr_array_add(to, recipients[i]);
 }
 
 /* They come back to the message as such that it does not go on to. */
@@ -196,7 +203,7 @@ take_back(struct ph_mail *mail, struct ph_mail *copy)
 {
 	if (copy == mail)
 		return;
-	move_all(copy->recipients, mail->recipients, false);
+	move_all(copy->recipients, mail->recipients);
 }
 
 static void
@@ -260,8 +267,7 @@ make_groups(const GPtrArray *copies, const struct ph_headers *before)
 		key = make_key(copy, before);
 		group = find_group(groups, key);
 		if (group != NULL) {
-			move_all(copy->recipients, group->mail->recipients,
-				 false);
+			move_all(copy->recipients, group->mail->recipients);
 			continue;
 		}
 		group = g_new0(struct ph_group, 1);

@@ -42,16 +42,18 @@ add_headers(struct ph_plan_group *group, const struct ph_mail *copy,
 	    const struct ph_headers *before)
 {
 	g_autoptr(GPtrArray) names = ph_outcome_changed(copy, before);
+	const struct ph_headers *headers = copy->headers;
+	size_t n = ph_headers_count(headers);
 
 	for (guint i = 0; i < names->len; i++) {
-		struct ph_plan_header *header =
-		    ph_plan_add_header(group, names->pdata[i]);
-		const char *value;
+		const char *name = names->pdata[i];
+		struct ph_plan_header *header = ph_plan_add_header(group, name);
 
-		for (size_t n = 0; (value = ph_headers_raw(copy->headers,
-							   names->pdata[i], n));
-		     n++)
-			g_ptr_array_add(header->values, g_strdup(value));
+		for (size_t j = ph_headers_find(headers, name, 0); j < n;
+		     j = ph_headers_find(headers, name, j + 1))
+			g_ptr_array_add(
+			    header->values,
+			    g_strdup(ph_headers_at(headers, j)->value));
 	}
 }
 

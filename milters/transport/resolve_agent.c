@@ -168,17 +168,14 @@ note_group(void *arg, const char *group, const GPtrArray *members)
 	ph_outcome_expanded(arg, group, members);
 }
 
-/* Groups are opened only if a rule looks at single recipients. 0, or 1 with a
- * verdict. */
+/* Whether or not a rule looks at single recipients: behind the queue nobody
+ * opens groups. 0, or 1 with a verdict. */
 static int
 expand(struct ph_mail *mail)
 {
-	const struct ph_ruleset *set =
-	    ph_snapshot_derived(mail->snapshot, PH_DERIVED_RULES);
 	struct ph_err err = PH_ERR_INIT;
 
-	if (!set->by_recipient ||
-	    ph_recipients_expand(mail, note_group, mail, &err) == 0)
+	if (ph_recipients_expand(mail, note_group, mail, &err) == 0)
 		return 0;
 	ph_log(PH_LOG_WARN, mail->queue_id, "%s", err.text);
 	return ph_verdict_defer(&mail->verdict, AGENT, "4.4.3",

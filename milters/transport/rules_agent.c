@@ -123,19 +123,21 @@ static int
 on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	const struct ph_transport *transport = app;
-	bool skip = were_executed(mail) || is_exempt(mail);
+	bool executed = were_executed(mail);
+	bool skip = executed || is_exempt(mail);
 	struct ph_rules_result result;
 	int r = 0;
 
 	ph_outcome_begin(mail);
-	if (skip) {
+	/* Also of one that is exempt: the next server cannot tell any more that
+	 * it is. */
+	if (!executed && ph_mail_set_header(mail, PH_HEADER_RULES_EXECUTED,
+					    transport->server, err) < 0)
+		return -1;
+	if (skip)
 		ph_rules_result_init(&result, mail);
-	} else {
-		if (ph_mail_set_header(mail, PH_HEADER_RULES_EXECUTED,
-				       transport->server, err) < 0)
-			return -1;
+	else
 		r = run_rules(transport, mail, &result);
-	}
 	if (r == 0)
 		r = ph_outcome_apply(transport, mail, &result, err);
 	else

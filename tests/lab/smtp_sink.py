@@ -117,9 +117,13 @@ class Sink:
         self._server.shutdown()
         self._server.server_close()
 
+    def all(self) -> list[Taken]:
+        """The transactions so far."""
+        return list(self._server.taken)
+
     def taken(self, message_id: str) -> list[Taken]:
-        """The transactions so far that brought this message."""
-        return [t for t in list(self._server.taken) if t.message["Message-ID"] == message_id]
+        """Those that brought this message."""
+        return [t for t in self.all() if t.message["Message-ID"] == message_id]
 
     def wait(self, message_id: str, timeout: float = wait.DEFAULT_TIMEOUT) -> Taken:
         """The transaction that brought this message, once it is here."""

@@ -217,7 +217,8 @@ needs_utf8(const struct work *work)
 	return false;
 }
 
-/* Of what is told to whom: a report about others is another one. */
+/* Of what is told about whom. Not of the token: a client that did not hear that
+ * its message was taken sends it again, and there is another plan then. */
 static void
 make_id(const struct work *work, char id_r[PH_UUID_TEXT])
 {
@@ -226,7 +227,7 @@ make_id(const struct work *work, char id_r[PH_UUID_TEXT])
 	gsize size = sizeof(digest);
 
 	g_checksum_update(sum, (const guchar *)"report\n", -1);
-	g_checksum_update(sum, (const guchar *)work->report->token, -1);
+	g_checksum_update(sum, (const guchar *)work->plan->nmid, -1);
 	for (guint i = 0; i < work->recipients->len; i++) {
 		const struct ph_report_recipient *r =
 		    work->recipients->pdata[i];

@@ -12,9 +12,9 @@
 /*
  * A delivery status notification (RFC 3464; RFC 6533 where the message or an
  * address needs it) about recipients that did not get a message. Pure. A
- * report that is made again has the same Message-ID and network message id, so
- * that a mailbox of ours takes it once. Of the message X-PostHub- fields are
- * left out: who reads it may be outside.
+ * report that is made again, also because the message came again, has the same
+ * network message id, so that a mailbox of ours takes it once. Of the message
+ * X-PostHub- fields are left out: who reads it may be outside.
  */
 
 /* Borrowed. */

@@ -37,28 +37,32 @@ ph_submit_add(GPtrArray *recipients, const char *address)
 
 /* ---- answers ----------------------------------------------------------- */
 
-enum class {
+enum kind {
 	YES,
 	NO,    /* for good */
 	LATER, /* or no sense */
 };
 
 /* Takes the reply. */
-static enum class take(struct ph_smtp_reply *reply, const char *verb,
-		       char **text_r, struct ph_err *err) {
+static enum kind
+take(struct ph_smtp_reply *reply, const char *verb, char **text_r,
+     struct ph_err *err)
+{
 	g_autofree char *text = ph_smtp_reply_format(reply);
 	int code = reply->code;
 
-	ph_smtp_reply_clear(reply); g_strdelimit(text, "\n", ' ');
-	if (code / 100 == 2 || code == 354){ *text_r = g_steal_pointer(&text);
-					     return YES;}
-if (code / 100 != 5)
-{
-	ph_err_set(err, PH_ERR_TEMP, "%s: %s", verb, text);
-	return LATER;
-}
-*text_r = g_steal_pointer(&text);
-return NO;
+	ph_smtp_reply_clear(reply);
+	g_strdelimit(text, "\n", ' ');
+	if (code / 100 == 2 || code == 354) {
+		*text_r = g_steal_pointer(&text);
+		return YES;
+	}
+	if (code / 100 != 5) {
+		ph_err_set(err, PH_ERR_TEMP, "%s: %s", verb, text);
+		return LATER;
+	}
+	*text_r = g_steal_pointer(&text);
+	return NO;
 }
 
 /* All that were not refused yet are; tells. 0, or -1 from the caller. */
@@ -160,14 +164,14 @@ say_rcpt(const struct ph_submit *submit, struct ph_smtp *smtp,
 		g_autoptr(GString) line = format_rcpt(r, smtp);
 		g_autofree char *text = NULL;
 		struct ph_smtp_reply reply;
-		enum class class;
+		enum kind kind;
 
 		if (ph_smtp_command(smtp, line->str, &reply, err) < 0)
 			return -1;
-		class = take(&reply, r->address, &text, err);
-		if (class == LATER)
+		kind = take(&reply, r->address, &text, err);
+		if (kind == LATER)
 			return -1;
-		if (class == YES)
+		if (kind == YES)
 			continue;
 		r->refusal = g_steal_pointer(&text);
 		g_ptr_array_add(refused, r);

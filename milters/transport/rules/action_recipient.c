@@ -55,43 +55,51 @@ count_pass(const struct ph_action_run *run, struct ph_err *err)
 
 /* ---- adding ---- */
 
-static bool
-gets_it(const struct ph_mail *copy, const char *folded)
+/* Folding ASCII is left to the comparison. */
+static char *
+fold_text(const char *address)
 {
-	for (guint i = 0; i < copy->recipients->len; i++) {
-		const struct ph_recipient *r = copy->recipients->pdata[i];
-		g_autofree char *other = NULL;
-
-		/* Folding may change the length, but hardly ever does: look at
-		 * what is cheap first. */
-		if (r->removed)
-			continue;
-		if (strcasecmp(r->address, folded) == 0)
-			return true;
-		if (g_str_is_ascii(r->address))
-			continue;
-		other = ph_fold(r->address);
-		if (strcmp(other, folded) == 0)
-			return true;
-	}
-	return false;
+	return g_str_is_ascii(address) ? g_strdup(address) : ph_fold(address);
 }
 
-/* In any copy that goes on: nobody gets a message twice because a rule adds
- * him, and nobody loses it because his own was dropped before. */
-static bool
-is_there(const struct ph_action_run *run, const char *address)
+static guint
+hash_address(gconstpointer key)
 {
-	g_autofree char *folded = ph_fold(address);
+	guint hash = 5381;
+
+	for (const char *p = key; *p != '\0'; p++)
+		hash = hash * 33 + (guchar)g_ascii_tolower(*p);
+	return hash;
+}
+
+static gboolean
+same_address(gconstpointer a, gconstpointer b)
+{
+	return g_ascii_strcasecmp(a, b) == 0;
+}
+
+/* Who gets the message, in any copy that goes on: nobody gets it twice because
+ * a rule adds him, and nobody loses it because his own was dropped before. */
+static GHashTable *
+find_all(const struct ph_action_run *run)
+{
+	GHashTable *there =
+	    g_hash_table_new_full(hash_address, same_address, g_free, NULL);
 
 	for (guint i = 0; i < run->result->copies->len; i++) {
 		const struct ph_mail *copy = run->result->copies->pdata[i];
 
-		if (copy->verdict.decision == PH_DECISION_ACCEPT &&
-		    gets_it(copy, folded))
-			return true;
+		if (copy->verdict.decision != PH_DECISION_ACCEPT)
+			continue;
+		for (guint j = 0; j < copy->recipients->len; j++) {
+			const struct ph_recipient *r =
+			    copy->recipients->pdata[j];
+
+			if (!r->removed)
+				g_hash_table_add(there, fold_text(r->address));
+		}
 	}
-	return false;
+	return there;
 }
 
 /* Where mail for the address goes; what cannot be resolved goes on as it is,
@@ -112,21 +120,22 @@ resolve(const struct ph_action_run *run, const char *address)
 
 /* NULL: the recipient is there already. */
 static struct ph_recipient *
-add_one(const struct ph_action_run *run, const char *address)
+add_one(const struct ph_action_run *run, const char *address, GHashTable *there)
 {
 	g_autofree char *primary = resolve(run, address);
 	struct ph_recipient *r;
 
-	if (is_there(run, primary))
+	if (!g_hash_table_add(there, fold_text(primary)))
 		return NULL;
 	r = ph_mail_add_recipient(run->mail, primary, NULL);
 	g_clear_pointer(&r->given, g_free);
 	return r;
 }
 
-/* Appends to the last field of the name, or makes it. */
+/* Appends to the last field of the name, or makes it. more: addresses, with
+ * ",\n " between them. */
 static int
-add_to_field(struct ph_mail *mail, const char *name, const char *address,
+add_to_field(struct ph_mail *mail, const char *name, const char *more,
 	     struct ph_err *err)
 {
 	size_t n = ph_headers_count(mail->headers), last = n;
@@ -136,18 +145,18 @@ add_to_field(struct ph_mail *mail, const char *name, const char *address,
 	     i = ph_headers_find(mail->headers, name, i + 1))
 		last = i;
 	if (last == n)
-		return ph_mail_set_header(mail, name, address, err);
+		return ph_mail_set_header(mail, name, more, err);
 	value = g_strdup(ph_headers_at(mail->headers, last)->value);
 	g_strchomp(value);
 	if (*value == '\0')
-		return ph_mail_edit_header(mail, last, address, err);
+		return ph_mail_edit_header(mail, last, more, err);
 	g_free(value);
 	value = g_strconcat(ph_headers_at(mail->headers, last)->value, ",\n ",
-			    address, NULL);
+			    more, NULL);
 	return ph_mail_edit_header(mail, last, value, err);
 }
 
-/* The folded addresses in the fields of a name; NULL: none. */
+/* The folded addresses in the fields of a name. */
 static GHashTable *
 find_named(struct ph_mail *mail, const char *name)
 {
@@ -155,32 +164,43 @@ find_named(struct ph_mail *mail, const char *name)
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
 
-	if (name != NULL)
-		ph_headers_addresses(mail->headers, name, addresses);
+	ph_headers_addresses(mail->headers, name, addresses);
 	for (guint i = 0; i < addresses->len; i++)
 		g_hash_table_add(named, ph_fold(addresses->pdata[i]));
 	return named;
 }
 
-/* header NULL: blind. Who is named there already is not named again. */
+/* Who is named in the field already is not named again. */
+static int
+name_all(const struct ph_action_run *run, const char *const *addresses,
+	 const char *header, struct ph_err *err)
+{
+	g_autoptr(GHashTable) named = find_named(run->mail, header);
+	g_autoptr(GString) more = g_string_new(NULL);
+
+	for (; *addresses != NULL; addresses++)
+		if (g_hash_table_add(named, ph_fold(*addresses)))
+			g_string_append_printf(more, "%s%s",
+					       more->len > 0 ? ",\n " : "",
+					       *addresses);
+	return more->len > 0 ? add_to_field(run->mail, header, more->str, err)
+			     : 0;
+}
+
+/* header NULL: blind. */
 static int
 add_all(const struct ph_action_run *run, const char *const *addresses,
 	const char *header, struct ph_err *err)
 {
-	g_autoptr(GHashTable) named = NULL;
+	g_autoptr(GHashTable) there = NULL;
 	int r = count_pass(run, err);
 
 	if (r <= 0)
 		return r < 0 ? -1 : refuse_loop(run);
-	named = find_named(run->mail, header);
-	for (; *addresses != NULL; addresses++) {
-		add_one(run, *addresses);
-		if (header != NULL &&
-		    g_hash_table_add(named, ph_fold(*addresses)) &&
-		    add_to_field(run->mail, header, *addresses, err) < 0)
-			return -1;
-	}
-	return 0;
+	there = find_all(run);
+	for (const char *const *a = addresses; *a != NULL; a++)
+		add_one(run, *a, there);
+	return header != NULL ? name_all(run, addresses, header, err) : 0;
 }
 
 int
@@ -205,34 +225,27 @@ ph_action_copy_to(const struct ph_action_run *run, struct ph_err *err)
 
 /* ---- redirecting ---- */
 
-static bool
-has_text(GPtrArray *array, const char *text)
+/* In whose place those stand that the rule is about: each once, oldest first.
+ * texts: the same as a set, borrowed. */
+static GPtrArray *
+find_former(const struct ph_action_run *run, GHashTable *texts)
 {
-	return array != NULL &&
-	       g_ptr_array_find_with_equal_func(array, text, g_str_equal, NULL);
-}
+	g_autoptr(GHashTable) arrays = g_hash_table_new(NULL, NULL);
+	GPtrArray *former = g_ptr_array_new_with_free_func(g_free);
 
-/* Has a rule sent one of them away from this address before? */
-static bool
-goes_back(const struct ph_action_run *run, const char *folded)
-{
 	for (guint i = 0; i < run->matched->len; i++) {
 		const struct ph_recipient *r = run->matched->pdata[i];
 
-		if (has_text(r->instead_of, folded))
-			return true;
+		/* Those whom one rule has put there share it. */
+		if (r->instead_of == NULL ||
+		    !g_hash_table_add(arrays, r->instead_of))
+			continue;
+		for (guint j = 0; j < r->instead_of->len; j++)
+			if (g_hash_table_add(texts, r->instead_of->pdata[j]))
+				g_ptr_array_add(
+				    former, g_strdup(r->instead_of->pdata[j]));
 	}
-	return false;
-}
-
-static void
-inherit(struct ph_recipient *to, const struct ph_recipient *from)
-{
-	for (guint i = 0; from->instead_of != NULL && i < from->instead_of->len;
-	     i++)
-		g_ptr_array_add(to->instead_of,
-				g_strdup(from->instead_of->pdata[i]));
-	g_ptr_array_add(to->instead_of, ph_fold(from->address));
+	return former;
 }
 
 /* Reports name the recipient that the sender knows. */
@@ -261,45 +274,66 @@ inherit_params(struct ph_recipient *to, const struct ph_recipient *from)
 }
 
 static void
-take_place(const struct ph_action_run *run, struct ph_recipient *to)
+take_place(const struct ph_action_run *run, struct ph_recipient *to,
+	   GPtrArray *former)
 {
-	to->instead_of = g_ptr_array_new_with_free_func(g_free);
-	for (guint i = 0; i < run->matched->len; i++)
-		inherit(to, run->matched->pdata[i]);
+	to->instead_of = g_ptr_array_ref(former);
 	if (run->matched->len > 0)
 		inherit_params(to, run->matched->pdata[0]);
+}
+
+/* Folded, each once; NULL: a rule has sent one of those it is about away from
+ * one of them before. */
+static GHashTable *
+find_targets(const struct ph_action_run *run, const char *const *addresses,
+	     GHashTable *former)
+{
+	GHashTable *targets =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (; *addresses != NULL; addresses++) {
+		g_autofree char *primary = resolve(run, *addresses);
+		g_autofree char *folded = ph_fold(primary);
+
+		if (g_hash_table_contains(former, folded)) {
+			g_hash_table_unref(targets);
+			return NULL;
+		}
+		g_hash_table_add(targets, g_steal_pointer(&folded));
+	}
+	return targets;
 }
 
 static int
 redirect(const struct ph_action_run *run, const char *const *addresses,
 	 struct ph_err *err)
 {
-	g_autoptr(GHashTable) targets =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) texts = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GPtrArray) former = find_former(run, texts);
+	g_autoptr(GHashTable) targets = NULL;
+	g_autoptr(GHashTable) there = NULL;
 	int r = count_pass(run, err);
 
-	if (r <= 0)
-		return r < 0 ? -1 : refuse_loop(run);
-	for (const char *const *a = addresses; *a != NULL; a++) {
-		g_autofree char *primary = resolve(run, *a);
-		g_autofree char *folded = ph_fold(primary);
-
-		if (goes_back(run, folded))
-			return refuse_loop(run);
-		g_hash_table_add(targets, g_steal_pointer(&folded));
-	}
-	/* One who is sent to himself stays. */
+	if (r < 0)
+		return -1;
+	if (r == 1)
+		targets = find_targets(run, addresses, texts);
+	if (targets == NULL)
+		return refuse_loop(run);
 	for (guint i = 0; i < run->matched->len; i++) {
 		struct ph_recipient *recipient = run->matched->pdata[i];
-		g_autofree char *folded = ph_fold(recipient->address);
+		char *folded = ph_fold(recipient->address);
 
+		/* One who is sent to himself stays. */
 		recipient->removed |= !g_hash_table_contains(targets, folded);
+		g_ptr_array_add(former, folded);
 	}
+	there = find_all(run);
 	for (; *addresses != NULL; addresses++) {
-		struct ph_recipient *to = add_one(run, *addresses);
+		struct ph_recipient *to = add_one(run, *addresses, there);
 
 		if (to != NULL)
-			take_place(run, to);
+			take_place(run, to, former);
 	}
 	return 0;
 }

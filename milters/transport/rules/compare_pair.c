@@ -1,4 +1,5 @@
 #include "milters/transport/rules/identity.h"
+#include "milters/transport/rules/membership.h"
 
 #include "lib/base/text.h"
 #include "lib/directory/members.h"
@@ -32,7 +33,7 @@ note(struct ph_evaluation *e, const char *value)
 /* ---- BetweenMemberOf1, BetweenMemberOf2 ---- */
 
 struct between {
-	char **one, **two;
+	struct ph_groups *one, *two;
 };
 
 static void *
@@ -41,8 +42,8 @@ compile_between(const struct ph_compile *c)
 	struct between *between = g_new0(struct between, 1);
 	g_autofree char *two = g_strconcat(c->prefix, "BetweenMemberOf2", NULL);
 
-	between->one = g_strdupv((char **)ph_object_list(c->rule, c->field));
-	between->two = g_strdupv((char **)ph_object_list(c->rule, two));
+	between->one = ph_groups_new(ph_object_list(c->rule, c->field));
+	between->two = ph_groups_new(ph_object_list(c->rule, two));
 	return between;
 }
 
@@ -51,24 +52,22 @@ free_between(void *operand)
 {
 	struct between *between = operand;
 
-	g_strfreev(between->one);
-	g_strfreev(between->two);
+	ph_groups_free(between->one);
+	ph_groups_free(between->two);
 	g_free(between);
 }
 
 /* FALSE beats "cannot say". */
 static int
-both_in(struct ph_evaluation *e, char *const *a, const char *x, char *const *b,
-	const char *y, struct ph_err *err)
+both_in(struct ph_evaluation *e, const struct ph_groups *a, const char *x,
+	const struct ph_groups *b, const char *y, struct ph_err *err)
 {
-	struct ph_directory *directory = e->mail->directory;
-	int first =
-	    ph_members_of_any(directory, (const char *const *)a, x, err);
+	int first = ph_groups_have(a, e, x, err);
 	int second;
 
 	if (first == 0)
 		return 0;
-	second = ph_members_of_any(directory, (const char *const *)b, y, err);
+	second = ph_groups_have(b, e, y, err);
 	return second == 0 ? 0 : first < 0 ? -1 : second;
 }
 

@@ -1,9 +1,8 @@
-#include "milters/transport/rules/evaluate.h"
+#include "milters/transport/rules/membership.h"
 #include "milters/transport/rules/vocabulary.h"
 
 #include "lib/base/ip_range.h"
 #include "lib/base/text.h"
-#include "lib/directory/members.h"
 
 #include <strings.h>
 
@@ -204,24 +203,17 @@ const struct ph_comparison ph_compare_range = {.name = "range",
 static void *
 compile_groups(const struct ph_compile *c)
 {
-	return g_strdupv((char **)ph_object_list(c->rule, c->field));
-}
-
-static void
-free_groups(void *operand)
-{
-	g_strfreev(operand);
+	return ph_groups_new(ph_object_list(c->rule, c->field));
 }
 
 static int
 match_member(struct ph_evaluation *e, const void *operand,
 	     const struct ph_value *value, struct ph_err *err)
 {
-	return ph_members_of_any(
-	    e->mail->directory, (const char *const *)operand, value->text, err);
+	return ph_groups_have(operand, e, value->text, err);
 }
 
 const struct ph_comparison ph_compare_member = {.name = "member",
 						.compile = compile_groups,
-						.free = free_groups,
+						.free = ph_groups_free,
 						.match = match_member};

@@ -20,6 +20,8 @@ ph_evaluation_init(struct ph_evaluation *e, const struct ph_ruleset *set,
 		g_hash_table_new_full(NULL, NULL, NULL, ph_scans_free),
 	    .identities = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 						ph_identity_free),
+	    .searches = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+					      ph_member_search_free),
 	    .patience = g_hash_table_new_full(NULL, NULL, NULL, g_free),
 	};
 }
@@ -30,6 +32,7 @@ ph_evaluation_fini(struct ph_evaluation *e)
 	ph_scans_free(e->message);
 	g_hash_table_unref(e->recipients);
 	g_hash_table_unref(e->identities);
+	g_hash_table_unref(e->searches);
 	g_hash_table_unref(e->patience);
 }
 

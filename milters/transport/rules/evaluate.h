@@ -105,6 +105,8 @@ struct ph_evaluation {
 	/* Folded address -> GPtrArray of all folded addresses of its entry, the
 	 * entry first in a struct of its own: see identity.h. */
 	GHashTable *identities;
+	/* Addresses of groups -> struct ph_member_search: see membership.h. */
+	GHashTable *searches;
 	/* Pattern -> int64_t, processor time that it may still take, ns: a text
 	 * takes some of it, and a client may send many texts. */
 	GHashTable *patience;

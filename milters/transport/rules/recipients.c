@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define DEFAULT_LIMIT 1000
-
 int
 ph_recipient_resolve(struct ph_mail *mail, struct ph_recipient *recipient,
 		     struct ph_err *err)
@@ -59,17 +57,6 @@ ph_recipients_merge(struct ph_mail *mail)
 }
 
 /* ---- groups ------------------------------------------------------------- */
-
-static size_t
-size_limit(const struct ph_mail *mail)
-{
-	const struct ph_object *config =
-	    ph_snapshot_find(mail->snapshot, "transportconfig", NULL);
-
-	return config != NULL
-		   ? (size_t)ph_object_int(config, "ExpansionSizeLimit")
-		   : DEFAULT_LIMIT;
-}
 
 /* Reports about a member name the group that the sender knows. */
 static char **
@@ -174,7 +161,7 @@ ph_recipients_expand(struct ph_mail *mail,
 	g_autoptr(GHashTable) seen =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	const struct expansion x = {.mail = mail,
-				    .limit = size_limit(mail),
+				    .limit = ph_members_limit(mail->snapshot),
 				    .seen = seen,
 				    .note = note,
 				    .arg = arg};

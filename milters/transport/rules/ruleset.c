@@ -371,7 +371,6 @@ build(const struct ph_snapshot *snapshot, const void *previous, void *context,
 		if (rule->off != NULL)
 			continue;
 		set->needs |= rule->needs;
-		set->by_recipient |= rule->by_recipient;
 	}
 	add_gates(set);
 	v->matcher = ph_matcher_new(

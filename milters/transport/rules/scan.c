@@ -9,7 +9,7 @@
 struct ph_scans {
 	GHashTable *addresses; /* name of a field, folded -> GPtrArray */
 	guint n;
-	struct ph_scan scan[]; /* one a source */
+	struct ph_scan scan[]; /* one a source; of a recipient, one a slot */
 };
 
 static void
@@ -18,15 +18,20 @@ unref_pointers(void *array)
 	g_ptr_array_unref(array);
 }
 
-struct ph_scans *
-ph_scans_new(const struct ph_ruleset *set)
+static struct ph_scans *
+scans_new(guint n)
 {
-	guint n = set->vocabulary->sources->len;
 	struct ph_scans *scans =
 	    g_malloc0(sizeof(*scans) + n * sizeof(struct ph_scan));
 
 	scans->n = n;
 	return scans;
+}
+
+struct ph_scans *
+ph_scans_new(const struct ph_ruleset *set)
+{
+	return scans_new(set->vocabulary->sources->len);
 }
 
 static void
@@ -174,7 +179,10 @@ of_recipient(struct ph_evaluation *e, struct ph_recipient *recipient)
 	struct ph_scans *scans = g_hash_table_lookup(e->recipients, recipient);
 
 	if (scans == NULL) {
-		scans = ph_scans_new(e->set);
+		/* Sources of messages may be thousands, and so may
+		 * recipients. */
+		scans = scans_new(
+		    e->set->vocabulary->n_slots[PH_LEVEL_RECIPIENT]);
 		g_hash_table_insert(e->recipients, recipient, scans);
 	}
 	return scans;
@@ -188,8 +196,8 @@ place(struct ph_evaluation *e, uint32_t index, struct ph_recipient *recipient)
 	struct ph_scans *scans = e->message;
 
 	if (source->subject->level == PH_LEVEL_RECIPIENT)
-		scans = of_recipient(e, recipient);
-	else if ((source->subject->needs &
+		return &of_recipient(e, recipient)->scan[source->slot];
+	if ((source->subject->needs &
 		  (PH_NEED_HEADERS | PH_NEED_RECIPIENTS)) != 0)
 		scans = e->scans;
 	return &scans->scan[index];

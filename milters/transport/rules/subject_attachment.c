@@ -213,7 +213,30 @@ value_flag(struct ph_evaluation *e, enum ph_inspect_flag flag, size_t *cursor,
 FLAG(value_unsupported, PH_INSPECT_UNSUPPORTED)
 FLAG(value_executable, PH_INSPECT_EXECUTABLE)
 FLAG(value_protected, PH_INSPECT_PROTECTED)
-FLAG(value_limit, PH_INSPECT_LIMIT)
+FLAG(value_file_limit, PH_INSPECT_LIMIT)
+
+/* Was a part of the message not read, in which attachments may have been that
+ * nobody knows of? */
+static bool
+is_cut(struct ph_mail *mail)
+{
+	const struct ph_mail *m = mail->origin != NULL ? mail->origin : mail;
+
+	return m->body_cut || ph_content_truncated(ph_mail_content(mail));
+}
+
+static int
+value_limit(struct ph_evaluation *e, struct ph_recipient *recipient,
+	    const char *selector, size_t *cursor, struct ph_value *value_r,
+	    struct ph_err *err)
+{
+	if (is_cut(e->mail)) {
+		value_r->number = true;
+		return (*cursor)++ == 0;
+	}
+	return value_file_limit(e, recipient, selector, cursor, value_r, err);
+}
+
 
 const struct ph_subject ph_subject_unsupported = {
     "unsupported type of an attachment", PH_LEVEL_MESSAGE, PH_NEED_TEXT, NULL,

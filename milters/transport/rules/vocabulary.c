@@ -61,6 +61,7 @@ ph_vocabulary_source(struct ph_vocabulary *v, const struct ph_subject *subject,
 	source = g_new0(struct ph_source, 1);
 	source->subject = subject;
 	source->selector = selector != NULL ? g_intern_string(selector) : NULL;
+	source->slot = v->n_slots[subject->level]++;
 	g_ptr_array_add(v->sources, source);
 	g_hash_table_insert(v->source_index, g_steal_pointer(&key),
 			    GUINT_TO_POINTER(v->sources->len));

@@ -43,6 +43,9 @@ org_open(struct org *org)
 	    people_object("recipient|all@test.org|"
 			  "RecipientType=MailUniversalDistributionGroup|"
 			  "Members=nuno@test.org"),
+	    people_object("recipient|some@test.org|"
+			  "RecipientType=DynamicDistributionGroup|"
+			  "RecipientFilter=x"),
 	};
 
 	world_open(&org->world, ORG);

@@ -42,6 +42,33 @@ START_TEST(test_change)
 }
 END_TEST
 
+START_TEST(test_remove_all)
+{
+	static const char *const names[] = {"A", "b", "a", "A", "C", "A"};
+	struct ph_headers *h = ph_headers_new();
+	g_autofree char *rest =
+	    g_strnfill(PH_HEADERS_LIMIT - 4 * PH_HEADER_COST - 4, 'v');
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		ph_headers_add(h, names[i], "");
+	ph_headers_remove_all(h, "Z", 0);
+	ph_headers_remove_all(h, "A", 6);
+	ck_assert_uint_eq(ph_headers_count(h), 6);
+	ph_headers_remove_all(h, "A", 1);
+	ck_assert_uint_eq(ph_headers_count(h), 3);
+	ck_assert_str_eq(ph_headers_at(h, 0)->name, "A");
+	ck_assert_str_eq(ph_headers_at(h, 1)->name, "b");
+	ck_assert_str_eq(ph_headers_at(h, 2)->name, "C");
+	/* Room for what was removed, to the byte. */
+	ck_assert(ph_headers_add(h, "N", rest));
+	ck_assert(!ph_headers_add(h, "", ""));
+	ph_headers_remove_all(h, "a", 0);
+	ck_assert_str_eq(ph_headers_at(h, 0)->name, "b");
+	ck_assert(ph_headers_add(h, "A", ""));
+	ph_headers_free(&h);
+}
+END_TEST
+
 /* A copy has fields of its own, and the same size. */
 START_TEST(test_copy)
 {
@@ -170,5 +197,5 @@ START_TEST(test_address_of_field)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/headers", test_find, test_change, test_copy, test_limit,
+UNIT_MAIN("lib/message/headers", test_find, test_change, test_remove_all, test_copy, test_limit,
 	  test_many, test_address, test_address_of_field)

@@ -479,7 +479,7 @@ START_TEST(test_groups)
 	    {"no rule looks at recipients",
 	     {{NULL}},
 	     "all@a.test",
-	     "all@a.test"},
+	     "u@a.test x@b.test y@b.test"},
 	    {"a rule does",
 	     {LOOKS_AT_RECIPIENTS},
 	     "all@a.test",
@@ -498,7 +498,7 @@ START_TEST(test_groups)
 	       {{"AnyOfRecipientAddressContainsWords", "nobody"},
 		{"DeleteMessage", "yes"}}}},
 	     "all@a.test",
-	     "all@a.test"},
+	     "u@a.test x@b.test y@b.test"},
 	    {"as many as may be",
 	     {LOOKS_AT_RECIPIENTS,
 	      {"transportconfig", "", {{"ExpansionSizeLimit", "3"}}}},
@@ -585,8 +585,8 @@ START_TEST(test_exempt)
 		ck_assert_int_eq(run(mail), 0);
 		check_header(mail, "Subject",
 			     cases[i].exempt ? "hello" : "[EXT] hello");
-		check_header(mail, "X-PostHub-Rules-Executed",
-			     cases[i].exempt ? NULL : "MBX2");
+		/* The next server would not know that it is exempt. */
+		check_header(mail, "X-PostHub-Rules-Executed", "MBX2");
 		ck_assert_int_eq(mail->info == NULL, cases[i].exempt);
 		mail_clear(&mail);
 		client_clear(&client);

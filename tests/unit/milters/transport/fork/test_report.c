@@ -241,11 +241,12 @@ START_TEST(null_sender)
 END_TEST
 
 static char *
-id_of(const char *token, const char *address)
+id_of(const char *nmid, const char *token, const char *address)
 {
 	char *id;
 
 	set_up();
+	g_strlcpy(plan->nmid, nmid, sizeof(plan->nmid));
 	report.token = token;
 	report.now += g_random_int_range(1, 1000000);
 	add(address, NULL, NULL, NULL, "no");
@@ -255,16 +256,19 @@ id_of(const char *token, const char *address)
 	return id;
 }
 
-/* The same report has the same ids, another one has others. */
+/* The same report has the same ids, even by another plan for the same message;
+ * another one has others. */
 START_TEST(ids)
 {
-	g_autofree char *a = id_of("x.0", "a@x.test");
-	g_autofree char *again = id_of("x.0", "a@x.test");
-	g_autofree char *group = id_of("x.1", "a@x.test");
-	g_autofree char *other = id_of("x.0", "b@x.test");
+	g_autofree char *a = id_of("1-2", "x.0", "a@x.test");
+	g_autofree char *again = id_of("1-2", "x.0", "a@x.test");
+	g_autofree char *plan_2 = id_of("1-2", "y.1", "a@x.test");
+	g_autofree char *another = id_of("1-3", "x.0", "a@x.test");
+	g_autofree char *other = id_of("1-2", "x.0", "b@x.test");
 
 	ck_assert_str_eq(a, again);
-	ck_assert_str_ne(a, group);
+	ck_assert_str_eq(a, plan_2);
+	ck_assert_str_ne(a, another);
 	ck_assert_str_ne(a, other);
 	ck_assert(ph_uuid_valid(strchr(a, ' ') + 1));
 }

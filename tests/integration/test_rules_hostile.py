@@ -1,0 +1,424 @@
+"""Messages and rules made to hurt: each is delivered, or refused for a reason
+that is said; the daemons live on, and the next mail goes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from tests.conftest import MOTA, NUNO
+from tests.lab import letter, wait
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.lab.smtp_mta import Mail, Session
+from tests.lab.track import rows
+
+NOBODY = "nobody@letsexchange.com"
+IDENT = "<hostile.{}@sender.test>"
+KB, MB = 1 << 10, 1 << 20
+CATASTROPHE = "^(a+)+$"
+BAIT = "a" * 60 + "!"
+
+# Of each kind of subject one, and what is dear to look for.
+RULES: dict[str, dict[str, str]] = {
+    "Subject": {"SubjectContainsWords": "needle,one needle in the hay"},
+    "Subject pattern": {"SubjectMatchesPatterns": f"{CATASTROPHE},n.*e.*e.*d.*l.*e"},
+    "Body": {"SubjectOrBodyContainsWords": "needle"},
+    "Body pattern": {"SubjectOrBodyMatchesPatterns": f"{CATASTROPHE},(\\w+\\s?)+!$"},
+    "Attachment": {"AttachmentContainsWords": "needle"},
+    "Attachment pattern": {"AttachmentMatchesPatterns": CATASTROPHE},
+    "Attachment name": {"AttachmentNameMatchesPatterns": CATASTROPHE},
+    "Attachment type": {"AttachmentExtensionMatchesWords": "exe"},
+    "Limit": {"AttachmentProcessingLimitExceeded": "true"},
+    "Charset": {"ContentCharacterSetContainsWords": "utf-7"},
+    "Type": {"MessageTypeMatches": "Encrypted"},
+    "To": {"AnyOfToCcHeader": NUNO},
+    "From": {"FromAddressMatchesPatterns": CATASTROPHE},
+    "Recipient": {"RecipientAddressMatchesPatterns": CATASTROPHE},
+    "Header": {"HeaderContainsMessageHeader": "X-Big", "HeaderContainsWords": "needle"},
+    "Header pattern": {
+        "HeaderMatchesMessageHeader": "X-Big",
+        "HeaderMatchesPatterns": CATASTROPHE,
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def no_counts(org: Lab) -> Iterator[None]:
+    """Names come again; what one test counted is nothing to the next."""
+    yield
+    if keys := org.redis.keys("posthub:stats:rule:*"):
+        org.redis.call("DEL", *keys)
+
+
+@pytest.fixture
+def everything(org: Lab) -> Lab:
+    """The shared organisation with RULES."""
+
+    def put() -> None:
+        for number, (name, fields) in enumerate(RULES.items()):
+            org.rule(
+                name,
+                Priority=str(number),
+                SetHeaderName=f"X-Hit-{number}",
+                SetHeaderValue=name,
+                **fields,
+            )
+
+    org.change(put)
+    return org
+
+
+def pids(lab: Lab) -> dict[str, int | None]:
+    return {
+        f"{host.name} {name}": child.pid
+        for host in lab.hosts.values()
+        for name, child in host.daemons.items()
+    }
+
+
+def assert_well(lab: Lab, before: dict[str, int | None]) -> None:
+    """The same processes serve, and an ordinary mail goes."""
+    for host in lab.hosts.values():
+        assert all(child.alive() for child in host.daemons.values())
+    assert pids(lab) == before
+    mail = letter.post(lab.hosts["MBX1"], letter.compose(MOTA, subject="An ordinary mail"))
+    assert mail.accepted == {MOTA}, mail.last
+    lab.wait_message(MOTA, mail.ident, 60)
+
+
+def stats(host: Host, name: str) -> dict[str, Any]:
+    found = json.loads(host.cli("rule", "stats", name, "--json").stdout)
+    assert len(found) == 1
+    return dict(found[0])
+
+
+# ---- messages ---------------------------------------------------------------
+
+HEAD = b"From: <alice@sender.test>\r\nDate: %s\r\nMessage-ID: %s\r\n"
+
+
+def folded(name: bytes, size: int) -> bytes:
+    line = b"needle " * 100
+    return name + b": " + b"\r\n ".join([line] * (size // len(line))) + b"\r\n"
+
+
+def parts(n: int) -> bytes:
+    part = b"--b\r\nContent-Type: text/plain; name=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!.exe\r\n"
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    return head + (part + b"\r\nneedle\r\n") * n + b"--b--\r\n"
+
+
+def nested(depth: int) -> bytes:
+    return b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i)
+        for i in range(depth)
+    )
+
+
+# What follows the fields that all have, and the answer: "" is delivered.
+MESSAGES: dict[str, tuple[bytes, str]] = {
+    "a field of 5 MB": (folded(b"X-Big", 5 * MB) + b"\r\n\r\nx\r\n", ""),
+    "a header of 18 MB": (folded(b"X-Big", 50_000) * 380 + b"\r\nx\r\n", "5.3.4"),
+    "100,000 fields": (b"X-Big: a\r\n" * 100_000 + b"\r\nx\r\n", ""),
+    "300,000 fields": (b"X-Big:\r\n" * 300_000 + b"\r\nx\r\n", "5.3.4"),
+    "10,000 parts": (parts(10_000), ""),
+    "500 parts in each other": (nested(500) + b"\r\nneedle\r\n", ""),
+    "bait": (b"Subject: %s\r\nX-Big: %s\r\n\r\n%s\r\n" % ((BAIT.encode(),) * 3), ""),
+    "bait in 5,000 fields": (b"X-Big: %s\r\n" % BAIT.encode() * 5_000 + b"\r\nx\r\n", ""),
+    "NUL in the header": (b"Subject: a\0needle\r\nX-Big: \0\r\n\r\n\0\r\n", ""),
+    "8 bit in the header": (b"Subject: \xff\xfe\xc3 needle\r\nX-\xff: \x80\r\n\r\n\xff\r\n", ""),
+    "no charset": (b"Content-Type: text/plain\r\n\r\n\xe9 needle\r\n", ""),
+    "a wrong charset": (b"Content-Type: text/plain; charset=\xff/../x\r\n\r\n\xe9\r\n", ""),
+    "a charset that lies": (b"Content-Type: text/plain; charset=utf-16\r\n\r\na\r\n", ""),
+    "no boundary": (b"Content-Type: multipart/mixed\r\n\r\n--\r\n\r\nneedle\r\n", ""),
+    "an empty boundary": (b'Content-Type: multipart/mixed; boundary=""\r\n\r\n--\r\n', ""),
+    "no body": (b"Subject: needle\r\n", ""),
+    "no end of the header": (b"Subject: needle\r\nnot a field\r\n", ""),
+}
+
+
+def hostile(what: str, sender: str = letter.STRANGER) -> Mail:
+    ident = IDENT.format(what.replace(" ", ".").replace(",", "."))
+    head = HEAD % (formatdate(usegmt=True).encode(), ident.encode())
+    return Mail(ident, sender, (MOTA,), head + MESSAGES[what][0])
+
+
+@pytest.mark.parametrize("what", MESSAGES)
+def test_message(everything: Lab, what: str) -> None:
+    before = pids(everything)
+    mail, answer = hostile(what), MESSAGES[what][1]
+    letter.post(everything.hosts["MBX1"], mail)
+    if answer:
+        assert answer in mail.refused.get(MOTA, ""), mail.last
+    else:
+        assert mail.accepted == {MOTA}, mail.last
+        everything.wait_message(MOTA, mail.ident, 60)
+    assert_well(everything, before)
+
+
+def test_null_sender(everything: Lab) -> None:
+    before = pids(everything)
+    mail = letter.compose(MOTA, sender="", subject="needle")
+    assert letter.post(everything.hosts["MBX1"], mail).accepted == {MOTA}, mail.last
+    message = everything.wait_message(MOTA, mail.ident)
+    assert message["X-Hit-0"] == "Subject"
+    assert_well(everything, before)
+
+
+def test_empty_message(everything: Lab) -> None:
+    before = pids(everything)
+    mail = Mail("", letter.STRANGER, (MOTA,), b"")
+    assert letter.post(everything.hosts["MBX1"], mail).accepted == {MOTA}, mail.last
+    everything.wait_empty()
+    assert_well(everything, before)
+
+
+def test_attachment_out_of_sight_is_a_limit_exceeded(everything: Lab) -> None:
+    """Deeper than anybody looks: nobody may say that there is none."""
+    what = "500 parts in each other"
+    mail = letter.post(everything.hosts["MBX1"], hostile(what))
+    message = everything.wait_message(MOTA, mail.ident)
+    number = list(RULES).index("Limit")
+    assert message[f"X-Hit-{number}"] == "Limit"
+
+
+def test_removing_a_field_that_came_many_times(org: Lab) -> None:
+    org.change(lambda: org.rule("Strip", RemoveHeader="X-Big", Enabled="true"))
+    before = pids(org)
+    mail = letter.compose(MOTA)
+    mail.content = b"X-Big: a\r\n" * 5_000 + mail.content
+    assert letter.post(org.hosts["MBX1"], mail).accepted == {MOTA}, mail.last
+    assert org.wait_message(MOTA, mail.ident, 60)["X-Big"] is None
+    assert_well(org, before)
+
+
+# ---- rules that cannot be evaluated -------------------------------------------
+
+
+def test_catastrophic_pattern_is_counted_and_the_mail_goes(org: Lab) -> None:
+    fields = {"SubjectMatchesPatterns": CATASTROPHE, "DeleteMessage": "true"}
+    org.change(lambda: org.rule("Bad", **fields))
+    before, host = pids(org), org.hosts["MBX1"]
+    for n in (1, 2):
+        mail = letter.post(host, letter.compose(MOTA, subject=BAIT))
+        assert mail.accepted == {MOTA}, mail.last
+        org.wait_message(MOTA, mail.ident)
+        wait.until("an error counted", lambda: stats(host, "Bad")["Errors"] == n)
+    assert stats(host, "Bad")["Hits"] == 0
+    assert 'rule "Bad" could not be evaluated' in host.log_text("transport")
+    assert_well(org, before)
+
+
+def test_catastrophic_pattern_of_a_rule_that_defers(org: Lab) -> None:
+    org.change(
+        lambda: org.rule(
+            "Bad",
+            SubjectMatchesPatterns=CATASTROPHE,
+            DeleteMessage="true",
+            RuleErrorAction="Defer",
+        )
+    )
+    before = pids(org)
+    mail = letter.post(org.hosts["MBX1"], letter.compose(MOTA, subject=BAIT))
+    assert mail.last.startswith("451 4.7.1 "), mail.last
+    assert_well(org, before)
+
+
+# ---- redirects ------------------------------------------------------------------
+
+
+def test_redirect_to_nobody_is_reported_to_the_sender(org: Lab) -> None:
+    org.change(
+        lambda: org.rule("Away", SubjectContainsWords="astray", RedirectMessageTo=NOBODY)
+    )
+    before = pids(org)
+    mail = letter.compose(MOTA, sender=NUNO, subject="astray")
+    letter.post(org.hosts["MBX1"], mail)
+    assert mail.accepted == {MOTA}, mail.last
+
+    def reported() -> bool:
+        return any(NOBODY in m.as_string() and mail.ident in m.as_string() for m in org.messages(NUNO))
+
+    wait.until("a report", reported, 30)
+    assert not [m for m in org.messages(MOTA) if m["Message-ID"] == mail.ident]
+    assert_well(org, before)
+
+
+def test_two_rules_that_redirect_to_each_other(org: Lab) -> None:
+    def put() -> None:
+        org.rule("There", Priority="0", SentTo=MOTA, RedirectMessageTo=NUNO, **only)
+        org.rule("Back", Priority="1", SentTo=NUNO, RedirectMessageTo=MOTA, **only)
+
+    only = {"SubjectContainsWords": "pingpong"}
+    org.change(put)
+    before = pids(org)
+    mail = letter.post(org.hosts["MBX1"], letter.compose(MOTA, subject="pingpong"))
+    assert "5.4.6" in mail.refused.get(MOTA, ""), mail.last
+    assert_well(org, before)
+
+
+# ---- names ------------------------------------------------------------------------
+
+ODD = 'a "quoted" \'name\' : * ? [x] \\ %s {"a":1}; é日本 --json | $(x) `y` <z>'
+
+
+def test_rule_with_an_odd_name(org: Lab, tmp_path: Any) -> None:
+    name = ODD.ljust(64, ".")
+    assert len(name) == 64
+    org.change(lambda: org.rule(name, SubjectContainsWords="odd", PrependSubject="[odd] "))
+    before, host = pids(org), org.hosts["MBX1"]
+    listed = json.loads(host.cli("rule", "list", "--json").stdout)
+    assert [rule["Name"] for rule in listed] == [name]
+    assert name in host.cli("rule", "show", name).stdout
+    path = tmp_path / "m"
+    path.write_bytes(letter.compose(MOTA, subject="odd").content)
+    tried = host.cli("rule", "test", "--message", str(path), "--rule", name, "--json", check=False)
+    assert [r["Name"] for r in json.loads(tried.stdout)["Recipients"][0]["Rules"]] == [name]
+    mail = letter.post(host, letter.compose(MOTA, subject="odd"))
+    assert org.wait_message(MOTA, mail.ident)["Subject"] == "[odd] odd"
+    wait.until("a count", lambda: stats(host, name)["Hits"] == 1)
+    found = wait.until(
+        "a row", lambda: [r for r in rows(host, mail.ident) if r["event-id"] == "AGENTINFO"]
+    )
+    assert "|ruleId=" in found[0]["custom-data"]
+    org.change(lambda: host.cli("rule", "disable", name))
+    plain = letter.post(host, letter.compose(MOTA, subject="odd"))
+    assert org.wait_message(MOTA, plain.ident)["Subject"] == "odd"
+    org.change(lambda: host.cli("rule", "remove", name))
+    assert host.cli("rule", "show", name, check=False).returncode == 1
+    assert_well(org, before)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "a\ttab", "x" * 65, "bell\a", ""])
+def test_name_that_is_none(org: Lab, name: str) -> None:
+    """Not in force, and said so."""
+    before, host = pids(org), org.hosts["MBX1"]
+    org.rule(name, SubjectContainsWords="ordinary", DeleteMessage="true")
+    wait.until("an error", lambda: "Name: " in host.log_text("transport"))
+    listed = json.loads(host.cli("rule", "list", "--json").stdout)
+    assert [rule["State"] for rule in listed] == ["Error"], listed
+    assert_well(org, before)
+
+
+# ---- values and changes ---------------------------------------------------------
+
+
+def test_values_at_their_limits(org: Lab) -> None:
+    words = ",".join(f"{i:05}".ljust(128, "w") for i in range(10_000))
+    long = "p" * 8192
+
+    def put() -> None:
+        org.rule("Words", SubjectContainsWords=words + ",needle", PrependSubject="W ")
+        org.rule("Pattern", SubjectOrBodyMatchesPatterns=long, PrependSubject="P ")
+
+    org.change(put)
+    before = pids(org)
+    body = "\n".join(["p" * 900] * 10)
+    mail = letter.compose(MOTA, subject="needle", body=body)
+    assert letter.post(org.hosts["MBX1"], mail).accepted == {MOTA}, mail.last
+    # No line of a message is as long as the pattern, so it does not match.
+    assert org.wait_message(MOTA, mail.ident)["Subject"] == "W needle"
+    assert_well(org, before)
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("SubjectContainsWords", "x" * 129),
+        ("SubjectMatchesPatterns", "p" * 8193),
+        ("PrependSubject", "x" * 129),
+        ("SubjectContainsWords", "word," * (16 * MB // 5 + 1) + "word"),
+    ],
+    ids=["word", "pattern", "text", "list"],
+)
+def test_values_above_their_limits(org: Lab, field: str, value: str) -> None:
+    before, host = pids(org), org.hosts["MBX1"]
+    fields = {"SubjectContainsWords": "ordinary", "DeleteMessage": "true"} | {field: value}
+    org.rule("Large", **fields)
+    wait.until("an error", lambda: field in host.cli("status", check=False).stdout)
+    assert_well(org, before)
+
+
+def test_rule_changed_a_thousand_times_while_mail_flows(org: Lab) -> None:
+    """Each mail sees one state of the rule, whole."""
+    before, host = pids(org), org.hosts["MBX1"]
+    done = threading.Event()
+
+    def change() -> None:
+        for n in range(1000):
+            org.rule("Busy", SetHeaderName="X-N", SetHeaderValue=f"{n}.{n}", Enabled="true")
+        done.set()
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    sent = []
+    while not done.is_set() or len(sent) < 5:
+        mail = letter.post(host, letter.compose(MOTA))
+        assert mail.accepted == {MOTA}, mail.last
+        sent.append(mail)
+    changing.join()
+
+    def last() -> bool:
+        mail = letter.post(host, letter.compose(MOTA))
+        return bool(org.wait_message(MOTA, mail.ident)["X-N"] == "999.999")
+
+    wait.until("the last change in force", last)
+    for mail in sent:
+        value = org.wait_message(MOTA, mail.ident)["X-N"]
+        assert value is None or len(set(value.split("."))) == 1
+    assert_well(org, before)
+
+
+# ---- many, in an organisation of their own ----------------------------------------
+
+
+def put_many(lab: Lab, n: int) -> None:
+    for i in range(n):
+        lab.rule(f"Rule {i}", SubjectContainsWords=f"word{i}", RejectMessageReasonText=f"No {i}")
+
+
+def test_ten_thousand_rules_and_one_that_is_none(own_org: Lab) -> None:
+    before, host = pids(own_org), own_org.hosts["MBX1"]
+    put_many(own_org, 5_000)
+    own_org.rule("Wrong", SubjectContainsWords="x", Priority="soon", DeleteMessage="true")
+    put_many(own_org, 10_000)
+
+    def refused() -> bool:
+        mail = letter.post(host, letter.compose(MOTA, subject="word9999"))
+        return "No 9999" in mail.refused.get(MOTA, "")
+
+    wait.until("the last rule in force", refused, 60)
+    assert "rule:Wrong" in host.cli("status", check=False).stdout
+    assert "No 17" in letter.post(host, letter.compose(MOTA, subject="word17")).refused[MOTA]
+    listed = json.loads(host.cli("rule", "list", "--json").stdout)
+    assert len(listed) == 10_001
+    assert [rule["Name"] for rule in listed if rule["State"] == "Error"] == ["Wrong"]
+    assert_well(own_org, before)
+
+
+def test_ten_thousand_recipients(own_org: Lab) -> None:
+    """Of one session, as many in a message as the hub takes."""
+    own_org.domain("relay.test", "InternalRelay")
+
+    def put() -> None:
+        own_org.rule("Odd", Priority="0", RecipientAddressMatchesPatterns="[13579]@", SetSCL="1")
+        own_org.rule("All", Priority="1", RecipientDomainIs="relay.test", DeleteMessage="true")
+
+    own_org.change(put)
+    before, host = pids(own_org), own_org.hosts["MBX1"]
+    session = Session((host.address, host.hub), letter.STRANGER_ADDRESS, 120)
+    try:
+        for i in range(2):
+            people = (f"r{i * 5000 + n}@relay.test" for n in range(5000))
+            mail = letter.compose(*people, headers={"To": "many"})
+            session.send(mail)
+            assert len(mail.accepted) == 5000, mail.last
+    finally:
+        session.close()
+    assert_well(own_org, before)
