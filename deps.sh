@@ -7,7 +7,7 @@ set -eu
 build='gcc make pkg-config libc6-dev'
 libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
-	libsystemd-dev libpcre2-dev'
+	libsystemd-dev libpcre2-dev nettle-dev'
 tests='check postfix redis-server redis-tools python3 python3-pytest python3-yaml
 	procps mandoc'
 lint='clang-format clang-tidy cppcheck'

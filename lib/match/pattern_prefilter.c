@@ -279,6 +279,45 @@ weigh(const struct ph_pattern_node *node, bool loose)
 static void emit_node(const struct ph_pattern_node *node, bool loose,
 		      GString *out);
 
+/* An ASCII letter, digit or underscore whose other case is ASCII as well: k and
+ * s have variants above, U+212A and U+017F. */
+static bool
+is_plain_word(const struct ph_pattern_node *node)
+{
+	return node != NULL && node->kind == PH_PATTERN_CHAR &&
+	       node->min >= 1 && node->c < 0x80 &&
+	       (g_ascii_isalnum((char)node->c) || node->c == '_') &&
+	       strchr("kKsS", (int)node->c) == NULL;
+}
+
+/*
+ * Hyperscan's \b knows ASCII alone. Beside an ASCII letter it is nevertheless
+ * true wherever ours is: what is no letter for Unicode is none for ASCII. (It
+ * refuses one between two letters, which is true nowhere.)
+ */
+static bool
+keeps_boundary(const struct ph_pattern_node *previous,
+	       const struct ph_pattern_node *node)
+{
+	return node->kind == PH_PATTERN_BOUNDARY && node->min >= 1 &&
+	       is_plain_word(node->next) != is_plain_word(previous);
+}
+
+static void
+emit_branch(const struct ph_pattern_node *branch, bool loose, GString *out)
+{
+	const struct ph_pattern_node *previous = NULL;
+
+	for (const struct ph_pattern_node *n = branch->child; n != NULL;
+	     n = n->next) {
+		if (keeps_boundary(previous, n))
+			g_string_append(out, "\\b");
+		else
+			emit_node(n, loose, out);
+		previous = n;
+	}
+}
+
 static void
 emit_branches(const struct ph_pattern_node *parent, bool loose, GString *out)
 {
@@ -287,9 +326,7 @@ emit_branches(const struct ph_pattern_node *parent, bool loose, GString *out)
 	     b = b->next) {
 		if (b != parent->child)
 			g_string_append_c(out, '|');
-		for (const struct ph_pattern_node *n = b->child; n != NULL;
-		     n = n->next)
-			emit_node(n, loose, out);
+		emit_branch(b, loose, out);
 	}
 	if (has_empty_no(parent))
 		g_string_append_c(out, '|');

@@ -1,12 +1,13 @@
 #include "lib/message/nmid.h"
 
 #include <glib.h>
+#include <nettle/sha2.h>
 #include <string.h>
 
-#define SHA256_SIZE 32
-
+/* Nettle's, because GLib's takes as long for a large message as all the rest of
+ * it together: Nettle uses what the processor has for it. */
 struct ph_nmid {
-	GChecksum *body;
+	struct sha256_ctx body;
 	bool after_cr; /* the last byte of the piece before was CR */
 };
 
@@ -15,68 +16,54 @@ ph_nmid_new(void)
 {
 	struct ph_nmid *nmid = g_new0(struct ph_nmid, 1);
 
-	nmid->body = g_checksum_new(G_CHECKSUM_SHA256);
+	sha256_init(&nmid->body);
 	return nmid;
 }
 
 void
 ph_nmid_free(struct ph_nmid **nmid)
 {
-	if (*nmid == NULL)
-		return;
-	g_checksum_free((*nmid)->body);
-	g_free(*nmid);
-	*nmid = NULL;
+	g_clear_pointer(nmid, g_free);
 }
 
-static void
-feed(GChecksum *sum, const void *data, size_t size)
-{
-	while (size > 0) {
-		size_t piece = MIN(size, (size_t)G_MAXINT);
-
-		g_checksum_update(sum, data, (gssize)piece);
-		data = (const char *)data + piece;
-		size -= piece;
-	}
-}
-
+/* Line ends as CRLF. As it came up to each LF without CR, which are few or
+ * none. */
 void
 ph_nmid_body(struct ph_nmid *nmid, const void *data, size_t size)
 {
-	const char *p = data, *end = p + size;
+	const char *p = data, *end = p + size, *from = p;
 
 	if (size == 0)
 		return;
-	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
-		bool bare;
+	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		bool bare = p == data ? !nmid->after_cr : p[-1] != '\r';
 
-		if (lf == NULL)
-			break;
-		bare = lf == data ? !nmid->after_cr : lf[-1] != '\r';
-		feed(nmid->body, p, (size_t)(lf - p));
-		feed(nmid->body, bare ? "\r\n" : "\n", bare ? 2 : 1);
-		p = lf + 1;
+		if (bare) {
+			sha256_update(&nmid->body, (size_t)(p - from),
+				      (const uint8_t *)from);
+			sha256_update(&nmid->body, 2, (const uint8_t *)"\r\n");
+			from = p + 1;
+		}
+		p++;
 	}
-	feed(nmid->body, p, (size_t)(end - p));
+	sha256_update(&nmid->body, (size_t)(end - from), (const uint8_t *)from);
 	nmid->after_cr = end[-1] == '\r';
 }
 
 /* With its length, so that no two sets of fields look alike. */
 static void
-feed_text(GChecksum *sum, const char *text, size_t size)
+feed_text(struct sha256_ctx *sum, const char *text, size_t size)
 {
 	char length[32];
 
 	g_snprintf(length, sizeof(length), "%zu:", size);
-	feed(sum, length, strlen(length));
-	feed(sum, text, size);
+	sha256_update(sum, strlen(length), (const uint8_t *)length);
+	sha256_update(sum, size, (const uint8_t *)text);
 }
 
 /* Blanks and folds as one blank, none at the ends. */
 static void
-feed_folded(GChecksum *sum, const char *value)
+feed_folded(struct sha256_ctx *sum, const char *value)
 {
 	g_autoptr(GString) out = g_string_sized_new(strlen(value));
 	bool gap = false;
@@ -95,7 +82,8 @@ feed_folded(GChecksum *sum, const char *value)
 }
 
 static void
-feed_field(GChecksum *sum, const struct ph_headers *headers, const char *name)
+feed_field(struct sha256_ctx *sum, const struct ph_headers *headers,
+	   const char *name)
 {
 	size_t n = ph_headers_count(headers);
 
@@ -111,9 +99,8 @@ ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
 {
 	static const char *const names[] = {"Message-ID", "Date", "From",
 					    "To",	  "Cc",	  "Subject"};
-	GChecksum *sum;
-	uint8_t digest[SHA256_SIZE];
-	gsize size = sizeof(digest);
+	struct sha256_ctx sum;
+	uint8_t digest[SHA256_DIGEST_SIZE];
 
 	/* Without both, two messages that are not the same could look alike:
 	 * the second would be taken for a duplicate and lost. */
@@ -122,14 +109,12 @@ ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
 		ph_uuid_random(text_r);
 		return;
 	}
-	sum = g_checksum_new(G_CHECKSUM_SHA256);
-	feed_text(sum, reverse_path, strlen(reverse_path));
+	sha256_init(&sum);
+	feed_text(&sum, reverse_path, strlen(reverse_path));
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		feed_field(sum, headers, names[i]);
-	g_checksum_get_digest(nmid->body, digest, &size);
-	feed(sum, digest, size);
-	size = sizeof(digest);
-	g_checksum_get_digest(sum, digest, &size);
+		feed_field(&sum, headers, names[i]);
+	sha256_digest(&nmid->body, sizeof(digest), digest);
+	sha256_update(&sum, sizeof(digest), digest);
+	sha256_digest(&sum, sizeof(digest), digest);
 	ph_uuid_from_digest(digest, text_r);
-	g_checksum_free(sum);
 }

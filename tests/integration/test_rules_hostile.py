@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import MOTA, NUNO
 from tests.lab import letter, wait
-from tests.lab.host import Host
+from tests.lab.host import Host, maildir_files
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail, Session
 from tests.lab.track import rows
@@ -49,11 +49,17 @@ RULES: dict[str, dict[str, str]] = {
 
 
 @pytest.fixture(autouse=True)
-def no_counts(org: Lab) -> Iterator[None]:
-    """Names come again; what one test counted is nothing to the next."""
+def nothing_left(org: Lab) -> Iterator[None]:
+    """Names come again; what one test counted is nothing to the next. Who looks
+    for a message reads the mailbox, where these take long."""
     yield
     if keys := org.redis.keys("posthub:stats:rule:*"):
         org.redis.call("DEL", *keys)
+    org.wait_empty()
+    for address in (MOTA, NUNO):
+        for box in org.maildirs(address):
+            for path in maildir_files(box):
+                path.unlink()
 
 
 @pytest.fixture
@@ -265,7 +271,7 @@ def test_two_rules_that_redirect_to_each_other(org: Lab) -> None:
 
 # ---- names ------------------------------------------------------------------------
 
-ODD = 'a "quoted" \'name\' : * ? [x] \\ %s {"a":1}; é日本 --json | $(x) `y` <z>'
+ODD = 'a "quoted"\n\'name\' : * ? [x] \\ %s\t{"a":1}; é日本 --json | `y`'
 
 
 def test_rule_with_an_odd_name(org: Lab, tmp_path: Any) -> None:
@@ -275,7 +281,7 @@ def test_rule_with_an_odd_name(org: Lab, tmp_path: Any) -> None:
     before, host = pids(org), org.hosts["MBX1"]
     listed = json.loads(host.cli("rule", "list", "--json").stdout)
     assert [rule["Name"] for rule in listed] == [name]
-    assert name in host.cli("rule", "show", name).stdout
+    assert '"quoted"' in host.cli("rule", "show", name).stdout
     path = tmp_path / "m"
     path.write_bytes(letter.compose(MOTA, subject="odd").content)
     tried = host.cli("rule", "test", "--message", str(path), "--rule", name, "--json", check=False)
@@ -295,7 +301,7 @@ def test_rule_with_an_odd_name(org: Lab, tmp_path: Any) -> None:
     assert_well(org, before)
 
 
-@pytest.mark.parametrize("name", ["two\nlines", "a\ttab", "x" * 65, "bell\a", ""])
+@pytest.mark.parametrize("name", ["x" * 65, ""], ids=["long", "empty"])
 def test_name_that_is_none(org: Lab, name: str) -> None:
     """Not in force, and said so."""
     before, host = pids(org), org.hosts["MBX1"]
@@ -369,8 +375,10 @@ def test_rule_changed_a_thousand_times_while_mail_flows(org: Lab) -> None:
         return bool(org.wait_message(MOTA, mail.ident)["X-N"] == "999.999")
 
     wait.until("the last change in force", last)
+    org.wait_empty()
+    seen = {message["Message-ID"]: message["X-N"] for message in org.messages(MOTA)}
     for mail in sent:
-        value = org.wait_message(MOTA, mail.ident)["X-N"]
+        value = seen[mail.ident]
         assert value is None or len(set(value.split("."))) == 1
     assert_well(org, before)
 
@@ -378,16 +386,23 @@ def test_rule_changed_a_thousand_times_while_mail_flows(org: Lab) -> None:
 # ---- many, in an organisation of their own ----------------------------------------
 
 
-def put_many(lab: Lab, n: int) -> None:
-    for i in range(n):
-        lab.rule(f"Rule {i}", SubjectContainsWords=f"word{i}", RejectMessageReasonText=f"No {i}")
+PUT_MANY = """
+for i = ARGV[1], ARGV[2] - 1 do
+    redis.call('HSET', 'posthub:rule:Rule ' .. i, 'SubjectContainsWords', 'word' .. i,
+               'RejectMessageReasonText', 'No ' .. i)
+end
+"""
+
+
+def put_many(lab: Lab, start: int, end: int) -> None:
+    lab.redis.call("EVAL", PUT_MANY, 0, start, end)
 
 
 def test_ten_thousand_rules_and_one_that_is_none(own_org: Lab) -> None:
     before, host = pids(own_org), own_org.hosts["MBX1"]
-    put_many(own_org, 5_000)
+    put_many(own_org, 0, 5_000)
     own_org.rule("Wrong", SubjectContainsWords="x", Priority="soon", DeleteMessage="true")
-    put_many(own_org, 10_000)
+    put_many(own_org, 5_000, 10_000)
 
     def refused() -> bool:
         mail = letter.post(host, letter.compose(MOTA, subject="word9999"))
@@ -402,23 +417,38 @@ def test_ten_thousand_rules_and_one_that_is_none(own_org: Lab) -> None:
     assert_well(own_org, before)
 
 
+PUT_PEOPLE = """
+for i = 0, ARGV[1] - 1 do
+    redis.call('HSET', 'posthub:recipient:many' .. i .. '@letsexchange.com', 'RecipientType',
+               'UserMailbox', 'Database', 'DB1')
+end
+"""
+
+
 def test_ten_thousand_recipients(own_org: Lab) -> None:
     """Of one session, as many in a message as the hub takes."""
-    own_org.domain("relay.test", "InternalRelay")
+    own_org.redis.call("EVAL", PUT_PEOPLE, 0, 10_000)
+    host = own_org.hosts["MBX1"]
+    host.wait_recipient("many9999@letsexchange.com", timeout=60)
+    odd = {"RecipientAddressMatchesPatterns": "^many.*[13579]@", "SetSCL": "1"}
 
     def put() -> None:
-        own_org.rule("Odd", Priority="0", RecipientAddressMatchesPatterns="[13579]@", SetSCL="1")
-        own_org.rule("All", Priority="1", RecipientDomainIs="relay.test", DeleteMessage="true")
+        own_org.rule("Odd", Priority="0", **odd)
+        own_org.rule(
+            "All", Priority="1", RecipientAddressMatchesPatterns="^many", DeleteMessage="true"
+        )
 
     own_org.change(put)
-    before, host = pids(own_org), own_org.hosts["MBX1"]
+    before = pids(own_org)
     session = Session((host.address, host.hub), letter.STRANGER_ADDRESS, 120)
     try:
-        for i in range(2):
-            people = (f"r{i * 5000 + n}@relay.test" for n in range(5000))
+        for start in (0, 5000):
+            people = (f"many{start + n}@letsexchange.com" for n in range(5000))
             mail = letter.compose(*people, headers={"To": "many"})
             session.send(mail)
             assert len(mail.accepted) == 5000, mail.last
     finally:
         session.close()
+    wait.until("the counts", lambda: stats(host, "All")["Hits"] == 2)
+    assert stats(host, "Odd")["Hits"] == 2
     assert_well(own_org, before)
