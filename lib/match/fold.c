@@ -326,7 +326,14 @@ is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* In place; what is not white space is moved by whole stretches. */
+/* Does a run of white space begin here that is not one blank already? */
+static inline bool
+is_gap(const char *p, const char *end)
+{
+	return is_space(*p) && (*p != ' ' || (p + 1 < end && is_space(p[1])));
+}
+
+/* In place; what stays is moved by whole stretches, which are mostly lines. */
 static void
 join_spaces(struct output *out)
 {
@@ -337,7 +344,7 @@ join_spaces(struct output *out)
 	while (from < end) {
 		const char *start = from;
 
-		while (from < end && !is_space(*from))
+		while (from < end && !is_gap(from, end))
 			from++;
 		if (to != start)
 			memmove(to, start, (size_t)(from - start));
