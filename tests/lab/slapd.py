@@ -40,7 +40,7 @@ directory {directory}/data
 maxsize 268435456
 index objectClass,mail,proxyAddresses eq
 access to attrs=userPassword by anonymous auth
-access to * by dn.exact="{reader}" read
+access to * by dn.exact="{reader}" read by anonymous search
 """
 
 Values = str | list[str]
