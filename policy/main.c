@@ -40,6 +40,18 @@ stop(void *data)
 	g_free(app);
 }
 
+/* The file is ours to keep; an LDAP server is asked like anywhere else. */
+static int
+open_directory(struct app *app, const struct ph_conf *conf, struct ph_err *err)
+{
+	if (!ph_directory_is_fed(conf))
+		return ph_directory_open(conf, &app->directory, err);
+	if (ph_feeder_start(conf, app->state, &app->feeder, err) < 0)
+		return -1;
+	app->directory = ph_feeder_directory(app->feeder);
+	return 0;
+}
+
 static int
 start(struct ph_run *run, void **app_r, struct ph_err *err)
 {
@@ -54,11 +66,10 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 
 	if (ph_state_open(conf, "posthub-policy", derive, &app->state, err) <
 		0 ||
-	    ph_feeder_start(conf, app->state, &app->feeder, err) < 0) {
+	    open_directory(app, conf, err) < 0) {
 		stop(app);
 		return -1;
 	}
-	app->directory = ph_feeder_directory(app->feeder);
 	sources.state = app->state;
 	sources.directory = app->directory;
 	app->peers = ph_peers_start(app->state, TOPOLOGY);

@@ -10,7 +10,11 @@
 
 #define NO_LIMIT 0, 0, NULL
 
-static const char *const directory_types[] = {"redis", NULL};
+static const char *const directory_types[] = {"redis", "ldap", NULL};
+static const char *const tls_words[] = {"off", "starttls", "ldaps", NULL};
+static const char *const bind_words[] = {"simple", "external", NULL};
+static const char *const profile_words[] = {"exchange", "ad", "openldap",
+					    "freeipa", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 
 const struct ph_setting ph_settings[] = {
@@ -44,6 +48,49 @@ const struct ph_setting ph_settings[] = {
      NO_LIMIT, "the shared directory file, written by posthub-policy"},
     {"directory", "map_size", PH_SETTING_SIZE, "16GB", 1 * MB, 0, NULL,
      "largest size of the directory file (address space, not disk)"},
+    {"directory", "uri", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "LDAP servers that hold the same: ldap://host, ldaps://host:port or "
+     "ldapi://path; the next one is asked when one does not answer"},
+    {"directory", "base", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "entry that all recipients and groups are below"},
+    {"directory", "profile", PH_SETTING_WORD, "exchange", 0, 0, profile_words,
+     "which attributes are looked at: Active Directory with Exchange's or "
+     "without, OpenLDAP, FreeIPA"},
+    {"directory", "database", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "mailbox database of users whose entry names none"},
+    {"directory", "database_attribute", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "attribute that names the mailbox database; empty: the profile's"},
+    {"directory", "tls", PH_SETTING_WORD, "starttls", 0, 0, tls_words,
+     "TLS 1.2 at least, with the server's certificate verified; ldaps goes "
+     "with ldaps://; off also for ldapi://"},
+    {"directory", "ca_file", PH_SETTING_TEXT,
+     "/etc/ssl/certs/ca-certificates.crt", NO_LIMIT,
+     "authorities that the servers' certificates may be of (PEM)"},
+    {"directory", "cert_file", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "our own certificate for bind = external (PEM)"},
+    {"directory", "key_file", PH_SETTING_TEXT, NULL, NO_LIMIT, "its key (PEM)"},
+    {"directory", "bind", PH_SETTING_WORD, "simple", 0, 0, bind_words,
+     "external: our name is that of the certificate, or of our user on "
+     "ldapi://"},
+    {"directory", "bind_dn", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "our name, of simple; Active Directory takes user@domain as well; empty: "
+     "anonymous"},
+    {"directory", "password_file", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "file whose first line is the password"},
+    {"directory", "connect_timeout", PH_SETTING_SPAN, "2s", 10, 1 * MINUTE,
+     NULL, "limit of a connection to one server, with TLS and bind"},
+    {"directory", "timeout", PH_SETTING_SPAN, "5s", 10, 1 * MINUTE, NULL,
+     "limit of a look-up, all members of a group included"},
+    {"directory", "pool", PH_SETTING_INT, "8", 1, 256, NULL,
+     "connections at most, for each program"},
+    {"directory", "positive_ttl", PH_SETTING_SPAN, "5m", 0, 1 * D, NULL,
+     "how long an entry found by LDAP is not asked for again"},
+    {"directory", "negative_ttl", PH_SETTING_SPAN, "1m", 0, 1 * H, NULL,
+     "how long an address that nobody has is not asked for again"},
+    {"directory", "stale_ttl", PH_SETTING_SPAN, "24h", 0, 30 * D, NULL,
+     "how old an entry may become while no server answers"},
+    {"directory", "cache_size", PH_SETTING_SIZE, "64MB", 0, 0, NULL,
+     "memory for entries found by LDAP, about, for each program"},
 
     {"tracking", "log_dir", PH_SETTING_TEXT, "/var/log/posthub/tracking",
      NO_LIMIT, "MessageTrackingLogPath: where every daemon writes its rows"},

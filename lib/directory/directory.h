@@ -46,15 +46,19 @@ const char *ph_entry_primary(const struct ph_object *entry);
 /* UserMailbox: has a Database to be delivered to. */
 bool ph_entry_is_mailbox(const struct ph_object *entry);
 
-/* ---- the shared file -------------------------------------------------- */
+/* ---- what the settings name --------------------------------------------- */
 
 /*
- * Opens [directory] file read-only. Does not fail when the file is not there
- * yet: finds answer TEMP until posthub-policy has written a complete one.
- * -1: PERM, the file is damaged or of another version.
+ * [directory] type = redis: opens [directory] file read-only. Does not fail
+ * when the file is not there yet: finds answer TEMP until posthub-policy has
+ * written a complete one. type = ldap: connects at the first find. -1: PERM,
+ * the file is damaged or of another version, or a setting is wrong.
  */
 int ph_directory_open(const struct ph_conf *conf,
 		      struct ph_directory **directory_r, struct ph_err *err);
+
+/* The directory is the file, which a feeder (feeder.h) must keep. */
+bool ph_directory_is_fed(const struct ph_conf *conf);
 
 /* ---- twins ------------------------------------------------------------ */
 

@@ -254,22 +254,3 @@ ph_dirfile_directory(struct ph_dirfile *file)
 {
 	return ph_directory_new(&file_ops, ph_dirfile_ref(file));
 }
-
-int
-ph_directory_open(const struct ph_conf *conf, struct ph_directory **directory_r,
-		  struct ph_err *err)
-{
-	struct ph_dirfile *file =
-	    ph_dirfile_new(ph_conf_text(conf, "directory", "file"),
-			   ph_conf_int(conf, "directory", "map_size"), false);
-	struct ph_err why = PH_ERR_INIT;
-	int r = ph_dirfile_open(file, &why);
-
-	if (r < 0 && why.kind == PH_ERR_PERM) {
-		ph_dirfile_unref(&file);
-		return ph_err_set(err, why.kind, "%s", why.text);
-	}
-	*directory_r = ph_dirfile_directory(file);
-	ph_dirfile_unref(&file);
-	return 0;
-}

@@ -1,0 +1,175 @@
+#include "lib/directory/directory_cache.h"
+
+#include <glib.h>
+#include <string.h>
+
+/* What an answer takes beside its texts: the object's tables and ours. */
+#define OVERHEAD 1024
+#define FIELD_OVERHEAD 96
+
+struct answer {
+	char *address;
+	struct ph_object *entry; /* NULL: nobody has it */
+	int64_t at;
+	int64_t cost;
+	GList link; /* of by_use */
+};
+
+struct cache {
+	struct ph_directory *inner;
+	struct ph_cache_limits limits;
+	int64_t (*clock)(void);
+
+	GMutex lock;
+	GHashTable *answers; /* address -> answer */
+	GQueue by_use;	     /* the last one used is the head */
+	int64_t cost;
+};
+
+static void
+answer_free(struct answer *answer)
+{
+	ph_object_unref(&answer->entry);
+	g_free(answer->address);
+	g_free(answer);
+}
+
+/* A list is kept twice, as text and as elements. */
+static int64_t
+cost_of(const char *address, const struct ph_object *entry)
+{
+	const struct ph_pair *pairs;
+	const size_t n = entry != NULL ? ph_object_pairs(entry, &pairs) : 0;
+	size_t cost = OVERHEAD + strlen(address);
+
+	for (size_t i = 0; i < n; i++)
+		cost += FIELD_OVERHEAD + 3 * strlen(pairs[i].value);
+	return (int64_t)cost;
+}
+
+/* ---- with the lock ------------------------------------------------------ */
+
+static void
+drop(struct cache *cache, struct answer *answer)
+{
+	g_hash_table_remove(cache->answers, answer->address);
+	g_queue_unlink(&cache->by_use, &answer->link);
+	cache->cost -= answer->cost;
+	answer_free(answer);
+}
+
+static void
+keep(struct cache *cache, const char *address, const struct ph_object *entry)
+{
+	struct answer *answer = g_hash_table_lookup(cache->answers, address);
+	const int64_t cost = cost_of(address, entry);
+
+	if (answer != NULL)
+		drop(cache, answer);
+	if (cost > cache->limits.size)
+		return;
+	while (cache->cost + cost > cache->limits.size)
+		drop(cache, g_queue_peek_tail(&cache->by_use));
+	answer = g_new0(struct answer, 1);
+	answer->address = g_strdup(address);
+	answer->entry = entry != NULL ? ph_object_ref(entry) : NULL;
+	answer->at = cache->clock();
+	answer->cost = cost;
+	answer->link.data = answer;
+	g_hash_table_insert(cache->answers, answer->address, answer);
+	g_queue_push_head_link(&cache->by_use, &answer->link);
+	cache->cost += cost;
+}
+
+/* An answer that is no older than it may be. */
+static struct answer *
+look(struct cache *cache, const char *address, int64_t positive_ttl,
+     int64_t negative_ttl)
+{
+	struct answer *answer = g_hash_table_lookup(cache->answers, address);
+	int64_t age;
+
+	if (answer == NULL)
+		return NULL;
+	age = cache->clock() - answer->at;
+	if (age >= (answer->entry != NULL ? positive_ttl : negative_ttl))
+		return NULL;
+	g_queue_unlink(&cache->by_use, &answer->link);
+	g_queue_push_head_link(&cache->by_use, &answer->link);
+	return answer;
+}
+
+/* ---- the directory ------------------------------------------------------ */
+
+/* true: *r_r is the answer. */
+static bool
+recall(struct cache *cache, const char *address, int64_t positive_ttl,
+       int64_t negative_ttl, struct ph_object **entry_r, int *r_r)
+{
+	const struct answer *answer;
+
+	g_mutex_lock(&cache->lock);
+	answer = look(cache, address, positive_ttl, negative_ttl);
+	if (answer != NULL && answer->entry != NULL)
+		*entry_r = ph_object_ref(answer->entry);
+	*r_r = answer != NULL && answer->entry != NULL;
+	g_mutex_unlock(&cache->lock);
+	return answer != NULL;
+}
+
+static int
+cache_find(void *self, const char *address, struct ph_object **entry_r,
+	   struct ph_err *err)
+{
+	struct cache *cache = self;
+	const struct ph_cache_limits *limits = &cache->limits;
+	struct ph_err why = PH_ERR_INIT;
+	int r;
+
+	if (recall(cache, address, limits->positive_ttl, limits->negative_ttl,
+		   entry_r, &r))
+		return r;
+	r = ph_directory_find(cache->inner, address, entry_r, &why);
+	if (r >= 0) {
+		g_mutex_lock(&cache->lock);
+		keep(cache, address, *entry_r);
+		g_mutex_unlock(&cache->lock);
+		return r;
+	}
+	if (why.kind != PH_ERR_PERM &&
+	    recall(cache, address, limits->stale_ttl, 0, entry_r, &r))
+		return r;
+	return ph_err_set(err, why.kind, "%s", why.text);
+}
+
+static void
+cache_close(void *self)
+{
+	struct cache *cache = self;
+
+	while (cache->by_use.head != NULL)
+		drop(cache, cache->by_use.head->data);
+	g_hash_table_destroy(cache->answers);
+	g_mutex_clear(&cache->lock);
+	ph_directory_close(&cache->inner);
+	g_free(cache);
+}
+
+static const struct ph_directory_ops cache_ops = {"cache", cache_find,
+						  cache_close};
+
+struct ph_directory *
+ph_directory_cached(struct ph_directory *inner,
+		    const struct ph_cache_limits *limits,
+		    int64_t (*clock)(void))
+{
+	struct cache *cache = g_new0(struct cache, 1);
+
+	cache->inner = inner;
+	cache->limits = *limits;
+	cache->clock = clock;
+	g_mutex_init(&cache->lock);
+	g_queue_init(&cache->by_use);
+	cache->answers = g_hash_table_new(g_str_hash, g_str_equal);
+	return ph_directory_new(&cache_ops, cache);
+}

@@ -1,0 +1,391 @@
+#include "lib/directory/directory_ldap.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/directory/directory_cache.h"
+#include "lib/directory/entry.h"
+#include "lib/directory/ldap_map.h"
+#include "lib/directory/ldap_pool.h"
+#include "lib/directory/ldap_text.h"
+#include "lib/state/value.h"
+
+#include <string.h>
+
+/* Owners of one address that are looked at; two are one too many. */
+#define OWNERS_LIMIT 100
+/* Distinguished names in one filter. */
+#define BATCH 200
+
+struct ldap {
+	struct ph_ldap_pool *pool;
+	struct ph_ldap_map map; /* its texts are ours */
+	char *database, *database_attribute;
+	GPtrArray *attributes, *address_attributes;
+};
+
+/* One look-up. */
+struct lookup {
+	struct ldap *ldap;
+	int64_t deadline;
+	enum ph_ldap_server server;
+};
+
+static int
+search(struct lookup *l, const struct ph_ldap_query *query, GPtrArray *entries,
+       struct ph_err *err)
+{
+	return ph_ldap_pool_search(l->ldap->pool, query, l->deadline, entries,
+				   &l->server, err);
+}
+
+/* ---- links -------------------------------------------------------------- */
+
+/* The attribute that holds an entry's own name: it can be asked for many at
+ * once. NULL: not known, one by one. */
+static const char *
+name_attribute(enum ph_ldap_server server)
+{
+	switch (server) {
+	case PH_LDAP_ACTIVE_DIRECTORY:
+		return "distinguishedName";
+	case PH_LDAP_OPENLDAP:
+	case PH_LDAP_389:
+		return "entryDN"; /* RFC 5020 */
+	case PH_LDAP_UNKNOWN:
+		return NULL;
+	}
+	g_assert_not_reached();
+}
+
+static void
+note_addresses(const struct lookup *l, const GPtrArray *entries,
+	       GHashTable *addresses)
+{
+	for (guint i = 0; i < entries->len; i++) {
+		const struct ph_ldap_entry *entry = entries->pdata[i];
+		char *key = ph_ldap_dn_canonical(entry->dn);
+		char *address = ph_ldap_map_primary(&l->ldap->map, entry);
+
+		if (key != NULL && address != NULL) {
+			g_hash_table_insert(addresses, key, address);
+			continue;
+		}
+		g_free(key);
+		g_free(address);
+	}
+}
+
+static int
+resolve_query(struct lookup *l, const struct ph_ldap_query *query,
+	      GHashTable *addresses, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) entries =
+	    g_ptr_array_new_with_free_func(ph_ldap_entry_free);
+
+	if (search(l, query, entries, err) < 0)
+		return -1;
+	note_addresses(l, entries, addresses);
+	return 0;
+}
+
+static int
+resolve_batch(struct lookup *l, const char *attribute, char **names, size_t n,
+	      GHashTable *addresses, struct ph_err *err)
+{
+	g_autoptr(GString) filter = g_string_new("(|");
+	const struct ph_ldap_query query = {
+	    .base = ph_ldap_pool_settings(l->ldap->pool)->base,
+	    .attributes =
+		(const char *const *)l->ldap->address_attributes->pdata,
+	    .limit = n,
+	};
+	struct ph_ldap_query filled = query;
+
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *escaped = ph_ldap_escape_filter(names[i]);
+
+		g_string_append_printf(filter, "(%s=%s)", attribute, escaped);
+	}
+	g_string_append_c(filter, ')');
+	filled.filter = filter->str;
+	return resolve_query(l, &filled, addresses, err);
+}
+
+static int
+resolve_single(struct lookup *l, const char *name, GHashTable *addresses,
+	       struct ph_err *err)
+{
+	const struct ph_ldap_query query = {
+	    .base = name,
+	    .single = true,
+	    .filter = "(objectClass=*)",
+	    .attributes =
+		(const char *const *)l->ldap->address_attributes->pdata,
+	    .limit = 1,
+	};
+
+	return resolve_query(l, &query, addresses, err);
+}
+
+/* The addresses behind an entry's links. */
+static int
+resolve_links(struct lookup *l, const struct ph_ldap_entry *entry,
+	      GHashTable *addresses, struct ph_err *err)
+{
+	g_autoptr(GHashTable) links =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	const char *attribute = name_attribute(l->server);
+	const guint step = attribute != NULL ? BATCH : 1;
+	GHashTableIter iter;
+	gpointer name;
+
+	ph_ldap_map_links(&l->ldap->map, entry, links);
+	g_hash_table_iter_init(&iter, links);
+	while (g_hash_table_iter_next(&iter, NULL, &name))
+		g_ptr_array_add(names, name);
+	for (guint i = 0; i < names->len; i += step) {
+		char **first = (char **)&names->pdata[i];
+		const guint n = MIN(step, names->len - i);
+		const int r =
+		    attribute != NULL
+			? resolve_batch(l, attribute, first, n, addresses, err)
+			: resolve_single(l, *first, addresses, err);
+
+		if (r < 0)
+			return ph_err_wrap(err, "%s", entry->dn);
+	}
+	ph_debug("directory: %s: %u of %u links have an address", entry->dn,
+		 g_hash_table_size(addresses), names->len);
+	return 0;
+}
+
+/* ---- looking up --------------------------------------------------------- */
+
+/* 1: *entry_r has the address; 0: it has not, by our way of comparing: Active
+ * Directory's takes a letter with an accent for the
+ * one without. */
+static int
+read_owner(struct lookup *l, const struct ph_ldap_entry *found,
+	   const char *address, struct ph_object **entry_r, struct ph_err *err)
+{
+	g_autoptr(GHashTable) addresses =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GPtrArray) own = NULL;
+	struct ph_object *entry = NULL;
+	bool owns = false;
+
+	if (resolve_links(l, found, addresses, err) < 0)
+		return -1;
+	/* It is there, so nobody may say that it is not: never PERM. */
+	if (ph_ldap_map_parse(&l->ldap->map, found, addresses, &entry, err) <
+	    0) {
+		if (err != NULL)
+			err->kind = PH_ERR_TEMP;
+		return -1;
+	}
+	own = ph_entry_addresses(entry);
+	for (guint i = 0; i < own->len && !owns; i++)
+		owns = strcmp(own->pdata[i], address) == 0;
+	if (!owns)
+		ph_object_unref(&entry);
+	*entry_r = entry;
+	return owns;
+}
+
+static int
+choose(struct lookup *l, const GPtrArray *found, const char *address,
+       struct ph_object **entry_r, struct ph_err *err)
+{
+	struct ph_object *first = NULL;
+	const char *first_dn = NULL;
+
+	for (guint i = 0; i < found->len; i++) {
+		const struct ph_ldap_entry *one = found->pdata[i];
+		struct ph_object *entry = NULL;
+		int r = read_owner(l, one, address, &entry, err);
+
+		if (r == 1 && first != NULL)
+			r = ph_err_set(err, PH_ERR_PERM,
+				       "%s belongs to both %s and %s", address,
+				       first_dn, one->dn);
+		if (r < 0) {
+			ph_object_unref(&entry);
+			ph_object_unref(&first);
+			return -1;
+		}
+		if (r == 1) {
+			first = entry;
+			first_dn = one->dn;
+		}
+	}
+	*entry_r = first;
+	return first != NULL;
+}
+
+static int
+ldap_find(void *self, const char *address, struct ph_object **entry_r,
+	  struct ph_err *err)
+{
+	struct ldap *ldap = self;
+	const struct ph_ldap_settings *settings =
+	    ph_ldap_pool_settings(ldap->pool);
+	g_autofree char *filter = NULL;
+	g_autoptr(GPtrArray) found =
+	    g_ptr_array_new_with_free_func(ph_ldap_entry_free);
+	struct lookup l = {ldap, ph_clock_mono() + settings->timeout,
+			   PH_LDAP_UNKNOWN};
+	struct ph_ldap_query query = {
+	    .base = settings->base,
+	    .attributes = (const char *const *)ldap->attributes->pdata,
+	    .limit = OWNERS_LIMIT,
+	};
+
+	/* No entry has what is no address. */
+	if (!ph_value_is_address(address))
+		return 0;
+	filter = ph_ldap_map_filter(&ldap->map, address);
+	query.filter = filter;
+	if (search(&l, &query, found, err) < 0)
+		return -1;
+	return choose(&l, found, address, entry_r, err);
+}
+
+static void
+ldap_close(void *self)
+{
+	struct ldap *ldap = self;
+
+	ph_ldap_pool_free(&ldap->pool);
+	g_ptr_array_unref(ldap->attributes);
+	g_ptr_array_unref(ldap->address_attributes);
+	g_free(ldap->database);
+	g_free(ldap->database_attribute);
+	g_free(ldap);
+}
+
+static const struct ph_directory_ops ldap_ops = {"ldap", ldap_find, ldap_close};
+
+/* ---- settings ----------------------------------------------------------- */
+
+static char *
+text(const struct ph_conf *conf, const char *name)
+{
+	return g_strdup(ph_conf_text(conf, "directory", name));
+}
+
+static int
+read_password(const char *path, char **password_r, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (*path == '\0')
+		return 0;
+	if (!g_file_get_contents(path, password_r, NULL, &error))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[directory] password_file: %s",
+				  error->message);
+	(*password_r)[strcspn(*password_r, "\r\n")] = '\0';
+	return 0;
+}
+
+/* A name without password is answered like nobody's, and with success. */
+static int
+check_settings(const struct ph_ldap_settings *settings, struct ph_err *err)
+{
+	const bool has_password =
+	    settings->password != NULL && *settings->password != '\0';
+
+	if (settings->uris[0] == NULL)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[directory] uri: expected ldap://host, or "
+				  "several");
+	if (*settings->base == '\0')
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[directory] base: expected the name of the "
+				  "entry that everybody is below");
+	if (!settings->external && (*settings->bind_dn != '\0') != has_password)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[directory] bind_dn and password_file: "
+				  "expected both or neither");
+	if (ph_ldap_settings_check(settings, err) < 0)
+		return ph_err_wrap(err, "[directory]");
+	return 0;
+}
+
+static int
+read_settings(const struct ph_conf *conf, struct ph_ldap_settings *settings_r,
+	      struct ph_err *err)
+{
+	static const char section[] = "directory";
+	const char *uris = ph_conf_text(conf, section, "uri");
+	int r;
+
+	*settings_r = (struct ph_ldap_settings){
+	    .base = text(conf, "base"),
+	    .tls = (enum ph_ldap_tls)ph_conf_word(conf, section, "tls"),
+	    .ca_file = text(conf, "ca_file"),
+	    .cert_file = text(conf, "cert_file"),
+	    .key_file = text(conf, "key_file"),
+	    .external = ph_conf_word(conf, section, "bind") == 1,
+	    .bind_dn = text(conf, "bind_dn"),
+	    .connect_timeout = ph_conf_int(conf, section, "connect_timeout"),
+	    .timeout = ph_conf_int(conf, section, "timeout"),
+	    .pool = (unsigned)ph_conf_int(conf, section, "pool"),
+	};
+	settings_r->uris = g_strsplit_set(uris, " ,", -1);
+	for (char **from = settings_r->uris, **to = from;; from++) {
+		if (*from == NULL) {
+			*to = NULL;
+			break;
+		}
+		if (**from != '\0')
+			*to++ = *from;
+		else
+			g_free(*from);
+	}
+	r = read_password(ph_conf_text(conf, section, "password_file"),
+			  &settings_r->password, err);
+	if (r == 0)
+		r = check_settings(settings_r, err);
+	if (r < 0)
+		ph_ldap_settings_clear(settings_r);
+	return r;
+}
+
+static void
+read_map(const struct ph_conf *conf, struct ldap *ldap)
+{
+	const size_t profile = ph_conf_word(conf, "directory", "profile");
+
+	ldap->database = text(conf, "database");
+	ldap->database_attribute = text(conf, "database_attribute");
+	ldap->map =
+	    (struct ph_ldap_map){&ph_ldap_profiles[profile], ldap->database,
+				 ldap->database_attribute};
+	ldap->attributes = ph_ldap_map_attributes(&ldap->map, false);
+	ldap->address_attributes = ph_ldap_map_attributes(&ldap->map, true);
+}
+
+int
+ph_directory_ldap_open(const struct ph_conf *conf,
+		       struct ph_directory **directory_r, struct ph_err *err)
+{
+	static const char section[] = "directory";
+	const struct ph_cache_limits limits = {
+	    .positive_ttl = ph_conf_int(conf, section, "positive_ttl"),
+	    .negative_ttl = ph_conf_int(conf, section, "negative_ttl"),
+	    .stale_ttl = ph_conf_int(conf, section, "stale_ttl"),
+	    .size = ph_conf_int(conf, section, "cache_size"),
+	};
+	struct ph_ldap_settings settings;
+	struct ldap *ldap;
+
+	if (read_settings(conf, &settings, err) < 0)
+		return -1;
+	ldap = g_new0(struct ldap, 1);
+	ldap->pool = ph_ldap_pool_new(&settings);
+	read_map(conf, ldap);
+	*directory_r = ph_directory_cached(ph_directory_new(&ldap_ops, ldap),
+					   &limits, ph_clock_mono);
+	return 0;
+}

@@ -1,0 +1,77 @@
+#ifndef PH_DIRECTORY_LDAP_CONN_H
+#define PH_DIRECTORY_LDAP_CONN_H
+
+#include "lib/base/err.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One connection to an LDAP server: libldap is included through ldap_private.h
+ * only. Not thread-safe. Every wait has a deadline of the monotonic clock, but
+ * for the resolver's. All that fails is TEMP: no answer of a server about
+ * itself says that somebody does not exist.
+ */
+enum ph_ldap_tls { PH_LDAP_TLS_OFF, PH_LDAP_STARTTLS, PH_LDAPS };
+
+struct ph_ldap_settings {
+	char **uris; /* of servers that hold the same */
+	char *base;  /* must be there to be seen: else rights are missing, and
+		      * everybody would seem unknown */
+	enum ph_ldap_tls tls;
+	char *ca_file; /* "": the system's */
+	char *cert_file, *key_file;
+	bool external; /* SASL EXTERNAL: who we are says TLS or the socket */
+	char *bind_dn; /* "": anonymous */
+	char *password;
+	int64_t connect_timeout; /* ms, for each server */
+	int64_t timeout;	 /* ms, for a look-up as a whole */
+	unsigned pool;		 /* connections at most */
+};
+void ph_ldap_settings_clear(struct ph_ldap_settings *settings);
+
+/* At start, before there are threads: libldap and its TLS library set
+ * themselves up. -1: PERM, what is wrong. Connects nowhere. */
+int ph_ldap_settings_check(const struct ph_ldap_settings *settings,
+			   struct ph_err *err);
+
+/* What the root DSE says. */
+enum ph_ldap_server {
+	PH_LDAP_UNKNOWN,
+	PH_LDAP_ACTIVE_DIRECTORY, /* Samba's, too */
+	PH_LDAP_OPENLDAP,
+	PH_LDAP_389, /* of FreeIPA */
+};
+const char *ph_ldap_server_name(enum ph_ldap_server server);
+
+struct ph_ldap_query {
+	const char *base;
+	bool single; /* the entry base itself; it need not be there */
+	const char *filter;
+	const char *const *attributes; /* NULL-terminated */
+	size_t limit;		       /* entries at most; more: an error */
+};
+
+struct ph_ldap_conn;
+
+/* Connects, secures, binds, and looks whether the base can be seen. settings
+ * is borrowed. */
+int ph_ldap_conn_open(const struct ph_ldap_settings *settings, const char *uri,
+		      int64_t deadline, struct ph_ldap_conn **conn_r,
+		      struct ph_err *err);
+void ph_ldap_conn_close(struct ph_ldap_conn **conn); /* NULL is fine */
+
+/* Adds to entries (struct ph_ldap_entry *) what matches, all pages of it, and
+ * of long attributes all ranges. */
+int ph_ldap_conn_search(struct ph_ldap_conn *conn,
+			const struct ph_ldap_query *query, int64_t deadline,
+			GPtrArray *entries, struct ph_err *err);
+
+enum ph_ldap_server ph_ldap_conn_server(const struct ph_ldap_conn *conn);
+
+/* No use any more: close it. */
+bool ph_ldap_conn_broken(const struct ph_ldap_conn *conn);
+
+#endif

@@ -1,0 +1,48 @@
+#ifndef PH_DIRECTORY_LDAP_MAP_H
+#define PH_DIRECTORY_LDAP_MAP_H
+
+#include "lib/base/err.h"
+#include "lib/directory/ldap_entry.h"
+#include "lib/directory/ldap_profile.h"
+#include "lib/state/object.h"
+
+#include <glib.h>
+
+/*
+ * From an entry of an LDAP server to an object of the kind "recipient": a
+ * profile, and what the settings add. Pure; arrays are for g_ptr_array_unref.
+ */
+struct ph_ldap_map {
+	const struct ph_ldap_profile *profile;
+	const char *database; /* of users who name none; "" or NULL: none */
+	const char *database_attribute; /* the same; in place of the profile's
+					 */
+};
+
+/* Attributes to be asked for (char *), each once, NULL at the end: all, or
+ * those of the address alone. */
+GPtrArray *ph_ldap_map_attributes(const struct ph_ldap_map *map,
+				  bool address_only);
+
+/* Who owns the address: "(|(proxyAddresses=smtp:...)(mail=...))"; g_free. */
+char *ph_ldap_map_filter(const struct ph_ldap_map *map, const char *address);
+
+/* Adds the distinguished names in the entry that must be known as addresses:
+ * canonical -> as written, both g_free. */
+void ph_ldap_map_links(const struct ph_ldap_map *map,
+		       const struct ph_ldap_entry *entry, GHashTable *links);
+
+/* The primary address, g_free; NULL: it has none and gets no mail. */
+char *ph_ldap_map_primary(const struct ph_ldap_map *map,
+			  const struct ph_ldap_entry *entry);
+
+/*
+ * addresses: canonical distinguished name -> address; a link that is not in it
+ * leads to nobody who gets mail, and is left out. 0, or -1 PERM: the entry
+ * cannot be a recipient as it is, which is the administrator's to mend.
+ */
+int ph_ldap_map_parse(const struct ph_ldap_map *map,
+		      const struct ph_ldap_entry *entry, GHashTable *addresses,
+		      struct ph_object **object_r, struct ph_err *err);
+
+#endif
