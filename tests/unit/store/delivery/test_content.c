@@ -191,7 +191,7 @@ START_TEST(test_header_limit)
 		struct ph_err err = PH_ERR_INIT;
 		size_t n = 0;
 		int r = ph_incoming_feed(content, heads[i], strlen(heads[i]),
-					out, &err);
+					 out, &err);
 
 		while (r == 0 && n < PH_HEADERS_LIMIT + 65536) {
 			r = ph_incoming_feed(content, fill, 65536, out, &err);
