@@ -111,7 +111,7 @@ static int
 find_beside(struct move *move, const struct ph_snapshot *snapshot,
 	    const char *other, bool after)
 {
-	size_t at;
+	size_t at = 0;
 	int status = find_rule(move, snapshot, other, &at);
 
 	if (status != PH_EXIT_YES)

@@ -230,8 +230,8 @@ watch_new(size_t size, int64_t limit)
 	size_t runs = BYTES_PER_LOOK / MAX(size, 1);
 
 	return (struct watch){
-	    .runs_per_look = (unsigned)CLAMP(runs, RUNS_PER_LOOK_MIN,
-					     RUNS_PER_LOOK_MAX),
+	    .runs_per_look =
+		(unsigned)CLAMP(runs, RUNS_PER_LOOK_MIN, RUNS_PER_LOOK_MAX),
 	    .limit = MIN(limit, TIME_LIMIT_NS),
 	};
 }

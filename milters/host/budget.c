@@ -7,8 +7,8 @@ ph_budget_take(struct ph_budget *budget, size_t size)
 
 	do {
 		before = (gsize)g_atomic_pointer_get(&budget->used);
-		if (budget->limit > 0 && (before > budget->limit ||
-					  size > budget->limit - before))
+		if (budget->limit > 0 &&
+		    (before > budget->limit || size > budget->limit - before))
 			return false;
 		after = before + size;
 	} while (!g_atomic_pointer_compare_and_exchange(&budget->used, before,

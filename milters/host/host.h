@@ -20,11 +20,11 @@
 struct ph_host {
 	const char *name;		      /* to libmilter: "posthub" */
 	const struct ph_agent *const *agents; /* in order; NULL-terminated */
-	bool streams;  /* agents take the content as it comes (on_header,
-			* on_body): mail->headers stays empty, mail->hash sees
-			* nothing, and nothing is changed at the end */
-	int64_t limit; /* messages between first header and answer; one more is
-			* deferred with 451 4.3.2 */
+	bool streams;	/* agents take the content as it comes (on_header,
+			 * on_body): mail->headers stays empty, mail->hash sees
+			 * nothing, and nothing is changed at the end */
+	int64_t limit;	/* messages between first header and answer; one more is
+			 * deferred with 451 4.3.2 */
 	int64_t memory; /* bytes of header fields and kept bodies of all these
 			 * messages; one that would pass it is deferred with
 			 * 451 4.3.1; 0: no limit */

@@ -50,6 +50,10 @@ sfsistat ph_reply_verdict(SMFICTX *ctx, const struct ph_verdict *verdict,
 int ph_apply_changes(SMFICTX *ctx, const struct ph_mail *mail, bool leading,
 		     struct ph_err *err);
 
+/* False: so many header fields are to be removed that the MTA would be busy for
+ * minutes and then give up. */
+bool ph_apply_bearable(const struct ph_mail *mail);
+
 /* "NOTIFY=... ORCPT=..." for a recipient that takes another's place; g_free. */
 char *ph_apply_params(const struct ph_recipient *recipient);
 

@@ -184,7 +184,9 @@ ph_mail_drop_content(struct ph_mail *mail)
 {
 	ph_headers_free(&mail->headers);
 	mail->headers = ph_headers_new();
-	g_clear_pointer(&mail->body, g_byte_array_unref);
+	if (mail->body != NULL)
+		g_byte_array_unref(mail->body);
+	mail->body = NULL;
 }
 
 struct ph_content *

@@ -521,6 +521,11 @@ decide(SMFICTX *ctx, struct session *s)
 	}
 	if (ask_agents(mail, message_of) == 1 || serving->streams)
 		return;
+	if (!ph_apply_bearable(mail)) {
+		ph_verdict_reject(&mail->verdict, serving->name, "5.3.4",
+				  "Too many header fields of one name");
+		return;
+	}
 	if (ph_apply_changes(ctx, mail, (s->steps & SMFIP_HDR_LEADSPC) != 0,
 			     &err) < 0)
 		settle(-1, serving->name, mail->queue_id, &mail->verdict, &err);

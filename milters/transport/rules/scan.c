@@ -38,7 +38,8 @@ static void
 clear(struct ph_scan *scan)
 {
 	ph_hits_clear(&scan->hits);
-	g_clear_pointer(&scan->confirmed, g_hash_table_unref);
+	if (scan->confirmed != NULL)
+		g_hash_table_unref(scan->confirmed);
 	g_free(scan->error);
 	*scan = (struct ph_scan){.state = PH_SCAN_NOT_YET};
 }
@@ -181,8 +182,8 @@ of_recipient(struct ph_evaluation *e, struct ph_recipient *recipient)
 	if (scans == NULL) {
 		/* Sources of messages may be thousands, and so may
 		 * recipients. */
-		scans = scans_new(
-		    e->set->vocabulary->n_slots[PH_LEVEL_RECIPIENT]);
+		scans =
+		    scans_new(e->set->vocabulary->n_slots[PH_LEVEL_RECIPIENT]);
 		g_hash_table_insert(e->recipients, recipient, scans);
 	}
 	return scans;
@@ -197,8 +198,8 @@ place(struct ph_evaluation *e, uint32_t index, struct ph_recipient *recipient)
 
 	if (source->subject->level == PH_LEVEL_RECIPIENT)
 		return &of_recipient(e, recipient)->scan[source->slot];
-	if ((source->subject->needs &
-		  (PH_NEED_HEADERS | PH_NEED_RECIPIENTS)) != 0)
+	if ((source->subject->needs & (PH_NEED_HEADERS | PH_NEED_RECIPIENTS)) !=
+	    0)
 		scans = e->scans;
 	return &scans->scan[index];
 }

@@ -237,7 +237,6 @@ value_limit(struct ph_evaluation *e, struct ph_recipient *recipient,
 	return value_file_limit(e, recipient, selector, cursor, value_r, err);
 }
 
-
 const struct ph_subject ph_subject_unsupported = {
     "unsupported type of an attachment", PH_LEVEL_MESSAGE, PH_NEED_TEXT, NULL,
     value_unsupported};

@@ -134,6 +134,36 @@ START_TEST(test_match_limit)
 END_TEST
 
 /* More than fits the stack that JIT is lent. */
+/* Many matches take no more than what they have together; who does not
+ * backtrack takes nothing of it. */
+START_TEST(test_time_of_many)
+{
+	static const int64_t all = INT64_C(100) * 1000 * 1000;
+	struct ph_pattern *bad = compile("(a+)+$", 0);
+	g_autofree char *text = repeat("a", 60, "!");
+	struct ph_err err = PH_ERR_INIT;
+	int64_t left = all;
+
+	ck_assert_int_eq(
+	    ph_pattern_match_within(bad, "b", 1, &left, NULL, NULL, &err), 0);
+	ck_assert_int_eq(
+	    ph_pattern_match_within(bad, "ba", 2, &left, NULL, NULL, &err), 1);
+	ck_assert_int_eq(left, all);
+	while (left > 0)
+		ck_assert_int_eq(ph_pattern_match_within(bad, text,
+							 strlen(text), &left,
+							 NULL, NULL, &err),
+				 -1);
+	/* Not even what would be found at once. */
+	ck_assert_int_eq(
+	    ph_pattern_match_within(bad, "a", 1, &left, NULL, NULL, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_PERM);
+	ck_assert_ptr_nonnull(strstr(err.text, "match limit"));
+	ck_assert_int_eq(ph_pattern_match(bad, "a", 1, NULL, NULL, &err), 1);
+	ph_pattern_unref(&bad);
+}
+END_TEST
+
 START_TEST(test_long_text)
 {
 	g_autofree char *text = repeat("ab", 50000, "");
@@ -183,4 +213,5 @@ START_TEST(test_threads)
 END_TEST
 
 UNIT_MAIN("lib/match/pattern", test_life, test_refused, test_offsets,
-	  test_greed, test_match_limit, test_long_text, test_threads)
+	  test_greed, test_match_limit, test_time_of_many, test_long_text,
+	  test_threads)

@@ -197,5 +197,5 @@ START_TEST(test_address_of_field)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/headers", test_find, test_change, test_remove_all, test_copy, test_limit,
-	  test_many, test_address, test_address_of_field)
+UNIT_MAIN("lib/message/headers", test_find, test_change, test_remove_all,
+	  test_copy, test_limit, test_many, test_address, test_address_of_field)

@@ -50,6 +50,8 @@ smfi_setreply(SMFICTX *ctx, char *code, char *enhanced, char *text)
 	return MI_SUCCESS;
 }
 
+static guint changes;
+
 int
 smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
 {
@@ -57,10 +59,11 @@ smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
 	(void)name;
 	(void)index;
 	(void)value;
+	changes++;
 	return MI_SUCCESS;
 }
 
-static bool keeps;
+static bool keeps, strips;
 static guint messages;
 static size_t seen; /* bytes of body, by the agent */
 static guint fields;
@@ -73,6 +76,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	messages++;
 	seen = mail->body != NULL ? mail->body->len : 0;
 	fields = (guint)ph_headers_count(mail->headers);
+	if (strips)
+		ph_mail_remove_header(mail, "X-Field");
 	return 0;
 }
 
@@ -114,6 +119,7 @@ setup(int64_t memory)
 	};
 	calls = ph_session_description(&host);
 	keeps = true;
+	strips = false;
 	messages = 0;
 }
 
@@ -126,9 +132,9 @@ open_session(SMFICTX *ctx)
 
 	ctx->session = NULL;
 	ctx->reply = g_string_new(NULL);
-	ck_assert_int_eq(calls.xxfi_negotiate(ctx, 0x1ff, 0x1fffff, 0, 0, &a,
-					      &b, &c, &d),
-			 SMFIS_CONTINUE);
+	ck_assert_int_eq(
+	    calls.xxfi_negotiate(ctx, 0x1ff, 0x1fffff, 0, 0, &a, &b, &c, &d),
+	    SMFIS_CONTINUE);
 	calls.xxfi_connect(ctx, client, NULL);
 	calls.xxfi_envfrom(ctx, words);
 }
@@ -315,6 +321,29 @@ START_TEST(test_without_limit)
 }
 END_TEST
 
+/* The MTA would be busy with it, so it is not even told. */
+START_TEST(test_more_fields_to_remove_than_the_mta_bears)
+{
+	struct smfi_str one;
+
+	setup(0);
+	strips = true;
+	open_session(&one);
+	for (size_t i = 0; i < 1000; i++)
+		send_header(&one, 1);
+	assert_taken(&one);
+	ck_assert_uint_eq(changes, 1000);
+	close_session(&one);
+	open_session(&one);
+	for (size_t i = 0; i < 1001; i++)
+		send_header(&one, 1);
+	ck_assert_int_eq(end(&one), SMFIS_REJECT);
+	ck_assert(g_str_has_prefix(one.reply->str, "550 5.3.4 "));
+	ck_assert_uint_eq(changes, 1000);
+	close_session(&one);
+}
+END_TEST
+
 /* ---- the sum itself ------------------------------------------------------ */
 
 START_TEST(test_budget)
@@ -362,5 +391,6 @@ END_TEST
 UNIT_MAIN("milters/host/session", test_memory_of_all_sessions,
 	  test_deferred_message_comes_again, test_memory_comes_back,
 	  test_header_fields_count, test_body_that_nobody_looks_at,
-	  test_body_above_the_limit_of_one, test_without_limit, test_budget,
+	  test_body_above_the_limit_of_one, test_without_limit,
+	  test_more_fields_to_remove_than_the_mta_bears, test_budget,
 	  test_budget_of_threads)

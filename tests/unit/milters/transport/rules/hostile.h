@@ -68,7 +68,8 @@ hostile_value(const struct ph_field *field)
 	case PH_TYPE_WORD:
 		return field->words[0];
 	case PH_TYPE_WORDS:
-		return "needle,one needle in the hay,\xc3\xa9t\xc3\xa9,\xef\xac\x81";
+		return "needle,one needle in the "
+		       "hay,\xc3\xa9t\xc3\xa9,\xef\xac\x81";
 	case PH_TYPE_PATTERNS:
 		return "(a+)+$,n.*e.*e.*d.*l.*e,\\bneedle\\b,(\\w+\\s?)+!$";
 	case PH_TYPE_ADDRESSES:

@@ -71,8 +71,8 @@ insert(GRand *rand, GString *text)
 	g_autofree char *piece = g_strndup(from + at, n);
 
 	if (below(rand, 8) == 0)
-		times = 1 + below(rand, 200);
-	while (times-- > 0 && text->len < 64 * 1024)
+		times = (size_t)1 + below(rand, 200);
+	while (times-- > 0 && text->len < (size_t)64 * 1024)
 		g_string_insert(text, (gssize)below(rand, text->len), piece);
 }
 
