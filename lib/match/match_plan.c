@@ -65,14 +65,25 @@ add_rest(struct ph_match_plan *plan, const struct ph_terms *terms,
 	}
 }
 
-static void
-index_words(struct ph_match_plan_kind *kind, const struct ph_terms *terms)
+/* Those that no database answers for; g_array_unref. */
+static GArray *
+without_database(const struct ph_match_plan_kind *kind)
 {
 	GArray *both = g_array_copy(kind->pending);
 
 	g_array_append_vals(both, kind->single->data, kind->single->len);
-	kind->words = ph_pending_new(terms, both);
-	g_array_unref(both);
+	return both;
+}
+
+static void
+index_rest(struct ph_match_plan *plan, const struct ph_terms *terms)
+{
+	g_autoptr(GArray) words = without_database(&plan->kinds[PH_TERM_WORD]);
+	g_autoptr(GArray) patterns =
+	    without_database(&plan->kinds[PH_TERM_PATTERN]);
+
+	plan->kinds[PH_TERM_WORD].words = ph_pending_new(terms, words);
+	plan->kinds[PH_TERM_PATTERN].factors = ph_factors_new(terms, patterns);
 }
 
 struct ph_match_plan *
@@ -94,7 +105,7 @@ ph_match_plan_new(const struct ph_terms *terms, GPtrArray *segments)
 		add_part(plan, terms, covered, segments->pdata[i]);
 	add_rest(plan, terms, covered);
 	g_free(covered);
-	index_words(&plan->kinds[PH_TERM_WORD], terms);
+	index_rest(plan, terms);
 	return plan;
 }
 
@@ -115,6 +126,8 @@ ph_match_plan_unref(struct ph_match_plan *plan)
 		g_array_unref(plan->kinds[i].single);
 		if (plan->kinds[i].words != NULL)
 			ph_pending_free(plan->kinds[i].words);
+		if (plan->kinds[i].factors != NULL)
+			ph_factors_free(plan->kinds[i].factors);
 	}
 	g_array_unref(plan->parts);
 	g_free(plan);

@@ -122,6 +122,22 @@ void ph_pending_scan(const struct ph_pending *pending,
 		     size_t size, void (*hit)(uint32_t number, void *context),
 		     void *context);
 
+/* ---- factors.c ---- */
+
+/* Shorter pieces would be found too often. */
+#define PH_FACTOR_MIN ((size_t)4)
+
+/* Patterns that no database answers for. Immutable. */
+struct ph_factors;
+struct ph_factors *ph_factors_new(const struct ph_terms *terms,
+				  const GArray *numbers);
+void ph_factors_free(struct ph_factors *factors);
+/* hit is told of each pattern that the text may have, perhaps more than once.
+ */
+void ph_factors_scan(const struct ph_factors *factors, const char *text,
+		     size_t size, void (*hit)(uint32_t number, void *context),
+		     void *context);
+
 /* ---- match_plan.c ---- */
 
 struct ph_part {
@@ -136,6 +152,8 @@ struct ph_match_plan_kind {
 	/* Of words: those of both, to be found without a database; of patterns
 	 * NULL. */
 	struct ph_pending *words;
+	/* Of patterns: the same; of words NULL. */
+	struct ph_factors *factors;
 	size_t live;
 	size_t dead; /* in a segment, and no use to this matcher */
 };

@@ -337,13 +337,6 @@ find_one(struct scan *s, uint32_t number)
 }
 
 static void
-find_each(struct scan *s, const GArray *numbers)
-{
-	for (guint i = 0; i < numbers->len; i++)
-		find_one(s, g_array_index(numbers, uint32_t, i));
-}
-
-static void
 find_part(struct scan *s, const struct ph_part *part)
 {
 	bool words = ph_segment_kind(part->segment) == PH_TERM_WORD;
@@ -370,13 +363,13 @@ static void
 find_kind(struct scan *s, const struct ph_match_plan *plan,
 	  enum ph_term_kind kind)
 {
-	if (plan->kinds[kind].words != NULL) {
-		ph_pending_scan(plan->kinds[kind].words, s->terms, s->text,
-				s->size, on_pending, s);
-	} else {
-		find_each(s, plan->kinds[kind].single);
-		find_each(s, plan->kinds[kind].pending);
-	}
+	const struct ph_match_plan_kind *k = &plan->kinds[kind];
+
+	if (k->words != NULL)
+		ph_pending_scan(k->words, s->terms, s->text, s->size,
+				on_pending, s);
+	if (k->factors != NULL)
+		ph_factors_scan(k->factors, s->text, s->size, on_pending, s);
 	for (guint i = 0; i < plan->parts->len; i++) {
 		const struct ph_part *part =
 		    &g_array_index(plan->parts, struct ph_part, i);

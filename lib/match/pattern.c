@@ -29,6 +29,7 @@ struct ph_pattern {
 	char *text;
 	unsigned flags;
 	char *prefilter;
+	char *factor;
 	pcre2_code *code;
 	pcre2_match_context *limits;
 };
@@ -137,9 +138,11 @@ ph_pattern_compile(const char *text, unsigned flags,
 	if (parse_text(text, flags, &tree, err) == 0 &&
 	    ph_pattern_emit(&tree, expression, marks, err) == 0)
 		code = compile_code(expression, marks, err);
-	if (code != NULL)
+	if (code != NULL) {
 		*pattern_r = pattern_new(text, flags, code,
 					 ph_pattern_emit_prefilter(&tree));
+		(*pattern_r)->factor = ph_pattern_find_factor(&tree);
+	}
 	ph_pattern_tree_clear(&tree);
 	return code != NULL ? 0 : -1;
 }
@@ -161,6 +164,7 @@ ph_pattern_unref(struct ph_pattern **pattern)
 	pcre2_code_free(p->code);
 	pcre2_match_context_free(p->limits);
 	g_free(p->prefilter);
+	g_free(p->factor);
 	g_free(p->text);
 	g_free(p);
 }
@@ -186,6 +190,12 @@ unsigned
 ph_pattern_flags(const struct ph_pattern *pattern)
 {
 	return pattern->flags;
+}
+
+const char *
+ph_pattern_factor(const struct ph_pattern *pattern)
+{
+	return pattern->factor;
 }
 
 const char *

@@ -55,6 +55,13 @@ unsigned ph_pattern_flags(const struct ph_pattern *pattern);
 const char *ph_pattern_prefilter(const struct ph_pattern *pattern);
 
 /*
+ * A piece of ASCII text of at least four bytes, small letters, that every text
+ * which the pattern finds holds once its ASCII letters are made small. NULL:
+ * none is known. Borrowed.
+ */
+const char *ph_pattern_factor(const struct ph_pattern *pattern);
+
+/*
  * The leftmost match in text, valid UTF-8 of size bytes. 1: byte offsets in
  * *start_r and *end_r (NULL is fine). 0: none. -1: PERM, a limit was hit
  * (catastrophic backtracking): some fifty milliseconds of processor time.

@@ -218,6 +218,12 @@ void ph_pattern_emit_char(gunichar c, GString *out);
 /* "*", "{2,3}", "" for once. */
 void ph_pattern_emit_repeat(uint32_t min, uint32_t max, GString *out);
 /* NULL: none is worth it. g_free. */
+/* At least this long, else it would be found too often; as in match_private.h.
+ */
+#define PH_FACTOR_MIN ((size_t)4)
+/* g_free; NULL: there is none. (_factor.c) */
+char *ph_pattern_find_factor(const struct ph_pattern_tree *tree);
+
 char *ph_pattern_emit_prefilter(const struct ph_pattern_tree *tree);
 
 #endif

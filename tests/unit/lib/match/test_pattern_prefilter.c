@@ -57,6 +57,18 @@ prefilter_hits(const struct prefilter *f, const char *text)
 	return hit;
 }
 
+/* What the pattern finds holds its factor. */
+static void
+check_factor(const struct ph_pattern *pattern, const char *text)
+{
+	const char *factor = ph_pattern_factor(pattern);
+	g_autofree char *small = g_ascii_strdown(text, -1);
+
+	ck_assert_msg(factor == NULL || strstr(small, factor) != NULL,
+		      "%s finds \"%s\", which does not hold \"%s\"",
+		      ph_pattern_text(pattern), text, factor);
+}
+
 /* What the pattern finds, its prefilter finds. Counts what was found. */
 static void
 check_text(const struct ph_pattern *pattern, const struct prefilter *f,
@@ -66,6 +78,7 @@ check_text(const struct ph_pattern *pattern, const struct prefilter *f,
 	    1)
 		return;
 	++*found;
+	check_factor(pattern, text);
 	ck_assert_msg(prefilter_hits(f, text), "%s finds \"%s\", %s does not",
 		      ph_pattern_text(pattern), text,
 		      ph_pattern_prefilter(pattern));
@@ -490,5 +503,36 @@ START_TEST(test_none)
 }
 END_TEST
 
+START_TEST(test_factors)
+{
+	static const struct {
+		const char *pattern, *factor;
+	} rows[] = {
+	    {"Invoice\\s+number", "invoice"},
+	    {"\\bdraft\\b", "draft"},
+	    {"(con)fident(ial)?", "confident"},
+	    {"a(?:bcd)ef\\d+", "abcdef"},
+	    {"lookask", NULL},
+	    {"one|two", NULL},
+	    {"(one|two)three", "three"},
+	    {"abc", NULL},
+	    {"(abcdef)*xy", NULL},
+	    {"abcdef?gh", "abcde"},
+	    {"x{2}abcd", "abcd"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_pattern *p = NULL;
+
+		ck_assert_int_eq(
+		    ph_pattern_compile(rows[i].pattern, 0, &p, NULL), 0);
+		ck_assert_msg(g_strcmp0(ph_pattern_factor(p), rows[i].factor) ==
+				  0,
+			      "%s: %s", rows[i].pattern, ph_pattern_factor(p));
+		ph_pattern_unref(&p);
+	}
+}
+END_TEST
+
 UNIT_MAIN("lib/match/pattern_prefilter", test_rows, test_random, test_case,
-	  test_case_of_famous_letters, test_none)
+	  test_case_of_famous_letters, test_none, test_factors)
