@@ -125,17 +125,21 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	const struct ph_transport *transport = app;
 	bool skip = were_executed(mail) || is_exempt(mail);
 	struct ph_rules_result result;
+	GPtrArray *aside;
 	int r = 0;
 
+	if (!skip && ph_mail_set_header(mail, PH_HEADER_RULES_EXECUTED,
+					transport->server, err) < 0)
+		return -1;
 	ph_outcome_begin(mail);
+	aside = ph_outcome_set_aside(mail);
 	if (skip) {
 		ph_rules_result_init(&result, mail);
 	} else {
-		if (ph_mail_set_header(mail, PH_HEADER_RULES_EXECUTED,
-				       transport->server, err) < 0)
-			return -1;
 		r = run_rules(transport, mail, &result);
 	}
+	if (aside != NULL)
+		ph_outcome_add_aside(&result, aside);
 	if (r == 0)
 		r = ph_outcome_apply(transport, mail, &result, err);
 	else

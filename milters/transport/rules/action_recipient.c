@@ -2,7 +2,7 @@
 #include "milters/transport/rules/names.h"
 
 #include "lib/base/text.h"
-#include "lib/directory/resolve.h"
+#include "lib/directory/resolve_steps.h"
 #include "lib/smtp/client.h"
 
 #include <string.h>
@@ -94,34 +94,45 @@ is_there(const struct ph_action_run *run, const char *address)
 	return false;
 }
 
-/* Where mail for the address goes; what cannot be resolved goes on as it is,
- * and is refused, or tried again, behind the queue. g_free. */
-static char *
-resolve(const struct ph_action_run *run, const char *address)
+/* Whom mail for the address goes to (char *), g_ptr_array_unref; one whom
+ * nobody can tell goes on as he is, and is refused, or tried again, behind the
+ * queue. */
+static GPtrArray *
+find_targets(const struct ph_action_run *run, const char *address)
 {
-	struct ph_resolution resolution;
-	char *primary;
+	GPtrArray *targets = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) steps = NULL;
 
-	if (ph_resolve(run->mail->directory, run->mail->snapshot, address,
-		       &resolution, NULL) < 0)
-		return g_strdup(address);
-	primary = g_strdup(resolution.address);
-	ph_resolution_clear(&resolution);
-	return primary;
+	(void)ph_resolve_steps(run->mail->directory, run->mail->snapshot,
+			       address, NULL, &steps, NULL);
+	for (guint i = 0; steps != NULL && i < steps->len; i++) {
+		const struct ph_step *step = steps->pdata[i];
+
+		if (step->fate == PH_STEP_RECIPIENT)
+			g_ptr_array_add(targets, g_strdup(step->at.address));
+	}
+	if (targets->len == 0)
+		g_ptr_array_add(targets, g_strdup(address));
+	return targets;
 }
 
-/* NULL: the recipient is there already. */
-static struct ph_recipient *
+/* Those that are there already are not added again. Returns how many the copy
+ * had before. */
+static guint
 add_one(const struct ph_action_run *run, const char *address)
 {
-	g_autofree char *primary = resolve(run, address);
-	struct ph_recipient *r;
+	g_autoptr(GPtrArray) targets = find_targets(run, address);
+	guint before = run->mail->recipients->len;
 
-	if (is_there(run, primary))
-		return NULL;
-	r = ph_mail_add_recipient(run->mail, primary, NULL);
-	g_clear_pointer(&r->given, g_free);
-	return r;
+	for (guint i = 0; i < targets->len; i++) {
+		struct ph_recipient *r;
+
+		if (is_there(run, targets->pdata[i]))
+			continue;
+		r = ph_mail_add_recipient(run->mail, targets->pdata[i], NULL);
+		g_clear_pointer(&r->given, g_free);
+	}
+	return before;
 }
 
 /* Appends to the last field of the name, or makes it. */
@@ -174,7 +185,7 @@ add_all(const struct ph_action_run *run, const char *const *addresses,
 		return r < 0 ? -1 : refuse_loop(run);
 	named = find_named(run->mail, header);
 	for (; *addresses != NULL; addresses++) {
-		add_one(run, *addresses);
+		(void)add_one(run, *addresses);
 		if (header != NULL &&
 		    g_hash_table_add(named, ph_fold(*addresses)) &&
 		    add_to_field(run->mail, header, *addresses, err) < 0)
@@ -281,12 +292,15 @@ redirect(const struct ph_action_run *run, const char *const *addresses,
 	if (r <= 0)
 		return r < 0 ? -1 : refuse_loop(run);
 	for (const char *const *a = addresses; *a != NULL; a++) {
-		g_autofree char *primary = resolve(run, *a);
-		g_autofree char *folded = ph_fold(primary);
+		g_autoptr(GPtrArray) to = find_targets(run, *a);
 
-		if (goes_back(run, folded))
-			return refuse_loop(run);
-		g_hash_table_add(targets, g_steal_pointer(&folded));
+		for (guint i = 0; i < to->len; i++) {
+			g_autofree char *folded = ph_fold(to->pdata[i]);
+
+			if (goes_back(run, folded))
+				return refuse_loop(run);
+			g_hash_table_add(targets, g_steal_pointer(&folded));
+		}
 	}
 	/* One who is sent to himself stays. */
 	for (guint i = 0; i < run->matched->len; i++) {
@@ -296,10 +310,10 @@ redirect(const struct ph_action_run *run, const char *const *addresses,
 		recipient->removed |= !g_hash_table_contains(targets, folded);
 	}
 	for (; *addresses != NULL; addresses++) {
-		struct ph_recipient *to = add_one(run, *addresses);
+		guint i = add_one(run, *addresses);
 
-		if (to != NULL)
-			take_place(run, to);
+		for (; i < run->mail->recipients->len; i++)
+			take_place(run, run->mail->recipients->pdata[i]);
 	}
 	return 0;
 }
