@@ -3,7 +3,7 @@
 
 #include "cli/command.h"
 #include "lib/directory/directory.h"
-#include "lib/directory/resolve.h"
+#include "lib/directory/resolve_steps.h"
 #include "lib/routing/topology.h"
 
 /* What "resolve" and "route" look into: the snapshot with its topology, and
@@ -18,11 +18,9 @@ struct ph_lookup {
 int ph_lookup_open(struct ph_cli *cli, struct ph_lookup *lookup);
 void ph_lookup_close(struct ph_lookup *lookup);
 
-/* The resolution of an address: 0, or the exit code, said why. */
+/* To whom mail for an address goes, as ph_resolve_steps without a sender: 0, or
+ * the exit code, said why. */
 int ph_lookup_resolve(const struct ph_lookup *lookup, const char *address,
-		      struct ph_resolution *resolution_r);
-
-/* Is this an address that mail can go to? */
-bool ph_lookup_found(const struct ph_resolution *resolution);
+		      GPtrArray **steps_r);
 
 #endif

@@ -32,82 +32,101 @@ ph_lookup_close(struct ph_lookup *lookup)
  * this address" would be wrong. */
 int
 ph_lookup_resolve(const struct ph_lookup *lookup, const char *address,
-		  struct ph_resolution *resolution_r)
+		  GPtrArray **steps_r)
 {
 	struct ph_err err = PH_ERR_INIT;
 
-	if (ph_resolve(lookup->directory, lookup->snapshot, address,
-		       resolution_r, &err) == 0)
+	if (ph_resolve_steps(lookup->directory, lookup->snapshot, address, NULL,
+			     steps_r, &err) == 0)
 		return PH_EXIT_YES;
 	return ph_cli_fail(err.kind == PH_ERR_PERM ? PH_EXIT_DATA
 						   : PH_EXIT_TEMPORARY,
 			   "%s: %s", address, err.text);
 }
 
-bool
-ph_lookup_found(const struct ph_resolution *resolution)
-{
-	return resolution->verdict == PH_RESOLVED_ENTRY ||
-	       resolution->verdict == PH_RESOLVED_RELAY ||
-	       resolution->verdict == PH_RESOLVED_OUTSIDE;
-}
-
 static json_t *
-resolution_json(const struct ph_resolution *resolution)
+step_json(const struct ph_step *step)
 {
+	const struct ph_resolution *at = &step->at;
 	json_t *json = json_object();
 
-	json_object_set_new(json, "Original",
-			    ph_json_text(resolution->original));
-	json_object_set_new(
-	    json, "Resolution",
-	    ph_json_text(ph_resolve_verdict_name(resolution->verdict)));
-	json_object_set_new(json, "Address", ph_json_text(resolution->address));
-	if (resolution->entry)
+	json_object_set_new(json, "By",
+			    ph_json_text(ph_step_by_name(step->by)));
+	json_object_set_new(json, "Original", ph_json_text(at->original));
+	json_object_set_new(json, "Resolution",
+			    ph_json_text(ph_resolve_verdict_name(at->verdict)));
+	json_object_set_new(json, "Address",
+			    ph_json_text(ph_step_destination(step)));
+	json_object_set_new(json, "Outcome",
+			    ph_json_text(ph_step_fate_name(step->fate)));
+	if (step->refusal)
+		json_object_set_new(json, "Refusal",
+				    ph_json_text(step->refusal));
+	if (at->entry)
 		json_object_set_new(json, "Entry",
-				    ph_object_json(resolution->entry, false));
+				    ph_object_json(at->entry, false));
+	return json;
+}
+
+/* The address that was asked about, with all steps. */
+static json_t *
+steps_json(const GPtrArray *steps)
+{
+	json_t *json = step_json(steps->pdata[0]);
+	json_t *array = json_array();
+
+	for (guint i = 0; i < steps->len; i++)
+		json_array_append_new(array, step_json(steps->pdata[i]));
+	json_object_set_new(json, "Steps", array);
 	return json;
 }
 
 static void
-add_resolution(struct ph_table *table, const struct ph_resolution *resolution)
+add_step(struct ph_table *table, const struct ph_step *step)
 {
-	const struct ph_object *entry = resolution->entry;
+	const struct ph_object *entry = step->at.entry;
 
-	ph_table_add(table,
-		     (const char *[]){
-			 resolution->original,
-			 ph_resolve_verdict_name(resolution->verdict),
-			 resolution->address,
-			 entry ? ph_object_name(entry) : NULL,
-			 entry ? ph_object_text(entry, "RecipientType") : NULL,
-			 entry ? ph_object_text(entry, "Database") : NULL});
+	ph_table_add(
+	    table,
+	    (const char *[]){
+		step->at.original, ph_step_by_name(step->by),
+		ph_resolve_verdict_name(step->at.verdict),
+		ph_step_destination(step),
+		step->refusal ? step->refusal : ph_step_fate_name(step->fate),
+		entry ? ph_object_name(entry) : NULL,
+		entry ? ph_object_text(entry, "RecipientType") : NULL,
+		entry ? ph_object_text(entry, "Database") : NULL});
+}
+
+static int
+resolve_one(const struct ph_lookup *lookup, const char *address,
+	    struct ph_table *table, json_t *array)
+{
+	g_autoptr(GPtrArray) steps = NULL;
+	int status = ph_lookup_resolve(lookup, address, &steps);
+
+	if (status != PH_EXIT_YES)
+		return status;
+	json_array_append_new(array, steps_json(steps));
+	for (guint i = 0; i < steps->len; i++)
+		add_step(table, steps->pdata[i]);
+	return ph_steps_refusal(steps) ? PH_EXIT_NO : PH_EXIT_YES;
 }
 
 int
 ph_resolve_run(struct ph_cli *cli, const struct ph_input *input)
 {
 	static const char *const columns[] = {
-	    "Original", "Resolution", "Address", "Entry",
-	    "Type",	"Database",   NULL};
+	    "Original", "By",	"Resolution", "Address", "Outcome",
+	    "Entry",	"Type", "Database",   NULL};
 	struct ph_table *table = ph_table_new(columns);
 	json_t *array = json_array();
 	struct ph_lookup lookup;
 	int status = ph_lookup_open(cli, &lookup);
 
 	for (size_t i = 0; lookup.directory && i < input->n; i++) {
-		struct ph_resolution resolution;
-		int one =
-		    ph_lookup_resolve(&lookup, input->words[i], &resolution);
+		int one = resolve_one(&lookup, input->words[i], table, array);
 
-		if (one == PH_EXIT_YES) {
-			json_array_append_new(array,
-					      resolution_json(&resolution));
-			add_resolution(table, &resolution);
-			one = ph_lookup_found(&resolution) ? PH_EXIT_YES
-							   : PH_EXIT_NO;
-			ph_resolution_clear(&resolution);
-		}
 		status = MAX(status, one);
 	}
 	if (cli->json)

@@ -2,7 +2,6 @@
 
 #include "cli/kind.h"
 #include "cli/lookup.h"
-#include "lib/base/text.h"
 #include "lib/routing/connector.h"
 
 #include <stdio.h>
@@ -129,13 +128,13 @@ print_connector(const struct ph_connector_route *route)
 }
 
 static void
-print_resolution(const struct ph_resolution *resolution)
+print_step(const char *asked, const struct ph_step *step)
 {
-	printf("%s\n", resolution->original);
-	say("Resolution:", ph_resolve_verdict_name(resolution->verdict));
-	say("Address:", resolution->address);
-	if (resolution->entry)
-		say("Entry:", ph_object_name(resolution->entry));
+	printf("%s\n", asked);
+	say("Resolution:", ph_resolve_verdict_name(step->at.verdict));
+	say("Address:", ph_step_destination(step));
+	if (step->at.entry)
+		say("Entry:", ph_object_name(step->at.entry));
 }
 
 /* ---- the question ------------------------------------------------------- */
@@ -148,25 +147,14 @@ database_of(const struct ph_resolution *resolution)
 		   : NULL;
 }
 
-/* The address that a send connector is looked for; NULL: none is. A contact
- * under another address than its external one goes nowhere. */
+/* The address that a send connector is looked for; NULL: none is. */
 static const char *
-outside_of(const struct ph_resolution *resolution)
+outside_of(const struct ph_step *step)
 {
-	const char *external;
-	g_autofree char *asked = NULL, *target = NULL;
-
-	if (resolution->verdict == PH_RESOLVED_RELAY ||
-	    resolution->verdict == PH_RESOLVED_OUTSIDE)
-		return resolution->address;
-	if (!resolution->entry)
-		return NULL;
-	external = ph_object_text(resolution->entry, "ExternalEmailAddress");
-	if (!external)
-		return NULL;
-	asked = ph_fold(resolution->original);
-	target = ph_fold(external);
-	return strcmp(asked, target) == 0 ? external : NULL;
+	if (step->at.verdict == PH_RESOLVED_RELAY ||
+	    step->at.verdict == PH_RESOLVED_OUTSIDE)
+		return step->at.address;
+	return step->at.entry ? ph_entry_external(step->at.entry) : NULL;
 }
 
 static int
@@ -207,28 +195,54 @@ answer_outside(struct ask *ask, const char *address, json_t *json)
 }
 
 static int
-answer(struct ask *ask, const struct ph_resolution *resolution)
+answer(struct ask *ask, const char *asked, const struct ph_step *step)
 {
-	const char *database = database_of(resolution);
-	const char *outside = outside_of(resolution);
+	const char *database = database_of(&step->at);
+	const char *outside = outside_of(step);
 	json_t *json = json_object();
 	int status = PH_EXIT_NO;
 
-	json_object_set_new(json, "Original",
-			    ph_json_text(resolution->original));
+	json_object_set_new(json, "Original", ph_json_text(asked));
 	json_object_set_new(
 	    json, "Resolution",
-	    ph_json_text(ph_resolve_verdict_name(resolution->verdict)));
-	json_object_set_new(json, "Address", ph_json_text(resolution->address));
+	    ph_json_text(ph_resolve_verdict_name(step->at.verdict)));
+	json_object_set_new(json, "Address",
+			    ph_json_text(ph_step_destination(step)));
+	if (step->refusal)
+		json_object_set_new(json, "Refusal",
+				    ph_json_text(step->refusal));
 	if (!ask->cli->json)
-		print_resolution(resolution);
-	if (database)
+		print_step(asked, step);
+	if (step->refusal) {
+		if (!ask->cli->json)
+			say("Next hop:", step->refusal);
+	} else if (database) {
 		status = answer_mailbox(ask, database, json);
-	else if (outside)
+	} else if (outside) {
 		status = answer_outside(ask, outside, json);
-	else if (!ask->cli->json)
+	} else if (!ask->cli->json) {
 		say("Next hop:", "none: not a mailbox of ours");
+	}
 	json_array_append_new(ask->array, json);
+	return status;
+}
+
+/* All that get mail for the address, and those that are refused. */
+static int
+route_one(struct ask *ask, const char *address)
+{
+	g_autoptr(GPtrArray) steps = NULL;
+	int status = ph_lookup_resolve(&ask->lookup, address, &steps);
+
+	for (guint i = 0; steps && i < steps->len; i++) {
+		const struct ph_step *step = steps->pdata[i];
+		int one;
+
+		if (step->fate == PH_STEP_PASSED || step->fate == PH_STEP_AGAIN)
+			continue;
+		one = answer(ask, address, step);
+		status = MAX(status, one);
+	}
 	return status;
 }
 
@@ -238,14 +252,8 @@ route_all(struct ask *ask, const struct ph_input *input)
 	int status = PH_EXIT_YES;
 
 	for (size_t i = 0; i < input->n; i++) {
-		struct ph_resolution resolution;
-		int one = ph_lookup_resolve(&ask->lookup, input->words[i],
-					    &resolution);
+		int one = route_one(ask, input->words[i]);
 
-		if (one == PH_EXIT_YES) {
-			one = answer(ask, &resolution);
-			ph_resolution_clear(&resolution);
-		}
 		status = MAX(status, one);
 	}
 	return status;

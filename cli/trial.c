@@ -281,7 +281,8 @@ add_recipient(struct ph_trial *trial, const char *address, bool resolve)
 	}
 	r = ph_mail_add_recipient(trial->mail, address, NULL);
 	add_person(trial, address, r);
-	if (resolve && ph_recipient_resolve(trial->mail, r, &err) < 0)
+	if (resolve &&
+	    ph_recipient_follow(trial->mail, r, NULL, NULL, &err) < 0)
 		return ph_cli_fail(PH_EXIT_TEMPORARY, "%s: %s", address,
 				   err.text);
 	return PH_EXIT_YES;
@@ -342,12 +343,35 @@ add_members(struct ph_trial *trial, GHashTable *groups)
 	}
 }
 
+/* Those to whom forwarding leads in a circle, or to nobody. */
+static void
+take_refused(struct ph_trial *trial)
+{
+	GPtrArray *recipients = trial->mail->recipients;
+
+	for (guint i = 0; i < recipients->len;) {
+		const struct ph_recipient *r = recipients->pdata[i];
+		struct ph_trial_person *person;
+
+		if (r->removed || !r->refusal) {
+			i++;
+			continue;
+		}
+		person = ph_trial_person_of(trial, r);
+		person->before = g_strconcat("550 ", r->refusal, NULL);
+		person->recipient = NULL;
+		g_hash_table_remove(trial->known, r);
+		g_ptr_array_remove_index(recipients, i);
+	}
+}
+
 static int
 expand(struct ph_trial *trial)
 {
 	g_autoptr(GHashTable) of =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	struct groups groups = {trial, of};
+	const struct ph_recipients_notes notes = {NULL, note_group, &groups};
 	struct ph_err err = PH_ERR_INIT;
 
 	ph_recipients_merge(trial->mail);
@@ -356,8 +380,9 @@ expand(struct ph_trial *trial)
 
 		person->same = person->recipient && person->recipient->removed;
 	}
-	if (ph_recipients_expand(trial->mail, note_group, &groups, &err) < 0)
+	if (ph_recipients_expand(trial->mail, NULL, &notes, &err) < 0)
 		return ph_cli_fail(PH_EXIT_TEMPORARY, "%s", err.text);
+	take_refused(trial);
 	add_members(trial, of);
 	return PH_EXIT_YES;
 }

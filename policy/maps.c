@@ -1,10 +1,10 @@
 #include "policy/maps.h"
 #include "lib/base/text.h"
 #include "lib/directory/members.h"
-#include "lib/directory/resolve.h"
+#include "lib/directory/resolve_steps.h"
+#include "lib/directory/texts.h"
 #include "lib/routing/connector.h"
 #include "lib/routing/route.h"
-#include "policy/texts.h"
 
 #include <string.h>
 
@@ -58,9 +58,27 @@ append_connector(const struct ph_sources *sources, const char *address,
 	ph_connector_clear(&route);
 }
 
+/* Our own Transport service, which resolves. */
+static void
+append_own(const struct ph_sources *sources, GString *value)
+{
+	const struct ph_server *own =
+	    ph_topology_server(sources->topology, sources->server);
+
+	if (own == NULL || *own->service[PH_SERVICE_TRANSPORT].host == '\0') {
+		g_string_append(value, "retry:4.4.4 ExternalEmailAddress is "
+				       "not followed");
+		return;
+	}
+	g_string_append(value, "ph-hub:");
+	ph_hop_append(value, &own->service[PH_SERVICE_TRANSPORT]);
+}
+
 /*
  * A MailUser or MailContact. Postfix sends to the address that it asked for:
- * one that is not the external one would be refused there, or come back.
+ * outside, one that is not the external one would be refused, or come back. So
+ * mail that nobody has resolved, such as a report of the MTA's own, goes once
+ * through posthub-transport, which puts the external address in its place.
  */
 static void
 append_external(const struct ph_sources *sources, const char *address,
@@ -74,8 +92,7 @@ append_external(const struct ph_sources *sources, const char *address,
 	find_connector(sources, external, &route);
 	answer = ph_connector_format(&route);
 	if (route.nexthop != NULL && strcmp(asked, target) != 0)
-		g_string_append(value, "retry:4.4.4 ExternalEmailAddress is "
-				       "not followed");
+		append_own(sources, value);
 	else
 		g_string_append(value, answer);
 	ph_connector_clear(&route);
@@ -148,6 +165,26 @@ append_route(const struct ph_sources *sources,
 	}
 }
 
+/* Does mail for a mailbox go round in a circle? It was forwarded before it came
+ * to the queue, so this is asked about what nobody has resolved. 1, 0, -1. */
+static int
+is_circle(const struct ph_sources *sources,
+	  const struct ph_resolution *resolution, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) steps = NULL;
+	const char *refusal;
+
+	if (resolution->entry == NULL ||
+	    (!ph_object_has(resolution->entry, "ForwardingAddress") &&
+	     !ph_object_has(resolution->entry, "ForwardingSmtpAddress")))
+		return 0;
+	if (ph_resolve_steps(sources->directory, sources->snapshot,
+			     resolution->original, NULL, &steps, err) < 0)
+		return -1;
+	refusal = ph_steps_refusal(steps);
+	return refusal != NULL && strcmp(refusal, PH_TEXT_LOOP) == 0;
+}
+
 /*
  * A full address is never "not found": Postfix would send it to its MX, past
  * all connectors. What is refused for good is error(8)'s to say, because PERM
@@ -160,6 +197,7 @@ lookup_transport(const struct ph_sources *sources, const char *key,
 	const char *domain = domain_of(key);
 	struct ph_resolution resolution;
 	struct ph_err why = PH_ERR_INIT;
+	int r;
 
 	if (domain == NULL)
 		return 0;
@@ -176,9 +214,13 @@ lookup_transport(const struct ph_sources *sources, const char *key,
 		g_string_append(value, "error:" PH_TEXT_AMBIGUOUS);
 		return 1;
 	}
-	append_route(sources, &resolution, value);
+	r = is_circle(sources, &resolution, err);
+	if (r == 1)
+		g_string_append(value, "error:" PH_TEXT_LOOP);
+	else if (r == 0)
+		append_route(sources, &resolution, value);
 	ph_resolution_clear(&resolution);
-	return 1;
+	return r < 0 ? -1 : 1;
 }
 
 /* ---- recipient, domain, alias, server ------------------------------------ */
@@ -228,33 +270,44 @@ lookup_domain(const struct ph_sources *sources, const char *key, GString *value,
 	return 1;
 }
 
+/* All that get the message, and those that are refused, who are refused again
+ * where they are routed. */
+static void
+append_steps(const GPtrArray *steps, GString *value)
+{
+	for (guint i = 0; i < steps->len; i++) {
+		const struct ph_step *step = steps->pdata[i];
+
+		if (step->fate == PH_STEP_PASSED || step->fate == PH_STEP_AGAIN)
+			continue;
+		g_string_append_printf(value, "%s%s", value->len > 0 ? "," : "",
+				       ph_step_destination(step));
+	}
+}
+
 static int
 lookup_alias(const struct ph_sources *sources, const char *key, GString *value,
 	     struct ph_err *err)
 {
-	struct ph_resolution resolution;
+	g_autoptr(GPtrArray) steps = NULL;
 	struct ph_err why = PH_ERR_INIT;
 	g_autofree char *asked = NULL;
-	g_autofree char *primary = NULL;
-	bool differs;
+	g_autofree char *found = NULL;
 
 	if (domain_of(key) == NULL)
 		return 0;
 	if (need_state(sources, err) < 0)
 		return -1;
 	/* Of two owners none is chosen; the address goes on as it is. */
-	if (ph_resolve(sources->directory, sources->snapshot, key, &resolution,
-		       &why) < 0)
+	if (ph_resolve_steps(sources->directory, sources->snapshot, key, NULL,
+			     &steps, &why) < 0)
 		return why.kind == PH_ERR_PERM
 			   ? 0
 			   : ph_err_set(err, why.kind, "%s", why.text);
+	append_steps(steps, value);
 	asked = ph_fold(key);
-	primary = ph_fold(resolution.address);
-	differs = strcmp(asked, primary) != 0;
-	if (differs)
-		g_string_append(value, resolution.address);
-	ph_resolution_clear(&resolution);
-	return differs;
+	found = ph_fold(value->str);
+	return strcmp(asked, found) != 0;
 }
 
 static int
@@ -281,7 +334,7 @@ const struct ph_map ph_maps[] = {
      lookup_recipient},
     {"domain", "is a domain accepted, for relay_domains", lookup_domain},
     {"alias",
-     "primary address of another one, where posthub-transport is not used",
+     "primary and forwarding addresses, where posthub-transport is not used",
      lookup_alias},
     {"server", "is a host name or address that of a server of ours",
      lookup_server},

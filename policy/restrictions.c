@@ -1,6 +1,7 @@
 #include "policy/restrictions.h"
-#include "lib/directory/resolve.h"
-#include "policy/texts.h"
+#include "lib/base/text.h"
+#include "lib/directory/resolve_steps.h"
+#include "lib/directory/texts.h"
 
 #include <string.h>
 
@@ -8,47 +9,132 @@
 #define NO_STATE "451 4.3.0 Temporary system problem"
 #define NO_DIRECTORY "451 4.4.3 Recipient directory is not available"
 
-static const char *
-check_recipient(const struct ph_sources *sources,
-		const struct ph_request *request, struct ph_err *err)
+/* ---- who sends? --------------------------------------------------------- */
+
+static const struct ph_server *
+find_peer(const struct ph_sources *sources, const struct ph_request *request)
 {
-	static const char *const actions[] = {
-	    [PH_RESOLVED_ENTRY] = DUNNO,
-	    [PH_RESOLVED_RELAY] = DUNNO,
-	    [PH_RESOLVED_OUTSIDE] = DUNNO,
-	    [PH_RESOLVED_UNKNOWN] = "550 " PH_TEXT_UNKNOWN,
-	    [PH_RESOLVED_INVALID] = "501 " PH_TEXT_INVALID,
+	static const char *const names[] = {"client_address", "client_name"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		const char *client = ph_policy_attribute(request, names[i]);
+		const struct ph_server *peer =
+		    *client == '\0' ? NULL
+				    : ph_peers_find(sources->peers,
+						    sources->topology, client);
+
+		if (peer != NULL)
+			return peer;
+	}
+	return NULL;
+}
+
+/* What AUTH= of MAIL says, in xtext; g_free; NULL: nothing. */
+static char *
+find_author(const struct ph_request *request)
+{
+	const char *author = ph_policy_attribute(request, "sasl_sender");
+
+	return *author == '\0' || strcmp(author, "<>") == 0
+		   ? NULL
+		   : ph_decode_xtext(author);
+}
+
+/*
+ * Who has logged in, by name; "" for a stranger; g_free. NULL: it cannot be
+ * known before the header, in which a server of ours that passes mail on says
+ * so; posthub-transport looks at restrictions then. A front end passes its
+ * client's login on by AUTH=, so without it the client is a stranger.
+ */
+static char *
+find_login(const struct ph_sources *sources, const struct ph_request *request)
+{
+	const char *login = ph_policy_attribute(request, "sasl_username");
+	const struct ph_server *peer;
+	char *author;
+
+	if (*login != '\0')
+		return g_strdup(login);
+	peer = find_peer(sources, request);
+	if (peer == NULL)
+		return g_strdup("");
+	author = find_author(request);
+	if (author != NULL || peer->transport_role || peer->mailbox_role)
+		return author;
+	return g_strdup("");
+}
+
+/* ---- the recipient ------------------------------------------------------ */
+
+/* Steps with restrictions as far as they are known now. */
+static int
+resolve(const struct ph_sources *sources, const struct ph_request *request,
+	const char *recipient, GPtrArray **steps_r, struct ph_err *err)
+{
+	g_autofree char *login = find_login(sources, request);
+	g_autofree char *address =
+	    login != NULL ? ph_login_address(sources->snapshot, login) : NULL;
+	struct ph_restrict_sender sender = {
+	    .authenticated = login != NULL && *login != '\0',
+	    .address = address,
+	    .size = g_ascii_strtoull(ph_policy_attribute(request, "size"), NULL,
+				     10),
 	};
+	int r =
+	    ph_resolve_steps(sources->directory, sources->snapshot, recipient,
+			     login != NULL ? &sender : NULL, steps_r, err);
+
+	ph_restrict_clear(&sender);
+	return r;
+}
+
+static void
+answer_error(const struct ph_err *why, GString *action)
+{
+	g_string_assign(action, why->kind == PH_ERR_PERM
+				    ? "550 " PH_TEXT_AMBIGUOUS
+				    : NO_DIRECTORY);
+}
+
+static void
+check_recipient(const struct ph_sources *sources,
+		const struct ph_request *request, GString *action,
+		struct ph_err *err)
+{
 	const char *recipient = ph_policy_attribute(request, "recipient");
-	struct ph_resolution resolution;
+	g_autoptr(GPtrArray) steps = NULL;
 	struct ph_err why = PH_ERR_INIT;
-	const char *action;
+	const char *refusal;
 
 	if (sources->snapshot == NULL) {
 		(void)ph_err_set(err, PH_ERR_TEMP,
 				 "no state of the organisation yet");
-		return NO_STATE;
+		g_string_assign(action, NO_STATE);
+		return;
 	}
 	/* Whether we relay there is Postfix's to decide. */
 	if (ph_accepted_domain(sources->snapshot, recipient) == NULL)
-		return DUNNO;
-	if (ph_resolve(sources->directory, sources->snapshot, recipient,
-		       &resolution, &why) < 0) {
+		return;
+	if (resolve(sources, request, recipient, &steps, &why) < 0) {
 		(void)ph_err_set(err, why.kind, "%s", why.text);
-		return why.kind == PH_ERR_PERM ? "550 " PH_TEXT_AMBIGUOUS
-					       : NO_DIRECTORY;
+		answer_error(&why, action);
+		return;
 	}
-	action = actions[resolution.verdict];
-	ph_resolution_clear(&resolution);
-	return action;
+	refusal = ph_steps_refusal(steps);
+	if (refusal != NULL)
+		g_string_printf(action, "%s %s",
+				strcmp(refusal, PH_TEXT_INVALID) == 0 ? "501"
+								      : "550",
+				refusal);
 }
 
-/* Rows by protocol_state; in any other nothing is decided. */
+/* Rows by protocol_state; in any other nothing is decided. action is DUNNO
+ * before. */
 static const struct {
 	const char *state;
-	const char *(*check)(const struct ph_sources *sources,
-			     const struct ph_request *request,
-			     struct ph_err *err);
+	void (*check)(const struct ph_sources *sources,
+		      const struct ph_request *request, GString *action,
+		      struct ph_err *err);
 } checks[] = {
     {"RCPT", check_recipient},
 };
@@ -59,10 +145,10 @@ ph_restrictions_answer(const struct ph_sources *sources,
 		       struct ph_err *err)
 {
 	const char *state = ph_policy_attribute(request, "protocol_state");
-	const char *action = DUNNO;
+	g_autoptr(GString) action = g_string_new(DUNNO);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
 		if (strcmp(checks[i].state, state) == 0)
-			action = checks[i].check(sources, request, err);
-	ph_policy_reply(out, action);
+			checks[i].check(sources, request, action, err);
+	ph_policy_reply(out, action->str);
 }

@@ -206,3 +206,28 @@ ph_fold(const char *text)
 		return g_ascii_strdown(text, -1);
 	return g_utf8_casefold(text, -1);
 }
+
+char *
+ph_decode_xtext(const char *text)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	for (; *text != '\0'; text++) {
+		int high, low, c = (unsigned char)*text;
+
+		if (*text == '+') {
+			high = g_ascii_xdigit_value(text[1]);
+			low = high < 0 ? -1 : g_ascii_xdigit_value(text[2]);
+			if (low < 0)
+				return NULL;
+			c = high * 16 + low;
+			text += 2;
+		}
+		if (c < 32 || c == 127)
+			return NULL;
+		g_string_append_c(out, (char)c);
+	}
+	if (!g_utf8_validate(out->str, (gssize)out->len, NULL))
+		return NULL;
+	return g_string_free(g_steal_pointer(&out), FALSE);
+}

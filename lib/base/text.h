@@ -63,6 +63,10 @@ char *ph_fold(const char *text);
  * character. */
 int ph_split_address(const char *address, char **local_r, char **domain_r);
 
+/* Decodes xtext (RFC 3461 section 4); g_free; NULL: bad syntax, or it would
+ * decode to a control character or to what is no UTF-8. */
+char *ph_decode_xtext(const char *text);
+
 /* True when text is 1-255 bytes, has no control character and no blank: fit
  * to be a host name in a nexthop, a log line or an SMTP command. */
 bool ph_is_hostname(const char *text);

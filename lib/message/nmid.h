@@ -27,6 +27,8 @@ void ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
 #define PH_HEADER_PREFIX "X-PostHub-"
 #define PH_HEADER_NMID "X-PostHub-Network-Message-Id"
 #define PH_HEADER_RULES_EXECUTED "X-PostHub-Rules-Executed"
+/* Forwarding has been followed and restrictions were looked at. */
+#define PH_HEADER_RESOLVED "X-PostHub-Resolved"
 #define PH_HEADER_AUTH_AS "X-PostHub-AuthAs"
 #define PH_HEADER_AUTH_SOURCE "X-PostHub-AuthSource"
 #define PH_HEADER_AUTH_MECHANISM "X-PostHub-AuthMechanism"

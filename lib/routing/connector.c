@@ -1,6 +1,7 @@
 #include "lib/routing/connector.h"
 
 #include "lib/routing/connector_private.h"
+#include "lib/routing/route.h"
 #include "lib/routing/topology_private.h"
 
 #include <inttypes.h>

@@ -88,4 +88,7 @@ ph_select_transport(const struct ph_topology *topology, const char *from,
 		    size_t n_databases, const struct ph_health *health,
 		    GRand *random);
 
+/* Appends "[host]:port", one element of a list of next hops. */
+void ph_hop_append(GString *out, const struct ph_endpoint *endpoint);
+
 #endif

@@ -64,9 +64,6 @@ int64_t ph_paths_get(const struct ph_paths *paths, size_t from, size_t to,
  * delivery for longer than they help. */
 #define PH_HOPS_MAX 10
 
-/* Appends "[host]:port". */
-void ph_hop_append(GString *out, const struct ph_endpoint *endpoint);
-
 /* A reason that ends up in Postfix's log and in bounces: one line, not long;
  * g_free. The names in it are whatever somebody typed. */
 char *ph_reason_line(const char *reason);

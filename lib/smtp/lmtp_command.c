@@ -83,28 +83,3 @@ ph_lmtp_split(const char *text, GPtrArray *params)
 	}
 	g_ptr_array_add(params, NULL);
 }
-
-char *
-ph_lmtp_xtext(const char *text)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-
-	for (; *text; text++) {
-		int high, low, c = (unsigned char)*text;
-
-		if (*text == '+') {
-			high = g_ascii_xdigit_value(text[1]);
-			low = high < 0 ? -1 : g_ascii_xdigit_value(text[2]);
-			if (low < 0)
-				return NULL;
-			c = high * 16 + low;
-			text += 2;
-		}
-		if (c < 32 || c == 127)
-			return NULL;
-		g_string_append_c(out, (char)c);
-	}
-	if (!g_utf8_validate(out->str, (gssize)out->len, NULL))
-		return NULL;
-	return g_string_free(g_steal_pointer(&out), FALSE);
-}

@@ -93,10 +93,6 @@ int ph_lmtp_path(const char *text, const char *keyword, GString *address,
  * g_free, emptied first and NULL-terminated after. */
 void ph_lmtp_split(const char *text, GPtrArray *params);
 
-/* Decodes xtext (RFC 3461 section 4); g_free; NULL: bad syntax, or it would
- * decode to a control character. */
-char *ph_lmtp_xtext(const char *text);
-
 /* ---- lmtp_data.c ------------------------------------------------------- */
 
 /*

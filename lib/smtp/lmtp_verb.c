@@ -1,5 +1,7 @@
 #include "lib/smtp/lmtp_private.h"
 
+#include "lib/base/text.h"
+
 #include <string.h>
 
 /* http://www.postfix.org/XFORWARD_README.html */
@@ -226,7 +228,7 @@ set_xforward(struct ph_lmtp *lmtp, const char *attribute)
 
 	if (i < 0 || attribute[size] != '=')
 		return false;
-	value = ph_lmtp_xtext(attribute + size + 1);
+	value = ph_decode_xtext(attribute + size + 1);
 	if (!value)
 		return false;
 	if (strcmp(value, "[UNAVAILABLE]") == 0 ||

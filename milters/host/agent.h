@@ -50,6 +50,8 @@ struct ph_recipient {
 	char *address; /* where the message goes on */
 	char **params; /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
 	bool removed;  /* the message does not go on to it */
+	char *refusal; /* enhanced code and text: it is refused before the
+			* rules; NULL: it is not */
 	/* Its directory entry, by ph_recipient_entry. */
 	enum { PH_ENTRY_UNKNOWN, PH_ENTRY_NONE, PH_ENTRY_FOUND } entry_state;
 	struct ph_object *entry;

@@ -37,6 +37,7 @@ ph_recipient_free(void *data)
 	g_free(recipient->given);
 	g_free(recipient->address);
 	g_strfreev(recipient->params);
+	g_free(recipient->refusal);
 	ph_object_unref(&recipient->entry);
 	if (recipient->instead_of != NULL)
 		g_ptr_array_unref(recipient->instead_of);

@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "milters/transport/rules/action.h"
+#include "milters/transport/rules/recipients.h"
 
 #include <string.h>
 #include <strings.h>
@@ -29,10 +30,21 @@ free_expanded(void *data)
 }
 
 static void
+free_step(void *data)
+{
+	struct ph_outcome_step *step = data;
+
+	g_free(step->from);
+	g_free(step->to);
+	g_free(step);
+}
+
+static void
 free_outcome(void *data)
 {
 	struct ph_outcome *outcome = data;
 
+	g_ptr_array_unref(outcome->steps);
 	g_ptr_array_unref(outcome->recipients);
 	g_ptr_array_unref(outcome->rows);
 	g_ptr_array_unref(outcome->groups);
@@ -47,6 +59,7 @@ get(struct ph_mail *mail)
 	if (mail->work.free == free_outcome)
 		return mail->work.data;
 	outcome = g_new0(struct ph_outcome, 1);
+	outcome->steps = g_ptr_array_new_with_free_func(free_step);
 	outcome->recipients = g_ptr_array_new_with_free_func(g_free);
 	outcome->rows = g_ptr_array_new_with_free_func(free_row);
 	outcome->groups = g_ptr_array_new_with_free_func(free_expanded);
@@ -80,6 +93,18 @@ ph_outcome_expanded(struct ph_mail *mail, const char *address,
 }
 
 void
+ph_outcome_resolved(struct ph_mail *mail, const char *event, const char *from,
+		    const char *to)
+{
+	struct ph_outcome_step *step = g_new0(struct ph_outcome_step, 1);
+
+	step->event = event;
+	step->from = g_strdup(from);
+	step->to = g_strdup(to);
+	g_ptr_array_add(get(mail)->steps, step);
+}
+
+void
 ph_outcome_begin(struct ph_mail *mail)
 {
 	add_addresses(get(mail)->recipients, mail);
@@ -99,6 +124,7 @@ note_row(struct ph_mail *mail, const struct ph_mail *copy)
 	const struct ph_verdict *v = &copy->verdict;
 
 	row->dropped = v->decision == PH_DECISION_DISCARD;
+	row->agent = v->agent;
 	row->addresses = g_ptr_array_new_with_free_func(g_free);
 	add_addresses(row->addresses, copy);
 	if (!row->dropped)
@@ -226,6 +252,58 @@ has_recipients(const struct ph_mail *copy)
 			return true;
 	}
 	return false;
+}
+
+/* ---- refused before the rules ---- */
+
+static struct ph_mail *
+find_aside(GPtrArray *aside, struct ph_mail *mail, const char *refusal)
+{
+	g_auto(GStrv) words = g_strsplit(refusal, " ", 2);
+	struct ph_mail *copy;
+
+	for (guint i = 0; i < aside->len; i++) {
+		const struct ph_recipient *first;
+
+		copy = aside->pdata[i];
+		first = copy->recipients->pdata[0];
+		if (strcmp(first->refusal, refusal) == 0)
+			return copy;
+	}
+	copy = ph_mail_fork(mail);
+	ph_verdict_reject(&copy->verdict, PH_RESOLVE_AGENT, words[0], words[1]);
+	g_ptr_array_add(aside, copy);
+	return copy;
+}
+
+GPtrArray *
+ph_outcome_set_aside(struct ph_mail *mail)
+{
+	GPtrArray *aside = NULL;
+
+	for (guint i = 0; i < mail->recipients->len;) {
+		struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (r->removed || r->refusal == NULL) {
+			i++;
+			continue;
+		}
+		if (aside == NULL)
+			aside = g_ptr_array_new();
+		g_ptr_array_add(find_aside(aside, mail, r->refusal)->recipients,
+				g_ptr_array_steal_index(mail->recipients, i));
+	}
+	return aside;
+}
+
+void
+ph_outcome_add_aside(struct ph_rules_result *result, GPtrArray *aside)
+{
+	for (guint i = 0; i < aside->len; i++) {
+		g_ptr_array_add(result->copies, aside->pdata[i]);
+		g_ptr_array_insert(result->decided, (gint)i, aside->pdata[i]);
+	}
+	g_ptr_array_unref(aside);
 }
 
 /* ---- groups ---- */
@@ -459,6 +537,7 @@ ph_outcome_apply(const struct ph_transport *transport, struct ph_mail *mail,
 	} else {
 		if (result->before == NULL)
 			result->before = ph_headers_copy(mail->headers);
+		ph_recipients_leave(copies);
 		ph_outcome_route(transport, copies);
 		groups = make_groups(copies, result->before);
 		r = conclude(transport, mail, groups, result, err);

@@ -16,10 +16,11 @@
  * (milters/transport/fork).
  */
 
-/* Recipients that a rule refused or dropped while others get the message, for
+/* Recipients that were refused or dropped while others get the message, for
  * tracking rows. */
 struct ph_outcome_row {
 	bool dropped;	      /* else refused */
+	const char *agent;    /* that decided; borrowed */
 	GPtrArray *addresses; /* char * */
 	char *status;	      /* recipient-status of refused ones */
 };
@@ -30,8 +31,15 @@ struct ph_outcome_group {
 	GPtrArray *members; /* char * */
 };
 
+/* What became of an address when it was resolved. */
+struct ph_outcome_step {
+	const char *event; /* "REDIRECT" */
+	char *from, *to;
+};
+
 /* Of a message; kept in mail->work. */
 struct ph_outcome {
+	GPtrArray *steps;      /* struct ph_outcome_step */
 	GPtrArray *recipients; /* char *: to whom the rules were applied */
 	GPtrArray *rows;       /* struct ph_outcome_row */
 	GPtrArray *groups;     /* struct ph_outcome_group */
@@ -42,8 +50,19 @@ const struct ph_outcome *ph_outcome_of(const struct ph_mail *mail);
 /* Notes a group and its members (char *). */
 void ph_outcome_expanded(struct ph_mail *mail, const char *group,
 			 const GPtrArray *members);
+/* Notes a step; event is borrowed for ever. */
+void ph_outcome_resolved(struct ph_mail *mail, const char *event,
+			 const char *from, const char *to);
 /* Notes the recipients as the rules will see them. */
 void ph_outcome_begin(struct ph_mail *mail);
+
+/*
+ * Recipients that resolution has refused are taken out of the message before
+ * the rules, as copies with a verdict (struct ph_mail), and given to their
+ * result; set_aside is NULL when there are none.
+ */
+GPtrArray *ph_outcome_set_aside(struct ph_mail *mail);
+void ph_outcome_add_aside(struct ph_rules_result *result, GPtrArray *aside);
 
 /* All recipients are in mail again; for a run that is not to be applied. */
 void ph_outcome_gather(struct ph_mail *mail, struct ph_rules_result *result);

@@ -4,12 +4,13 @@
 #include "milters/transport/transport.h"
 
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/routing/topology.h"
 
 #include <string.h>
 #include <strings.h>
 
-#define AGENT "Resolver"
+#define AGENT PH_RESOLVE_AGENT
 
 /* Nobody has reason to send more: each costs the MTA a pass over the header to
  * remove, so many would keep it busy for hours. */
@@ -143,23 +144,71 @@ set_nmid(struct ph_mail *mail, struct ph_err *err)
 	return ph_mail_stamp_header(mail, PH_HEADER_NMID, mail->nmid, err);
 }
 
-/* 0, or 1 with a verdict. */
-static int
-resolve_one(struct ph_mail *mail, struct ph_recipient *r)
-{
-	struct ph_err err = PH_ERR_INIT;
+/* ---- recipients --------------------------------------------------------- */
 
-	if (ph_recipient_resolve(mail, r, &err) == 0)
-		return 0;
-	ph_log(PH_LOG_WARN, mail->queue_id, "recipient <%s>: %s", r->given,
-	       err.text);
-	/* An address that two entries claim is refused or bounced by whoever
-	 * decides about recipients, alone. */
-	if (err.kind == PH_ERR_PERM)
-		return 0;
+static int
+defer(struct ph_mail *mail, const char *what)
+{
+	ph_log(PH_LOG_WARN, mail->queue_id, "%s", what);
 	return ph_verdict_defer(&mail->verdict, AGENT, "4.4.3",
 				"Directory is not available, please try again "
 				"later");
+}
+
+/* A server of ours has done so before: whoever forwards is not asked again. */
+static bool
+was_resolved(const struct ph_mail *mail)
+{
+	return ph_headers_raw(mail->headers, PH_HEADER_RESOLVED, 0) != NULL;
+}
+
+static bool
+is_postmaster(const struct ph_mail *mail)
+{
+	const struct ph_object *config =
+	    ph_snapshot_find(mail->snapshot, "transportconfig", NULL);
+	const char *address =
+	    config != NULL ? ph_object_text(config, "ExternalPostmasterAddress")
+			   : NULL;
+
+	return address != NULL && strcasecmp(address, mail->sender) == 0;
+}
+
+/* Who has authenticated, g_free. A server of ours that says "Internal" without
+ * AUTH= has seen to it that the envelope sender is who sends. */
+static char *
+find_sender(const struct ph_mail *mail)
+{
+	g_autofree char *author = NULL;
+
+	if (*mail->login != '\0')
+		return ph_login_address(mail->snapshot, mail->login);
+	if (*mail->author != '\0' && strcmp(mail->author, "<>") != 0)
+		author = ph_decode_xtext(mail->author);
+	return author != NULL ? ph_login_address(mail->snapshot, author)
+			      : g_strdup(mail->sender);
+}
+
+/* Notices of servers of ours have no sender. */
+static struct ph_restrict_sender
+make_sender(const struct ph_mail *mail, const char *address)
+{
+	bool internal = mail->auth_as == PH_AUTH_INTERNAL;
+
+	return (struct ph_restrict_sender){
+	    .exempt =
+		(mail->trusted && mail->made_here && *mail->sender == '\0') ||
+		(internal && is_postmaster(mail)),
+	    .authenticated = internal,
+	    .address = address,
+	    .size = mail->size,
+	};
+}
+
+static void
+note_step(void *arg, const char *event, const char *from, const char *to)
+{
+	ph_outcome_resolved(arg, event, from, to);
 }
 
 static void
@@ -168,25 +217,92 @@ note_group(void *arg, const char *group, const GPtrArray *members)
 	ph_outcome_expanded(arg, group, members);
 }
 
+/* 0, or 1 with a verdict. */
+static int
+resolve_one(struct ph_mail *mail, struct ph_recipient *r,
+	    struct ph_restrict_sender *sender,
+	    const struct ph_recipients_notes *notes)
+{
+	struct ph_err err = PH_ERR_INIT;
+	g_autofree char *what = NULL;
+	int answer = was_resolved(mail)
+			 ? ph_recipient_resolve(mail, r, &err)
+			 : ph_recipient_follow(mail, r, sender, notes, &err);
+
+	if (answer == 0)
+		return 0;
+	what = g_strdup_printf("recipient <%s>: %s", r->given, err.text);
+	/* An address that two entries claim is refused or bounced by whoever
+	 * decides about recipients, alone. */
+	if (err.kind == PH_ERR_PERM) {
+		ph_log(PH_LOG_WARN, mail->queue_id, "%s", what);
+		return 0;
+	}
+	return defer(mail, what);
+}
+
 /* Whether or not a rule looks at single recipients: behind the queue nobody
  * opens groups. 0, or 1 with a verdict. */
 static int
-expand(struct ph_mail *mail)
+expand(struct ph_mail *mail, struct ph_restrict_sender *sender,
+       const struct ph_recipients_notes *notes)
 {
 	struct ph_err err = PH_ERR_INIT;
 
-	if (ph_recipients_expand(mail, note_group, mail, &err) == 0)
+	if (ph_recipients_expand(mail, sender, notes, &err) == 0)
 		return 0;
-	ph_log(PH_LOG_WARN, mail->queue_id, "%s", err.text);
-	return ph_verdict_defer(&mail->verdict, AGENT, "4.4.3",
-				"Directory is not available, please try again "
-				"later");
+	return defer(mail, err.text);
+}
+
+/* With nobody left the client gets the first refusal. 0, or 1 with a verdict.
+ */
+static int
+check_refused(struct ph_mail *mail)
+{
+	const char *refusal = NULL;
+	g_auto(GStrv) words = NULL;
+
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (r->removed)
+			continue;
+		if (r->refusal == NULL)
+			return 0;
+		if (refusal == NULL)
+			refusal = r->refusal;
+	}
+	if (refusal == NULL)
+		return 0;
+	words = g_strsplit(refusal, " ", 2);
+	return ph_verdict_reject(&mail->verdict, AGENT, words[0], words[1]);
+}
+
+static int
+resolve_all(struct ph_mail *mail)
+{
+	const struct ph_recipients_notes notes = {note_step, note_group, mail};
+	g_autofree char *address = find_sender(mail);
+	struct ph_restrict_sender sender = make_sender(mail, address);
+	guint n = mail->recipients->len;
+	int r = 0;
+
+	for (guint i = 0; r == 0 && i < n; i++)
+		r = resolve_one(mail, mail->recipients->pdata[i], &sender,
+				&notes);
+	if (r == 0) {
+		ph_recipients_merge(mail);
+		r = expand(mail, &sender, &notes);
+	}
+	ph_restrict_clear(&sender);
+	return r == 0 ? check_refused(mail) : r;
 }
 
 static int
 on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	const struct ph_transport *transport = app;
+	int r;
 
 	identify(transport, mail);
 	if (!mail->trusted && remove_forged(mail) == 1)
@@ -195,11 +311,10 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 		return -1;
 	if (!transport->resolve)
 		return 0;
-	for (guint i = 0; i < mail->recipients->len; i++)
-		if (resolve_one(mail, mail->recipients->pdata[i]) == 1)
-			return 1;
-	ph_recipients_merge(mail);
-	return expand(mail);
+	r = resolve_all(mail);
+	return r != 0
+		   ? r
+		   : complete(mail, PH_HEADER_RESOLVED, transport->server, err);
 }
 
 const struct ph_agent ph_resolve_agent = {

@@ -126,18 +126,22 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	bool executed = were_executed(mail);
 	bool skip = executed || is_exempt(mail);
 	struct ph_rules_result result;
+	GPtrArray *aside;
 	int r = 0;
 
-	ph_outcome_begin(mail);
 	/* Also of one that is exempt: the next server cannot tell any more that
 	 * it is. */
 	if (!executed && ph_mail_set_header(mail, PH_HEADER_RULES_EXECUTED,
 					    transport->server, err) < 0)
 		return -1;
+	ph_outcome_begin(mail);
+	aside = ph_outcome_set_aside(mail);
 	if (skip)
 		ph_rules_result_init(&result, mail);
 	else
 		r = run_rules(transport, mail, &result);
+	if (aside != NULL)
+		ph_outcome_add_aside(&result, aside);
 	if (r == 0)
 		r = ph_outcome_apply(transport, mail, &result, err);
 	else

@@ -2,7 +2,6 @@
 #include "milters/transport/transport.h"
 
 #include "lib/base/log.h"
-#include "milters/transport/rules/action.h"
 
 #include <strings.h>
 
@@ -207,8 +206,30 @@ write_parts(const struct ph_transport *transport, struct ph_mail *mail)
 
 		write_agent(transport, mail, row->addresses,
 			    &(struct agent_row){row->dropped ? "DROP" : "FAIL",
-						PH_RULES_AGENT, row->status,
-						NULL});
+						row->agent, row->status, NULL});
+	}
+}
+
+/* RESOLVE, REDIRECT, DUPLICATEREDIRECT: the new address, the one before beside
+ * it. */
+static void
+write_steps(const struct ph_transport *transport, struct ph_mail *mail)
+{
+	const struct ph_outcome *outcome = ph_outcome_of(mail);
+
+	for (guint i = 0; outcome != NULL && i < outcome->steps->len; i++) {
+		const struct ph_outcome_step *step = outcome->steps->pdata[i];
+		struct ph_track_record row = {{NULL}};
+
+		set_common(&row, mail);
+		ph_track_set(&row, PH_COL_RECIPIENT_ADDRESS, step->to);
+		ph_track_set(&row, PH_COL_RECIPIENT_COUNT, "1");
+		ph_track_set(&row, PH_COL_SOURCE, "ROUTING");
+		ph_track_set(&row, PH_COL_EVENT_ID, step->event);
+		ph_track_set(&row, PH_COL_CLIENT_HOSTNAME, transport->server);
+		ph_track_set(&row, PH_COL_RELATED_RECIPIENT_ADDRESS,
+			     step->from);
+		write_row(transport, mail, &row);
 	}
 }
 
@@ -245,6 +266,7 @@ ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail)
 	resolved = find_resolved(mail);
 	if (decision == PH_DECISION_ACCEPT || decision == PH_DECISION_DISCARD)
 		write_receive(transport, mail);
+	write_steps(transport, mail);
 	write_groups(transport, mail);
 	if (mail->info != NULL)
 		write_agent(transport, mail, resolved,

@@ -34,6 +34,8 @@ struct ph_transport {
 	struct ph_plans *plans;	     /* of copies that differ */
 };
 
+#define PH_RESOLVE_AGENT "Resolver"
+
 /* Who the client is, header firewall, resolution, network message id. */
 extern const struct ph_agent ph_resolve_agent;
 /* The Transport Rule Agent. */

@@ -1,5 +1,6 @@
 #include "milters/transport/fork/report.h"
 
+#include "lib/base/text.h"
 #include "lib/message/headers.h"
 #include "lib/message/nmid.h"
 #include "milters/transport/fork/copy.h"
@@ -154,32 +155,6 @@ format_date(int64_t ms)
 			       days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
 			       tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
 			       tm.tm_sec);
-}
-
-/* RFC 3461 section 4; g_free; NULL: bad, or not fit for a line. */
-static char *
-decode_xtext(const char *text)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-
-	for (; *text != '\0'; text++) {
-		int high, low, c = (unsigned char)*text;
-
-		if (c == '+') {
-			high = g_ascii_xdigit_value(text[1]);
-			low = high < 0 ? -1 : g_ascii_xdigit_value(text[2]);
-			if (low < 0)
-				return NULL;
-			c = high * 16 + low;
-			text += 2;
-		}
-		if (c < ' ' || c == 0x7f)
-			return NULL;
-		g_string_append_c(out, (char)c);
-	}
-	if (!g_utf8_validate(out->str, (gssize)out->len, NULL))
-		return NULL;
-	return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
 /* ---- who is told, and how ---------------------------------------------- */
@@ -454,7 +429,7 @@ append_original(const struct work *work, const char *orcpt)
 	if (n == 5 && strncasecmp(orcpt, "utf-8", 5) == 0)
 		decoded = g_strdup(address);
 	else
-		decoded = decode_xtext(address);
+		decoded = ph_decode_xtext(address);
 	if (decoded == NULL || (!work->text->utf8 && !g_str_is_ascii(decoded)))
 		return;
 	value = g_strdup_printf("%.*s; %s", (int)n, orcpt, decoded);
@@ -484,7 +459,7 @@ append_status(const struct work *work)
 	const struct ph_plan *plan = work->plan;
 	g_autofree char *arrival = format_date(plan->created);
 	g_autofree char *envid =
-	    plan->envid != NULL ? decode_xtext(plan->envid) : NULL;
+	    plan->envid != NULL ? ph_decode_xtext(plan->envid) : NULL;
 	g_autofree char *mta = g_strconcat("dns; ", work->report->fqdn, NULL);
 
 	if (work->text->utf8)

@@ -2,7 +2,7 @@
 #include "milters/transport/rules/names.h"
 
 #include "lib/base/text.h"
-#include "lib/directory/resolve.h"
+#include "lib/directory/resolve_steps.h"
 #include "lib/smtp/client.h"
 
 #include <string.h>
@@ -102,34 +102,46 @@ find_all(const struct ph_action_run *run)
 	return there;
 }
 
-/* Where mail for the address goes; what cannot be resolved goes on as it is,
- * and is refused, or tried again, behind the queue. g_free. */
-static char *
-resolve(const struct ph_action_run *run, const char *address)
+/* Whom mail for the address goes to (char *), g_ptr_array_unref; one whom
+ * nobody can tell goes on as he is, and is refused, or tried again, behind the
+ * queue. */
+static GPtrArray *
+follow(const struct ph_action_run *run, const char *address)
 {
-	struct ph_resolution resolution;
-	char *primary;
+	GPtrArray *targets = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) steps = NULL;
 
-	if (ph_resolve(run->mail->directory, run->mail->snapshot, address,
-		       &resolution, NULL) < 0)
-		return g_strdup(address);
-	primary = g_strdup(resolution.address);
-	ph_resolution_clear(&resolution);
-	return primary;
+	(void)ph_resolve_steps(run->mail->directory, run->mail->snapshot,
+			       address, NULL, &steps, NULL);
+	for (guint i = 0; steps != NULL && i < steps->len; i++) {
+		const struct ph_step *step = steps->pdata[i];
+
+		if (step->fate == PH_STEP_RECIPIENT)
+			g_ptr_array_add(targets, g_strdup(step->at.address));
+	}
+	if (targets->len == 0)
+		g_ptr_array_add(targets, g_strdup(address));
+	return targets;
 }
 
-/* NULL: the recipient is there already. */
-static struct ph_recipient *
+/* Those that are there already are not added again. Returns how many the copy
+ * had before. */
+static guint
 add_one(const struct ph_action_run *run, const char *address, GHashTable *there)
 {
-	g_autofree char *primary = resolve(run, address);
-	struct ph_recipient *r;
+	g_autoptr(GPtrArray) targets = follow(run, address);
+	guint before = run->mail->recipients->len;
 
-	if (!g_hash_table_add(there, fold_text(primary)))
-		return NULL;
-	r = ph_mail_add_recipient(run->mail, primary, NULL);
-	g_clear_pointer(&r->given, g_free);
-	return r;
+	for (guint i = 0; i < targets->len; i++) {
+		const char *target = targets->pdata[i];
+		struct ph_recipient *r;
+
+		if (!g_hash_table_add(there, fold_text(target)))
+			continue;
+		r = ph_mail_add_recipient(run->mail, target, NULL);
+		g_clear_pointer(&r->given, g_free);
+	}
+	return before;
 }
 
 /* Appends to the last field of the name, or makes it. more: addresses, with
@@ -199,7 +211,7 @@ add_all(const struct ph_action_run *run, const char *const *addresses,
 		return r < 0 ? -1 : refuse_loop(run);
 	there = find_all(run);
 	for (const char *const *a = addresses; *a != NULL; a++)
-		add_one(run, *a, there);
+		(void)add_one(run, *a, there);
 	return header != NULL ? name_all(run, addresses, header, err) : 0;
 }
 
@@ -282,26 +294,36 @@ take_place(const struct ph_action_run *run, struct ph_recipient *to,
 		inherit_params(to, run->matched->pdata[0]);
 }
 
-/* Folded, each once; NULL: a rule has sent one of those it is about away from
- * one of them before. */
+/* False: a rule has sent one of those it is about away from one of them before.
+ */
+static bool
+add_targets(const struct ph_action_run *run, const char *address,
+	    GHashTable *former, GHashTable *targets)
+{
+	g_autoptr(GPtrArray) to = follow(run, address);
+
+	for (guint i = 0; i < to->len; i++) {
+		g_autofree char *folded = ph_fold(to->pdata[i]);
+
+		if (g_hash_table_contains(former, folded))
+			return false;
+		g_hash_table_add(targets, g_steal_pointer(&folded));
+	}
+	return true;
+}
+
+/* Folded, each once; NULL: mail would go back. */
 static GHashTable *
 find_targets(const struct ph_action_run *run, const char *const *addresses,
 	     GHashTable *former)
 {
-	GHashTable *targets =
+	g_autoptr(GHashTable) targets =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-	for (; *addresses != NULL; addresses++) {
-		g_autofree char *primary = resolve(run, *addresses);
-		g_autofree char *folded = ph_fold(primary);
-
-		if (g_hash_table_contains(former, folded)) {
-			g_hash_table_unref(targets);
+	for (; *addresses != NULL; addresses++)
+		if (!add_targets(run, *addresses, former, targets))
 			return NULL;
-		}
-		g_hash_table_add(targets, g_steal_pointer(&folded));
-	}
-	return targets;
+	return g_steal_pointer(&targets);
 }
 
 static int
@@ -330,10 +352,11 @@ redirect(const struct ph_action_run *run, const char *const *addresses,
 	}
 	there = find_all(run);
 	for (; *addresses != NULL; addresses++) {
-		struct ph_recipient *to = add_one(run, *addresses, there);
+		guint i = add_one(run, *addresses, there);
 
-		if (to != NULL)
-			take_place(run, to, former);
+		for (; i < run->mail->recipients->len; i++)
+			take_place(run, run->mail->recipients->pdata[i],
+				   former);
 	}
 	return 0;
 }

@@ -2,7 +2,8 @@
 
 #include "lib/base/text.h"
 #include "lib/directory/members.h"
-#include "lib/directory/resolve.h"
+#include "lib/directory/resolve_steps.h"
+#include "lib/directory/texts.h"
 #include "lib/smtp/client.h"
 
 #include <string.h>
@@ -31,6 +32,149 @@ ph_recipient_resolve(struct ph_mail *mail, struct ph_recipient *recipient,
 	return 0;
 }
 
+/* ---- forwarding ---------------------------------------------------------- */
+
+/* Reports about who gets the message instead name whom the sender knows. */
+static char **
+make_params(const struct ph_recipient *from)
+{
+	GPtrArray *params = g_ptr_array_new();
+	bool orcpt = false;
+
+	for (char **p = from->params; *p != NULL; p++) {
+		orcpt |= strncasecmp(*p, "ORCPT=", 6) == 0;
+		g_ptr_array_add(params, g_strdup(*p));
+	}
+	if (!orcpt && from->given != NULL && g_str_is_ascii(from->given)) {
+		GString *param = g_string_new("ORCPT=rfc822;");
+
+		ph_smtp_append_xtext(param, from->given);
+		g_ptr_array_add(params, g_string_free(param, FALSE));
+	}
+	g_ptr_array_add(params, NULL);
+	return (char **)g_ptr_array_free(params, FALSE);
+}
+
+static struct ph_recipient *
+add_recipient(struct ph_mail *mail, const struct ph_recipient *from,
+	      const char *address)
+{
+	g_auto(GStrv) params = make_params(from);
+	struct ph_recipient *r =
+	    ph_mail_add_recipient(mail, address, (const char *const *)params);
+
+	g_clear_pointer(&r->given, g_free);
+	return r;
+}
+
+static bool
+same_address(const char *a, const char *b)
+{
+	g_autofree char *x = ph_fold(a);
+	g_autofree char *y = ph_fold(b);
+
+	return strcmp(x, y) == 0;
+}
+
+static void
+note(const struct ph_recipients_notes *notes, const char *event,
+     const char *from, const char *to)
+{
+	if (notes != NULL && notes->step != NULL)
+		notes->step(notes->arg, event, from, to);
+}
+
+static void
+note_steps(const struct ph_recipients_notes *notes, const GPtrArray *steps)
+{
+	for (guint i = 0; i < steps->len; i++) {
+		const struct ph_step *step = steps->pdata[i];
+		const char *to = ph_step_destination(step);
+
+		if (step->fate == PH_STEP_REFUSED)
+			continue;
+		if (step->by == PH_BY_FORWARD) {
+			const struct ph_step *before = steps->pdata[i - 1];
+
+			note(notes,
+			     step->fate == PH_STEP_AGAIN ? "DUPLICATEREDIRECT"
+							 : "REDIRECT",
+			     before->at.address, to);
+		} else if (!same_address(step->at.original, to)) {
+			note(notes, "RESOLVE", step->at.original, to);
+		}
+	}
+}
+
+/* The recipient becomes what a step has come to. */
+static void
+become(struct ph_recipient *r, struct ph_step *step)
+{
+	ph_object_unref(&r->entry);
+	r->entry = g_steal_pointer(&step->at.entry);
+	r->entry_state = r->entry != NULL ? PH_ENTRY_FOUND : PH_ENTRY_NONE;
+	r->refusal = g_steal_pointer(&step->refusal);
+	/* As it was written, if that is the same. */
+	if (same_address(r->address, step->at.address))
+		return;
+	g_free(r->address);
+	r->address = g_steal_pointer(&step->at.address);
+}
+
+static bool
+is_nobody(const struct ph_step *step)
+{
+	return step->by == PH_BY_SENDER && step->fate == PH_STEP_REFUSED &&
+	       step->at.entry == NULL;
+}
+
+int
+ph_recipient_follow(struct ph_mail *mail, struct ph_recipient *recipient,
+		    struct ph_restrict_sender *sender,
+		    const struct ph_recipients_notes *notes, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) steps = NULL;
+	bool first = true;
+
+	if (ph_resolve_steps(mail->directory, mail->snapshot,
+			     recipient->address, sender, &steps, err) < 0)
+		return -1;
+	if (is_nobody(steps->pdata[0])) {
+		recipient->entry_state = PH_ENTRY_NONE;
+		return 0;
+	}
+	note_steps(notes, steps);
+	for (guint i = 0; i < steps->len; i++) {
+		struct ph_step *step = steps->pdata[i];
+
+		if (step->fate == PH_STEP_PASSED || step->fate == PH_STEP_AGAIN)
+			continue;
+		become(first ? recipient
+			     : add_recipient(mail, recipient, step->at.address),
+		       step);
+		first = false;
+	}
+	return 0;
+}
+
+/* ---- each once ----------------------------------------------------------- */
+
+/* Contacts are told apart by where the message leaves to. */
+static const char *
+find_destination(const struct ph_recipient *r)
+{
+	return r->entry_state == PH_ENTRY_FOUND &&
+		       ph_entry_external(r->entry) != NULL
+		   ? ph_entry_external(r->entry)
+		   : r->address;
+}
+
+static bool
+is_as_given(const struct ph_recipient *r)
+{
+	return r->given != NULL && strcmp(r->given, find_destination(r)) == 0;
+}
+
 /*
  * A recipient that is there already is not added again: the MTA's own filter
  * of duplicates compares ORCPT as well and would deliver twice.
@@ -44,40 +188,37 @@ ph_recipients_merge(struct ph_mail *mail)
 	for (guint i = 0; i < mail->recipients->len; i++) {
 		const struct ph_recipient *r = mail->recipients->pdata[i];
 
-		if (strcmp(r->given, r->address) == 0)
-			g_hash_table_add(seen, ph_fold(r->address));
+		if (!r->removed && r->refusal == NULL && is_as_given(r))
+			g_hash_table_add(seen, ph_fold(find_destination(r)));
 	}
 	for (guint i = 0; i < mail->recipients->len; i++) {
 		struct ph_recipient *r = mail->recipients->pdata[i];
 
-		if (strcmp(r->given, r->address) != 0)
-			r->removed =
-			    !g_hash_table_add(seen, ph_fold(r->address));
+		if (!r->removed && r->refusal == NULL && !is_as_given(r))
+			r->removed = !g_hash_table_add(
+			    seen, ph_fold(find_destination(r)));
+	}
+}
+
+void
+ph_recipients_leave(const GPtrArray *copies)
+{
+	for (guint i = 0; i < copies->len; i++) {
+		const struct ph_mail *copy = copies->pdata[i];
+
+		for (guint j = 0; j < copy->recipients->len; j++) {
+			struct ph_recipient *r = copy->recipients->pdata[j];
+			const char *to = find_destination(r);
+
+			if (r->removed || same_address(r->address, to))
+				continue;
+			g_free(r->address);
+			r->address = g_strdup(to);
+		}
 	}
 }
 
 /* ---- groups ------------------------------------------------------------- */
-
-/* Reports about a member name the group that the sender knows. */
-static char **
-member_params(const struct ph_recipient *group)
-{
-	GPtrArray *params = g_ptr_array_new();
-	bool orcpt = false;
-
-	for (char **p = group->params; *p != NULL; p++) {
-		orcpt |= strncasecmp(*p, "ORCPT=", 6) == 0;
-		g_ptr_array_add(params, g_strdup(*p));
-	}
-	if (!orcpt && group->given != NULL && g_str_is_ascii(group->given)) {
-		GString *param = g_string_new("ORCPT=rfc822;");
-
-		ph_smtp_append_xtext(param, group->given);
-		g_ptr_array_add(params, g_string_free(param, FALSE));
-	}
-	g_ptr_array_add(params, NULL);
-	return (char **)g_ptr_array_free(params, FALSE);
-}
 
 static gint
 compare_texts(gconstpointer a, gconstpointer b)
@@ -104,77 +245,130 @@ sorted(GHashTable *members)
 struct expansion {
 	struct ph_mail *mail;
 	size_t limit;
-	GHashTable *seen; /* folded addresses */
-	void (*note)(void *arg, const char *group, const GPtrArray *members);
-	void *arg;
+	struct ph_restrict_sender *sender;
+	const struct ph_recipients_notes *notes;
+	GHashTable *known;  /* folded addresses of recipients */
+	GHashTable *opened; /* folded addresses of groups */
+	bool circle;	    /* a member forwards to a group that is open */
 };
 
-static void
-replace(const struct expansion *x, struct ph_recipient *group,
-	GHashTable *members)
+/* One of two entries with its address is chosen by nobody: it stays. */
+static int
+follow_member(const struct expansion *x, struct ph_recipient *r,
+	      struct ph_err *err)
 {
-	g_autoptr(GPtrArray) array = sorted(members);
-	g_auto(GStrv) params = member_params(group);
+	struct ph_err why = PH_ERR_INIT;
 
-	group->removed = true;
-	x->note(x->arg, group->address, array);
-	for (guint i = 0; i < array->len; i++) {
-		struct ph_recipient *r;
-
-		if (!g_hash_table_add(x->seen, g_strdup(array->pdata[i])))
-			continue;
-		r = ph_mail_add_recipient(x->mail, array->pdata[i],
-					  (const char *const *)params);
-		g_clear_pointer(&r->given, g_free);
-	}
+	if (ph_recipient_follow(x->mail, r, x->sender, x->notes, &why) == 0 ||
+	    why.kind == PH_ERR_PERM)
+		return 0;
+	return ph_err_set(err, why.kind, "member <%s>: %s", r->address,
+			  why.text);
 }
 
 static int
-expand_one(const struct expansion *x, struct ph_recipient *r,
-	   struct ph_err *err)
+replace(const struct expansion *x, struct ph_recipient *group,
+	GHashTable *members, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) array = sorted(members);
+
+	group->removed = true;
+	g_hash_table_add(x->opened, ph_fold(group->address));
+	if (x->notes != NULL && x->notes->group != NULL)
+		x->notes->group(x->notes->arg, group->address, array);
+	for (guint i = 0; i < array->len; i++)
+		if (g_hash_table_add(x->known, g_strdup(array->pdata[i])) &&
+		    follow_member(
+			x, add_recipient(x->mail, group, array->pdata[i]),
+			err) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+expand_one(struct expansion *x, struct ph_recipient *r, struct ph_err *err)
 {
 	g_autoptr(GHashTable) members =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autofree char *folded = ph_fold(r->address);
 	const struct ph_object *entry;
 	struct ph_err why = PH_ERR_INIT;
 	int answer;
 
-	if (r->removed ||
+	if (r->removed || r->refusal != NULL ||
 	    ph_recipient_entry(x->mail->directory, r, &entry, NULL) != 1 ||
 	    !ph_entry_is_group(entry))
 		return 0;
+	if (g_hash_table_contains(x->opened, folded)) {
+		r->removed = true;
+		x->circle = true;
+		return 0;
+	}
 	answer = ph_members_expand(x->mail->directory, entry, x->limit, members,
 				   &why);
 	if (answer == 1)
-		replace(x, r, members);
+		return replace(x, r, members, err);
 	if (answer < 0 && why.kind != PH_ERR_PERM)
 		return ph_err_set(err, why.kind, "%s", why.text);
 	return 0;
 }
 
-int
-ph_recipients_expand(struct ph_mail *mail,
-		     void (*note)(void *arg, const char *group,
-				  const GPtrArray *members),
-		     void *arg, struct ph_err *err)
+/* A group whose members all forward to it: the message must not vanish. */
+static void
+end_circle(const struct ph_mail *mail)
 {
-	g_autoptr(GHashTable) seen =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	const struct expansion x = {.mail = mail,
-				    .limit = ph_members_limit(mail->snapshot),
-				    .seen = seen,
-				    .note = note,
-				    .arg = arg};
-	guint n = mail->recipients->len;
-
-	for (guint i = 0; i < n; i++) {
+	for (guint i = 0; i < mail->recipients->len; i++) {
 		const struct ph_recipient *r = mail->recipients->pdata[i];
 
 		if (!r->removed)
-			g_hash_table_add(seen, ph_fold(r->address));
+			return;
 	}
-	for (guint i = 0; i < n; i++)
-		if (expand_one(&x, mail->recipients->pdata[i], err) < 0)
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (r->given == NULL)
+			continue;
+		r->removed = false;
+		r->refusal = g_strdup(PH_TEXT_LOOP);
+	}
+}
+
+static int
+expand_all(struct expansion *x, struct ph_err *err)
+{
+	const GPtrArray *recipients = x->mail->recipients;
+
+	for (guint i = 0; i < recipients->len; i++) {
+		const struct ph_recipient *r = recipients->pdata[i];
+
+		if (!r->removed)
+			g_hash_table_add(x->known, ph_fold(r->address));
+	}
+	/* Members that forward may add further groups. */
+	for (guint i = 0; i < recipients->len; i++)
+		if (expand_one(x, recipients->pdata[i], err) < 0)
 			return -1;
+	ph_recipients_merge(x->mail);
+	if (x->circle)
+		end_circle(x->mail);
 	return 0;
+}
+
+int
+ph_recipients_expand(struct ph_mail *mail, struct ph_restrict_sender *sender,
+		     const struct ph_recipients_notes *notes,
+		     struct ph_err *err)
+{
+	g_autoptr(GHashTable) known =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) opened =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct expansion x = {.mail = mail,
+			      .limit = ph_members_limit(mail->snapshot),
+			      .sender = sender,
+			      .notes = notes,
+			      .known = known,
+			      .opened = opened};
+
+	return expand_all(&x, err);
 }

@@ -46,6 +46,26 @@ org_open(struct org *org)
 	    people_object("recipient|some@test.org|"
 			  "RecipientType=DynamicDistributionGroup|"
 			  "RecipientFilter=x"),
+	    people_mailbox("only@test.org", "|ForwardingAddress=n@test.org"),
+	    people_mailbox("both@test.org",
+			   "|ForwardingSmtpAddress=x@outside.test"
+			   "|DeliverToMailboxAndForward=true"),
+	    people_mailbox("lost2@test.org",
+			   "|ForwardingAddress=nobody@test.org"),
+	    people_mailbox("ring1@test.org",
+			   "|ForwardingAddress=ring2@test.org"),
+	    people_mailbox("ring2@test.org",
+			   "|ForwardingAddress=ring1@test.org"),
+	    people_mailbox("pair@test.org", "|ForwardingAddress=pair@test.org"
+					    "|DeliverToMailboxAndForward=true"),
+	    people_object("recipient|staff@test.org|"
+			  "RecipientType=MailUniversalDistributionGroup|"
+			  "Members=nuno@test.org|"
+			  "AcceptMessagesOnlyFromDLMembers=all@test.org"),
+	    people_object("recipient|inside@test.org|"
+			  "RecipientType=MailUniversalDistributionGroup|"
+			  "Members=nuno@test.org|MaxReceiveSize=10KB|"
+			  "RequireSenderAuthenticationEnabled=true"),
 	};
 
 	world_open(&org->world, ORG);

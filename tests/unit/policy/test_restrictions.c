@@ -66,6 +66,116 @@ START_TEST(test_recipients)
 }
 END_TEST
 
+/* ---- may this sender send to it? ----------------------------------------- */
+
+#define STRANGER "client_address=203.0.113.5\n"
+#define PEER(n) "client_address=192.0.2." #n "\n"
+#define AUTH_REQUIRED                                             \
+	"action=550 5.7.1 inside@test.org takes mail of "         \
+	"authenticated senders only; RESOLVER.RST.AuthRequired; " \
+	"authentication required\n\n"
+#define NOT_AUTHORIZED                                       \
+	"action=550 5.7.1 Sender is not allowed to send to " \
+	"staff@test.org; RESOLVER.RST.NotAuthorized; not authorized\n\n"
+#define TOO_LARGE                                                     \
+	"action=550 5.2.3 Message is too large for inside@test.org; " \
+	"RESOLVER.RST.RecipSizeLimit; message too large for this "    \
+	"recipient\n\n"
+
+START_TEST(test_senders)
+{
+	static const struct {
+		const char *client, *recipient, *reply;
+	} rows[] = {
+	    {STRANGER, "inside@test.org", AUTH_REQUIRED},
+	    {STRANGER "sasl_username=x@far.test\n", "inside@test.org", DUNNO},
+	    {STRANGER "sasl_username=u\nsize=10240\n", "inside@test.org",
+	     DUNNO},
+	    {STRANGER "sasl_username=u\nsize=10241\n", "inside@test.org",
+	     TOO_LARGE},
+	    {STRANGER "size=10241\n", "inside@test.org", TOO_LARGE},
+	    {STRANGER "size=10241\n", "nuno@test.org", DUNNO},
+	    {STRANGER, "staff@test.org", NOT_AUTHORIZED},
+	    /* What a stranger says of himself counts for nothing. */
+	    {STRANGER "sender=nuno@test.org\n", "staff@test.org",
+	     NOT_AUTHORIZED},
+	    {STRANGER "sasl_sender=nuno@test.org\n", "staff@test.org",
+	     NOT_AUTHORIZED},
+	    {STRANGER "sasl_username=n@legacy.test\n", "staff@test.org", DUNNO},
+	    {STRANGER "sasl_username=nuno\n", "staff@test.org", DUNNO},
+	    {STRANGER "sasl_username=mota@test.org\n", "staff@test.org",
+	     NOT_AUTHORIZED},
+	    /* Front ends pass on who has logged in. */
+	    {PEER(9), "inside@test.org", AUTH_REQUIRED},
+	    {PEER(9) "sasl_sender=<>\n", "inside@test.org", AUTH_REQUIRED},
+	    {PEER(9) "sasl_sender=nuno\n", "staff@test.org", DUNNO},
+	    {PEER(9) "sasl_sender=+6Euno@test.org\n", "staff@test.org", DUNNO},
+	    {PEER(9) "sasl_sender=mota@test.org\n", "staff@test.org",
+	     NOT_AUTHORIZED},
+	    {"client_address=203.0.113.5\nclient_name=fe.test\n",
+	     "inside@test.org", AUTH_REQUIRED},
+	    /* Other servers say so in the header; that is not known yet. */
+	    {PEER(2), "inside@test.org", DUNNO},
+	    {PEER(2), "staff@test.org", DUNNO},
+	    {PEER(2) "size=10241\n", "inside@test.org", DUNNO},
+	    {PEER(2) "sasl_sender=mota@test.org\n", "staff@test.org",
+	     NOT_AUTHORIZED},
+	    {PEER(2), "nobody@test.org",
+	     "action=550 5.1.1 User unknown; RESOLVER.ADR.ExRecipNotFound; "
+	     "not found\n\n"},
+	};
+	struct org org;
+	struct world world;
+
+	org_open(&org);
+	world_open(&world,
+		   "site A\n"
+		   "domain test.org Default=true\n"
+		   "server FE Site=A Roles=FrontendTransport Fqdn=fe.test "
+		   "Frontend=192.0.2.9:25\n"
+		   "server MBX2 Site=A Fqdn=mbx2.test "
+		   "Transport=192.0.2.2:2525\n");
+	org.sources.snapshot = world.snapshot;
+	org.sources.topology = world.topology;
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *text =
+		    g_strdup_printf("protocol_state=RCPT\n%srecipient=%s\n\n",
+				    rows[i].client, rows[i].recipient);
+		g_autofree char *reply = ask(&org.sources, text, NULL);
+
+		ck_assert_msg(strcmp(reply, rows[i].reply) == 0, "%s%s: %s",
+			      rows[i].client, rows[i].recipient, reply);
+	}
+	world_close(&world);
+	org_close(&org);
+}
+END_TEST
+
+START_TEST(test_forwarding)
+{
+	static const struct {
+		const char *recipient, *reply;
+	} rows[] = {
+	    {"only@test.org", DUNNO},
+	    {"both@test.org", DUNNO},
+	    {"pair@test.org", DUNNO},
+	    {"lost2@test.org",
+	     "action=550 5.1.1 User unknown; RESOLVER.ADR.ExRecipNotFound; "
+	     "not found\n\n"},
+	    {"ring2@test.org",
+	     "action=550 5.4.6 Mail is forwarded in a circle; "
+	     "RESOLVER.FWD.Loop; there is a forwarding loop configured in the "
+	     "directory\n\n"},
+	};
+	struct org org;
+
+	org_open(&org);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		check_rcpt(&org.sources, rows[i].recipient, rows[i].reply);
+	org_close(&org);
+}
+END_TEST
+
 START_TEST(test_cannot_say)
 {
 	struct org org;
@@ -105,5 +215,5 @@ START_TEST(test_other_states)
 }
 END_TEST
 
-UNIT_MAIN("policy/restrictions", test_recipients, test_cannot_say,
-	  test_other_states)
+UNIT_MAIN("policy/restrictions", test_recipients, test_senders, test_forwarding,
+	  test_cannot_say, test_other_states)

@@ -22,7 +22,7 @@ struct object {
 
 static const struct object objects[] = {
     {"site", "S1", {{NULL, NULL}}},
-    {"domain", "a.test", {{"DomainType", "Authoritative"}}},
+    {"domain", "a.test", {{"DomainType", "Authoritative"}, {"Default", "yes"}}},
     {"server",
      "MBX1",
      {{"Fqdn", "mbx1.a.test"},
@@ -714,6 +714,390 @@ START_TEST(test_severity)
 }
 END_TEST
 
+/* ---- forwarding ----------------------------------------------------------
+ */
+
+/* What each forwards to: "only" to u, "both" to u and keeps it, "out" to a
+ * contact, "g" to the group all; ring1 and ring2 to each other. */
+static const struct object forwarders[] = {
+    {"recipient",
+     "only@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "v@a.test"}}},
+    {"recipient",
+     "both@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "v@a.test"},
+      {"DeliverToMailboxAndForward", "yes"}}},
+    {"recipient",
+     "c@a.test",
+     {{"RecipientType", "MailContact"},
+      {"ExternalEmailAddress", "c@out.test"}}},
+    {"recipient",
+     "out@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "c@a.test"}}},
+    {"recipient",
+     "g@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "some@a.test"}}},
+    {"recipient",
+     "ring1@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "ring2@a.test"}}},
+    {"recipient",
+     "ring2@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "ring1@a.test"}}},
+    {"recipient",
+     "pair1@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "pair2@a.test"},
+      {"DeliverToMailboxAndForward", "yes"}}},
+    {"recipient",
+     "pair2@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "pair1@a.test"},
+      {"DeliverToMailboxAndForward", "yes"}}},
+    {"recipient",
+     "closed@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"AcceptMessagesOnlyFrom", "w@a.test"}}},
+    {"recipient",
+     "small@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"MaxReceiveSize", "99"}}},
+    {"recipient",
+     "toclosed@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "closed@a.test"},
+      {"DeliverToMailboxAndForward", "yes"}}},
+    {"recipient",
+     "fwd@a.test",
+     {{"RecipientType", "MailUniversalDistributionGroup"},
+      {"Members", "only@a.test,both@a.test,g@a.test,c@a.test"}}},
+    {"recipient",
+     "back@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "circle@a.test"}}},
+    {"recipient",
+     "circle@a.test",
+     {{"RecipientType", "MailUniversalDistributionGroup"},
+      {"Members", "back@a.test"}}},
+    {"recipient",
+     "wide@a.test",
+     {{"RecipientType", "MailUniversalDistributionGroup"},
+      {"Members", "back@a.test,circle@a.test,u@a.test,widen@a.test"}}},
+    {"recipient",
+     "widen@a.test",
+     {{"RecipientType", "UserMailbox"},
+      {"Database", "DB1"},
+      {"ForwardingAddress", "wide@a.test"}}},
+    {"recipient",
+     "ofclosed@a.test",
+     {{"RecipientType", "MailUniversalDistributionGroup"},
+      {"Members", "closed@a.test,u@a.test"}}},
+};
+
+static void
+add_forwarders(struct ph_mail *mail)
+{
+	struct ph_object
+	    *made[G_N_ELEMENTS(entries) + G_N_ELEMENTS(forwarders)];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
+		made[i] = parse(i < G_N_ELEMENTS(entries)
+				    ? &entries[i]
+				    : &forwarders[i - G_N_ELEMENTS(entries)]);
+	ph_directory_close(&mail->directory);
+	mail->directory = ph_directory_memory(
+	    (const struct ph_object *const *)made, G_N_ELEMENTS(made));
+	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
+		ph_object_unref(&made[i]);
+}
+
+static void
+add_given(struct ph_mail *mail, const char *to)
+{
+	g_auto(GStrv) given = g_strsplit(to, " ", -1);
+
+	for (char **g = given; *g != NULL; g++)
+		ph_mail_add_recipient(mail, *g, NULL);
+}
+
+START_TEST(test_forward)
+{
+	static const struct {
+		const char *to, *going;
+	} cases[] = {
+	    {"only@a.test", "u@a.test"},
+	    {"both@a.test", "both@a.test u@a.test"},
+	    {"both@a.test only@a.test v@a.test u@a.test",
+	     "both@a.test u@a.test"},
+	    {"c@a.test", "c@out.test"},
+	    {"c@a.test c@out.test", "c@out.test"},
+	    {"out@a.test", "c@out.test"},
+	    {"out@a.test c@a.test", "c@out.test"},
+	    {"g@a.test", "x@b.test y@b.test"},
+	    {"pair1@a.test", "pair1@a.test pair2@a.test"},
+	    {"pair1@a.test pair2@a.test", "pair1@a.test pair2@a.test"},
+	};
+	struct ph_client client = make_client("", "203.0.113.5");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_mail *mail = make_mail(&client, "hello");
+		g_autofree char *is = NULL;
+
+		add_forwarders(mail);
+		add_given(mail, cases[i].to);
+		ck_assert_int_eq(run(mail), 0);
+		is = going_of(mail);
+		ck_assert_msg(strcmp(is, cases[i].going) == 0, "%s: %s",
+			      cases[i].to, is);
+		check_header(mail, "X-PostHub-Resolved", "MBX2");
+		mail_clear(&mail);
+	}
+	client_clear(&client);
+}
+END_TEST
+
+/* Members that forward, also to a group or back to their own. */
+START_TEST(test_forward_members)
+{
+	static const struct {
+		const char *to, *going; /* NULL: refused, 5.4.6 */
+	} cases[] = {
+	    {"fwd@a.test", "both@a.test c@out.test u@a.test x@b.test y@b.test"},
+	    {"g@a.test", "x@b.test y@b.test"},
+	    {"circle@a.test", NULL},
+	    {"back@a.test", NULL},
+	    {"wide@a.test", "u@a.test"},
+	};
+	struct ph_client client = make_client("", "203.0.113.5");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_mail *mail = make_mail(&client, "hello");
+		g_autofree char *is = NULL;
+		g_auto(GStrv) words = NULL;
+
+		add_forwarders(mail);
+		add_given(mail, cases[i].to);
+		ck_assert_int_eq(run(mail), cases[i].going == NULL);
+		if (cases[i].going == NULL) {
+			ck_assert_str_eq(mail->verdict.enhanced, "5.4.6");
+			mail_clear(&mail);
+			continue;
+		}
+		is = going_of(mail);
+		words = g_strsplit(cases[i].going, " ", -1);
+		ck_assert_uint_eq(strlen(is), strlen(cases[i].going));
+		for (char **w = words; *w != NULL; w++)
+			ck_assert_msg(strstr(is, *w) != NULL, "%s: %s",
+				      cases[i].to, is);
+		mail_clear(&mail);
+	}
+	client_clear(&client);
+}
+END_TEST
+
+/* A report about it names the recipient that the sender knows. */
+START_TEST(test_forward_params)
+{
+	static const char *const given[] = {"NOTIFY=FAILURE", NULL};
+	struct ph_client client = make_client("", "203.0.113.5");
+	struct ph_mail *mail = make_mail(&client, "hello");
+	const struct ph_recipient *r;
+
+	add_forwarders(mail);
+	ph_mail_add_recipient(mail, "both@a.test", given);
+	ck_assert_int_eq(run(mail), 0);
+	ck_assert_uint_eq(mail->recipients->len, 2);
+	r = mail->recipients->pdata[1];
+	ck_assert_ptr_null(r->given);
+	ck_assert_str_eq(r->address, "u@a.test");
+	ck_assert_str_eq(r->params[0], "NOTIFY=FAILURE");
+	ck_assert_str_eq(r->params[1], "ORCPT=rfc822;both@a.test");
+	ck_assert_ptr_null(r->params[2]);
+	mail_clear(&mail);
+	client_clear(&client);
+}
+END_TEST
+
+/* A server of ours has done it before; a stranger only says so. */
+START_TEST(test_forward_once)
+{
+	static const struct {
+		const char *address, *going;
+	} cases[] = {
+	    {"192.0.2.1", "both@a.test closed@a.test"},
+	    {"203.0.113.5", "both@a.test u@a.test"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_client client = make_client("", cases[i].address);
+		struct ph_mail *mail = make_mail(&client, "hello");
+		g_autofree char *is = NULL;
+
+		add_forwarders(mail);
+		ph_headers_add(mail->headers, "X-PostHub-Resolved", "MBX1");
+		add_given(mail,
+			  i == 0 ? "both@a.test closed@a.test" : "both@a.test");
+		ck_assert_int_eq(run(mail), 0);
+		is = going_of(mail);
+		ck_assert_str_eq(is, cases[i].going);
+		check_header(mail, "X-PostHub-Resolved",
+			     i == 0 ? "MBX1" : "MBX2");
+		mail_clear(&mail);
+		client_clear(&client);
+	}
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+	static const struct {
+		const char *to, *address, *login, *author, *sender, *enhanced;
+	} cases[] = {
+	    {"ring1@a.test", "203.0.113.5", "", "", "x@b.test", "5.4.6"},
+	    {"ring1@a.test ring2@a.test", "203.0.113.5", "", "", "x@b.test",
+	     "5.4.6"},
+	    {"small@a.test", "203.0.113.5", "", "", "x@b.test", "5.2.3"},
+	    {"closed@a.test", "203.0.113.5", "", "", "x@b.test", "5.7.1"},
+	    /* The envelope sender of a stranger, and AUTH=, count for nothing.
+	     */
+	    {"closed@a.test", "203.0.113.5", "", "u@a.test", "u@a.test",
+	     "5.7.1"},
+	    {"closed@a.test", "203.0.113.5", "z@a.test", "", "u@a.test",
+	     "5.7.1"},
+	    {"closed@a.test", "203.0.113.5", "V@a.test", "", "x@b.test", NULL},
+	    {"closed@a.test", "203.0.113.5", "v", "", "x@b.test", NULL},
+	    {"closed@a.test", "192.0.2.1", "", "u@a.test", "x@b.test", NULL},
+	    {"closed@a.test", "192.0.2.1", "", "+75@a.test", "x@b.test", NULL},
+	    {"closed@a.test", "192.0.2.1", "", "z@a.test", "u@a.test", "5.7.1"},
+	    {"closed@a.test", "192.0.2.1", "", "", "u@a.test", "5.7.1"},
+	    /* A notice of the system. */
+	    {"closed@a.test", "192.0.2.1", "", "", "", NULL},
+	    {"closed@a.test", "203.0.113.5", "", "", "", "5.7.1"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_client client = make_client("", cases[i].address);
+		struct ph_mail *mail = make_mail(&client, "hello");
+
+		add_forwarders(mail);
+		g_free(mail->login);
+		g_free(mail->author);
+		g_free(mail->sender);
+		mail->login = g_strdup(cases[i].login);
+		mail->author = g_strdup(cases[i].author);
+		mail->sender = g_strdup(cases[i].sender);
+		add_given(mail, cases[i].to);
+		ck_assert_msg(run(mail) == (cases[i].enhanced != NULL),
+			      "row %zu", i);
+		if (cases[i].enhanced != NULL) {
+			ck_assert_str_eq(mail->verdict.code, "550");
+			ck_assert_str_eq(mail->verdict.enhanced,
+					 cases[i].enhanced);
+		}
+		mail_clear(&mail);
+		client_clear(&client);
+	}
+}
+END_TEST
+
+/* Recipients of the message and of its plan's groups, those of a report behind
+ * its code. */
+static char *
+plan_of(const struct ph_mail *mail)
+{
+	GString *out = g_string_new(NULL);
+
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+		g_auto(GStrv) words = g_strsplit(r->address, "@", 2);
+		const struct ph_plan_group *group;
+		struct ph_plan *plan = NULL;
+		size_t n;
+
+		if (r->removed)
+			continue;
+		if (strcmp(words[1], PH_FORK_DOMAIN) != 0) {
+			g_string_append_printf(out, "%s ", r->address);
+			continue;
+		}
+		ck_assert_int_eq(
+		    ph_plans_read(transport.plans, words[0], &plan, &n, NULL),
+		    1);
+		group = plan->groups->pdata[n];
+		if (group->kind == PH_PLAN_REPORT)
+			g_string_append_printf(out, "%s %s ", group->code,
+					       group->enhanced);
+		for (guint j = 0; j < group->recipients->len; j++) {
+			const struct ph_plan_recipient *to =
+			    group->recipients->pdata[j];
+
+			g_string_append_printf(out, "%s ", to->address);
+		}
+		ph_plan_free(&plan);
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* Some are refused: the others get it, and the sender, who is one of ours, a
+ * report from behind the queue. */
+START_TEST(test_refused_some)
+{
+	static const struct object more[] = {LOOKS_AT_RECIPIENTS, {NULL}};
+	static const struct {
+		const char *to, *plan;
+		bool open;
+	} cases[] = {
+	    {"u@a.test closed@a.test", "u@a.test 550 5.7.1 closed@a.test ",
+	     false},
+	    {"toclosed@a.test", "toclosed@a.test 550 5.7.1 closed@a.test ",
+	     false},
+	    {"u@a.test ring1@a.test small@a.test",
+	     "u@a.test 550 5.4.6 ring1@a.test 550 5.2.3 small@a.test ", false},
+	    {"ofclosed@a.test", "u@a.test 550 5.7.1 closed@a.test ", true},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_client client = make_client("", "203.0.113.5");
+		struct ph_mail *mail = make_mail(&client, "hello");
+		char *directory = unit_mkdir();
+		g_autofree char *is = NULL;
+
+		ck_assert_int_eq(
+		    ph_plans_open(directory, &transport.plans, NULL), 0);
+		add_forwarders(mail);
+		if (cases[i].open)
+			use_objects(mail, more);
+		g_free(mail->login);
+		mail->login = g_strdup("z@a.test");
+		add_given(mail, cases[i].to);
+		ck_assert_int_eq(run(mail), 0);
+		is = plan_of(mail);
+		ck_assert_msg(strcmp(is, cases[i].plan) == 0, "%s: %s",
+			      cases[i].to, is);
+		ph_plans_close(&transport.plans);
+		mail_clear(&mail);
+		unit_rmdir(&directory);
+		client_clear(&client);
+	}
+}
+END_TEST
+
 /* ---- tracking rows ------------------------------------------------------ */
 
 static bool
@@ -757,6 +1141,7 @@ track_more(const struct ph_client *client, const char *subject,
 	ck_assert_int_eq(ph_track_log_open(&options, &transport.track, &err),
 			 0);
 	ck_assert_int_eq(ph_plans_open(plans, &transport.plans, &err), 0);
+	add_forwarders(mail);
 	use_objects(mail, more);
 	for (char **r = recipients; *r != NULL; r++)
 		ph_mail_add_recipient(mail, *r, NULL);
@@ -791,7 +1176,7 @@ START_TEST(test_rows_accept)
 	struct ph_client client = make_client("", "203.0.113.5");
 	GPtrArray *rows = track(&client, "hello");
 
-	ck_assert_uint_eq(rows->len, 2);
+	ck_assert_uint_eq(rows->len, 3);
 	check_row(rows, 0, PH_COL_SOURCE, "SMTP");
 	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
 	check_row(rows, 0, PH_COL_CLIENT_IP, "203.0.113.5");
@@ -808,14 +1193,21 @@ START_TEST(test_rows_accept)
 	check_row(rows, 0, PH_COL_DIRECTIONALITY, "Incoming");
 	check_row(rows, 0, PH_COL_ORIGINAL_CLIENT_IP, "203.0.113.5");
 	check_row(rows, 0, PH_COL_CUSTOM_DATA, "S:QueueId=Q1");
-	check_row(rows, 1, PH_COL_SOURCE, "AGENT");
-	check_row(rows, 1, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 1, PH_COL_SOURCE, "ROUTING");
+	check_row(rows, 1, PH_COL_EVENT_ID, "RESOLVE");
 	check_row(rows, 1, PH_COL_CLIENT_HOSTNAME, "MBX2");
-	check_row(rows, 1, PH_COL_SERVER_HOSTNAME, "");
-	check_row(rows, 1, PH_COL_RECIPIENT_ADDRESS, "u@a.test;z@b.test");
-	check_row(rows, 1, PH_COL_MESSAGE_SUBJECT, "[EXT] hello");
+	check_row(rows, 1, PH_COL_RECIPIENT_ADDRESS, "u@a.test");
+	check_row(rows, 1, PH_COL_RECIPIENT_COUNT, "1");
+	check_row(rows, 1, PH_COL_RELATED_RECIPIENT_ADDRESS, "v@a.test");
+	check_row(rows, 1, PH_COL_MESSAGE_ID, "<1@b.test>");
+	check_row(rows, 2, PH_COL_SOURCE, "AGENT");
+	check_row(rows, 2, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 2, PH_COL_CLIENT_HOSTNAME, "MBX2");
+	check_row(rows, 2, PH_COL_SERVER_HOSTNAME, "");
+	check_row(rows, 2, PH_COL_RECIPIENT_ADDRESS, "u@a.test;z@b.test");
+	check_row(rows, 2, PH_COL_MESSAGE_SUBJECT, "[EXT] hello");
 	ck_assert_ptr_nonnull(
-	    strstr(ph_track_get(rows->pdata[1], PH_COL_CUSTOM_DATA),
+	    strstr(ph_track_get(rows->pdata[2], PH_COL_CUSTOM_DATA),
 		   "|action=PrependSubject|sev=1|mode=Enforce;S:CompCost="));
 	g_ptr_array_unref(rows);
 	client_clear(&client);
@@ -838,13 +1230,13 @@ START_TEST(test_rows_reject)
 	struct ph_client client = make_client("c.test", "203.0.113.5");
 	GPtrArray *rows = track(&client, "a secret");
 
-	ck_assert_uint_eq(rows->len, 2);
-	check_row(rows, 0, PH_COL_EVENT_ID, "AGENTINFO");
-	check_row(rows, 1, PH_COL_EVENT_ID, "FAIL");
-	check_row(rows, 1, PH_COL_SOURCE, "AGENT");
-	check_row(rows, 1, PH_COL_SOURCE_CONTEXT, "Transport Rule Agent");
+	ck_assert_uint_eq(rows->len, 3);
+	check_row(rows, 1, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 2, PH_COL_EVENT_ID, "FAIL");
+	check_row(rows, 2, PH_COL_SOURCE, "AGENT");
+	check_row(rows, 2, PH_COL_SOURCE_CONTEXT, "Transport Rule Agent");
 	ck_assert(g_str_has_prefix(
-	    ph_track_get(rows->pdata[1], PH_COL_RECIPIENT_STATUS),
+	    ph_track_get(rows->pdata[2], PH_COL_RECIPIENT_STATUS),
 	    "[{LED=550 5.7.1 TRANSPORT.RULES.RejectMessage;"));
 	g_ptr_array_unref(rows);
 	client_clear(&client);
@@ -856,13 +1248,13 @@ START_TEST(test_rows_discard)
 	struct ph_client client = make_client("c.test", "203.0.113.5");
 	GPtrArray *rows = track(&client, "drop it");
 
-	ck_assert_uint_eq(rows->len, 3);
+	ck_assert_uint_eq(rows->len, 4);
 	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
 	check_row(rows, 0, PH_COL_CLIENT_HOSTNAME, "c.test");
-	check_row(rows, 1, PH_COL_EVENT_ID, "AGENTINFO");
-	check_row(rows, 2, PH_COL_EVENT_ID, "DROP");
-	check_row(rows, 2, PH_COL_SOURCE, "AGENT");
-	check_row(rows, 2, PH_COL_CUSTOM_DATA, "S:QueueId=Q1");
+	check_row(rows, 2, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 3, PH_COL_EVENT_ID, "DROP");
+	check_row(rows, 3, PH_COL_SOURCE, "AGENT");
+	check_row(rows, 3, PH_COL_CUSTOM_DATA, "S:QueueId=Q1");
 	g_ptr_array_unref(rows);
 	client_clear(&client);
 }
@@ -888,16 +1280,16 @@ START_TEST(test_rows_parts)
 	GPtrArray *rows =
 	    track_more(&client, "hello", more, "v@a.test d@b.test r@b.test");
 
-	ck_assert_uint_eq(rows->len, 3);
+	ck_assert_uint_eq(rows->len, 4);
 	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
 	check_row(rows, 0, PH_COL_RECIPIENT_ADDRESS,
 		  "v@a.test;d@b.test;r@b.test");
-	check_row(rows, 1, PH_COL_EVENT_ID, "AGENTINFO");
-	check_row(rows, 1, PH_COL_RECIPIENT_ADDRESS,
+	check_row(rows, 2, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 2, PH_COL_RECIPIENT_ADDRESS,
 		  "u@a.test;d@b.test;r@b.test");
-	check_row(rows, 2, PH_COL_EVENT_ID, "DROP");
-	check_row(rows, 2, PH_COL_RECIPIENT_ADDRESS, "d@b.test");
-	check_row(rows, 2, PH_COL_SOURCE_CONTEXT, "Transport Rule Agent");
+	check_row(rows, 3, PH_COL_EVENT_ID, "DROP");
+	check_row(rows, 3, PH_COL_RECIPIENT_ADDRESS, "d@b.test");
+	check_row(rows, 3, PH_COL_SOURCE_CONTEXT, "Transport Rule Agent");
 	g_ptr_array_unref(rows);
 	client_clear(&client);
 }
@@ -917,14 +1309,62 @@ START_TEST(test_rows_untold)
 	transport.report_to_strangers = false;
 	rows = track_more(&client, "hello", more, "v@a.test r@b.test");
 	transport.report_to_strangers = true;
-	ck_assert_uint_eq(rows->len, 3);
+	ck_assert_uint_eq(rows->len, 4);
 	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
-	check_row(rows, 1, PH_COL_EVENT_ID, "AGENTINFO");
-	check_row(rows, 2, PH_COL_EVENT_ID, "FAIL");
-	check_row(rows, 2, PH_COL_RECIPIENT_ADDRESS, "r@b.test");
+	check_row(rows, 2, PH_COL_EVENT_ID, "AGENTINFO");
+	check_row(rows, 3, PH_COL_EVENT_ID, "FAIL");
+	check_row(rows, 3, PH_COL_RECIPIENT_ADDRESS, "r@b.test");
 	ck_assert(g_str_has_prefix(
-	    ph_track_get(rows->pdata[2], PH_COL_RECIPIENT_STATUS),
+	    ph_track_get(rows->pdata[3], PH_COL_RECIPIENT_STATUS),
 	    "[{LED=550 5.7.1 TRANSPORT.RULES.RejectMessage;"));
+	g_ptr_array_unref(rows);
+	client_clear(&client);
+}
+END_TEST
+
+/* Each with the address before beside it; who is in a circle has it already. */
+START_TEST(test_rows_forward)
+{
+	static const struct {
+		const char *event, *to, *from;
+	} expected[] = {
+	    {"REDIRECT", "u@a.test", "only@a.test"},
+	    {"RESOLVE", "c@out.test", "c@a.test"},
+	    {"REDIRECT", "pair2@a.test", "pair1@a.test"},
+	    {"DUPLICATEREDIRECT", "pair1@a.test", "pair2@a.test"},
+	};
+	struct ph_client client = make_client("c.test", "203.0.113.5");
+	GPtrArray *rows = track_more(&client, "hello", NULL,
+				     "only@a.test c@a.test pair1@a.test");
+
+	ck_assert_uint_eq(rows->len, G_N_ELEMENTS(expected) + 2);
+	check_row(rows, 0, PH_COL_EVENT_ID, "RECEIVE");
+	for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
+		check_row(rows, i + 1, PH_COL_SOURCE, "ROUTING");
+		check_row(rows, i + 1, PH_COL_EVENT_ID, expected[i].event);
+		check_row(rows, i + 1, PH_COL_RECIPIENT_ADDRESS,
+			  expected[i].to);
+		check_row(rows, i + 1, PH_COL_RELATED_RECIPIENT_ADDRESS,
+			  expected[i].from);
+	}
+	check_row(rows, rows->len - 1, PH_COL_EVENT_ID, "AGENTINFO");
+	g_ptr_array_unref(rows);
+	client_clear(&client);
+}
+END_TEST
+
+START_TEST(test_rows_refused)
+{
+	struct ph_client client = make_client("c.test", "203.0.113.5");
+	GPtrArray *rows = track_more(&client, "hello", NULL, "closed@a.test");
+
+	ck_assert_uint_eq(rows->len, 1);
+	check_row(rows, 0, PH_COL_EVENT_ID, "FAIL");
+	check_row(rows, 0, PH_COL_SOURCE_CONTEXT, "Resolver");
+	check_row(rows, 0, PH_COL_RECIPIENT_ADDRESS, "closed@a.test");
+	check_row(rows, 0, PH_COL_RECIPIENT_STATUS,
+		  "550 5.7.1 Sender is not allowed to send to closed@a.test; "
+		  "RESOLVER.RST.NotAuthorized; not authorized");
 	g_ptr_array_unref(rows);
 	client_clear(&client);
 }
@@ -952,7 +1392,9 @@ END_TEST
 
 UNIT_MAIN("milters/transport/agents", test_stranger, test_trusted, test_auth,
 	  test_many_forged, test_resolve, test_directory_away, test_firewall,
-	  test_groups, test_group_params, test_exempt, test_defer,
-	  test_severity, test_rows_accept, test_rows_peer, test_rows_reject,
-	  test_rows_discard, test_rows_parts, test_rows_untold,
-	  test_rows_expand)
+	  test_groups, test_group_params, test_forward, test_forward_members,
+	  test_forward_params, test_forward_once, test_refused,
+	  test_refused_some, test_exempt, test_defer, test_severity,
+	  test_rows_accept, test_rows_peer, test_rows_reject, test_rows_discard,
+	  test_rows_parts, test_rows_untold, test_rows_forward,
+	  test_rows_refused, test_rows_expand)

@@ -1,0 +1,28 @@
+#ifndef PH_DIRECTORY_TEXTS_H
+#define PH_DIRECTORY_TEXTS_H
+
+/* Enhanced code and text of what is refused for good, the same from the policy
+ * service, from the transport map and at the end of a message, as Exchange's
+ * DSNs have them (facts/exchange-routing.md section 15). */
+#define PH_TEXT_UNKNOWN \
+	"5.1.1 User unknown; RESOLVER.ADR.ExRecipNotFound; not found"
+#define PH_TEXT_INVALID "5.1.3 Bad recipient address syntax"
+#define PH_TEXT_AMBIGUOUS                                                \
+	"5.1.4 Recipient address is ambiguous; RESOLVER.ADR.Ambiguous; " \
+	"ambiguous address"
+#define PH_TEXT_LOOP                                                     \
+	"5.4.6 Mail is forwarded in a circle; RESOLVER.FWD.Loop; there " \
+	"is a forwarding loop configured in the directory"
+/* With the recipient's address for %s. */
+#define PH_TEXT_SIZE                                               \
+	"5.2.3 Message is too large for %s; "                      \
+	"RESOLVER.RST.RecipSizeLimit; message too large for this " \
+	"recipient"
+#define PH_TEXT_AUTH_REQUIRED                                 \
+	"5.7.1 %s takes mail of authenticated senders only; " \
+	"RESOLVER.RST.AuthRequired; authentication required"
+#define PH_TEXT_NOT_AUTHORIZED                        \
+	"5.7.1 Sender is not allowed to send to %s; " \
+	"RESOLVER.RST.NotAuthorized; not authorized"
+
+#endif

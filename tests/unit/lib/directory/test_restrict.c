@@ -1,0 +1,222 @@
+#include "lib/directory/restrict.h"
+#include "tests/unit/lib/directory/people.h"
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+
+#define SIZE                                              \
+	"5.2.3 Message is too large for r@t.org; "        \
+	"RESOLVER.RST.RecipSizeLimit; message too large " \
+	"for this recipient"
+#define AUTH                                         \
+	"5.7.1 r@t.org takes mail of authenticated " \
+	"senders only; RESOLVER.RST.AuthRequired; "  \
+	"authentication required"
+#define DENIED                                             \
+	"5.7.1 Sender is not allowed to send to r@t.org; " \
+	"RESOLVER.RST.NotAuthorized; not authorized"
+
+#define GROUP(name, members)                                              \
+	"recipient|" name "|RecipientType=MailUniversalDistributionGroup" \
+	"|Members=" members
+
+static const char *const people[] = {
+    "recipient|ana@t.org|RecipientType=UserMailbox|Database=DB1|"
+    "PrimarySmtpAddress=Ana@t.org|EmailAddresses=a@old.test",
+    "recipient|rui@t.org|RecipientType=UserMailbox|Database=DB1",
+    GROUP("staff@t.org", "a@old.test,inner@t.org"),
+    GROUP("inner@t.org", "rui@t.org,staff@t.org"),
+    GROUP("others@t.org", "eva@t.org"),
+    "recipient|dyn@t.org|RecipientType=DynamicDistributionGroup|"
+    "RecipientFilter=x",
+};
+
+static struct ph_directory *
+make_directory(void)
+{
+	struct ph_object *made[G_N_ELEMENTS(people)];
+	struct ph_directory *d;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
+		made[i] = people_object(people[i]);
+	d = ph_directory_memory((const struct ph_object *const *)made,
+				G_N_ELEMENTS(made));
+	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
+		ph_object_unref(&made[i]);
+	return d;
+}
+
+/* "ok", the refusal, or "temporary". */
+static char *
+ask(struct ph_directory *d, const char *fields,
+    struct ph_restrict_sender *sender)
+{
+	g_autofree char *line = g_strconcat(
+	    "recipient|r@t.org|RecipientType=UserMailbox|Database=DB1", fields,
+	    NULL);
+	struct ph_object *recipient = people_object(line);
+	struct ph_err err = PH_ERR_INIT;
+	char *refusal = NULL;
+	int r = ph_restrict_check(d, recipient, sender, &refusal, &err);
+
+	ph_object_unref(&recipient);
+	ph_restrict_clear(sender);
+	ck_assert_int_eq(refusal != NULL, r == 0);
+	if (r == 0)
+		return refusal;
+	return g_strdup(r == 1 ? "ok" : ph_err_kind_name(err.kind));
+}
+
+START_TEST(test_rows)
+{
+	static const struct {
+		const char *fields;
+		const char *sender; /* NULL: a stranger */
+		const char *answer;
+	} rows[] = {
+	    {"", NULL, "ok"},
+	    {"", "ana@t.org", "ok"},
+	    {"|RequireSenderAuthenticationEnabled=true", NULL, AUTH},
+	    {"|RequireSenderAuthenticationEnabled=true", "ana@t.org", "ok"},
+	    {"|RequireSenderAuthenticationEnabled=true", "", "ok"},
+	    /* By name, under any address. */
+	    {"|AcceptMessagesOnlyFrom=ana@t.org", "ANA@t.org", "ok"},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org", "A@old.test", "ok"},
+	    {"|AcceptMessagesOnlyFrom=A@OLD.test", "ana@t.org", "ok"},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org", "rui@t.org", DENIED},
+	    {"|AcceptMessagesOnlyFrom=x@far.test", "x@far.test", "ok"},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org", NULL, DENIED},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org", "", DENIED},
+	    {"|AcceptMessagesOnlyFrom=staff@t.org", "ana@t.org", DENIED},
+	    {"|RejectMessagesFrom=ana@t.org", "ana@t.org", DENIED},
+	    {"|RejectMessagesFrom=ana@t.org", "rui@t.org", "ok"},
+	    {"|RejectMessagesFrom=ana@t.org", NULL, "ok"},
+	    {"|RejectMessagesFrom=staff@t.org", "ana@t.org", "ok"},
+	    /* By membership, also in a group inside. */
+	    {"|AcceptMessagesOnlyFromDLMembers=staff@t.org", "ana@t.org", "ok"},
+	    {"|AcceptMessagesOnlyFromDLMembers=staff@t.org", "rui@t.org", "ok"},
+	    {"|AcceptMessagesOnlyFromDLMembers=others@t.org", "rui@t.org",
+	     DENIED},
+	    {"|AcceptMessagesOnlyFromDLMembers=ana@t.org", "ana@t.org", DENIED},
+	    {"|AcceptMessagesOnlyFromDLMembers=none@t.org", "ana@t.org",
+	     DENIED},
+	    {"|RejectMessagesFromDLMembers=staff@t.org", "rui@t.org", DENIED},
+	    {"|RejectMessagesFromDLMembers=others@t.org", "rui@t.org", "ok"},
+	    /* Both in one list. */
+	    {"|AcceptMessagesOnlyFromSendersOrMembers=ana@t.org,others@t.org",
+	     "ana@t.org", "ok"},
+	    {"|AcceptMessagesOnlyFromSendersOrMembers=ana@t.org,others@t.org",
+	     "eva@t.org", "ok"},
+	    {"|AcceptMessagesOnlyFromSendersOrMembers=ana@t.org,others@t.org",
+	     "rui@t.org", DENIED},
+	    {"|RejectMessagesFromSendersOrMembers=eva@t.org,staff@t.org",
+	     "rui@t.org", DENIED},
+	    {"|RejectMessagesFromSendersOrMembers=eva@t.org,staff@t.org",
+	     "eva@t.org", DENIED},
+	    {"|RejectMessagesFromSendersOrMembers=eva@t.org,staff@t.org",
+	     "x@far.test", "ok"},
+	    /* A refusal beats a permission. */
+	    {"|AcceptMessagesOnlyFrom=ana@t.org"
+	     "|RejectMessagesFrom=a@old.test",
+	     "ana@t.org", DENIED},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org"
+	     "|RejectMessagesFromDLMembers=staff@t.org",
+	     "ana@t.org", DENIED},
+	    /* A dynamic group cannot be asked; a name in a list can. */
+	    {"|AcceptMessagesOnlyFromDLMembers=dyn@t.org", "ana@t.org",
+	     "temporary"},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org"
+	     "|AcceptMessagesOnlyFromDLMembers=dyn@t.org",
+	     "ana@t.org", "ok"},
+	    {"|RejectMessagesFromDLMembers=dyn@t.org", "ana@t.org",
+	     "temporary"},
+	    {"|RejectMessagesFrom=ana@t.org"
+	     "|RejectMessagesFromDLMembers=dyn@t.org",
+	     "ana@t.org", DENIED},
+	    {"|RejectMessagesFromDLMembers=dyn@t.org", NULL, "ok"},
+	};
+	struct ph_directory *d = make_directory();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_restrict_sender sender = {.authenticated =
+							rows[i].sender != NULL,
+						    .address = rows[i].sender};
+		g_autofree char *is = ask(d, rows[i].fields, &sender);
+
+		ck_assert_msg(strcmp(is, rows[i].answer) == 0, "%s %s: %s",
+			      rows[i].fields, rows[i].sender, is);
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_size)
+{
+	static const struct {
+		const char *fields;
+		uint64_t size;
+		const char *answer;
+	} rows[] = {
+	    {"|MaxReceiveSize=10KB", 0, "ok"},
+	    {"|MaxReceiveSize=10KB", 10240, "ok"},
+	    {"|MaxReceiveSize=10KB", 10241, SIZE},
+	    {"|MaxReceiveSize=unlimited", UINT64_C(1) << 62, "ok"},
+	    {"", UINT64_C(1) << 62, "ok"},
+	    /* Size is looked at first. */
+	    {"|MaxReceiveSize=1KB|RequireSenderAuthenticationEnabled=true",
+	     1025, SIZE},
+	    {"|MaxReceiveSize=1KB|RequireSenderAuthenticationEnabled=true",
+	     1024, AUTH},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org"
+	     "|RequireSenderAuthenticationEnabled=true",
+	     1, AUTH},
+	};
+	struct ph_directory *d = make_directory();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_restrict_sender sender = {.size = rows[i].size};
+		struct ph_restrict_sender system = {.size = rows[i].size,
+						    .exempt = true};
+		g_autofree char *is = ask(d, rows[i].fields, &sender);
+		g_autofree char *exempt = ask(d, rows[i].fields, &system);
+
+		ck_assert_msg(strcmp(is, rows[i].answer) == 0, "%s: %s",
+			      rows[i].fields, is);
+		ck_assert_str_eq(exempt, "ok");
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_away)
+{
+	static const struct {
+		const char *fields, *sender, *answer;
+	} rows[] = {
+	    {"", "ana@t.org", "ok"},
+	    {"|RequireSenderAuthenticationEnabled=true", NULL, AUTH},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org", NULL, DENIED},
+	    {"|AcceptMessagesOnlyFrom=ana@t.org", "ana@t.org", "temporary"},
+	    {"|RejectMessagesFrom=rui@t.org", "ana@t.org", "temporary"},
+	};
+
+	for (int kind = PH_ERR_TEMP; kind <= PH_ERR_PERM; kind++) {
+		struct ph_directory *down =
+		    ph_directory_failing((enum ph_err_kind)kind, "down");
+
+		for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+			struct ph_restrict_sender sender = {
+			    .authenticated = rows[i].sender != NULL,
+			    .address = rows[i].sender};
+			g_autofree char *is =
+			    ask(down, rows[i].fields, &sender);
+
+			ck_assert_msg(strcmp(is, rows[i].answer) == 0, "%s: %s",
+				      rows[i].fields, is);
+		}
+		ph_directory_close(&down);
+	}
+}
+END_TEST
+
+UNIT_MAIN("lib/directory/restrict", test_rows, test_size, test_away)
