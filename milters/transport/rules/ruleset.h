@@ -61,7 +61,6 @@ struct ph_ruleset {
 	struct ph_vocabulary *vocabulary;
 	uint64_t *always; /* bits of rules that have no gate */
 	unsigned needs;	  /* of all rules that run */
-	bool by_recipient;
 };
 
 static inline const struct ph_predicate *
