@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.lab import letter
+from tests.lab import letter, wait
+from tests.lab.host import Host
 from tests.lab.lab import Lab
 
 # A Postfix of somebody's own, which knows its domains, recipients and routes
@@ -31,6 +32,11 @@ def _posted(lab: Lab, subject: str) -> str:
     return letter.post(host, mail, host.address).last
 
 
+def _start_transport(host: Host) -> None:
+    host.start("posthub-transport")
+    wait.until("the milter's socket", host.milter_socket.exists)
+
+
 def test_rules_alone(own_lab: Lab) -> None:
     host = own_lab.host("MX1")
     own_lab.domain("letsexchange.com")
@@ -45,7 +51,7 @@ def test_rules_alone(own_lab: Lab) -> None:
         RejectMessageReasonText="Not by mail",
     )
     host.postfix.start()
-    host.start("posthub-transport")
+    _start_transport(host)
     assert _posted(own_lab, "top secret").startswith("550 5.7.1 Not by mail")
     assert _posted(own_lab, "nothing").startswith("250 ")
 
@@ -70,7 +76,7 @@ def test_rules_alone_with_copies(own_lab: Lab) -> None:
     host.set("transport", "resolve", "no")
     own_lab.rule("Mark", RecipientAddressContainsWords="anna", PrependSubject="[A] ")
     host.postfix.start()
-    host.start("posthub-transport")
+    _start_transport(host)
     mail = letter.compose("anna@letsexchange.com", "bert@letsexchange.com")
     assert letter.post(host, mail).last.startswith("250 ")
     host.postfix.wait_empty()
