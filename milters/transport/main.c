@@ -18,7 +18,7 @@
 
 #define SECTION "transport"
 
-#define TIDY_MS (10 * 60 * 1000)
+#define TIDY_MS (INT64_C(10) * 60 * 1000)
 
 static const struct ph_agent *const agents[] = {&ph_resolve_agent,
 						&ph_rules_agent, NULL};
