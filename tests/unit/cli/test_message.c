@@ -107,19 +107,21 @@ END_TEST
 
 START_TEST(test_large_header)
 {
-	size_t size = 5 * 1024 * 1024;
+	static const char name[] = {'X', ':', ' '};
+	static const char end[] = {'\n', '\n'};
+	size_t size = (size_t)5 * 1024 * 1024;
 	g_autofree char *text = g_malloc(size * 4 + 16);
 
 	/* One field of 5 MB is whole. */
 	memset(text, 'a', size);
-	memcpy(text, "X: ", 3);
-	memcpy(text + size, "\n\n", 2);
+	memcpy(text, name, sizeof name);
+	memcpy(text + size, end, sizeof end);
 	ck_assert_int_eq(parse(text, size + 2), 0);
 	ck_assert_uint_eq(strlen(ph_headers_raw(mail->headers, "X", 0)),
 			  size - 3);
 	/* More than 16 MB is what the daemons refuse. */
 	memset(text, 'a', size * 4);
-	memcpy(text, "X: ", 3);
+	memcpy(text, name, sizeof name);
 	ck_assert_int_eq(parse(text, size * 4), -1);
 	ck_assert_int_eq(err.kind, PH_ERR_PERM);
 	ck_assert_ptr_nonnull(strstr(err.text, "16 MB"));
