@@ -311,12 +311,14 @@ convert(const struct source *s, const struct ph_ldap_row *row)
 	case PH_LDAP_BOOL:
 		return g_strdup(value);
 	case PH_LDAP_ADDRESS:
+	case PH_LDAP_TARGET:
 		return g_strdup(find_address(row, s->entry, ANY));
 	case PH_LDAP_PRIMARY:
 		return g_strdup(primary_of(row, s->entry));
 	case PH_LDAP_KB:
 		return g_strconcat(value, "KB", NULL);
 	case PH_LDAP_NAME:
+	case PH_LDAP_DATABASE:
 		return convert_name(value);
 	case PH_LDAP_LINK:
 		return g_strdup(use_link(s, value));
@@ -384,7 +386,7 @@ find_database(const struct source *s, char **made_r)
 		value = ph_ldap_entry_value(s->entry, map->database_attribute);
 	for (row = map->profile->rows;
 	     !has_own_database(map) && row->field != NULL; row++)
-		if (strcmp(row->field, "Database") == 0)
+		if (row->convert == PH_LDAP_DATABASE)
 			value = first_value(s, row);
 	if (value == NULL)
 		return map->database;
@@ -419,9 +421,9 @@ is_usable(const struct source *s, const struct ph_ldap_row *row,
 static bool
 is_wanted(const struct ph_ldap_row *row, const char *type)
 {
-	if (strcmp(row->field, "Database") == 0)
+	if (row->convert == PH_LDAP_DATABASE)
 		return false; /* apart */
-	return strcmp(row->field, "ExternalEmailAddress") != 0 ||
+	return row->convert != PH_LDAP_TARGET ||
 	       strcmp(type, "MailContact") == 0 ||
 	       strcmp(type, "MailUser") == 0;
 }

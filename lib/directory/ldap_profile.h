@@ -11,11 +11,14 @@ enum ph_ldap_convert {
 	PH_LDAP_TEXT,	   /* the first value */
 	PH_LDAP_TEXTS,	   /* all values, one a line */
 	PH_LDAP_ADDRESS,   /* an SMTP address, "smtp:" in front or not */
+	PH_LDAP_TARGET,	   /* the same, of a contact or a mail user only */
 	PH_LDAP_PRIMARY,   /* the one with "SMTP:", else without any type */
 	PH_LDAP_ADDRESSES, /* all that are SMTP addresses */
 	PH_LDAP_BOOL,	   /* TRUE, FALSE */
 	PH_LDAP_KB,	   /* a size in kilobytes */
 	PH_LDAP_NAME,	   /* the last part of a DN or of a legacy DN */
+	PH_LDAP_DATABASE,  /* the same, of a mailbox only; settings may name
+			    * another attribute, or a database for all */
 	PH_LDAP_LINK,	   /* a DN, whose entry's address it becomes */
 	PH_LDAP_LINKS,	   /* several */
 	PH_LDAP_ONLY,	   /* the same of a list that lets in whom it names:

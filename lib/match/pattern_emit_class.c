@@ -1,7 +1,5 @@
 #include "lib/match/pattern_private.h"
 
-#include <string.h>
-
 void
 ph_pattern_emit_char(gunichar c, GString *out)
 {
@@ -81,9 +79,7 @@ emit_category(const struct ph_pattern_item *item, bool caseless, GString *out)
 {
 	const char *name = item->name;
 
-	/* As .NET: without case, any of the three is all of them. */
-	if (caseless && (strcmp(name, "Lu") == 0 || strcmp(name, "Ll") == 0 ||
-			 strcmp(name, "Lt") == 0))
+	if (caseless && ph_pattern_category_is_cased(name))
 		name = "L&";
 	g_string_append_printf(out, "\\%c{%s}", item->negated ? 'P' : 'p',
 			       name);

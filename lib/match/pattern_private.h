@@ -186,6 +186,8 @@ int ph_pattern_find_name(const struct ph_pattern_parser *p, const char *name,
 const char *ph_pattern_category(const char *name);
 /* Is c in that category? */
 bool ph_pattern_category_has(const char *name, gunichar c);
+/* Lu, Ll or Lt? As in .NET, without case any of them is all three. */
+bool ph_pattern_category_is_cased(const char *name);
 /* \p{IsCyrillic}; false: there is none. */
 bool ph_pattern_block(const char *name, gunichar *low_r, gunichar *high_r);
 /* Is an ASCII character of a class, matched with or without case? */

@@ -194,8 +194,8 @@ folded_range_has(const struct ph_pattern_item *item, gunichar c)
 	       (lower == 's' && item->low == 0x17f);
 }
 
-static bool
-is_cased_category(const char *name)
+bool
+ph_pattern_category_is_cased(const char *name)
 {
 	return strcmp(name, "Lu") == 0 || strcmp(name, "Ll") == 0 ||
 	       strcmp(name, "Lt") == 0;
@@ -209,7 +209,7 @@ item_has(const struct ph_pattern_item *item, gunichar c, bool caseless)
 		return caseless ? folded_range_has(item, c)
 				: range_has(item, c);
 	case PH_PATTERN_CATEGORY:
-		if (caseless && is_cased_category(item->name))
+		if (caseless && ph_pattern_category_is_cased(item->name))
 			return g_ascii_isalpha((char)c);
 		return ph_pattern_category_has(item->name, c);
 	case PH_PATTERN_DIGIT:
