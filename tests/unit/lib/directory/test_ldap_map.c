@@ -151,39 +151,41 @@ START_TEST(test_mailbox)
 }
 END_TEST
 
+/* Only of a contact and a mail user an address says where its mail goes. */
 START_TEST(test_types)
 {
 	static const struct {
-		const char *profile, *line, *type;
+		const char *profile, *line, *type, *target;
 	} rows[] = {
-	    {"exchange", USER ADDRESS, "UserMailbox"},
+	    {"exchange", USER ADDRESS, "UserMailbox", NULL},
 	    {"exchange", USER ADDRESS "|targetAddress=SMTP:a@b.c",
-	     "UserMailbox"},
+	     "UserMailbox", NULL},
 	    {"exchange",
 	     "cn=x|objectClass=user|targetAddress=SMTP:a@b.c" ADDRESS,
-	     "MailUser"},
+	     "MailUser", "a@b.c"},
 	    {"exchange",
 	     "cn=x|objectClass=contact|targetAddress=SMTP:a@b.c" ADDRESS,
-	     "MailContact"},
+	     "MailContact", "a@b.c"},
 	    {"exchange", "cn=x|objectClass=GROUP" ADDRESS,
-	     "MailUniversalDistributionGroup"},
+	     "MailUniversalDistributionGroup", NULL},
 	    {"exchange", "cn=x|objectClass=group|groupType=8" ADDRESS,
-	     "MailUniversalDistributionGroup"},
+	     "MailUniversalDistributionGroup", NULL},
 	    {"exchange", "cn=x|objectClass=group|groupType=-2147483640" ADDRESS,
-	     "MailUniversalSecurityGroup"},
+	     "MailUniversalSecurityGroup", NULL},
 	    {"exchange",
 	     "cn=x|objectClass=msExchDynamicDistributionList" ADDRESS,
-	     "DynamicDistributionGroup"},
-	    {"ad", "cn=x|objectClass=contact|mail=a@b.c", "MailContact"},
+	     "DynamicDistributionGroup", NULL},
+	    {"ad", "cn=x|objectClass=contact|mail=a@b.c", "MailContact",
+	     "a@b.c"},
 	    {"ad", "cn=x|objectClass=group|mail=a@b.c",
-	     "MailUniversalDistributionGroup"},
+	     "MailUniversalDistributionGroup", NULL},
 	    {"openldap", "cn=x|objectClass=groupOfNames|mail=a@b.c",
-	     "MailUniversalDistributionGroup"},
+	     "MailUniversalDistributionGroup", NULL},
 	    {"openldap",
 	     "cn=x|objectClass=inetOrgPerson|mail=a@b.c|mailRoutingAddress=d@e",
-	     "MailUser"},
+	     "MailUser", "d@e"},
 	    {"freeipa", "cn=x|objectClass=ipausergroup|mail=a@b.c",
-	     "MailUniversalSecurityGroup"},
+	     "MailUniversalSecurityGroup", NULL},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -193,6 +195,7 @@ START_TEST(test_types)
 				     rows[i].type) == 0,
 			      "%s: %s", rows[i].line,
 			      ph_object_text(o, "RecipientType"));
+		expect(o, "ExternalEmailAddress", rows[i].target);
 		ph_object_unref(&o);
 	}
 }
