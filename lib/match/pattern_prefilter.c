@@ -150,31 +150,7 @@ emit_char(gunichar c, GString *out)
 static bool
 is_zero_width(const struct ph_pattern_node *node)
 {
-	switch (node->kind) {
-	case PH_PATTERN_CHAR:
-	case PH_PATTERN_CLASS:
-	case PH_PATTERN_ANY:
-	case PH_PATTERN_GROUP:
-	case PH_PATTERN_CAPTURE:
-	case PH_PATTERN_ATOMIC:
-	case PH_PATTERN_REFERENCE:
-	case PH_PATTERN_CONDITION:
-	case PH_PATTERN_BRANCH:
-		return node->max == 0;
-	case PH_PATTERN_BEGIN:
-	case PH_PATTERN_BEGIN_LINE:
-	case PH_PATTERN_END:
-	case PH_PATTERN_END_Z:
-	case PH_PATTERN_END_LINE:
-	case PH_PATTERN_BOUNDARY:
-	case PH_PATTERN_NOT_BOUNDARY:
-	case PH_PATTERN_AHEAD:
-	case PH_PATTERN_NOT_AHEAD:
-	case PH_PATTERN_BEHIND:
-	case PH_PATTERN_NOT_BEHIND:
-		return true;
-	}
-	g_assert_not_reached();
+	return node->max == 0 || ph_pattern_is_assertion(node);
 }
 
 /* A group without anything that takes room is nothing either. */

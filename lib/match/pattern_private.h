@@ -30,7 +30,8 @@ enum {
 enum ph_pattern_kind {
 	PH_PATTERN_CHAR,
 	PH_PATTERN_CLASS,
-	PH_PATTERN_ANY,	       /* '.', options say of what */
+	PH_PATTERN_ANY, /* '.', options say of what */
+	/* Assertions, which take no room, up to NOT_BEHIND. */
 	PH_PATTERN_BEGIN,      /* \A, and ^ without (?m) */
 	PH_PATTERN_BEGIN_LINE, /* (?m)^ */
 	PH_PATTERN_END,	       /* \z */
@@ -38,13 +39,13 @@ enum ph_pattern_kind {
 	PH_PATTERN_END_LINE,   /* (?m)$ */
 	PH_PATTERN_BOUNDARY,
 	PH_PATTERN_NOT_BOUNDARY,
-	PH_PATTERN_GROUP,
-	PH_PATTERN_CAPTURE,
-	PH_PATTERN_ATOMIC,
 	PH_PATTERN_AHEAD,
 	PH_PATTERN_NOT_AHEAD,
 	PH_PATTERN_BEHIND,
 	PH_PATTERN_NOT_BEHIND,
+	PH_PATTERN_GROUP,
+	PH_PATTERN_CAPTURE,
+	PH_PATTERN_ATOMIC,
 	PH_PATTERN_REFERENCE,
 	PH_PATTERN_CONDITION, /* of a capture, or of test */
 	PH_PATTERN_BRANCH,    /* one alternative of a group */
@@ -128,6 +129,14 @@ struct ph_pattern_parser {
 	struct ph_pattern_tree *tree;
 	struct ph_err *err;
 };
+
+/* Does it take no room by its kind? */
+static inline bool
+ph_pattern_is_assertion(const struct ph_pattern_node *node)
+{
+	return node->kind >= PH_PATTERN_BEGIN &&
+	       node->kind <= PH_PATTERN_NOT_BEHIND;
+}
 
 /* The character there, 0 behind the end. */
 static inline gunichar
