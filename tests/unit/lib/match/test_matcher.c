@@ -429,6 +429,7 @@ START_TEST(test_threads)
 	    .matcher = ph_matcher_new(numbered_words(0, 100), NULL, compiler)};
 	GThread *threads[4];
 	struct ph_terms *terms;
+	int64_t limit;
 
 	g_mutex_init(&s.mutex);
 	terms = numbered_words(0, 100);
@@ -452,8 +453,11 @@ START_TEST(test_threads)
 		ph_matcher_unref(&old);
 	}
 	wait_until_compiled(s.matcher);
-	while (g_atomic_int_get(&s.scans) < 1000)
+	limit = ph_clock_mono() + 50000;
+	while (g_atomic_int_get(&s.scans) < 1000) {
+		ck_assert(ph_clock_mono() < limit);
 		g_usleep(1000);
+	}
 	g_atomic_int_set(&s.stop, 1);
 	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
 		g_thread_join(threads[i]);
