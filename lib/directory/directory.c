@@ -30,14 +30,44 @@ ph_directory_close(struct ph_directory **directory)
 	*directory = NULL;
 }
 
+const char *
+ph_directory_name(const struct ph_directory *directory)
+{
+	return directory->ops->name;
+}
+
 int
 ph_directory_find(struct ph_directory *directory, const char *address,
 		  struct ph_object **entry_r, struct ph_err *err)
 {
+	struct ph_found found;
+
+	return ph_directory_find_from(directory, address, entry_r, &found, err);
+}
+
+int
+ph_directory_find_from(struct ph_directory *directory, const char *address,
+		       struct ph_object **entry_r, struct ph_found *found_r,
+		       struct ph_err *err)
+{
 	g_autofree char *folded = ph_fold(address);
 
 	*entry_r = NULL;
-	return directory->ops->find(directory->self, folded, entry_r, err);
+	*found_r = (struct ph_found){.source = directory->ops->name};
+	return directory->ops->find(directory->self, folded, entry_r, found_r,
+				    err);
+}
+
+int
+ph_directory_walk(struct ph_directory *directory, const struct ph_object *group,
+		  ph_directory_each *each, void *arg, struct ph_err *err)
+{
+	if (directory->ops->walk == NULL)
+		return ph_err_set(
+		    err, PH_ERR_TEMP,
+		    "the directory \"%s\" cannot be walked through",
+		    directory->ops->name);
+	return directory->ops->walk(directory->self, group, each, arg, err);
 }
 
 const char *

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Who is this address? One interface for every source of recipients. An entry
@@ -15,12 +16,28 @@
  */
 struct ph_directory;
 
+/* Where an answer comes from, "nobody has it" as well. */
+struct ph_found {
+	const char *source; /* static: the name of the back end */
+	int64_t age;	    /* ms since the source said so; 0: asked just now,
+			     * or a copy that is kept equal to it */
+	bool stale;	    /* older than it should be: the source cannot say */
+};
+
+/* Told of one entry: 0 goes on, -1 with err ends the walk. */
+typedef int ph_directory_each(const struct ph_object *entry, void *arg,
+			      struct ph_err *err);
+
 /* A back end: rows of this form are the only thing that differs. */
 struct ph_directory_ops {
 	const char *name; /* of [directory] type, or of the twin */
-	/* As ph_directory_find, address already folded. */
+	/* As ph_directory_find_from, address already folded; *found_r is set
+	 * to the back end's name and an age of 0 before. */
 	int (*find)(void *self, const char *address, struct ph_object **entry_r,
-		    struct ph_err *err);
+		    struct ph_found *found_r, struct ph_err *err);
+	/* As ph_directory_walk; NULL: it cannot. */
+	int (*walk)(void *self, const struct ph_object *group,
+		    ph_directory_each *each, void *arg, struct ph_err *err);
 	void (*close)(void *self);
 };
 
@@ -28,6 +45,9 @@ struct ph_directory_ops {
 struct ph_directory *ph_directory_new(const struct ph_directory_ops *ops,
 				      void *self);
 void ph_directory_close(struct ph_directory **directory);
+
+/* The back end's name, static. */
+const char *ph_directory_name(const struct ph_directory *directory);
 
 /*
  * The entry that owns an address: its key, its PrimarySmtpAddress or one of
@@ -38,6 +58,19 @@ void ph_directory_close(struct ph_directory **directory);
  */
 int ph_directory_find(struct ph_directory *directory, const char *address,
 		      struct ph_object **entry_r, struct ph_err *err);
+/* The same; *found_r says, of 1 and 0, where the answer comes from. */
+int ph_directory_find_from(struct ph_directory *directory, const char *address,
+			   struct ph_object **entry_r, struct ph_found *found_r,
+			   struct ph_err *err);
+
+/*
+ * All entries (group NULL), or those that a DynamicDistributionGroup holds now,
+ * in no order. 0 or -1: TEMP the source cannot say, after which what was told
+ * is a part at most; PERM the group's filter is not valid, or each's own.
+ */
+int ph_directory_walk(struct ph_directory *directory,
+		      const struct ph_object *group, ph_directory_each *each,
+		      void *arg, struct ph_err *err);
 
 /* PrimarySmtpAddress, else the first of EmailAddresses, else the key's name.
  * Borrowed. */

@@ -104,7 +104,8 @@ look(struct cache *cache, const char *address, int64_t positive_ttl,
 /* true: *r_r is the answer. */
 static bool
 recall(struct cache *cache, const char *address, int64_t positive_ttl,
-       int64_t negative_ttl, struct ph_object **entry_r, int *r_r)
+       int64_t negative_ttl, struct ph_object **entry_r,
+       struct ph_found *found_r, int *r_r)
 {
 	const struct answer *answer;
 
@@ -112,6 +113,9 @@ recall(struct cache *cache, const char *address, int64_t positive_ttl,
 	answer = look(cache, address, positive_ttl, negative_ttl);
 	if (answer != NULL && answer->entry != NULL)
 		*entry_r = ph_object_ref(answer->entry);
+	found_r->source = ph_directory_name(cache->inner);
+	if (answer != NULL)
+		found_r->age = cache->clock() - answer->at;
 	*r_r = answer != NULL && answer->entry != NULL;
 	g_mutex_unlock(&cache->lock);
 	return answer != NULL;
@@ -119,7 +123,7 @@ recall(struct cache *cache, const char *address, int64_t positive_ttl,
 
 static int
 cache_find(void *self, const char *address, struct ph_object **entry_r,
-	   struct ph_err *err)
+	   struct ph_found *found_r, struct ph_err *err)
 {
 	struct cache *cache = self;
 	const struct ph_cache_limits *limits = &cache->limits;
@@ -127,18 +131,21 @@ cache_find(void *self, const char *address, struct ph_object **entry_r,
 	int r;
 
 	if (recall(cache, address, limits->positive_ttl, limits->negative_ttl,
-		   entry_r, &r))
+		   entry_r, found_r, &r))
 		return r;
-	r = ph_directory_find(cache->inner, address, entry_r, &why);
+	r = ph_directory_find_from(cache->inner, address, entry_r, found_r,
+				   &why);
 	if (r >= 0) {
 		g_mutex_lock(&cache->lock);
 		keep(cache, address, *entry_r);
 		g_mutex_unlock(&cache->lock);
 		return r;
 	}
-	if (why.kind != PH_ERR_PERM &&
-	    recall(cache, address, limits->stale_ttl, 0, entry_r, &r))
+	if (why.kind != PH_ERR_PERM && recall(cache, address, limits->stale_ttl,
+					      0, entry_r, found_r, &r)) {
+		found_r->stale = true;
 		return r;
+	}
 	return ph_err_set(err, why.kind, "%s", why.text);
 }
 
@@ -155,8 +162,11 @@ cache_close(void *self)
 	g_free(cache);
 }
 
-static const struct ph_directory_ops cache_ops = {"cache", cache_find,
-						  cache_close};
+static const struct ph_directory_ops cache_ops = {
+    .name = "cache",
+    .find = cache_find,
+    .close = cache_close,
+};
 
 struct ph_directory *
 ph_directory_cached(struct ph_directory *inner,

@@ -9,10 +9,11 @@ struct failing {
 
 static int
 failing_find(void *self, const char *address, struct ph_object **entry_r,
-	     struct ph_err *err)
+	     struct ph_found *found_r, struct ph_err *err)
 {
 	const struct failing *failing = self;
 
+	(void)found_r;
 	(void)address;
 	(void)entry_r;
 	return ph_err_set(err, failing->kind, "%s", failing->text);
@@ -27,8 +28,11 @@ failing_close(void *self)
 	g_free(failing);
 }
 
-static const struct ph_directory_ops failing_ops = {"failing", failing_find,
-						    failing_close};
+static const struct ph_directory_ops failing_ops = {
+    .name = "failing",
+    .find = failing_find,
+    .close = failing_close,
+};
 
 struct ph_directory *
 ph_directory_failing(enum ph_err_kind kind, const char *text)

@@ -224,7 +224,7 @@ choose(struct lookup *l, const GPtrArray *found, const char *address,
 
 static int
 ldap_find(void *self, const char *address, struct ph_object **entry_r,
-	  struct ph_err *err)
+	  struct ph_found *found_r, struct ph_err *err)
 {
 	struct ldap *ldap = self;
 	const struct ph_ldap_settings *settings =
@@ -240,6 +240,7 @@ ldap_find(void *self, const char *address, struct ph_object **entry_r,
 	    .limit = OWNERS_LIMIT,
 	};
 
+	(void)found_r;
 	/* No entry has what is no address. */
 	if (!ph_value_is_address(address))
 		return 0;
@@ -263,7 +264,11 @@ ldap_close(void *self)
 	g_free(ldap);
 }
 
-static const struct ph_directory_ops ldap_ops = {"ldap", ldap_find, ldap_close};
+static const struct ph_directory_ops ldap_ops = {
+    .name = "ldap",
+    .find = ldap_find,
+    .close = ldap_close,
+};
 
 /* ---- settings ----------------------------------------------------------- */
 

@@ -41,11 +41,12 @@ add_entry(GHashTable *owners, const struct ph_object *entry)
 
 static int
 memory_find(void *self, const char *address, struct ph_object **entry_r,
-	    struct ph_err *err)
+	    struct ph_found *found_r, struct ph_err *err)
 {
 	struct memory *memory = self;
 	GPtrArray *list = g_hash_table_lookup(memory->owners, address);
 
+	(void)found_r;
 	if (list == NULL)
 		return 0;
 	return ph_entry_choose((struct ph_object *const *)list->pdata,
@@ -61,8 +62,11 @@ memory_close(void *self)
 	g_free(memory);
 }
 
-static const struct ph_directory_ops memory_ops = {"memory", memory_find,
-						   memory_close};
+static const struct ph_directory_ops memory_ops = {
+    .name = "memory",
+    .find = memory_find,
+    .close = memory_close,
+};
 
 struct ph_directory *
 ph_directory_memory(const struct ph_object *const *entries, size_t n)

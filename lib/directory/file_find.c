@@ -233,8 +233,9 @@ ph_dirfile_find(struct ph_dirfile *file, const char *address,
 
 static int
 directory_find(void *self, const char *address, struct ph_object **entry_r,
-	       struct ph_err *err)
+	       struct ph_found *found_r, struct ph_err *err)
 {
+	(void)found_r;
 	return ph_dirfile_find(self, address, entry_r, err);
 }
 
@@ -246,8 +247,11 @@ directory_close(void *self)
 	ph_dirfile_unref(&file);
 }
 
-static const struct ph_directory_ops file_ops = {"redis", directory_find,
-						 directory_close};
+static const struct ph_directory_ops file_ops = {
+    .name = "redis",
+    .find = directory_find,
+    .close = directory_close,
+};
 
 struct ph_directory *
 ph_dirfile_directory(struct ph_dirfile *file)

@@ -21,10 +21,11 @@ read_clock(void)
 
 static int
 source_find(void *self, const char *address, struct ph_object **entry_r,
-	    struct ph_err *err)
+	    struct ph_found *found_r, struct ph_err *err)
 {
 	struct source *source = self;
 
+	(void)found_r;
 	source->asked++;
 	if (source->error != PH_ERR_NONE)
 		return ph_err_set(err, source->error, "%s: away", address);
@@ -41,8 +42,11 @@ source_close(void *self)
 	ph_object_unref(&source->entry);
 }
 
-static const struct ph_directory_ops source_ops = {"source", source_find,
-						   source_close};
+static const struct ph_directory_ops source_ops = {
+    .name = "source",
+    .find = source_find,
+    .close = source_close,
+};
 
 static struct ph_directory *
 open_cache(struct source *source, int64_t size)

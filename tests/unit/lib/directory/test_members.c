@@ -54,10 +54,11 @@ struct trouble {
 
 static int
 trouble_find(void *self, const char *address, struct ph_object **entry_r,
-	     struct ph_err *err)
+	     struct ph_found *found_r, struct ph_err *err)
 {
 	struct trouble *t = self;
 
+	(void)found_r;
 	if (t->about == NULL || strcmp(address, t->about) != 0 || t->good-- > 0)
 		return ph_directory_find(t->people, address, entry_r, err);
 	return t->answer < 0 ? ph_err_set(err, PH_ERR_TEMP, "no answer") : 0;
@@ -72,8 +73,11 @@ trouble_close(void *self)
 	g_free(t);
 }
 
-static const struct ph_directory_ops trouble_ops = {"trouble", trouble_find,
-						    trouble_close};
+static const struct ph_directory_ops trouble_ops = {
+    .name = "trouble",
+    .find = trouble_find,
+    .close = trouble_close,
+};
 
 static struct ph_directory *
 people_without(const char *about, int good, int answer)

@@ -32,10 +32,11 @@ struct counting {
 
 static int
 count_find(void *self, const char *address, struct ph_object **entry_r,
-	   struct ph_err *err)
+	   struct ph_found *found_r, struct ph_err *err)
 {
 	struct counting *counting = self;
 
+	(void)found_r;
 	++*counting->lookups;
 	return ph_directory_find(counting->behind, address, entry_r, err);
 }
@@ -49,8 +50,11 @@ count_close(void *self)
 	g_free(counting);
 }
 
-static const struct ph_directory_ops counting_ops = {"counting", count_find,
-						     count_close};
+static const struct ph_directory_ops counting_ops = {
+    .name = "counting",
+    .find = count_find,
+    .close = count_close,
+};
 
 /* After the rules were added. */
 static struct ph_mail *
