@@ -105,8 +105,9 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter
+BENCH = source noop_milter lookups
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
+BENCH_LIBS_lookups = $(BENCH_LIBS_source)
 BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
 define bench_program
 $(BUILD)/bench/$(1): $(call objects,bench/$(1).c)

@@ -35,7 +35,7 @@ struct ph_directory *ph_feeder_directory(struct ph_feeder *feeder);
  * What "posthub status" shows of the directory; written to
  * state_dir/directory.status as JSON when it changes: "program" ("directory"),
  * "pid", "connected", "since" and "updated" (ISO 8601), "refused", "reason",
- * "complete", "entries", and "errors", an array of {"key", "text", "kept"},
+ * "complete", "entries", "reads", and "errors", an array of {"key", "text", "kept"},
  * the first thousand.
  */
 struct ph_feeder_status {

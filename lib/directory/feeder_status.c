@@ -143,14 +143,15 @@ format_status(struct ph_feeder *feeder)
 	ph_feeder_status(feeder, &status);
 	ph_format_date(status.since, since, sizeof since);
 	ph_format_date(ph_clock_wall(), updated, sizeof updated);
-	root = json_pack("{s:s, s:I, s:b, s:s, s:b, s:o, s:b, s:I, s:o, s:s}",
-			 "program", "directory", "pid", (json_int_t)getpid(),
-			 "connected", (int)status.connected, "since", since,
-			 "refused", status.connected && *status.reason != '\0',
-			 "reason", json_text(status.reason), "complete",
-			 (int)status.complete, "entries",
-			 (json_int_t)status.entries, "errors",
-			 json_errors(feeder), "updated", updated);
+	root = json_pack(
+	    "{s:s, s:I, s:b, s:s, s:b, s:o, s:b, s:I, s:I, s:o, s:s}",
+	    "program", "directory", "pid", (json_int_t)getpid(), "connected",
+	    (int)status.connected, "since", since, "refused",
+	    status.connected && *status.reason != '\0', "reason",
+	    json_text(status.reason), "complete", (int)status.complete,
+	    "entries", (json_int_t)status.entries, "reads",
+	    (json_int_t)status.reads, "errors", json_errors(feeder), "updated",
+	    updated);
 	g_assert(root != NULL);
 	text = json_dumps(root, JSON_INDENT(2));
 	json_decref(root);

@@ -97,8 +97,8 @@ ph_dirfile_unpack(struct ph_dirfile *file, const MDB_val *value, bool *held_r,
 	const uint8_t *data = value->mv_data;
 
 	if (!ph_dirfile_is_entry(value) ||
-	    ph_object_unpack(file->kind, data + ENTRY_HEAD,
-			     value->mv_size - ENTRY_HEAD, entry_r, err) < 0)
+	    ph_object_thaw(file->kind, data + ENTRY_HEAD,
+			   value->mv_size - ENTRY_HEAD, entry_r, err) < 0)
 		return ph_dirfile_fail(file, MDB_CORRUPTED, "an entry", err);
 	if (held_r != NULL)
 		*held_r = data[0] == ENTRY_HELD;

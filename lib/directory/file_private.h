@@ -7,7 +7,7 @@
 
 /* What the files of the directory file share: no contract for others. */
 
-#define PH_DIRFILE_VERSION "1"
+#define PH_DIRFILE_VERSION "2"
 
 enum ph_dirfile_db { DB_ENTRY, DB_ADDRESS, DB_ERROR, DB_INFO, DB_COUNT };
 
