@@ -85,7 +85,7 @@ bool ph_entry_is_mailbox(const struct ph_object *entry);
  * [directory] type = redis: opens [directory] file read-only. Does not fail
  * when the file is not there yet: finds answer TEMP until posthub-policy has
  * written a complete one. type = ldap: connects at the first find. -1: PERM,
- * the file is damaged or of another version, or a setting is wrong.
+ * the file is damaged, or a setting is wrong.
  */
 int ph_directory_open(const struct ph_conf *conf,
 		      struct ph_directory **directory_r, struct ph_err *err);

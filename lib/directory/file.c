@@ -12,6 +12,9 @@
 #define READER_SLOTS 1024
 #define RETRY_MS 1000
 
+/* In the database "info" of every format. */
+#define VERSION "version"
+
 bool
 ph_dirfile_is_damage(int rc)
 {
@@ -49,17 +52,6 @@ ph_dirfile_append_part(GString *out, const char *text)
 	g_string_append(out, hash);
 }
 
-GString *
-ph_dirfile_entry_key(const char *folded, const char *name)
-{
-	GString *key = g_string_new(NULL);
-
-	ph_dirfile_append_part(key, folded);
-	g_string_append_c(key, '\0');
-	ph_dirfile_append_part(key, name);
-	return key;
-}
-
 bool
 ph_dirfile_is_hashed(const GString *key)
 {
@@ -77,64 +69,12 @@ ph_dirfile_sum(const void *data, size_t size)
 	return sum;
 }
 
-bool
-ph_dirfile_is_entry(const MDB_val *value)
-{
-	const uint8_t *data = value->mv_data;
-	uint64_t sum;
-
-	if (value->mv_size < ENTRY_HEAD || data[0] > ENTRY_HELD)
-		return false;
-	memcpy(&sum, data + 1, sizeof sum);
-	return sum ==
-	       ph_dirfile_sum(data + ENTRY_HEAD, value->mv_size - ENTRY_HEAD);
-}
-
-int
-ph_dirfile_unpack(struct ph_dirfile *file, const MDB_val *value, bool *held_r,
-		  struct ph_object **entry_r, struct ph_err *err)
-{
-	const uint8_t *data = value->mv_data;
-
-	if (!ph_dirfile_is_entry(value) ||
-	    ph_object_unpack(file->kind, data + ENTRY_HEAD,
-			     value->mv_size - ENTRY_HEAD, entry_r, err) < 0)
-		return ph_dirfile_fail(file, MDB_CORRUPTED, "an entry", err);
-	if (held_r != NULL)
-		*held_r = data[0] == ENTRY_HELD;
-	return 0;
-}
-
-int
-ph_dirfile_open_dbs(MDB_txn *txn, bool create, MDB_dbi *db)
-{
-	static const struct {
-		const char *name;
-		unsigned flags;
-	} rows[DB_COUNT] = {
-	    [DB_ENTRY] = {"entry", 0},
-	    [DB_ADDRESS] = {"address", MDB_DUPSORT},
-	    [DB_ERROR] = {"error", 0},
-	    [DB_INFO] = {"info", 0},
-	};
-
-	for (size_t i = 0; i < DB_COUNT; i++) {
-		int rc = mdb_dbi_open(txn, rows[i].name,
-				      rows[i].flags | (create ? MDB_CREATE : 0),
-				      &db[i]);
-
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
 int
 ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
 		    char **value_r, struct ph_err *err)
 {
 	MDB_val key = {strlen(name), (void *)(uintptr_t)name}, value;
-	int rc = mdb_get(txn, file->db[DB_INFO], &key, &value);
+	int rc = mdb_get(txn, file->db[file->format->info], &key, &value);
 
 	if (rc == MDB_NOTFOUND)
 		return 0;
@@ -147,12 +87,14 @@ ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
 /* ---- opening ----------------------------------------------------------- */
 
 struct ph_dirfile *
-ph_dirfile_new(const char *path, int64_t map_size, bool writer)
+ph_dirfile_new_as(const struct ph_dirfile_format *format, const char *path,
+		  int64_t map_size, bool writer)
 {
 	struct ph_dirfile *file = g_new0(struct ph_dirfile, 1);
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	g_atomic_ref_count_init(&file->references);
+	file->format = format;
 	file->path = g_strdup(path);
 	file->map_size = ((size_t)map_size + page - 1) / page * page;
 	file->writer = writer;
@@ -259,40 +201,75 @@ show_alive(const char *path)
 	return fd;
 }
 
+/* A text of "info" is what it should be. 0, or an LMDB code: NOTFOUND it is not
+ * set. */
+static int
+compare_version(const struct ph_dirfile *file, MDB_txn *txn, MDB_dbi info)
+{
+	MDB_val key = {strlen(VERSION), (void *)(uintptr_t)VERSION}, value;
+	const char *version = file->format->version;
+	int rc = mdb_get(txn, info, &key, &value);
+
+	if (rc != 0)
+		return rc;
+	return value.mv_size == strlen(version) &&
+		       memcmp(value.mv_data, version, value.mv_size) == 0
+		   ? 0
+		   : MDB_VERSION_MISMATCH;
+}
+
+static int
+set_version(const struct ph_dirfile *file, MDB_txn *txn, MDB_dbi info)
+{
+	const char *version = file->format->version;
+	MDB_val key = {strlen(VERSION), (void *)(uintptr_t)VERSION};
+	MDB_val value = {strlen(version), (void *)(uintptr_t)version};
+
+	return mdb_put(txn, info, &key, &value, 0);
+}
+
+int
+ph_dirfile_open_dbs(const struct ph_dirfile *file, MDB_txn *txn, bool create,
+		    MDB_dbi *db)
+{
+	const struct ph_dirfile_format *format = file->format;
+	const unsigned flags = create ? MDB_CREATE : 0;
+	const size_t info = format->info;
+	int rc = mdb_dbi_open(txn, format->db[info].name, flags, &db[info]);
+
+	if (rc == 0)
+		rc = compare_version(file, txn, db[info]);
+	if (rc == MDB_NOTFOUND && create)
+		rc = set_version(file, txn, db[info]);
+	for (size_t i = 0; rc == 0 && i < format->n_db; i++)
+		if (i != info)
+			rc = mdb_dbi_open(txn, format->db[i].name,
+					  format->db[i].flags | flags, &db[i]);
+	return rc;
+}
+
 /* Makes and fills what a writer needs, or finds what a reader needs. */
 static int
 prepare_dbs(struct ph_dirfile *file, struct ph_err *err)
 {
-	g_autofree char *version = NULL;
-	MDB_val key = {7, (void *)(uintptr_t) "version"};
-	MDB_val value = {strlen(PH_DIRFILE_VERSION),
-			 (void *)(uintptr_t)PH_DIRFILE_VERSION};
 	MDB_txn *txn;
-	int rc, r;
-
-	rc =
+	int rc =
 	    mdb_txn_begin(file->env, NULL, file->writer ? 0 : MDB_RDONLY, &txn);
+
 	if (rc != 0)
 		return ph_dirfile_fail(file, rc, "begin", err);
-	rc = ph_dirfile_open_dbs(txn, file->writer, file->db);
-	if (rc != 0) {
-		mdb_txn_abort(txn);
-		return ph_dirfile_fail(file, rc, "databases", err);
-	}
-	r = ph_dirfile_get_info(file, txn, "version", &version, err);
-	if (r == 0 && file->writer)
-		rc = mdb_put(txn, file->db[DB_INFO], &key, &value, 0);
-	if (r < 0 || (r == 1 && g_strcmp0(version, PH_DIRFILE_VERSION) != 0)) {
-		mdb_txn_abort(txn);
-		return r < 0
-			   ? -1
-			   : ph_err_set(err, PH_ERR_PERM,
-					"%s is of another version", file->path);
-	}
+	rc = ph_dirfile_open_dbs(file, txn, file->writer, file->db);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else
 		mdb_txn_abort(txn);
+	file->other = rc == MDB_VERSION_MISMATCH;
+	/* A reader waits until the writer has put its own in the place. */
+	if (file->other)
+		return ph_err_set(err, file->writer ? PH_ERR_PERM : PH_ERR_TEMP,
+				  "%s was made for another [directory] type, "
+				  "or by another version",
+				  file->path);
 	return rc == 0 ? 0 : ph_dirfile_fail(file, rc, "databases", err);
 }
 
@@ -303,11 +280,11 @@ open_env(struct ph_dirfile *file, struct ph_err *err)
 	int rc = mdb_env_create(&file->env);
 
 	g_assert(rc == 0);
-	(void)mdb_env_set_maxdbs(file->env, DB_COUNT);
+	(void)mdb_env_set_maxdbs(file->env, PH_DIRFILE_DBS);
 	(void)mdb_env_set_maxreaders(file->env, READER_SLOTS);
 	(void)mdb_env_set_mapsize(file->env, file->map_size);
 	/* NOMETASYNC: a crash of the machine can undo the last change, which
-	 * Redis still has, but never harms the file. */
+	 * Redis or LDAP still has, but never harms the file. */
 	rc = mdb_env_open(file->env, file->path,
 			  flags | (file->writer ? MDB_NOMETASYNC : MDB_RDONLY),
 			  0660);
@@ -432,7 +409,8 @@ ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err)
 int
 ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err)
 {
-	g_autofree char *aside = g_strconcat(file->path, ".damaged", NULL);
+	g_autofree char *aside =
+	    g_strconcat(file->path, file->other ? ".old" : ".damaged", NULL);
 	g_autofree char *lock = g_strconcat(file->path, "-lock", NULL);
 
 	ph_dirfile_close(file);
