@@ -1,4 +1,5 @@
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/directory/file_private.h"
 
 #include <errno.h>
@@ -34,6 +35,8 @@ ph_dirfile_fail(struct ph_dirfile *file, int rc, const char *what,
 		g_atomic_int_set(&file->trouble, TROUBLE_REOPEN);
 	if (damage)
 		g_atomic_int_set(&file->trouble, TROUBLE_DAMAGED);
+	if (rc == MDB_MAP_FULL)
+		g_atomic_int_set(&file->full, 1);
 	return ph_err_set(err, damage ? PH_ERR_PERM : PH_ERR_TEMP, "%s: %s: %s",
 			  file->path, what, mdb_strerror(rc));
 }
@@ -175,6 +178,12 @@ bool
 ph_dirfile_damaged(struct ph_dirfile *file)
 {
 	return g_atomic_int_get(&file->trouble) == TROUBLE_DAMAGED;
+}
+
+bool
+ph_dirfile_is_full(struct ph_dirfile *file)
+{
+	return g_atomic_int_get(&file->full) != 0;
 }
 
 /*
@@ -363,6 +372,7 @@ open_checked(struct ph_dirfile *file, struct ph_err *err)
 	file->device = st.st_dev;
 	file->inode = st.st_ino;
 	g_atomic_int_set(&file->trouble, TROUBLE_NONE);
+	g_atomic_int_set(&file->full, 0);
 	if (file->writer) {
 		set_modes(file);
 		file->alive_fd = show_alive(file->path);
@@ -406,11 +416,19 @@ ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err)
 	return r;
 }
 
+static const char *
+aside_suffix(struct ph_dirfile *file)
+{
+	if (file->other)
+		return ".old";
+	return g_atomic_int_get(&file->full) != 0 ? ".full" : ".damaged";
+}
+
 int
 ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err)
 {
 	g_autofree char *aside =
-	    g_strconcat(file->path, file->other ? ".old" : ".damaged", NULL);
+	    g_strconcat(file->path, aside_suffix(file), NULL);
 	g_autofree char *lock = g_strconcat(file->path, "-lock", NULL);
 
 	ph_dirfile_close(file);
@@ -421,6 +439,25 @@ ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err)
 	 * a new table of readers. */
 	(void)unlink(lock);
 	return 0;
+}
+
+int
+ph_dirfile_begin(struct ph_dirfile *file, struct ph_err *err)
+{
+	bool damaged = ph_dirfile_damaged(file);
+	struct ph_err why = PH_ERR_INIT;
+
+	if (!damaged) {
+		if (ph_dirfile_open(file, &why) == 1)
+			return 0;
+		if (why.kind != PH_ERR_PERM)
+			return ph_err_set(err, why.kind, "%s", why.text);
+	}
+	ph_error("directory: %s; moved aside, the file is made anew",
+		 damaged ? "the file was found to be damaged" : why.text);
+	if (ph_dirfile_discard(file, err) < 0)
+		return -1;
+	return ph_dirfile_open(file, err) == 1 ? 0 : -1;
 }
 
 void

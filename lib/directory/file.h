@@ -53,11 +53,17 @@ int ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err);
  * damaged: the writer has to close it and start again. */
 bool ph_dirfile_lost(struct ph_dirfile *file);
 bool ph_dirfile_damaged(struct ph_dirfile *file); /* only that */
+/* There was no room for something since it was opened. */
+bool ph_dirfile_is_full(struct ph_dirfile *file);
 void ph_dirfile_close(struct ph_dirfile *file);
 
-/* Moves a damaged file aside, to "<path>.damaged", and one that holds something
- * else to "<path>.old". 0 or -1 TEMP. */
+/* Moves a damaged file aside, to "<path>.damaged", a full one to "<path>.full",
+ * and one that holds something else to "<path>.old". 0 or -1 TEMP. */
 int ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err);
+
+/* Opens it for writing; what is damaged or holds something else is moved aside,
+ * which is logged, and made anew. 0 or -1. */
+int ph_dirfile_begin(struct ph_dirfile *file, struct ph_err *err);
 
 /* As ph_directory_find of a folded address; a reader opens the file when it
  * has appeared or was replaced. */

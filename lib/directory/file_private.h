@@ -57,6 +57,7 @@ struct ph_dirfile {
 	ino_t inode;
 	int alive_fd;	   /* of a writer: locked as long as it lives; or -1 */
 	gint trouble;	   /* atomic, enum trouble: seen in passing */
+	gint full;	   /* atomic: there was no room in it */
 	bool other;	   /* it was found to hold something else */
 	int64_t failed_at; /* of a reader's last attempt to open; 0: none */
 	struct ph_err failed;
