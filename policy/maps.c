@@ -5,6 +5,7 @@
 #include "lib/directory/texts.h"
 #include "lib/routing/connector.h"
 #include "lib/routing/route.h"
+#include "policy/ahead.h"
 
 #include <string.h>
 
@@ -243,6 +244,8 @@ lookup_recipient(const struct ph_sources *sources, const char *key,
 		       &why) == 0) {
 		valid = resolution.verdict == PH_RESOLVED_ENTRY ||
 			resolution.verdict == PH_RESOLVED_RELAY;
+		if (resolution.entry != NULL)
+			ph_ahead_address(sources, key);
 		ph_resolution_clear(&resolution);
 	} else if (why.kind != PH_ERR_PERM) {
 		return ph_err_set(err, why.kind, "%s", why.text);

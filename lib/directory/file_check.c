@@ -23,19 +23,6 @@ enum { CHECK_WHOLE = 0, CHECK_DAMAGED = 1, CHECK_FAILED = 2 };
  * is safe there, GLib's allocator and locks are not.
  */
 static int
-check_row(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db,
-	  const MDB_val *value)
-{
-	MDB_val name = *value, found;
-
-	if (db == file->db[DB_ENTRY])
-		return ph_dirfile_is_entry(value) ? 0 : MDB_CORRUPTED;
-	if (db == file->db[DB_ADDRESS])
-		return mdb_get(txn, file->db[DB_ENTRY], &name, &found);
-	return 0;
-}
-
-static int
 walk(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db)
 {
 	MDB_cursor *cursor;
@@ -47,7 +34,7 @@ walk(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db)
 	if (rc != 0)
 		return rc;
 	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		rc = check_row(file, txn, db, &value);
+		rc = file->format->check(file, txn, db, &key, &value);
 		if (rc != 0)
 			break;
 		n++;
@@ -70,9 +57,21 @@ walk_all(struct ph_dirfile *file, MDB_txn *txn)
 
 	if (rc == 0)
 		rc = walk(file, txn, MAIN_DB);
-	for (size_t i = 0; rc == 0 && i < DB_COUNT; i++)
+	for (size_t i = 0; rc == 0 && i < file->format->n_db; i++)
 		rc = walk(file, txn, file->db[i]);
 	return rc;
+}
+
+/* NOTFOUND: a writer was killed before its first transaction. What is not ours
+ * is for whoever opens it to see. */
+static int
+open_and_walk(struct ph_dirfile *file, MDB_txn *txn)
+{
+	int rc = ph_dirfile_open_dbs(file, txn, false, file->db);
+
+	if (rc == MDB_NOTFOUND || rc == MDB_VERSION_MISMATCH)
+		return 0;
+	return rc == 0 ? walk_all(file, txn) : rc;
 }
 
 static int
@@ -83,19 +82,14 @@ walk_file(struct ph_dirfile *file)
 	int rc = mdb_env_create(&env);
 
 	if (rc == 0)
-		rc = mdb_env_set_maxdbs(env, DB_COUNT);
+		rc = mdb_env_set_maxdbs(env, PH_DIRFILE_DBS);
 	if (rc == 0)
 		rc = mdb_env_open(env, file->path,
 				  MDB_NOSUBDIR | MDB_RDONLY | MDB_NOTLS, 0660);
 	if (rc == 0)
 		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 	if (rc == 0)
-		rc = ph_dirfile_open_dbs(txn, false, file->db);
-	/* NOTFOUND: a writer was killed before its first transaction. */
-	if (rc == 0)
-		rc = walk_all(file, txn);
-	else if (rc == MDB_NOTFOUND)
-		rc = 0;
+		rc = open_and_walk(file, txn);
 	if (txn != NULL)
 		mdb_txn_abort(txn);
 	return rc;

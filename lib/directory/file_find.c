@@ -3,63 +3,6 @@
 
 #include <string.h>
 
-/* Look-ups at once in one process: all processes share LMDB's 1,024 slots. */
-#define POOL_LIMIT 64
-
-/* ---- read transactions -------------------------------------------------- */
-
-static MDB_txn *
-take_idle(struct ph_dirfile *file)
-{
-	MDB_txn *txn = NULL;
-
-	g_mutex_lock(&file->pool_lock);
-	while (file->pool->len == 0 && file->in_pool == POOL_LIMIT)
-		g_cond_wait(&file->pool_free, &file->pool_lock);
-	if (file->pool->len > 0)
-		txn = g_ptr_array_steal_index_fast(file->pool,
-						   file->pool->len - 1);
-	else
-		file->in_pool++;
-	g_mutex_unlock(&file->pool_lock);
-	return txn;
-}
-
-static void
-give_back(struct ph_dirfile *file, MDB_txn *txn)
-{
-	if (txn != NULL)
-		mdb_txn_reset(txn);
-	g_mutex_lock(&file->pool_lock);
-	if (txn != NULL)
-		g_ptr_array_add(file->pool, txn);
-	else
-		file->in_pool--;
-	g_cond_signal(&file->pool_free);
-	g_mutex_unlock(&file->pool_lock);
-}
-
-static int
-begin_read(struct ph_dirfile *file, MDB_txn **txn_r, struct ph_err *err)
-{
-	MDB_txn *txn = take_idle(file);
-	int rc;
-
-	if (txn != NULL) {
-		rc = mdb_txn_renew(txn);
-		if (rc != 0)
-			mdb_txn_abort(txn);
-	} else {
-		rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
-	}
-	if (rc != 0) {
-		give_back(file, NULL);
-		return ph_dirfile_fail(file, rc, "begin", err);
-	}
-	*txn_r = txn;
-	return 0;
-}
-
 /* ---- looking up --------------------------------------------------------- */
 
 static void
@@ -182,25 +125,17 @@ find_in(struct ph_dirfile *file, MDB_txn *txn, const char *address,
 	return owners->len > 0 ? 0 : check_error(file, txn, address, err);
 }
 
-/* 1: looked; 0: not open, or not the file of that name any more; -1. */
-static int
-try_find(struct ph_dirfile *file, const char *address, GPtrArray *owners,
-	 struct ph_err *err)
-{
-	MDB_txn *txn = NULL;
-	int r = 0;
+struct search {
+	const char *address;
+	GPtrArray *owners;
+};
 
-	g_rw_lock_reader_lock(&file->lock);
-	if (file->env != NULL && (file->writer || !ph_dirfile_lost(file))) {
-		r = begin_read(file, &txn, err);
-		if (r == 0) {
-			r = find_in(file, txn, address, owners, err);
-			give_back(file, txn);
-		}
-		r = r < 0 ? -1 : 1;
-	}
-	g_rw_lock_reader_unlock(&file->lock);
-	return r;
+static int
+search(struct ph_dirfile *file, MDB_txn *txn, void *arg, struct ph_err *err)
+{
+	const struct search *s = arg;
+
+	return find_in(file, txn, s->address, s->owners, err);
 }
 
 int
@@ -209,15 +144,10 @@ ph_dirfile_find(struct ph_dirfile *file, const char *address,
 {
 	g_autoptr(GPtrArray) owners =
 	    g_ptr_array_new_with_free_func(unref_owner);
+	struct search s = {address, owners};
 	struct ph_err why = PH_ERR_INIT;
-	int r = try_find(file, address, owners, &why);
+	int r = ph_dirfile_read(file, search, &s, &why);
 
-	/* The writer's thread opens for the others of its process. */
-	if (r == 0 && !file->writer) {
-		r = ph_dirfile_open(file, &why);
-		if (r == 1)
-			r = try_find(file, address, owners, &why);
-	}
 	if (r == 0)
 		return ph_err_set(err, PH_ERR_TEMP, "%s is not there yet",
 				  file->path);

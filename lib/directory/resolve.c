@@ -74,7 +74,8 @@ ph_resolve(struct ph_directory *directory, const struct ph_snapshot *snapshot,
 	if (!is_address(address)) {
 		resolution_r->verdict = PH_RESOLVED_INVALID;
 	} else {
-		r = ph_directory_find(directory, address, &entry, err);
+		r = ph_directory_find_from(directory, address, &entry,
+					   &resolution_r->found, err);
 		if (r < 0)
 			return -1;
 		if (r == 1) {
