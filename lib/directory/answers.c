@@ -153,8 +153,10 @@ take_answer(const struct ph_dirfile *file, const MDB_val *value,
 }
 
 static int
-look(struct ph_dirfile *file, MDB_txn *txn, void *arg, struct ph_err *err)
+look(struct ph_dirfile *file, struct ph_dirreader *reader, void *arg,
+     struct ph_err *err)
 {
+	MDB_txn *txn = reader->txn;
 	struct search *search = arg;
 	g_autoptr(GString) key = g_string_new(NULL);
 	g_autofree char *origin = NULL;

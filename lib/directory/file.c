@@ -139,9 +139,10 @@ close_env(struct ph_dirfile *file)
 	if (file->env != NULL) {
 		g_assert(file->in_pool == file->pool->len);
 		for (guint i = 0; i < file->pool->len; i++)
-			mdb_txn_abort(file->pool->pdata[i]);
+			ph_dirreader_free(file->pool->pdata[i]);
 		g_ptr_array_set_size(file->pool, 0);
 		file->in_pool = 0;
+		g_atomic_pointer_set(&file->complete_at, 0);
 		mdb_env_close(file->env);
 		file->env = NULL;
 	}

@@ -50,25 +50,48 @@ add_owner(struct ph_dirfile *file, MDB_txn *txn, MDB_val *name,
 }
 
 static int
-read_owners(struct ph_dirfile *file, MDB_txn *txn, const GString *key,
-	    GPtrArray *owners, struct ph_err *err)
+open_owners(const struct ph_dirfile *file, struct ph_dirreader *reader)
+{
+	return reader->owners != NULL
+		   ? mdb_cursor_renew(reader->txn, reader->owners)
+		   : mdb_cursor_open(reader->txn, file->db[DB_ADDRESS],
+				     &reader->owners);
+}
+
+static int
+read_owners(struct ph_dirfile *file, struct ph_dirreader *reader,
+	    const GString *key, GPtrArray *owners, struct ph_err *err)
 {
 	MDB_val k = ph_dirfile_val(key), name;
-	MDB_cursor *cursor;
-	int r = 0, rc = mdb_cursor_open(txn, file->db[DB_ADDRESS], &cursor);
+	int r = 0, rc = open_owners(file, reader);
 
-	if (rc == 0) {
-		rc = mdb_cursor_get(cursor, &k, &name, MDB_SET);
-		while (rc == 0 && r == 0) {
-			r = add_owner(file, txn, &name, owners, err);
-			rc = mdb_cursor_get(cursor, &k, &name, MDB_NEXT_DUP);
-		}
-		mdb_cursor_close(cursor);
+	if (rc == 0)
+		rc = mdb_cursor_get(reader->owners, &k, &name, MDB_SET);
+	while (rc == 0 && r == 0) {
+		r = add_owner(file, reader->txn, &name, owners, err);
+		rc = mdb_cursor_get(reader->owners, &k, &name, MDB_NEXT_DUP);
 	}
 	if (r < 0)
 		return -1;
 	return rc == MDB_NOTFOUND ? 0
 				  : ph_dirfile_fail(file, rc, "owners", err);
+}
+
+/* Does it hold everything? Once it does it goes on to; asked of the file when
+ * something was written since. 1, 0, -1. */
+static int
+is_complete(struct ph_dirfile *file, MDB_txn *txn, struct ph_err *err)
+{
+	const gsize id = mdb_txn_id(txn);
+	g_autofree char *complete = NULL;
+	int r;
+
+	if ((gsize)g_atomic_pointer_get(&file->complete_at) == id)
+		return 1;
+	r = ph_dirfile_get_info(file, txn, "complete", &complete, err);
+	if (r == 1)
+		g_atomic_pointer_set(&file->complete_at, id);
+	return r;
 }
 
 /* Nobody owns the address; but a key of that name whose value was never good
@@ -101,12 +124,11 @@ check_error(struct ph_dirfile *file, MDB_txn *txn, const char *address,
 
 /* Whatever fails in here is an outage. */
 static int
-find_in(struct ph_dirfile *file, MDB_txn *txn, const char *address,
-	GPtrArray *owners, struct ph_err *err)
+find_in(struct ph_dirfile *file, struct ph_dirreader *reader,
+	const char *address, GPtrArray *owners, struct ph_err *err)
 {
 	g_autoptr(GString) key = g_string_new(NULL);
-	g_autofree char *complete = NULL;
-	int r = ph_dirfile_get_info(file, txn, "complete", &complete, err);
+	int r = is_complete(file, reader->txn, err);
 
 	if (r < 0)
 		return -1;
@@ -117,12 +139,13 @@ find_in(struct ph_dirfile *file, MDB_txn *txn, const char *address,
 	if (*address == '\0')
 		return 0;
 	ph_dirfile_append_part(key, address);
-	if (read_owners(file, txn, key, owners, err) < 0)
+	if (read_owners(file, reader, key, owners, err) < 0)
 		return -1;
 	for (guint i = owners->len; ph_dirfile_is_hashed(key) && i-- > 0;)
 		if (!owns(owners->pdata[i], address))
 			g_ptr_array_remove_index(owners, i);
-	return owners->len > 0 ? 0 : check_error(file, txn, address, err);
+	return owners->len > 0 ? 0
+			       : check_error(file, reader->txn, address, err);
 }
 
 struct search {
@@ -131,11 +154,12 @@ struct search {
 };
 
 static int
-search(struct ph_dirfile *file, MDB_txn *txn, void *arg, struct ph_err *err)
+search(struct ph_dirfile *file, struct ph_dirreader *reader, void *arg,
+       struct ph_err *err)
 {
 	const struct search *s = arg;
 
-	return find_in(file, txn, s->address, s->owners, err);
+	return find_in(file, reader, s->address, s->owners, err);
 }
 
 int

@@ -62,7 +62,10 @@ struct ph_dirfile {
 	int64_t failed_at; /* of a reader's last attempt to open; 0: none */
 	struct ph_err failed;
 
-	/* Reset read transactions, to be renewed without LMDB's lock. */
+	gsize complete_at; /* atomic: the id of the last transaction that was
+			    * seen to hold everything; 0: none */
+
+	/* struct ph_dirreader, reset, to be renewed without LMDB's lock. */
 	GMutex pool_lock;
 	GCond pool_free;
 	GPtrArray *pool;
@@ -134,15 +137,25 @@ int ph_dirfile_open_dbs(const struct ph_dirfile *file, MDB_txn *txn,
 int ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
 			char **value_r, struct ph_err *err);
 
+/* A read transaction, and a cursor that is kept with it: making one costs more
+ * than what it is used for. */
+struct ph_dirreader {
+	MDB_txn *txn;
+	MDB_cursor *owners; /* of DB_ADDRESS; NULL: not made yet */
+};
+
 /*
  * Looks into the file with a read transaction; a reader opens it when it has
  * appeared or was replaced. 1: look was called and answered 0; 0: there is no
  * file; -1: look said so, or the file is not to be read.
  */
 int ph_dirfile_read(struct ph_dirfile *file,
-		    int (*look)(struct ph_dirfile *file, MDB_txn *txn,
-				void *arg, struct ph_err *err),
+		    int (*look)(struct ph_dirfile *file,
+				struct ph_dirreader *reader, void *arg,
+				struct ph_err *err),
 		    void *arg, struct ph_err *err);
+/* When the pool is closed. */
+void ph_dirreader_free(struct ph_dirreader *reader);
 
 /*
  * Walks through everything in a child process. 0: whole; -1: PERM damaged or
