@@ -387,6 +387,85 @@ START_TEST(test_made_smaller)
 }
 END_TEST
 
+/* There is no room for a single page more: most of it goes, not the mail. */
+START_TEST(test_map_made_smaller)
+{
+	struct host h;
+
+	host_make(&h);
+	h.size = INT64_C(4) << 20;
+	host_open(&h, true);
+	h.source.entry = people_mailbox("a@test.org", "");
+	ck_assert_uint_eq(count_known(&h, 0, 8000), 8000);
+	host_close(&h);
+	h.map_size = 64 * 1024;
+	for (int i = 0; i < 3; i++) {
+		now += 300;
+		learn(&h, "last@test.org", "a@test.org");
+	}
+	away(&h, false);
+	ck_assert_str_eq(people_find(h.directory, "last@test.org"),
+			 "a@test.org");
+	host_free(&h);
+}
+END_TEST
+
+/* Looks into the file, and stands still in that. */
+static pid_t
+stand_still(struct host *h)
+{
+	int ready[2];
+	char c = 0;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		MDB_env *env;
+		MDB_txn *txn;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mdb_env_create(&env) == 0 &&
+		    mdb_env_open(env, h->place.path, MDB_NOSUBDIR | MDB_RDONLY,
+				 0600) == 0 &&
+		    mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0 &&
+		    write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+/* No page can be used again: the file fills up, and is begun anew. */
+START_TEST(test_full)
+{
+	g_autofree char *aside = NULL;
+	struct host h;
+	pid_t pid;
+
+	host_make(&h);
+	h.map_size = 1024 * 1024;
+	learn(&h, "first@test.org", "a@test.org");
+	pid = stand_still(&h);
+	for (unsigned i = 0; i < 20; i++) {
+		host_open(&h, true);
+		h.source.entry = people_mailbox("a@test.org", "");
+		ck_assert_uint_eq(count_known(&h, i * 500, i * 500 + 500), 500);
+		host_close(&h);
+	}
+	aside = g_strconcat(h.place.path, ".full", NULL);
+	ck_assert(g_file_test(aside, G_FILE_TEST_EXISTS));
+	away(&h, false);
+	ck_assert_uint_gt(count_known(&h, 9500, 10000), 300);
+	host_free(&h);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
 /* ---- a writer that is killed
  * ---------------------------------------------------- */
 
@@ -548,6 +627,8 @@ main(void)
 	tcase_add_loop_test(tc, test_trouble, 0, G_N_ELEMENTS(troubles));
 	tcase_add_loop_test(tc, test_small, 0, 3);
 	tcase_add_test(tc, test_made_smaller);
+	tcase_add_test(tc, test_map_made_smaller);
+	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_killed);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_removed);
