@@ -137,7 +137,7 @@ show(struct ph_keeper *keeper)
 static int
 claim(struct ph_keeper *keeper, struct ph_err *err)
 {
-	struct ph_answers_counts counts;
+	struct ph_answers_counts counts = {0};
 	struct ph_dirwrite *write = NULL;
 	int r;
 
@@ -215,7 +215,7 @@ static int
 write_all(struct ph_keeper *keeper, const GPtrArray *batch, int64_t size,
 	  struct ph_err *err)
 {
-	struct ph_answers_counts counts;
+	struct ph_answers_counts counts = {0};
 	struct ph_dirwrite *write = NULL;
 	int r = ph_dirwrite_begin(keeper->file, &write, err);
 

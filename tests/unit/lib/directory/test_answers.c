@@ -6,6 +6,7 @@
 #define ORIGIN "here"
 #define ROOM (INT64_C(1) << 40)
 #define HOUR INT64_C(3600000)
+#define KB INT64_C(1024)
 
 struct cache {
 	char *dir, *path;
@@ -247,7 +248,7 @@ END_TEST
 
 START_TEST(test_bounded)
 {
-	const int64_t limit = 256 * 1024;
+	const int64_t limit = 256 * KB;
 	struct cache c;
 	int64_t most = 0;
 
@@ -466,7 +467,7 @@ damage(const char *path, int how)
 		spoil(path, 0, 0, true);
 		break;
 	case 2:
-		spoil(path, 3 * 4096, 90000, false);
+		spoil(path, 12288, 90000, false);
 		break;
 	default:
 		spoil_answers(path);

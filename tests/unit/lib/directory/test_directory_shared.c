@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define START INT64_C(1000000)
+#define KB INT64_C(1024)
 
 static int64_t now;
 
@@ -336,9 +337,8 @@ START_TEST(test_small)
 {
 	static const struct {
 		int64_t size, map_size;
-	} rooms[] = {{256 * 1024, MAP_SIZE},
-		     {1024 * 1024, 1024 * 1024},
-		     {1, 100 * 1024}};
+	} rooms[] = {
+	    {256 * KB, MAP_SIZE}, {1024 * KB, 1024 * KB}, {1, 100 * KB}};
 	struct host h;
 
 	host_make(&h);
@@ -353,7 +353,7 @@ START_TEST(test_small)
 		now++;
 	}
 	ck_assert_int_le(size_of_file(&h),
-			 MIN(4 * h.size + 300 * 1024, h.map_size));
+			 MIN(4 * h.size + 300 * KB, h.map_size));
 	away(&h, false);
 	if (h.size > 1)
 		ck_assert_uint_gt(count_known(&h, 9000, 10000), 300);
@@ -373,7 +373,7 @@ START_TEST(test_made_smaller)
 	h.source.entry = people_mailbox("a@test.org", "");
 	ck_assert_uint_eq(count_known(&h, 0, 8000), 8000);
 	host_close(&h);
-	h.size = 64 * 1024;
+	h.size = 64 * KB;
 	now++;
 	learn(&h, "last@test.org", "a@test.org");
 	learn(&h, "last@test.org", "a@test.org");
@@ -398,7 +398,7 @@ START_TEST(test_map_made_smaller)
 	h.source.entry = people_mailbox("a@test.org", "");
 	ck_assert_uint_eq(count_known(&h, 0, 8000), 8000);
 	host_close(&h);
-	h.map_size = 64 * 1024;
+	h.map_size = 64 * KB;
 	for (int i = 0; i < 3; i++) {
 		now += 300;
 		learn(&h, "last@test.org", "a@test.org");
@@ -447,7 +447,7 @@ START_TEST(test_full)
 	pid_t pid;
 
 	host_make(&h);
-	h.map_size = 1024 * 1024;
+	h.map_size = 1024 * KB;
 	learn(&h, "first@test.org", "a@test.org");
 	pid = stand_still(&h);
 	for (unsigned i = 0; i < 20; i++) {
