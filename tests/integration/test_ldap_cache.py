@@ -348,8 +348,5 @@ def test_status(office: Office) -> None:
     wait.until("the outage to be shown", lambda: not status(office.host)["connected"])
     assert status(office.host)["reason"]
     shown = office.host.cli("status").stdout
-    assert any(
-        line.split()[0] == "directory" and "not connected" in line
-        for line in shown.splitlines()
-        if line.strip()
-    ), shown
+    (row,) = (line for line in shown.splitlines() if line.startswith("directory "))
+    assert "not connected" in row and str(status(office.host)["entries"]) in row.split()

@@ -3,6 +3,7 @@
 #include "tests/unit/lib/directory/place.h"
 #include "tests/unit/lib/directory/source.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -568,6 +569,47 @@ END_TEST
 /* ---- the status
  * --------------------------------------------------------------- */
 
+/* In place: the file is mapped. */
+static void
+spoil_answers(struct host *h)
+{
+	g_autofree char *data = NULL;
+	char *at;
+	gsize size;
+	int fd = open(h->place.path, O_WRONLY | O_CLOEXEC), n = 0;
+
+	ck_assert(g_file_get_contents(h->place.path, &data, &size, NULL));
+	for (at = data; (at = memmem(at, size - (gsize)(at - data),
+				     "UserMailbox", 11)) != NULL;
+	     at++, n++)
+		ck_assert_int_eq(pwrite(fd, "X", 1, at - data), 1);
+	ck_assert_int_gt(n, 0);
+	close(fd);
+}
+
+START_TEST(test_damaged_in_use)
+{
+	g_autofree char *aside = NULL;
+	struct host h;
+
+	host_make(&h);
+	aside = g_strconcat(h.place.path, ".damaged", NULL);
+	learn(&h, "a@test.org", "a@test.org");
+	host_open(&h, true);
+	h.source.entry = people_mailbox("new@test.org", "");
+	spoil_answers(&h);
+	ck_assert_str_eq(source_told(h.directory, "a@test.org"),
+			 "new@test.org source 0");
+	while (!g_file_test(aside, G_FILE_TEST_EXISTS))
+		g_usleep(10000);
+	host_close(&h);
+	learn(&h, "b@test.org", "b@test.org");
+	away(&h, false);
+	ck_assert_str_eq(people_find(h.directory, "b@test.org"), "b@test.org");
+	host_free(&h);
+}
+END_TEST
+
 START_TEST(test_status)
 {
 	struct ph_directory_status status;
@@ -632,6 +674,7 @@ main(void)
 	tcase_add_test(tc, test_killed);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_removed);
+	tcase_add_test(tc, test_damaged_in_use);
 	tcase_add_test(tc, test_status);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
