@@ -566,9 +566,6 @@ START_TEST(test_removed)
 }
 END_TEST
 
-/* ---- the status
- * --------------------------------------------------------------- */
-
 /* In place: the file is mapped. */
 static void
 spoil_answers(struct host *h)
@@ -609,6 +606,8 @@ START_TEST(test_damaged_in_use)
 	host_free(&h);
 }
 END_TEST
+
+/* ---- the status --------------------------------------------------------- */
 
 START_TEST(test_status)
 {
