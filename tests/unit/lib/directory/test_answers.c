@@ -123,8 +123,7 @@ trim(struct cache *c, int64_t bytes, int64_t now, size_t most)
 	commit(write);
 }
 
-/* ---- ----------------------------------------------------------------------
- */
+/* ---- answers ------------------------------------------------------------ */
 
 START_TEST(test_found)
 {
@@ -215,8 +214,7 @@ START_TEST(test_origin)
 }
 END_TEST
 
-/* ---- room -----------------------------------------------------------------
- */
+/* ---- room --------------------------------------------------------------- */
 
 START_TEST(test_order)
 {
@@ -282,8 +280,7 @@ START_TEST(test_bounded)
 }
 END_TEST
 
-/* ---- what the file is ------------------------------------------------------
- */
+/* ---- what the file is --------------------------------------------------- */
 
 static void
 write_some(struct place *p)
@@ -421,8 +418,7 @@ START_TEST(test_version)
 }
 END_TEST
 
-/* ---- damage ----------------------------------------------------------------
- */
+/* ---- damage ------------------------------------------------------------- */
 
 static void
 spoil(const char *path, size_t from, size_t to, bool cut)

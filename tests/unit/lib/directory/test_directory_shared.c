@@ -92,8 +92,7 @@ away(struct host *h, bool writer)
 	h->source.error = PH_ERR_TEMP;
 }
 
-/* ---- lifetimes --------------------------------------------------------------
- */
+/* ---- lifetimes ---------------------------------------------------------- */
 
 START_TEST(test_fresh)
 {
@@ -212,8 +211,7 @@ START_TEST(test_walked_through)
 }
 END_TEST
 
-/* ---- who may use what -------------------------------------------------------
- */
+/* ---- who may use what --------------------------------------------------- */
 
 START_TEST(test_another_source)
 {
@@ -252,8 +250,7 @@ START_TEST(test_reader_alone)
 }
 END_TEST
 
-/* ---- what can be wrong with the file
- * ----------------------------------------- */
+/* ---- what can be wrong with the file ------------------------------------ */
 
 static void
 cut_file(struct host *h)
@@ -467,8 +464,7 @@ START_TEST(test_full)
 }
 END_TEST
 
-/* ---- a writer that is killed
- * ---------------------------------------------------- */
+/* ---- a writer that is killed -------------------------------------------- */
 
 static void
 write_until_killed(struct place *p)
@@ -513,8 +509,7 @@ START_TEST(test_killed)
 }
 END_TEST
 
-/* ---- threads
- * ----------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------ */
 
 static void *
 look_up(void *data)
