@@ -88,9 +88,11 @@ const struct ph_setting ph_settings[] = {
     {"directory", "negative_ttl", PH_SETTING_SPAN, "1m", 0, 1 * H, NULL,
      "how long an address that nobody has is not asked for again"},
     {"directory", "stale_ttl", PH_SETTING_SPAN, "24h", 0, 30 * D, NULL,
-     "how old an entry may become while no server answers"},
+     "how old an entry may become while no server answers, over restarts as "
+     "well"},
     {"directory", "cache_size", PH_SETTING_SIZE, "64MB", 0, 0, NULL,
-     "memory for entries found by LDAP, about, for each program"},
+     "room in the directory file for what LDAP answered, about, and an eighth "
+     "of it in the memory of each program; 0: nothing is kept"},
 
     {"tracking", "log_dir", PH_SETTING_TEXT, "/var/log/posthub/tracking",
      NO_LIMIT, "MessageTrackingLogPath: where every daemon writes its rows"},

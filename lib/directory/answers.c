@@ -267,7 +267,7 @@ ph_answers_counts(struct ph_dirwrite *write, struct ph_answers_counts *counts_r,
 {
 	static const size_t counted[] = {TIME, ANSWER};
 
-	counts_r->bytes = 0;
+	*counts_r = (struct ph_answers_counts){0};
 	for (size_t i = 0; i < G_N_ELEMENTS(counted); i++) {
 		MDB_stat stat;
 		int rc =

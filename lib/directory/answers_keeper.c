@@ -137,7 +137,7 @@ show(struct ph_keeper *keeper)
 static int
 claim(struct ph_keeper *keeper, struct ph_err *err)
 {
-	struct ph_answers_counts counts;
+	struct ph_answers_counts counts = {0};
 	struct ph_dirwrite *write = NULL;
 	int r;
 
@@ -215,7 +215,7 @@ static int
 write_all(struct ph_keeper *keeper, const GPtrArray *batch, int64_t size,
 	  struct ph_err *err)
 {
-	struct ph_answers_counts counts;
+	struct ph_answers_counts counts = {0};
 	struct ph_dirwrite *write = NULL;
 	int r = ph_dirwrite_begin(keeper->file, &write, err);
 
@@ -235,10 +235,10 @@ write_all(struct ph_keeper *keeper, const GPtrArray *batch, int64_t size,
 	return r;
 }
 
-/* There is not even room for copies of the pages in use: half of the answers
- * go, step by step, or all. */
+/* There is not even room for copies of the pages in use. First half of the
+ * answers go, step by step. */
 static int
-make_room(struct ph_keeper *keeper, struct ph_err *err)
+drop_half(struct ph_keeper *keeper, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) nothing = g_ptr_array_new();
 	const int64_t half = keeper->bytes / 2;
@@ -249,7 +249,17 @@ make_room(struct ph_keeper *keeper, struct ph_err *err)
 	while (r == 0 && keeper->bytes > half)
 		r = write_all(keeper, nothing, half, err);
 	if (r == 0)
-		return 0;
+		ph_dirfile_has_room(keeper->file);
+	return r;
+}
+
+/* Then all. */
+static int
+begin_anew(struct ph_keeper *keeper, struct ph_err *err)
+{
+	ph_warn("directory: %s is still full; moved aside, the file is made "
+		"anew",
+		keeper->path);
 	if (ph_dirfile_discard(keeper->file, err) < 0)
 		return -1;
 	return open_file(keeper, err);
@@ -258,14 +268,17 @@ make_room(struct ph_keeper *keeper, struct ph_err *err)
 static void
 store(struct ph_keeper *keeper, const GPtrArray *batch)
 {
+	static int (*const remedies[])(struct ph_keeper * keeper,
+				       struct ph_err * err) = {drop_half,
+							       begin_anew};
 	struct ph_err why = PH_ERR_INIT;
 	int r = write_all(keeper, batch, keeper->size, &why);
 
-	if (r < 0 && ph_dirfile_is_full(keeper->file)) {
-		r = make_room(keeper, &why);
-		if (r == 0)
+	for (size_t i = 0; i < G_N_ELEMENTS(remedies) && r < 0 &&
+			   ph_dirfile_is_full(keeper->file);
+	     i++)
+		if (remedies[i](keeper, &why) == 0)
 			r = write_all(keeper, batch, keeper->size, &why);
-	}
 	keeper->written_at = ph_clock_mono();
 	set_problem(keeper, r < 0 ? why.text : NULL);
 }

@@ -140,9 +140,12 @@ recall_stale(struct cache *cache, const char *address, int r,
 	int known;
 
 	if (!recall(cache, address, cache->limits.stale_ttl,
-		    cache->limits.stale_ttl, &entry, &found, &known) ||
-	    (r == 1 && found.age >= found_r->age))
+		    cache->limits.stale_ttl, &entry, &found, &known))
 		return r;
+	if (r == 1 && found.age >= found_r->age) {
+		ph_object_unref(&entry);
+		return 1;
+	}
 	ph_object_unref(entry_r);
 	if (known == 0 && r == 1)
 		return ph_err_set(err, PH_ERR_TEMP,

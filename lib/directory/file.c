@@ -199,6 +199,12 @@ ph_dirfile_is_full(struct ph_dirfile *file)
 	return g_atomic_int_get(&file->full) != 0;
 }
 
+void
+ph_dirfile_has_room(struct ph_dirfile *file)
+{
+	g_atomic_int_set(&file->full, 0);
+}
+
 /*
  * The writer holds a lock on the file for as long as it lives: a reader that
  * sees it need not look through the file by itself. Not one of LMDB's locks,

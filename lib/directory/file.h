@@ -53,8 +53,10 @@ int ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err);
  * damaged: the writer has to close it and start again. */
 bool ph_dirfile_lost(struct ph_dirfile *file);
 bool ph_dirfile_damaged(struct ph_dirfile *file); /* only that */
-/* There was no room for something since it was opened. */
+/* There was no room for something since it was opened, or since room was made.
+ */
 bool ph_dirfile_is_full(struct ph_dirfile *file);
+void ph_dirfile_has_room(struct ph_dirfile *file);
 void ph_dirfile_close(struct ph_dirfile *file);
 
 /* Moves a damaged file aside, to "<path>.damaged", a full one to "<path>.full",

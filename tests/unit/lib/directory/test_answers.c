@@ -6,6 +6,7 @@
 #define ORIGIN "here"
 #define ROOM (INT64_C(1) << 40)
 #define HOUR INT64_C(3600000)
+#define KB INT64_C(1024)
 
 struct cache {
 	char *dir, *path;
@@ -122,8 +123,7 @@ trim(struct cache *c, int64_t bytes, int64_t now, size_t most)
 	commit(write);
 }
 
-/* ---- ----------------------------------------------------------------------
- */
+/* ---- answers ------------------------------------------------------------ */
 
 START_TEST(test_found)
 {
@@ -214,8 +214,7 @@ START_TEST(test_origin)
 }
 END_TEST
 
-/* ---- room -----------------------------------------------------------------
- */
+/* ---- room --------------------------------------------------------------- */
 
 START_TEST(test_order)
 {
@@ -247,7 +246,7 @@ END_TEST
 
 START_TEST(test_bounded)
 {
-	const int64_t limit = 256 * 1024;
+	const int64_t limit = 256 * KB;
 	struct cache c;
 	int64_t most = 0;
 
@@ -281,8 +280,7 @@ START_TEST(test_bounded)
 }
 END_TEST
 
-/* ---- what the file is ------------------------------------------------------
- */
+/* ---- what the file is --------------------------------------------------- */
 
 static void
 write_some(struct place *p)
@@ -420,8 +418,7 @@ START_TEST(test_version)
 }
 END_TEST
 
-/* ---- damage ----------------------------------------------------------------
- */
+/* ---- damage ------------------------------------------------------------- */
 
 static void
 spoil(const char *path, size_t from, size_t to, bool cut)
@@ -466,7 +463,7 @@ damage(const char *path, int how)
 		spoil(path, 0, 0, true);
 		break;
 	case 2:
-		spoil(path, 3 * 4096, 90000, false);
+		spoil(path, 12288, 90000, false);
 		break;
 	default:
 		spoil_answers(path);
@@ -495,6 +492,50 @@ START_TEST(test_damaged)
 }
 END_TEST
 
+static void
+write_one(struct place *p)
+{
+	struct cache c = {.path = p->path};
+
+	cache_open(&c, MAP_SIZE);
+	ck_assert_int_eq(claim(&c, ORIGIN), 0);
+	note(&c, "7@test.org", "7@test.org", 5);
+	ph_dirfile_unref(&c.file);
+}
+
+/* A file of a few pages, with each harm at each half a page: whatever is left
+ * of it, nobody dies of it, and nothing wrong is found. */
+START_TEST(test_damaged_small)
+{
+	const bool cut = _i % 2 == 0;
+	const size_t from = (size_t)(_i / 2) * 2048 + 100;
+	g_autofree char *data = NULL;
+	const char *said;
+	gsize size;
+	struct cache c;
+	struct place p;
+
+	place_make(&p);
+	ck_assert_int_eq(in_child(write_one, &p), 0);
+	ck_assert(g_file_get_contents(p.path, &data, &size, NULL));
+	for (size_t i = from; i < size; i++)
+		data[i] = (char)(i * 7 + i / 251);
+	ck_assert(g_file_set_contents(
+	    p.path, data, (gssize)(cut ? MIN(from, size) : size), NULL));
+	c.path = p.path;
+	cache_open(&c, MAP_SIZE);
+	ck_assert_int_eq(claim(&c, ORIGIN), 0);
+	said = known(c.file, ORIGIN, "7@test.org");
+	ck_assert_msg(strcmp(said, "none") == 0 ||
+			  strcmp(said, "7@test.org 5") == 0,
+		      "%s", said);
+	note(&c, "8@test.org", "8@test.org", 5);
+	ck_assert_str_eq(known(c.file, ORIGIN, "8@test.org"), "8@test.org 5");
+	ph_dirfile_unref(&c.file);
+	place_free(&p);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -518,6 +559,7 @@ main(void)
 	tcase_add_test(tc, test_a_file_of_answers_is_none_of_entries);
 	tcase_add_test(tc, test_version);
 	tcase_add_loop_test(tc, test_damaged, 0, 4);
+	tcase_add_loop_test(tc, test_damaged_small, 0, 32);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -177,8 +177,7 @@ START_TEST(test_large)
 }
 END_TEST
 
-/* ---- in front of a cache that lasts longer --------------------------------
- */
+/* ---- in front of a cache that lasts longer ------------------------------ */
 
 START_TEST(test_age)
 {

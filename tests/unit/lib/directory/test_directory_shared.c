@@ -3,11 +3,13 @@
 #include "tests/unit/lib/directory/place.h"
 #include "tests/unit/lib/directory/source.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #define START INT64_C(1000000)
+#define KB INT64_C(1024)
 
 static int64_t now;
 
@@ -90,8 +92,7 @@ away(struct host *h, bool writer)
 	h->source.error = PH_ERR_TEMP;
 }
 
-/* ---- lifetimes --------------------------------------------------------------
- */
+/* ---- lifetimes ---------------------------------------------------------- */
 
 START_TEST(test_fresh)
 {
@@ -210,8 +211,7 @@ START_TEST(test_walked_through)
 }
 END_TEST
 
-/* ---- who may use what -------------------------------------------------------
- */
+/* ---- who may use what --------------------------------------------------- */
 
 START_TEST(test_another_source)
 {
@@ -250,8 +250,7 @@ START_TEST(test_reader_alone)
 }
 END_TEST
 
-/* ---- what can be wrong with the file
- * ----------------------------------------- */
+/* ---- what can be wrong with the file ------------------------------------ */
 
 static void
 cut_file(struct host *h)
@@ -336,9 +335,8 @@ START_TEST(test_small)
 {
 	static const struct {
 		int64_t size, map_size;
-	} rooms[] = {{256 * 1024, MAP_SIZE},
-		     {1024 * 1024, 1024 * 1024},
-		     {1, 100 * 1024}};
+	} rooms[] = {
+	    {256 * KB, MAP_SIZE}, {1024 * KB, 1024 * KB}, {1, 100 * KB}};
 	struct host h;
 
 	host_make(&h);
@@ -353,7 +351,7 @@ START_TEST(test_small)
 		now++;
 	}
 	ck_assert_int_le(size_of_file(&h),
-			 MIN(4 * h.size + 300 * 1024, h.map_size));
+			 MIN(4 * h.size + 300 * KB, h.map_size));
 	away(&h, false);
 	if (h.size > 1)
 		ck_assert_uint_gt(count_known(&h, 9000, 10000), 300);
@@ -373,7 +371,7 @@ START_TEST(test_made_smaller)
 	h.source.entry = people_mailbox("a@test.org", "");
 	ck_assert_uint_eq(count_known(&h, 0, 8000), 8000);
 	host_close(&h);
-	h.size = 64 * 1024;
+	h.size = 64 * KB;
 	now++;
 	learn(&h, "last@test.org", "a@test.org");
 	learn(&h, "last@test.org", "a@test.org");
@@ -387,8 +385,86 @@ START_TEST(test_made_smaller)
 }
 END_TEST
 
-/* ---- a writer that is killed
- * ---------------------------------------------------- */
+/* There is no room for a single page more: most of it goes, not the mail. */
+START_TEST(test_map_made_smaller)
+{
+	struct host h;
+
+	host_make(&h);
+	h.size = INT64_C(4) << 20;
+	host_open(&h, true);
+	h.source.entry = people_mailbox("a@test.org", "");
+	ck_assert_uint_eq(count_known(&h, 0, 8000), 8000);
+	host_close(&h);
+	h.map_size = 64 * KB;
+	for (int i = 0; i < 3; i++) {
+		now += 300;
+		learn(&h, "last@test.org", "a@test.org");
+	}
+	away(&h, false);
+	ck_assert_str_eq(people_find(h.directory, "last@test.org"),
+			 "a@test.org");
+	host_free(&h);
+}
+END_TEST
+
+/* Looks into the file, and stands still in that. */
+static pid_t
+stand_still(struct host *h)
+{
+	int ready[2];
+	char c = 0;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		MDB_env *env;
+		MDB_txn *txn;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mdb_env_create(&env) == 0 &&
+		    mdb_env_open(env, h->place.path, MDB_NOSUBDIR | MDB_RDONLY,
+				 0600) == 0 &&
+		    mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0 &&
+		    write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+/* No page can be used again: the file fills up, and is begun anew. */
+START_TEST(test_full)
+{
+	g_autofree char *aside = NULL;
+	struct host h;
+	pid_t pid;
+
+	host_make(&h);
+	h.map_size = 1024 * KB;
+	learn(&h, "first@test.org", "a@test.org");
+	pid = stand_still(&h);
+	for (unsigned i = 0; i < 20; i++) {
+		host_open(&h, true);
+		h.source.entry = people_mailbox("a@test.org", "");
+		ck_assert_uint_eq(count_known(&h, i * 500, i * 500 + 500), 500);
+		host_close(&h);
+	}
+	aside = g_strconcat(h.place.path, ".full", NULL);
+	ck_assert(g_file_test(aside, G_FILE_TEST_EXISTS));
+	away(&h, false);
+	ck_assert_uint_gt(count_known(&h, 9500, 10000), 300);
+	host_free(&h);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+/* ---- a writer that is killed -------------------------------------------- */
 
 static void
 write_until_killed(struct place *p)
@@ -433,8 +509,7 @@ START_TEST(test_killed)
 }
 END_TEST
 
-/* ---- threads
- * ----------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------ */
 
 static void *
 look_up(void *data)
@@ -486,8 +561,48 @@ START_TEST(test_removed)
 }
 END_TEST
 
-/* ---- the status
- * --------------------------------------------------------------- */
+/* In place: the file is mapped. */
+static void
+spoil_answers(struct host *h)
+{
+	g_autofree char *data = NULL;
+	char *at;
+	gsize size;
+	int fd = open(h->place.path, O_WRONLY | O_CLOEXEC), n = 0;
+
+	ck_assert(g_file_get_contents(h->place.path, &data, &size, NULL));
+	for (at = data; (at = memmem(at, size - (gsize)(at - data),
+				     "UserMailbox", 11)) != NULL;
+	     at++, n++)
+		ck_assert_int_eq(pwrite(fd, "X", 1, at - data), 1);
+	ck_assert_int_gt(n, 0);
+	close(fd);
+}
+
+START_TEST(test_damaged_in_use)
+{
+	g_autofree char *aside = NULL;
+	struct host h;
+
+	host_make(&h);
+	aside = g_strconcat(h.place.path, ".damaged", NULL);
+	learn(&h, "a@test.org", "a@test.org");
+	host_open(&h, true);
+	h.source.entry = people_mailbox("new@test.org", "");
+	spoil_answers(&h);
+	ck_assert_str_eq(source_told(h.directory, "a@test.org"),
+			 "new@test.org source 0");
+	while (!g_file_test(aside, G_FILE_TEST_EXISTS))
+		g_usleep(10000);
+	host_close(&h);
+	learn(&h, "b@test.org", "b@test.org");
+	away(&h, false);
+	ck_assert_str_eq(people_find(h.directory, "b@test.org"), "b@test.org");
+	host_free(&h);
+}
+END_TEST
+
+/* ---- the status --------------------------------------------------------- */
 
 START_TEST(test_status)
 {
@@ -548,9 +663,12 @@ main(void)
 	tcase_add_loop_test(tc, test_trouble, 0, G_N_ELEMENTS(troubles));
 	tcase_add_loop_test(tc, test_small, 0, 3);
 	tcase_add_test(tc, test_made_smaller);
+	tcase_add_test(tc, test_map_made_smaller);
+	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_killed);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_removed);
+	tcase_add_test(tc, test_damaged_in_use);
 	tcase_add_test(tc, test_status);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
