@@ -149,6 +149,16 @@ cache_find(void *self, const char *address, struct ph_object **entry_r,
 	return ph_err_set(err, why.kind, "%s", why.text);
 }
 
+/* What was remembered is a part, and none of it is asked for again soon. */
+static int
+cache_walk(void *self, const struct ph_object *group, ph_directory_each *each,
+	   void *arg, struct ph_err *err)
+{
+	struct cache *cache = self;
+
+	return ph_directory_walk(cache->inner, group, each, arg, err);
+}
+
 static void
 cache_close(void *self)
 {
@@ -165,6 +175,7 @@ cache_close(void *self)
 static const struct ph_directory_ops cache_ops = {
     .name = "cache",
     .find = cache_find,
+    .walk = cache_walk,
     .close = cache_close,
 };
 

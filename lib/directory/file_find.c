@@ -25,8 +25,8 @@ take_idle(struct ph_dirfile *file)
 	return txn;
 }
 
-static void
-give_back(struct ph_dirfile *file, MDB_txn *txn)
+void
+ph_dirfile_end_read(struct ph_dirfile *file, MDB_txn *txn)
 {
 	if (txn != NULL)
 		mdb_txn_reset(txn);
@@ -39,8 +39,9 @@ give_back(struct ph_dirfile *file, MDB_txn *txn)
 	g_mutex_unlock(&file->pool_lock);
 }
 
-static int
-begin_read(struct ph_dirfile *file, MDB_txn **txn_r, struct ph_err *err)
+int
+ph_dirfile_begin_read(struct ph_dirfile *file, MDB_txn **txn_r,
+		      struct ph_err *err)
 {
 	MDB_txn *txn = take_idle(file);
 	int rc;
@@ -53,7 +54,7 @@ begin_read(struct ph_dirfile *file, MDB_txn **txn_r, struct ph_err *err)
 		rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
 	}
 	if (rc != 0) {
-		give_back(file, NULL);
+		ph_dirfile_end_read(file, NULL);
 		return ph_dirfile_fail(file, rc, "begin", err);
 	}
 	*txn_r = txn;
@@ -156,20 +157,28 @@ check_error(struct ph_dirfile *file, MDB_txn *txn, const char *address,
 	return 0;
 }
 
+int
+ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
+			  struct ph_err *err)
+{
+	g_autofree char *complete = NULL;
+	int r = ph_dirfile_get_info(file, txn, "complete", &complete, err);
+
+	if (r == 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s is not filled yet",
+				  file->path);
+	return r < 0 ? -1 : 0;
+}
+
 /* Whatever fails in here is an outage. */
 static int
 find_in(struct ph_dirfile *file, MDB_txn *txn, const char *address,
 	GPtrArray *owners, struct ph_err *err)
 {
 	g_autoptr(GString) key = g_string_new(NULL);
-	g_autofree char *complete = NULL;
-	int r = ph_dirfile_get_info(file, txn, "complete", &complete, err);
 
-	if (r < 0)
+	if (ph_dirfile_check_complete(file, txn, err) < 0)
 		return -1;
-	if (r == 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s is not filled yet",
-				  file->path);
 	/* No key of LMDB is empty. */
 	if (*address == '\0')
 		return 0;
@@ -192,10 +201,10 @@ try_find(struct ph_dirfile *file, const char *address, GPtrArray *owners,
 
 	g_rw_lock_reader_lock(&file->lock);
 	if (file->env != NULL && (file->writer || !ph_dirfile_lost(file))) {
-		r = begin_read(file, &txn, err);
+		r = ph_dirfile_begin_read(file, &txn, err);
 		if (r == 0) {
 			r = find_in(file, txn, address, owners, err);
-			give_back(file, txn);
+			ph_dirfile_end_read(file, txn);
 		}
 		r = r < 0 ? -1 : 1;
 	}
@@ -250,6 +259,7 @@ directory_close(void *self)
 static const struct ph_directory_ops file_ops = {
     .name = "redis",
     .find = directory_find,
+    .walk = ph_dirfile_walk,
     .close = directory_close,
 };
 

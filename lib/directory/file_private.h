@@ -105,6 +105,20 @@ int ph_dirfile_open_dbs(MDB_txn *txn, bool create, MDB_dbi *db);
 int ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
 			char **value_r, struct ph_err *err);
 
+/* A read transaction of the pool, with file->lock held shared and file->env
+ * open. 0: *txn_r is to be ended; -1. */
+int ph_dirfile_begin_read(struct ph_dirfile *file, MDB_txn **txn_r,
+			  struct ph_err *err);
+void ph_dirfile_end_read(struct ph_dirfile *file, MDB_txn *txn);
+
+/* 0; -1: TEMP, not all entries are in it yet. */
+int ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
+			      struct ph_err *err);
+
+/* Of ph_directory_ops, self is the file. */
+int ph_dirfile_walk(void *self, const struct ph_object *group,
+		    ph_directory_each *each, void *arg, struct ph_err *err);
+
 /*
  * Walks through everything in a child process. 0: whole; -1: PERM damaged or
  * of another version, TEMP could not be checked.

@@ -19,6 +19,13 @@ struct ph_ldap_map {
 					 */
 };
 
+static inline bool
+ph_ldap_map_names_database(const struct ph_ldap_map *map)
+{
+	return map->database_attribute != NULL &&
+	       *map->database_attribute != '\0';
+}
+
 /* Attributes to be asked for (char *), each once, NULL at the end: all, or
  * those of the address alone. */
 GPtrArray *ph_ldap_map_attributes(const struct ph_ldap_map *map,
@@ -26,6 +33,9 @@ GPtrArray *ph_ldap_map_attributes(const struct ph_ldap_map *map,
 
 /* Who owns the address: "(|(proxyAddresses=smtp:...)(mail=...))"; g_free. */
 char *ph_ldap_map_filter(const struct ph_ldap_map *map, const char *address);
+
+/* All that can be recipients: have an address and a type; g_free. */
+char *ph_ldap_map_everybody(const struct ph_ldap_map *map);
 
 /* Adds the distinguished names in the entry that must be known as addresses:
  * canonical -> as written, both g_free. */

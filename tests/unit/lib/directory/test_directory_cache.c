@@ -34,6 +34,18 @@ source_find(void *self, const char *address, struct ph_object **entry_r,
 	return source->entry != NULL;
 }
 
+static int
+source_walk(void *self, const struct ph_object *group, ph_directory_each *each,
+	    void *arg, struct ph_err *err)
+{
+	struct source *source = self;
+
+	source->asked++;
+	if (source->error != PH_ERR_NONE)
+		return ph_err_set(err, source->error, "away");
+	return each(group != NULL ? group : source->entry, arg, err);
+}
+
 static void
 source_close(void *self)
 {
@@ -45,6 +57,7 @@ source_close(void *self)
 static const struct ph_directory_ops source_ops = {
     .name = "source",
     .find = source_find,
+    .walk = source_walk,
     .close = source_close,
 };
 
@@ -77,6 +90,21 @@ START_TEST(test_found)
 	now += 299;
 	ck_assert_str_eq(people_find(d, "a@test.org"), "a@test.org");
 	ck_assert_uint_eq(source.asked, 2);
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_walk)
+{
+	struct source source = {.entry = people_mailbox("a@test.org", "")};
+	struct ph_directory *d = open_cache(&source, 1 << 20);
+
+	ck_assert_str_eq(people_walk(d, NULL), "a@test.org");
+	ck_assert_str_eq(people_find(d, "a@test.org"), "a@test.org");
+	ck_assert_uint_eq(source.asked, 2);
+	/* A part of the answers is no walk. */
+	source.error = PH_ERR_TEMP;
+	ck_assert_str_eq(people_walk(d, NULL), "temporary");
 	ph_directory_close(&d);
 }
 END_TEST
@@ -214,6 +242,6 @@ START_TEST(test_large)
 }
 END_TEST
 
-UNIT_MAIN("lib/directory/directory_cache", test_found, test_changed,
+UNIT_MAIN("lib/directory/directory_cache", test_found, test_walk, test_changed,
 	  test_nobody, test_stale, test_ambiguous, test_bounded,
 	  test_nothing_is_kept, test_large)

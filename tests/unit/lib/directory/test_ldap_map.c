@@ -357,6 +357,30 @@ asks_for(const GPtrArray *attributes, const char *name)
 	return n == 1;
 }
 
+START_TEST(test_everybody)
+{
+	const struct ph_ldap_map exchange = {.profile = profile("exchange")};
+	const struct ph_ldap_map openldap = {.profile = profile("openldap")};
+	g_autofree char *of_exchange = ph_ldap_map_everybody(&exchange);
+	g_autofree char *of_openldap = ph_ldap_map_everybody(&openldap);
+
+	ck_assert_str_eq(of_exchange,
+			 "(&(|(proxyAddresses=*))"
+			 "(|(&(objectClass=msExchDynamicDistributionList))"
+			 "(&(objectClass=group))"
+			 "(&(objectClass=contact)(targetAddress=*))"
+			 "(&(objectClass=user)(homeMDB=*))"
+			 "(&(objectClass=user)(targetAddress=*))"
+			 "(&(objectClass=user))))");
+	ck_assert_str_eq(of_openldap, "(&(|(mail=*)(mailAlternateAddress=*)"
+				      "(mailLocalAddress=*))"
+				      "(|(&(objectClass=groupOfNames))"
+				      "(&(objectClass=groupOfUniqueNames))"
+				      "(&(mailRoutingAddress=*))"
+				      "(&(objectClass=*))))");
+}
+END_TEST
+
 START_TEST(test_attributes)
 {
 	const struct ph_ldap_map map = {profile("exchange"), "", "roomNumber"};
@@ -374,4 +398,4 @@ END_TEST
 UNIT_MAIN("lib/directory/ldap_map", test_tables, test_mailbox, test_types,
 	  test_no_recipient, test_primary, test_links,
 	  test_links_that_lead_nowhere, test_odd_attributes, test_database,
-	  test_filter, test_attributes)
+	  test_filter, test_everybody, test_attributes)
