@@ -67,11 +67,6 @@ ph_directory_walk(struct ph_directory *directory, const struct ph_object *group,
 		    err, PH_ERR_TEMP,
 		    "the directory \"%s\" cannot be walked through",
 		    directory->ops->name);
-	if (group != NULL)
-		return ph_err_set(err, PH_ERR_TEMP,
-				  "group <%s> is dynamic: its filter cannot be "
-				  "evaluated",
-				  ph_object_name(group));
 	return directory->ops->walk(directory->self, group, each, arg, err);
 }
 

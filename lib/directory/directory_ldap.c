@@ -115,7 +115,7 @@ ldap_close(void *self)
 	g_free(ldap);
 }
 
-static const struct ph_directory_ops ldap_ops = {
+const struct ph_directory_ops ph_ldap_ops = {
     .name = "ldap",
     .find = ldap_find,
     .walk = ph_ldap_walk,
@@ -242,7 +242,7 @@ ph_directory_ldap_open(const struct ph_conf *conf,
 	ldap = g_new0(struct ph_ldap_directory, 1);
 	ldap->pool = ph_ldap_pool_new(&settings);
 	read_map(conf, ldap);
-	*directory_r = ph_directory_cached(ph_directory_new(&ldap_ops, ldap),
+	*directory_r = ph_directory_cached(ph_directory_new(&ph_ldap_ops, ldap),
 					   &limits, ph_clock_mono);
 	return 0;
 }

@@ -31,7 +31,7 @@ int ph_ldap_lookup_search(struct ph_ldap_lookup *l,
 int ph_ldap_resolve(struct ph_ldap_lookup *l, const GPtrArray *entries,
 		    GHashTable *addresses, struct ph_err *err);
 
-/* Of ph_directory_ops. */
+extern const struct ph_directory_ops ph_ldap_ops;
 int ph_ldap_walk(void *self, const struct ph_object *group,
 		 ph_directory_each *each, void *arg, struct ph_err *err);
 

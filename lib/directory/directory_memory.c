@@ -1,4 +1,5 @@
 #include "lib/directory/directory.h"
+#include "lib/directory/dynamic.h"
 #include "lib/directory/entry.h"
 
 #include <glib.h>
@@ -54,13 +55,17 @@ memory_find(void *self, const char *address, struct ph_object **entry_r,
 			       list->len, address, entry_r, err);
 }
 
+static const struct ph_directory_ops memory_ops;
+
 static int
 memory_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 	    void *arg, struct ph_err *err)
 {
 	const struct memory *memory = self;
 
-	(void)group;
+	if (group != NULL)
+		return ph_dynamic_walk(&memory_ops, self, group, each, arg,
+				       err);
 	for (guint i = 0; i < memory->entries->len; i++)
 		if (each(memory->entries->pdata[i], arg, err) < 0)
 			return -1;

@@ -256,7 +256,7 @@ directory_close(void *self)
 	ph_dirfile_unref(&file);
 }
 
-static const struct ph_directory_ops file_ops = {
+const struct ph_directory_ops ph_dirfile_ops = {
     .name = "redis",
     .find = directory_find,
     .walk = ph_dirfile_walk,
@@ -266,5 +266,5 @@ static const struct ph_directory_ops file_ops = {
 struct ph_directory *
 ph_dirfile_directory(struct ph_dirfile *file)
 {
-	return ph_directory_new(&file_ops, ph_dirfile_ref(file));
+	return ph_directory_new(&ph_dirfile_ops, ph_dirfile_ref(file));
 }

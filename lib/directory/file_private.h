@@ -115,7 +115,8 @@ void ph_dirfile_end_read(struct ph_dirfile *file, MDB_txn *txn);
 int ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
 			      struct ph_err *err);
 
-/* Of ph_directory_ops, self is the file. */
+/* self is the file. */
+extern const struct ph_directory_ops ph_dirfile_ops;
 int ph_dirfile_walk(void *self, const struct ph_object *group,
 		    ph_directory_each *each, void *arg, struct ph_err *err);
 

@@ -1,3 +1,4 @@
+#include "lib/directory/dynamic.h"
 #include "lib/directory/file_private.h"
 
 #include <string.h>
@@ -132,7 +133,9 @@ ph_dirfile_walk(void *self, const struct ph_object *group,
 	    g_ptr_array_new_with_free_func(unref_entry);
 	struct batch batch = {last, entries, false};
 
-	(void)group;
+	if (group != NULL)
+		return ph_dynamic_walk(&ph_dirfile_ops, file, group, each, arg,
+				       err);
 	while (!batch.end) {
 		if (next_batch(file, &batch, err) < 0)
 			return -1;

@@ -3,7 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/directory/ldap_entry.h"
-#include "lib/directory/ldap_profile.h"
+#include "lib/state/ldap_profile.h"
 #include "lib/state/object.h"
 
 #include <glib.h>
