@@ -37,6 +37,9 @@ const struct ph_verb ph_verbs[] = {
      1, ph_rule_stats},
     {"database", "move", "NAME --to SERVER", "activate the copy on a server",
      ph_database_move_options, 1, 1, ph_database_move},
+    {"recipient", "list", "",
+     "the recipients, in Redis or in LDAP, in no order",
+     ph_recipient_list_options, 0, 0, ph_recipient_list},
 
     {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
      ph_resolve_run},

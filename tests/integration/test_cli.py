@@ -383,8 +383,21 @@ def test_recipients(world):
     assert {r["Name"] for r in listed} == {"nuno@x.test"} | {f"u{i}@x.test" for i in range(1200)}
     world.cli("HSET", "posthub:recipient:bad@x.test", "RecipientType", "Cat")
     assert any("RecipientType" in r.get("Problem", "") for r in world.json("recipient", "list"))
+    table = world.ok("recipient", "list").splitlines()
+    assert len(table) == 1203 and table[0].split()[0] == "Name"
     world.ok("recipient", "remove", "nuno@x.test")
     world.refused(NO, "does not exist", "recipient", "show", "nuno@x.test")
+
+
+def test_malformed_filter_is_refused(world):
+    group = ["recipient", "set", "dyn@x.test"]
+    good = "Department -eq 'Sales'"
+    world.ok(*group, "RecipientType=DynamicDistributionGroup", f"RecipientFilter={good}")
+    world.refused(
+        DATA, "character 15: found the end of the filter", *group, "RecipientFilter=Department -eq"
+    )
+    assert world.json("recipient", "show", "dyn@x.test")["RecipientFilter"] == good
+    world.ok("recipient", "remove", "dyn@x.test")
 
 
 def test_package_from_a_file(world):
