@@ -40,6 +40,10 @@ const struct ph_verb ph_verbs[] = {
     {"recipient", "list", "",
      "the recipients, in Redis or in LDAP, in no order",
      ph_recipient_list_options, 0, 0, ph_recipient_list},
+    {"recipient", "import", "FILE ...",
+     "add and change those of LDIF or CSV files, - is standard input; removes "
+     "nobody",
+     ph_recipient_import_options, 1, ANY, ph_recipient_import},
 
     {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
      ph_resolve_run},

@@ -216,9 +216,11 @@ read_map(const struct ph_conf *conf, struct ph_ldap_directory *ldap)
 
 	ldap->database = text(conf, "database");
 	ldap->database_attribute = text(conf, "database_attribute");
-	ldap->map =
-	    (struct ph_ldap_map){&ph_ldap_profiles[profile], ldap->database,
-				 ldap->database_attribute};
+	ldap->map = (struct ph_ldap_map){
+	    .profile = &ph_ldap_profiles[profile],
+	    .database = ldap->database,
+	    .database_attribute = ldap->database_attribute,
+	};
 	ldap->attributes = ph_ldap_map_attributes(&ldap->map, false);
 	ldap->address_attributes = ph_ldap_map_attributes(&ldap->map, true);
 }

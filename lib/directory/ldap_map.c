@@ -95,6 +95,39 @@ ph_ldap_map_primary(const struct ph_ldap_map *map,
 	return NULL;
 }
 
+static bool
+is_bad_address(const char *value)
+{
+	const size_t type = type_length(value);
+
+	return (type == 0 || g_ascii_strncasecmp(value, "smtp:", 5) == 0) &&
+	       smtp_address(value) == NULL;
+}
+
+const char *
+ph_ldap_map_bad_address(const struct ph_ldap_map *map,
+			const struct ph_ldap_entry *entry)
+{
+	const struct ph_ldap_row *row;
+
+	for (row = map->profile->rows; row->field != NULL; row++) {
+		if (row->convert != PH_LDAP_PRIMARY &&
+		    row->convert != PH_LDAP_ADDRESSES)
+			continue;
+		for (size_t i = 0;
+		     i < PH_LDAP_SOURCES && row->attributes[i] != NULL; i++) {
+			const GPtrArray *values =
+			    ph_ldap_entry_values(entry, row->attributes[i]);
+
+			for (guint j = 0; values != NULL && j < values->len;
+			     j++)
+				if (is_bad_address(values->pdata[j]))
+					return values->pdata[j];
+		}
+	}
+	return NULL;
+}
+
 /* ---- links -------------------------------------------------------------- */
 
 void
@@ -313,6 +346,16 @@ find_type(const struct source *s)
 	return NULL;
 }
 
+bool
+ph_ldap_map_is_recipient(const struct ph_ldap_map *map,
+			 const struct ph_ldap_entry *entry)
+{
+	const struct source s = {map, entry, NULL};
+	g_autofree char *primary = ph_ldap_map_primary(map, entry);
+
+	return primary != NULL && find_type(&s) != NULL;
+}
+
 /* Borrowed from the map or the entry, or *made_r. */
 static const char *
 find_database(const struct source *s, char **made_r)
@@ -344,7 +387,8 @@ is_usable(const struct source *s, const struct ph_ldap_row *row,
 	struct ph_err err = PH_ERR_INIT;
 
 	g_assert(field != NULL);
-	if (row->convert != PH_LDAP_TEXT && row->convert != PH_LDAP_TEXTS)
+	if (s->map->strict ||
+	    (row->convert != PH_LDAP_TEXT && row->convert != PH_LDAP_TEXTS))
 		return true;
 	if (ph_value_parse(field, value, &parsed, &err) == 0) {
 		ph_value_clear(&parsed);

@@ -17,6 +17,8 @@ struct ph_ldap_map {
 	const char *database; /* of users who name none; "" or NULL: none */
 	const char *database_attribute; /* the same; in place of the profile's
 					 */
+	bool strict; /* a text that its field cannot hold is an error; else it
+		      * is left out, to stop nobody's mail */
 };
 
 static inline bool
@@ -45,6 +47,15 @@ void ph_ldap_map_links(const struct ph_ldap_map *map,
 /* The primary address, g_free; NULL: it has none and gets no mail. */
 char *ph_ldap_map_primary(const struct ph_ldap_map *map,
 			  const struct ph_ldap_entry *entry);
+
+/* Has a type and an address: else it is no recipient, and no mistake. */
+bool ph_ldap_map_is_recipient(const struct ph_ldap_map *map,
+			      const struct ph_ldap_entry *entry);
+
+/* A value that says it is an SMTP address and is none; borrowed; NULL: all are.
+ */
+const char *ph_ldap_map_bad_address(const struct ph_ldap_map *map,
+				    const struct ph_ldap_entry *entry);
 
 /*
  * addresses: canonical distinguished name -> address; a link that is not in it

@@ -244,7 +244,7 @@ SELLERS = sorted(f"s{i}@letsexchange.com" for i in range(0, 600, 2))
 def test_list(office: Office, sales: str) -> None:
     names = listed(office)
     assert len(names) == len(set(names)) >= 600
-    assert {NUNO, MOTA, STAFF, ALL, "partner@letsexchange.com", "s599@letsexchange.com"} <= set(names)
+    assert {NUNO, MOTA, STAFF, ALL, "partner@letsexchange.com", SELLERS[-1]} <= set(names)
     done = office.host.cli("recipient", "list", "--json")
     one = next(e for e in json.loads(done.stdout) if e["Name"] == "s1@letsexchange.com")
     assert one["Manager"] == NUNO and one["Department"] == "Support"
@@ -259,7 +259,9 @@ def test_show(office: Office) -> None:
     assert gone.returncode == 1 and "does not exist" in gone.stderr
 
 
-@pytest.mark.parametrize("words", [["set", NUNO, "Title=x"], ["unset", NUNO, "Title"], ["remove", NUNO]])
+@pytest.mark.parametrize(
+    "words", [["set", NUNO, "Title=x"], ["unset", NUNO, "Title"], ["remove", NUNO]]
+)
 def test_recipients_in_ldap_are_changed_there(office: Office, words: list[str]) -> None:
     done = office.host.cli("recipient", *words, check=False)
     assert done.returncode == 64 and "kept in LDAP" in done.stderr, done

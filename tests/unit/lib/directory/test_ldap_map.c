@@ -383,7 +383,7 @@ END_TEST
 
 START_TEST(test_attributes)
 {
-	const struct ph_ldap_map map = {profile("exchange"), "", "roomNumber"};
+	const struct ph_ldap_map map = {profile("exchange"), "", "roomNumber", false};
 	g_autoptr(GPtrArray) all = ph_ldap_map_attributes(&map, false);
 	g_autoptr(GPtrArray) some = ph_ldap_map_attributes(&map, true);
 
