@@ -400,6 +400,22 @@ def test_malformed_filter_is_refused(world):
     world.ok("recipient", "remove", "dyn@x.test")
 
 
+def test_map(world):
+    assert [m["Name"] for m in world.json("map")][:2] == ["transport", "recipient"]
+    world.refused(UNAVAILABLE, "map.sock", "map", "transport", "a@x.test")
+    world.refused(USAGE, "KEY is missing", "map", "transport")
+
+
+def test_map_temp(world, policy):
+    """No directory yet: as Postfix would, we are to ask again."""
+    policy()
+    world.cli("HSET", "posthub:recipient:bad@x.test", "RecipientType", "Cat")
+    wait_for(
+        lambda: world.run("map", "recipient", "bad@x.test").returncode == TEMPORARY, "the error"
+    )
+    world.refused(TEMPORARY, "TEMP: ", "map", "recipient", "bad@x.test")
+
+
 def test_package_from_a_file(world):
     package = world.path / "package.xml"
     package.write_text("<RulePackage/>\n" * 1000)
@@ -515,6 +531,10 @@ def test_resolve_and_route(world, policy):
     assert routes[1]["Route"]["Database"] == "DB2"
     from_there = world.json("route", "mota@x.test", "--from", "MBX2")
     assert from_there[0]["Route"]["NextHop"] == "ph-mailbox:[m2.test]:475"
+    assert world.ok("map", "transport", "nuno@x.test") == "ph-mailbox:[m1.test]:475\n"
+    assert world.json("map", "recipient", "N@x.test") == {"Status": "OK", "Text": "OK"}
+    assert world.run("map", "domain", "y.test").returncode == NO
+    world.refused(DATA, "PERM", "map", "nonsense", "x")
     text = world.ok("route", "mota@x.test")
     assert "path A > B, cost 10" in text
     # Redis away: the last good copy, and a word about it.
