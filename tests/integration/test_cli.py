@@ -416,6 +416,33 @@ def test_map_temp(world, policy):
     world.refused(TEMPORARY, "TEMP: ", "map", "recipient", "bad@x.test")
 
 
+def test_dynamic_group(world, policy):
+    """Who is in it now, from the directory file."""
+    person = ["RecipientType=UserMailbox", "Database=DB1"]
+    group = ["recipient", "set", "dyn@x.test", "RecipientType=DynamicDistributionGroup"]
+    for name, department in (("a", "Sales"), ("b", "Sales"), ("c", "IT")):
+        world.ok("recipient", "set", f"{name}@x.test", *person, f"Department={department}")
+    world.ok(*group, "RecipientFilter=Department -eq 'Sales'", "Department=Sales")
+    members = ["recipient", "list", "--group", "dyn@x.test"]
+    world.refused(UNAVAILABLE, "is not there yet", *members)
+    policy()
+
+    def names():
+        done = world.run(*members, "--json")
+        return sorted(r["Name"] for r in json.loads(done.stdout)) if done.returncode == YES else []
+
+    wait_for(lambda: names() == ["a@x.test", "b@x.test"], "the members")
+    world.ok("recipient", "set", "c@x.test", "Department=sales")
+    wait_for(lambda: names() == ["a@x.test", "b@x.test", "c@x.test"], "the new member")
+    # A bad edit, by hand, leaves the good filter in force.
+    world.cli("HSET", "posthub:recipient:dyn@x.test", "RecipientFilter", "Department -eq")
+    wait_for(
+        lambda: "not taken over" in (world.path / "policy.log").read_text(), "the error to be seen"
+    )
+    assert names() == ["a@x.test", "b@x.test", "c@x.test"]
+    world.refused(DATA, "expected", "recipient", "list", "--filter", "Department -eq")
+
+
 def test_package_from_a_file(world):
     package = world.path / "package.xml"
     package.write_text("<RulePackage/>\n" * 1000)
