@@ -330,18 +330,11 @@ lookup_server(const struct ph_sources *sources, const char *key, GString *value,
 
 /* ---- the table ---------------------------------------------------------- */
 
+/* Those of ph_map_names, in its order. */
 const struct ph_map ph_maps[] = {
-    {"transport", "next hops of an address, in order of preference",
-     lookup_transport},
-    {"recipient", "is an address valid, for relay_recipient_maps",
-     lookup_recipient},
-    {"domain", "is a domain accepted, for relay_domains", lookup_domain},
-    {"alias",
-     "primary and forwarding addresses, where posthub-transport is not used",
-     lookup_alias},
-    {"server", "is a host name or address that of a server of ours",
-     lookup_server},
-    {NULL, NULL, NULL},
+    {"transport", lookup_transport}, {"recipient", lookup_recipient},
+    {"domain", lookup_domain},	     {"alias", lookup_alias},
+    {"server", lookup_server},	     {NULL, NULL},
 };
 
 const struct ph_map *

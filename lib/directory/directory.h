@@ -65,8 +65,12 @@ int ph_directory_find_from(struct ph_directory *directory, const char *address,
 
 /*
  * All entries (group NULL), or those that a DynamicDistributionGroup holds now,
- * in no order. 0 or -1: TEMP the source cannot say, after which what was told
- * is a part at most; PERM the group's filter is not valid, or each's own.
+ * in no order. What changes meanwhile is told as it was, as it is, or not at
+ * all. Left out is what is not in force: values that are not valid, keys that
+ * differ in case alone. No lock or transaction is held while each is told, so
+ * that it may take its time and look up. 0 or -1: TEMP the source cannot say,
+ * after which what was told is a part at most; PERM the group's filter is not
+ * valid, or each's own.
  */
 int ph_directory_walk(struct ph_directory *directory,
 		      const struct ph_object *group, ph_directory_each *each,

@@ -184,11 +184,12 @@ cache_find(void *self, const char *address, struct ph_object **entry_r,
 	return r < 0 ? ph_err_set(err, why.kind, "%s", why.text) : r;
 }
 
+/* What was remembered is a part, and none of it is asked for again soon. */
 static int
 cache_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 	   void *arg, struct ph_err *err)
 {
-	const struct cache *cache = self;
+	struct cache *cache = self;
 
 	return ph_directory_walk(cache->inner, group, each, arg, err);
 }

@@ -122,19 +122,27 @@ check_error(struct ph_dirfile *file, MDB_txn *txn, const char *address,
 	return 0;
 }
 
+int
+ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
+			  struct ph_err *err)
+{
+	int r = is_complete(file, txn, err);
+
+	if (r == 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s is not filled yet",
+				  file->path);
+	return r < 0 ? -1 : 0;
+}
+
 /* Whatever fails in here is an outage. */
 static int
 find_in(struct ph_dirfile *file, struct ph_dirreader *reader,
 	const char *address, GPtrArray *owners, struct ph_err *err)
 {
 	g_autoptr(GString) key = g_string_new(NULL);
-	int r = is_complete(file, reader->txn, err);
 
-	if (r < 0)
+	if (ph_dirfile_check_complete(file, reader->txn, err) < 0)
 		return -1;
-	if (r == 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s is not filled yet",
-				  file->path);
 	/* No key of LMDB is empty. */
 	if (*address == '\0')
 		return 0;
@@ -169,16 +177,9 @@ ph_dirfile_find(struct ph_dirfile *file, const char *address,
 	g_autoptr(GPtrArray) owners =
 	    g_ptr_array_new_with_free_func(unref_owner);
 	struct search s = {address, owners};
-	struct ph_err why = PH_ERR_INIT;
-	int r = ph_dirfile_read(file, search, &s, &why);
 
-	if (r == 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s is not there yet",
-				  file->path);
-	/* Damage, too: to whoever asks about an address, PERM would mean that
-	 * two entries claim it. */
-	if (r < 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s", why.text);
+	if (ph_dirfile_need(file, search, &s, err) < 0)
+		return -1;
 	return ph_entry_choose((struct ph_object *const *)owners->pdata,
 			       owners->len, address, entry_r, err);
 }
@@ -201,14 +202,15 @@ directory_close(void *self)
 	ph_dirfile_unref(&file);
 }
 
-static const struct ph_directory_ops file_ops = {
+const struct ph_directory_ops ph_dirfile_ops = {
     .name = "redis",
     .find = directory_find,
+    .walk = ph_dirfile_walk,
     .close = directory_close,
 };
 
 struct ph_directory *
 ph_dirfile_directory(struct ph_dirfile *file)
 {
-	return ph_directory_new(&file_ops, ph_dirfile_ref(file));
+	return ph_directory_new(&ph_dirfile_ops, ph_dirfile_ref(file));
 }

@@ -154,8 +154,23 @@ int ph_dirfile_read(struct ph_dirfile *file,
 				struct ph_dirreader *reader, void *arg,
 				struct ph_err *err),
 		    void *arg, struct ph_err *err);
+/* The same where the file must be there: 0, or -1 TEMP. Of damage, too: to
+ * whoever asks about an address, PERM would mean that two entries claim it. */
+int ph_dirfile_need(struct ph_dirfile *file,
+		    int (*look)(struct ph_dirfile *file,
+				struct ph_dirreader *reader, void *arg,
+				struct ph_err *err),
+		    void *arg, struct ph_err *err);
 /* When the pool is closed. */
 void ph_dirreader_free(struct ph_dirreader *reader);
+/* 0; -1: TEMP, not all entries are in it yet. */
+int ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
+			      struct ph_err *err);
+
+/* self is the file. */
+extern const struct ph_directory_ops ph_dirfile_ops;
+int ph_dirfile_walk(void *self, const struct ph_object *group,
+		    ph_directory_each *each, void *arg, struct ph_err *err);
 
 /*
  * Walks through everything in a child process. 0: whole; -1: PERM damaged or

@@ -105,3 +105,19 @@ ph_dirfile_read(struct ph_dirfile *file,
 	r = ph_dirfile_open(file, err);
 	return r == 1 ? try_read(file, look, arg, err) : r;
 }
+
+int
+ph_dirfile_need(struct ph_dirfile *file,
+		int (*look)(struct ph_dirfile *file,
+			    struct ph_dirreader *reader, void *arg,
+			    struct ph_err *err),
+		void *arg, struct ph_err *err)
+{
+	struct ph_err why = PH_ERR_INIT;
+	int r = ph_dirfile_read(file, look, arg, &why);
+
+	if (r == 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s is not there yet",
+				  file->path);
+	return r < 0 ? ph_err_set(err, PH_ERR_TEMP, "%s", why.text) : 0;
+}

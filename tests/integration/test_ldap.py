@@ -209,6 +209,100 @@ def test_one_whose_entry_is_not_right_is_not_unknown(office: Office) -> None:
     assert mail.last.startswith("45"), mail.last
 
 
+# ---- all of them --------------------------------------------------------------
+
+
+def listed(office: Office, *options: str) -> list[str]:
+    done = office.host.cli("recipient", "list", "--json", *options)
+    return sorted(entry["Name"] for entry in json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def sales(office: Office) -> str:
+    """More than one page of people in a branch of its own, and two outside."""
+    branch = f"ou=Sales,{SUFFIX}"
+    text = f"dn: {branch}\nobjectClass: organizationalUnit\nou: Sales\n\n"
+    for i in range(600):
+        text += (
+            f"dn: cn=Seller {i},{branch}\nobjectClass: user\ncn: Seller {i}\nsn: Seller\n"
+            f"homeMDB: cn=DB1,cn=Databases,{SUFFIX}\n"
+            f"proxyAddresses: SMTP:s{i}@letsexchange.com\nmanager: {name_of('Nuno')}\n"
+            f"department: {'Sales' if i % 2 == 0 else 'Support'}\n\n"
+        )
+    office.ldap.load(text)
+    office.ldap.user("Out", "out@letsexchange.com", department="Sales")
+    return branch
+
+
+SELLERS = sorted(f"s{i}@letsexchange.com" for i in range(0, 600, 2))
+
+
+def test_list(office: Office, sales: str) -> None:
+    names = listed(office)
+    assert len(names) == len(set(names)) >= 600
+    assert {NUNO, MOTA, STAFF, ALL, "partner@letsexchange.com", SELLERS[-1]} <= set(names)
+    done = office.host.cli("recipient", "list", "--json")
+    one = next(e for e in json.loads(done.stdout) if e["Name"] == "s1@letsexchange.com")
+    assert one["Manager"] == NUNO and one["Department"] == "Support"
+    table = office.host.cli("recipient", "list").stdout.splitlines()
+    assert len(table) == len(names) + 1 and table[0].startswith("Name ")
+
+
+def test_show(office: Office) -> None:
+    done = office.host.cli("recipient", "show", "--json", "nm@letsexchange.com")
+    assert json.loads(done.stdout)["Name"] == NUNO
+    gone = office.host.cli("recipient", "show", "nobody@letsexchange.com", check=False)
+    assert gone.returncode == 1 and "does not exist" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["set", NUNO, "Title=x"], ["unset", NUNO, "Title"], ["remove", NUNO]]
+)
+def test_recipients_in_ldap_are_changed_there(office: Office, words: list[str]) -> None:
+    done = office.host.cli("recipient", *words, check=False)
+    assert done.returncode == 64 and "kept in LDAP" in done.stderr, done
+
+
+def test_dynamic_group_by_the_server(office: Office, sales: str) -> None:
+    """The filter for LDAP counts, below its own base."""
+    ldap = office.ldap
+    ldap.dynamic(
+        "Dynamic",
+        "dynamic@letsexchange.com",
+        msExchDynamicDLFilter="(&(cn=*)(department=Sal*))",
+        msExchQueryFilter="Department -eq 'Support'",
+        msExchDynamicDLBaseDN=sales,
+        department="Sales",
+    )
+    assert listed(office, "--group", "dynamic@letsexchange.com") == SELLERS
+
+
+def test_dynamic_group_by_us(office: Office, sales: str) -> None:
+    ldap, address = office.ldap, "opath@letsexchange.com"
+    ldap.dynamic(
+        "Opath",
+        address,
+        msExchQueryFilter=f"((Department -eq 'Sales') -and (Manager -eq '{NUNO}'))",
+        department="Sales",
+    )
+    assert listed(office, "--group", address) == SELLERS
+    wanted = ["out@letsexchange.com"]
+    assert listed(office, "--filter", "(&(department=Sales)(!(manager=*)))") == wanted
+    members = f"MemberOfGroup -eq '{STAFF}'"
+    assert listed(office, "--filter", members) == [NUNO, "partner@letsexchange.com"]
+
+
+def test_group_that_is_not_dynamic(office: Office) -> None:
+    done = office.host.cli("recipient", "list", "--group", STAFF, check=False)
+    assert done.returncode == 65 and "is no DynamicDistributionGroup" in done.stderr
+
+
+def test_list_when_ldap_is_away(own_office: Office) -> None:
+    own_office.ldap.kill()
+    done = own_office.host.cli("recipient", "list", "--json", check=False)
+    assert done.returncode == 69 and "]" not in done.stdout
+
+
 # ---- outages ------------------------------------------------------------------
 
 

@@ -36,6 +36,7 @@ database mdb
 suffix "{suffix}"
 rootdn "{admin}"
 rootpw "{password}"
+limits dn.exact="{reader}" size.prtotal=unlimited
 directory {directory}/data
 maxsize 268435456
 index objectClass,mail,proxyAddresses eq
@@ -217,6 +218,14 @@ class Slapd:
         }
         self.load(ldif(dn, plain | more))
         return dn
+
+    def dynamic(self, name: str, address: str, **more: Values) -> str:
+        """A dynamic group; its distinguished name."""
+        plain: dict[str, Values] = {
+            "objectClass": "msExchDynamicDistributionList",
+            "proxyAddresses": f"SMTP:{address}",
+        }
+        return self.add(name, **(plain | more))
 
     def group(self, name: str, address: str, members: list[str], **more: Values) -> str:
         dn = name_of(name)

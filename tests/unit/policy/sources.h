@@ -45,7 +45,7 @@ org_open(struct org *org)
 			  "Members=nuno@test.org"),
 	    people_object("recipient|some@test.org|"
 			  "RecipientType=DynamicDistributionGroup|"
-			  "RecipientFilter=x"),
+			  "RecipientFilter=Title -eq x"),
 	    people_mailbox("only@test.org", "|ForwardingAddress=n@test.org"),
 	    people_mailbox("both@test.org",
 			   "|ForwardingSmtpAddress=x@outside.test"

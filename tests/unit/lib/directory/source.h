@@ -34,9 +34,10 @@ source_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 {
 	struct source *source = self;
 
-	(void)group;
 	source->walked++;
-	return each(source->entry, arg, err);
+	if (source->error != PH_ERR_NONE)
+		return ph_err_set(err, source->error, "away");
+	return each(group != NULL ? group : source->entry, arg, err);
 }
 
 static void

@@ -28,7 +28,7 @@ static const char *const people[] = {
     GROUP("inner@t.org", "rui@t.org,staff@t.org"),
     GROUP("others@t.org", "eva@t.org"),
     "recipient|dyn@t.org|RecipientType=DynamicDistributionGroup|"
-    "RecipientFilter=x",
+    "RecipientFilter=Title -eq x",
 };
 
 static struct ph_directory *
