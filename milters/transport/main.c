@@ -4,12 +4,12 @@
 #include "lib/base/log.h"
 #include "lib/base/program.h"
 #include "lib/base/ticker.h"
+#include "lib/fork/service.h"
 #include "lib/health/peers.h"
 #include "lib/health/prober.h"
 #include "lib/match/matcher.h"
 #include "lib/routing/topology.h"
 #include "milters/host/host.h"
-#include "milters/transport/fork/service.h"
 #include "milters/transport/rules/rule_stats.h"
 #include "milters/transport/rules/ruleset.h"
 

@@ -13,7 +13,7 @@
  * it is applied to the message itself, or is the answer in the session.
  * Several: the message goes on as it came, to those whom no rule has touched,
  * and a plan says what becomes of the others after the queue
- * (milters/transport/fork).
+ * (lib/fork).
  */
 
 /* Recipients that were refused or dropped while others get the message, for

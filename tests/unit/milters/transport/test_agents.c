@@ -1,5 +1,5 @@
+#include "lib/fork/plan.h"
 #include "lib/routing/topology.h"
-#include "milters/transport/fork/plan.h"
 #include "milters/transport/rules/names.h"
 #include "milters/transport/rules/ruleset.h"
 #include "milters/transport/transport.h"

@@ -1,5 +1,5 @@
+#include "lib/fork/plan.h"
 #include "lib/routing/topology.h"
-#include "milters/transport/fork/plan.h"
 #include "milters/transport/outcome.h"
 #include "milters/transport/rules/names.h"
 #include "tests/unit/unit.h"

@@ -1,4 +1,4 @@
-#include "milters/transport/fork/submit.h"
+#include "lib/fork/submit.h"
 
 #include "lib/smtp/client.h"
 

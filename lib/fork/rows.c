@@ -1,4 +1,4 @@
-#include "milters/transport/fork/rows.h"
+#include "lib/fork/rows.h"
 
 #include "lib/base/log.h"
 #include "lib/base/text.h"

@@ -1,9 +1,9 @@
-#include "milters/transport/fork/report.h"
+#include "lib/fork/report.h"
 
 #include "lib/base/text.h"
+#include "lib/fork/copy.h"
 #include "lib/message/headers.h"
 #include "lib/message/nmid.h"
-#include "milters/transport/fork/copy.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,4 +1,4 @@
-#include "milters/transport/fork/plan.h"
+#include "lib/fork/plan.h"
 
 #include "lib/base/clock.h"
 #include "tests/unit/unit.h"
@@ -466,6 +466,5 @@ START_TEST(old_note_of_a_plan)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/fork/plans", all_of_it, tokens, notes,
-	  not_fit_to_be_written, damaged, cut, no_files, directory_is_none,
-	  tidy, old_note_of_a_plan)
+UNIT_MAIN("lib/fork/plans", all_of_it, tokens, notes, not_fit_to_be_written,
+	  damaged, cut, no_files, directory_is_none, tidy, old_note_of_a_plan)

@@ -3,8 +3,8 @@
 
 #include "lib/base/stream.h"
 #include "lib/base/text.h"
+#include "lib/fork/plan.h"
 #include "lib/track/log.h"
-#include "milters/transport/fork/plan.h"
 
 #include <stddef.h>
 #include <stdint.h>

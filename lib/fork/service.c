@@ -1,9 +1,9 @@
-#include "milters/transport/fork/service_private.h"
+#include "lib/fork/service_private.h"
 
 #include "lib/base/log.h"
+#include "lib/fork/copy.h"
+#include "lib/fork/spool.h"
 #include "lib/smtp/lmtp_server.h"
-#include "milters/transport/fork/copy.h"
-#include "milters/transport/fork/spool.h"
 
 #include <string.h>
 #include <strings.h>

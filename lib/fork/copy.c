@@ -1,6 +1,6 @@
-#include "milters/transport/fork/copy.h"
+#include "lib/fork/copy.h"
 
-#include "milters/transport/fork/plan.h"
+#include "lib/fork/plan.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,10 +1,10 @@
 #ifndef PH_FORK_ROWS_H
 #define PH_FORK_ROWS_H
 
+#include "lib/fork/plan.h"
+#include "lib/fork/report.h"
 #include "lib/message/headers.h"
 #include "lib/track/log.h"
-#include "milters/transport/fork/plan.h"
-#include "milters/transport/fork/report.h"
 
 #include <glib.h>
 #include <stdint.h>

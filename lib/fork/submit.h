@@ -3,7 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/text.h"
-#include "milters/transport/fork/copy.h"
+#include "lib/fork/copy.h"
 
 #include <glib.h>
 #include <stdbool.h>

@@ -1,9 +1,9 @@
 #ifndef PH_FORK_SERVICE_PRIVATE_H
 #define PH_FORK_SERVICE_PRIVATE_H
 
+#include "lib/fork/service.h"
+#include "lib/fork/submit.h"
 #include "lib/message/headers.h"
-#include "milters/transport/fork/service.h"
-#include "milters/transport/fork/submit.h"
 
 #include <glib.h>
 

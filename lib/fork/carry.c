@@ -1,12 +1,12 @@
-#include "milters/transport/fork/service_private.h"
+#include "lib/fork/service_private.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/fork/copy.h"
+#include "lib/fork/report.h"
+#include "lib/fork/rows.h"
 #include "lib/smtp/client.h"
-#include "milters/transport/fork/copy.h"
-#include "milters/transport/fork/report.h"
-#include "milters/transport/fork/rows.h"
 
 #include <string.h>
 
