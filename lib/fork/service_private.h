@@ -2,8 +2,8 @@
 #define PH_FORK_SERVICE_PRIVATE_H
 
 #include "lib/fork/service.h"
+#include "lib/fork/session.h"
 #include "lib/fork/submit.h"
-#include "lib/message/headers.h"
 
 #include <glib.h>
 
@@ -19,13 +19,6 @@ struct ph_fork_service {
 	struct ph_submit_options submit;
 	GMutex mutex;
 	GHashTable *busy; /* tokens that a thread is at; under mutex */
-};
-
-/* The message that a transaction brought; borrowed. */
-struct ph_fork_content {
-	const char *data;
-	size_t size;
-	struct ph_headers *headers;
 };
 
 /*
