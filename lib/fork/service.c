@@ -9,10 +9,17 @@ enum {
 	/* Inside lmtp_data_done_timeout, 600 s. */
 	CONNECT_MS = 10 * 1000,
 	TIMEOUT_MS = 60 * 1000,
+	ENVELOPE_MS = 200 * 1000,
 	FINAL_MS = 250 * 1000,
 };
 
 /* ---- the service ------------------------------------------------------- */
+
+static int64_t
+usual_ms(int64_t ms, int64_t usual)
+{
+	return ms > 0 ? ms : usual;
+}
 
 struct ph_fork_service *
 ph_fork_service_new(const struct ph_fork_options *options)
@@ -28,15 +35,18 @@ ph_fork_service_new(const struct ph_fork_options *options)
 	service->context = options->context;
 	service->lifetime = options->lifetime;
 	service->memory = options->memory;
+	service->agent = options->agent;
 	service->submit = (struct ph_submit_options){
 	    .endpoint = options->inject,
-	    .connect_timeout = options->connect_timeout > 0
-				   ? options->connect_timeout
-				   : CONNECT_MS,
-	    .timeout = options->timeout > 0 ? options->timeout : TIMEOUT_MS,
-	    .final_timeout =
-		options->final_timeout > 0 ? options->final_timeout : FINAL_MS,
+	    .connect_timeout = usual_ms(options->connect_timeout, CONNECT_MS),
+	    .timeout = usual_ms(options->timeout, TIMEOUT_MS),
+	    .envelope_timeout =
+		usual_ms(options->envelope_timeout, ENVELOPE_MS),
+	    .final_timeout = usual_ms(options->final_timeout, FINAL_MS),
 	};
+	service->copies = service->submit;
+	if (*options->copies.host != '\0')
+		service->copies.endpoint = options->copies;
 	g_mutex_init(&service->mutex);
 	service->busy =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

@@ -116,6 +116,7 @@ open_forks(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .server = app->transport.server,
 	    .address = ph_conf_text(conf, "server", "address"),
 	    .track = app->transport.track,
+	    .agent = PH_RULES_AGENT,
 	    .fqdn = find_fqdn,
 	    .context = app,
 	    .lifetime = ph_conf_int(conf, SECTION, "fork_lifetime"),

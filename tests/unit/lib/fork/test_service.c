@@ -36,6 +36,7 @@ start_service(void)
 	    .address = "192.0.2.2",
 	    .inject = {.unix_socket = true},
 	    .track = track,
+	    .agent = "Transport Rule Agent",
 	    .lifetime = 1000,
 	};
 
