@@ -3,12 +3,11 @@
 #include "lib/base/text.h"
 #include "lib/message/headers.h"
 #include "lib/message/nmid.h"
+#include "lib/message/replies.h"
 #include "lib/smtp/client.h"
 
 #include <string.h>
 #include <strings.h>
-
-#define SUPPRESS "X-Auto-Response-Suppress"
 
 /* ---- which message ------------------------------------------------------ */
 
@@ -113,22 +112,15 @@ complete(struct ph_plan_group *group, const struct ph_headers *headers,
 				g_strdup(value));
 }
 
-/* A list of words of [MS-OXCMAIL] section 2.2.3.2.14. */
 static void
 suppress_replies(struct ph_plan_group *group, const struct ph_headers *headers)
 {
-	const char *now = ph_headers_raw(headers, SUPPRESS, 0);
-	g_auto(GStrv) words = g_strsplit(now != NULL ? now : "", ",", -1);
+	char *value = ph_replies_none(headers);
 
-	for (char **word = words; *word != NULL; word++) {
-		g_strstrip(*word);
-		if (strcasecmp(*word, "OOF") == 0 ||
-		    strcasecmp(*word, "All") == 0)
-			return;
-	}
-	g_ptr_array_add(ph_plan_add_header(group, SUPPRESS)->values,
-			now == NULL ? g_strdup("OOF")
-				    : g_strconcat(now, ", OOF", NULL));
+	if (value != NULL)
+		g_ptr_array_add(
+		    ph_plan_add_header(group, PH_HEADER_NO_REPLIES)->values,
+		    value);
 }
 
 /* The groups that were opened travel with it where one of its recipients is a

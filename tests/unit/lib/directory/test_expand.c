@@ -365,6 +365,50 @@ START_TEST(test_limit)
 }
 END_TEST
 
+/* Groups one inside the other: g0 holds g1, ..., and the last Nuno. */
+static struct ph_directory *
+chain(size_t n)
+{
+	g_autofree struct ph_object **entries = g_new(struct ph_object *, n);
+	struct ph_directory *d;
+
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *line = g_strdup_printf(
+		    "recipient|g%zu@test.org" GROUP "g%zu@test.org", i, i + 1);
+
+		entries[i] = people_object(line);
+	}
+	d = ph_directory_memory((const struct ph_object *const *)entries, n);
+	for (size_t i = 0; i < n; i++)
+		ph_object_unref(&entries[i]);
+	return d;
+}
+
+START_TEST(test_many_groups)
+{
+	struct ph_expansion *expansion = NULL;
+	struct ph_object *group = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	set_up();
+	options.directory = chain(PH_MEMBERS_GROUPS + 1);
+	ck_assert_int_eq(
+	    ph_directory_find(options.directory, "g1@test.org", &group, NULL),
+	    1);
+	ck_assert_int_eq(ph_expand(&options, group, &expansion, &err), 1);
+	ph_expansion_free(&expansion);
+	ph_object_unref(&group);
+	ck_assert_int_eq(
+	    ph_directory_find(options.directory, "g0@test.org", &group, NULL),
+	    1);
+	ck_assert_int_eq(ph_expand(&options, group, &expansion, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ph_object_unref(&group);
+	ph_directory_close(&options.directory);
+	tear_down();
+}
+END_TEST
+
 START_TEST(test_cannot_say)
 {
 	static const struct {
@@ -518,5 +562,5 @@ END_TEST
 
 UNIT_MAIN("lib/directory/expand", test_nested, test_contacts_and_forwarding,
 	  test_refused_alone, test_sender_is_asked_about, test_dynamic,
-	  test_apart, test_opened_before, test_limit, test_cannot_say,
-	  test_paths, test_told)
+	  test_apart, test_opened_before, test_limit, test_many_groups,
+	  test_cannot_say, test_paths, test_told)
