@@ -38,6 +38,10 @@ const struct ph_verb ph_verbs[] = {
     {"database", "move", "NAME --to SERVER", "activate the copy on a server",
      ph_database_move_options, 1, 1, ph_database_move},
 
+    {"group", "expand", "GROUP",
+     "who gets a message for it, each with one way into it",
+     ph_group_expand_options, 1, 1, ph_group_expand},
+
     {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
      ph_resolve_run},
     {"route", NULL, "ADDRESS ...", "where mail for it goes next, and why",

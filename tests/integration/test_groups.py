@@ -83,3 +83,18 @@ def test_everybody_gets_it_once(lab: Lab, host: Host, internet: Sink) -> None:
         assert outcome.body(content) == outcome.body(mail.content)
     (taken,) = internet.taken(mail.ident)
     assert taken.recipients == ("<friend@outside.test>",)
+
+
+# ---- message tracking, and the command --------------------------------------
+
+
+def test_what_is_tracked(lab: Lab, host: Host) -> None:
+    mail = post(host, at("all"))
+    check_once(lab, mail, *CROWD, NUNO, MOTA)
+    def shown():
+        return by_command(host, "--message-id", mail.ident)
+    import time; time.sleep(3)
+    for r in shown(): print(r["Timestamp"] if "Timestamp" in r else list(r)[:3], r["ClientHostname"], r["ServerHostname"], r["Source"], r["EventId"], str(r["Recipients"])[:150], r.get("RelatedRecipientAddress"), r.get("Reference"), r.get("EventData"))
+    print(host.cli("group", "expand", at("all")).stdout)
+    print(host.cli("group", "expand", at("all"), "--why", CROWD[3], "--json").stdout)
+    assert 0
