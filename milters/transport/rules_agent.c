@@ -147,7 +147,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 		r = ph_outcome_apply(transport, mail, &result, err);
 	else
 		ph_outcome_gather(mail, &result);
-	if (!skip) {
+	/* Of each portion of a large group that nothing was done is no news. */
+	if (!skip && (!mail->members || result.hits->len > 0)) {
 		ph_mail_info(mail, NULL);
 		for (guint i = 0; i < result.hits->len; i++)
 			report(

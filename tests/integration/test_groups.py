@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -44,7 +45,7 @@ def lab(internet: Sink) -> Iterator[Lab]:
     with Lab() as made:
         hosts = f"{internet.address}:{internet.port}"
         made.put("sendconnector", "Internet", AddressSpaces="*", SmartHosts=hosts)
-        made.put("transportconfig", "", ExpansionSizeLimit=str(LIMIT))
+        made.redis.call("HSET", "posthub:transportconfig", "ExpansionSizeLimit", str(LIMIT))
         for i, address in enumerate(CROWD):
             made.mailbox(address, f"DB{i % 2 + 1}")
         group(made, "inner", *CROWD[3:], NUNO, at("all"))
@@ -87,14 +88,48 @@ def test_everybody_gets_it_once(lab: Lab, host: Host, internet: Sink) -> None:
 
 # ---- message tracking, and the command --------------------------------------
 
+# Of a mail to all, on the server that it came to: event, recipients, the
+# address beside them. ExpansionSizeLimit members are in a portion.
+ROUTED = [
+    ("EXPAND", {*CROWD[:4], at("inner"), MOTA, "friend@outside.test"}, at("all")),
+    ("EXPAND", {*CROWD[4:], NUNO}, at("inner")),
+    ("DUPLICATEEXPAND", {CROWD[3], at("all")}, at("inner")),
+    ("TRANSFER", set(CROWD[:3]), ""),
+    ("TRANSFER", {CROWD[3], MOTA, "friend@outside.test"}, ""),
+    ("TRANSFER", set(CROWD[4:7]), ""),
+    ("TRANSFER", {CROWD[7], NUNO}, ""),
+]
 
-def test_what_is_tracked(lab: Lab, host: Host) -> None:
+
+def routed(host: Host, mail: Mail) -> list[tuple[str, set[str], str]]:
+    return [
+        (row["EventId"], set(row["Recipients"].split(";")), row["RelatedRecipientAddress"] or "")
+        for row in by_command(host, "--message-id", mail.ident)
+        if row["Source"] == "ROUTING"
+    ]
+
+
+def test_every_step_is_tracked_once(lab: Lab, host: Host) -> None:
     mail = post(host, at("all"))
     check_once(lab, mail, *CROWD, NUNO, MOTA)
-    def shown():
-        return by_command(host, "--message-id", mail.ident)
-    import time; time.sleep(3)
-    for r in shown(): print(r["Timestamp"] if "Timestamp" in r else list(r)[:3], r["ClientHostname"], r["ServerHostname"], r["Source"], r["EventId"], str(r["Recipients"])[:150], r.get("RelatedRecipientAddress"), r.get("Reference"), r.get("EventData"))
-    print(host.cli("group", "expand", at("all")).stdout)
-    print(host.cli("group", "expand", at("all"), "--why", CROWD[3], "--json").stdout)
-    assert 0
+    wait.until("all rows by the command", lambda: len(routed(host, mail)) == len(ROUTED))
+    assert routed(host, mail) == ROUTED
+    every = [row for each in lab.hosts.values() for row in rows(each, mail.ident)]
+    (received,) = (r for r in every if r["recipient-address"] == at("all") and r["event-id"] == "RECEIVE")
+    sent = [r["recipient-address"].split(";") for r in every if r["event-id"] == "SEND"]
+    assert at("all") not in {who for names in sent for who in names}
+    transfers = events(host, mail, "TRANSFER")
+    assert {f"S:QueueId={r['reference']}" for r in transfers} == {received["custom-data"]}
+    assert len({row["network-message-id"] for row in every}) == 1
+
+
+def test_who_is_in_a_group(host: Host) -> None:
+    answer = json.loads(host.cli("group", "expand", at("all"), "--json").stdout)
+    assert {row["Address"] for row in answer} == {*CROWD, NUNO, MOTA, "friend@outside.test"}
+    why = host.cli("group", "expand", at("all"), "--why", CROWD[3].upper(), "--json")
+    ways = [row["Path"] for row in json.loads(why.stdout)]
+    assert ways == [[at("all"), CROWD[3]], [at("all"), at("inner"), CROWD[3]]]
+    nobody = host.cli("group", "expand", at("all"), "--why", BOSS, check=False)
+    assert nobody.returncode == 1 and f"{BOSS} is not in {at('all')}" in nobody.stderr
+    for name in (NUNO, at("nothing")):
+        assert host.cli("group", "expand", name, check=False).returncode == 1
