@@ -201,6 +201,9 @@ add_copies(const struct work *work, size_t portion)
 
 /* ---- who is refused ----------------------------------------------------- */
 
+/* Of one report. */
+#define REPORTED ((guint)1000)
+
 /* One report is about many, so its text names none of them. */
 static char *
 make_text(const struct ph_member *member, char **enhanced_r)
@@ -214,7 +217,7 @@ make_text(const struct ph_member *member, char **enhanced_r)
 
 static struct ph_plan_group *
 find_report(const struct work *work, guint first, const char *enhanced,
-	    const char *text, size_t portion)
+	    const char *text)
 {
 	struct ph_plan_group *group;
 
@@ -222,7 +225,7 @@ find_report(const struct work *work, guint first, const char *enhanced,
 		group = work->plan->groups->pdata[i];
 		if (strcmp(group->text, text) == 0 &&
 		    strcmp(group->enhanced, enhanced) == 0 &&
-		    group->recipients->len < portion)
+		    group->recipients->len < REPORTED)
 			return group;
 	}
 	group = ph_plan_add_group(work->plan, PH_PLAN_REPORT);
@@ -233,7 +236,7 @@ find_report(const struct work *work, guint first, const char *enhanced,
 }
 
 static void
-add_reports(const struct work *work, size_t portion)
+add_reports(const struct work *work)
 {
 	const GPtrArray *members = work->expansion->members;
 	guint first = work->plan->groups->len;
@@ -245,8 +248,7 @@ add_reports(const struct work *work, size_t portion)
 		if (member->fate != PH_MEMBER_REFUSED)
 			continue;
 		text = make_text(member, &enhanced);
-		add_recipient(work,
-			      find_report(work, first, enhanced, text, portion),
+		add_recipient(work, find_report(work, first, enhanced, text),
 			      member->address);
 	}
 }
@@ -365,7 +367,7 @@ ph_expansion_plan(const struct ph_expansion_letter *letter,
 	}
 	work.orcpt = make_orcpt(letter->recipient);
 	add_copies(&work, portion);
-	add_reports(&work, portion);
+	add_reports(&work);
 	g_free(work.orcpt);
 	*plan_r = work.plan;
 	return 0;
