@@ -222,10 +222,10 @@ take_header(struct work *work)
 {
 	static const char ours[] = PH_HEADER_PREFIX;
 	const struct ph_report *report = work->report;
-	struct ph_field field;
+	struct ph_copy_field field;
 	size_t at = 0;
 
-	while (ph_field_next(report->data, report->size, &at, &field)) {
+	while (ph_copy_field_next(report->data, report->size, &at, &field)) {
 		if (field.name >= strlen(ours) &&
 		    strncasecmp(field.text, ours, strlen(ours)) == 0)
 			continue;
