@@ -271,6 +271,14 @@ find_plan(const struct work *work, struct ph_plan **plan_r, struct ph_err *err)
 
 /* ---- carrying it out ----------------------------------------------------- */
 
+static bool
+is_stopping(const struct ph_expander *expander)
+{
+	const struct ph_policy_sources *sources = &expander->sources;
+
+	return sources->stopping != NULL && sources->stopping(sources->context);
+}
+
 /* The first answer that is not 250, or NULL. */
 static char *
 carry_out(const struct work *work, const struct ph_plan *plan)
@@ -279,7 +287,8 @@ carry_out(const struct work *work, const struct ph_plan *plan)
 		g_autofree char *token = ph_plan_token(plan, i);
 		g_autofree char *answer = NULL;
 
-		if (ph_clock_mono() - work->began > BUDGET_MS)
+		if (ph_clock_mono() - work->began > BUDGET_MS ||
+		    is_stopping(work->expander))
 			return g_strdup("451 4.3.2 Not all members have the "
 					"message yet");
 		answer = ph_fork_carry_out(work->expander->fork, work->content,
