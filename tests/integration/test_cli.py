@@ -49,6 +49,7 @@ log_dir = {path}/tracking
 [policy]
 policy = unix:{path}/policy.sock
 map = unix:{path}/map.sock
+expand = unix:{path}/expand.sock
 """
             )
 

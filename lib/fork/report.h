@@ -2,7 +2,7 @@
 #define PH_FORK_REPORT_H
 
 #include "lib/base/uuid.h"
-#include "milters/transport/fork/plan.h"
+#include "lib/fork/plan.h"
 
 #include <glib.h>
 #include <stdbool.h>

@@ -1,17 +1,14 @@
-#include "milters/transport/fork/service_private.h"
+#include "lib/fork/service_private.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/fork/copy.h"
+#include "lib/fork/report.h"
+#include "lib/fork/rows.h"
 #include "lib/smtp/client.h"
-#include "milters/transport/fork/copy.h"
-#include "milters/transport/fork/report.h"
-#include "milters/transport/fork/rows.h"
 
 #include <string.h>
-
-/* Who refuses in a plan. */
-#define AGENT "Transport Rule Agent"
 
 /* One group as it is carried out. */
 struct work {
@@ -90,10 +87,10 @@ submit_report(const struct work *work, const struct ph_report_text *text,
 }
 
 /* Tells the sender about these (struct ph_report_recipient), if it wants to
- * know, and writes FAIL. agent NULL: the private smtpd refused them. */
+ * know, and writes FAIL by whom they were refused. */
 static int
-tell(const struct work *work, GArray *recipients, const char *agent,
-     struct ph_err *err)
+tell(const struct work *work, GArray *recipients, const char *source,
+     const char *agent, struct ph_err *err)
 {
 	const struct ph_report report = {
 	    .plan = work->plan,
@@ -111,7 +108,8 @@ tell(const struct work *work, GArray *recipients, const char *agent,
 	if (ph_report_make(&report, &text) == 1)
 		rc = submit_report(work, &text, err);
 	if (rc == 0)
-		ph_fork_row_fail(&work->rows, &report, agent, text.message_id);
+		ph_fork_row_fail(&work->rows, &report, source, agent,
+				 text.message_id);
 	ph_report_clear(&text);
 	return rc;
 }
@@ -120,6 +118,7 @@ static int
 carry_report(const struct work *work, struct ph_err *err)
 {
 	const struct ph_plan_group *group = work->group;
+	const char *agent = work->service->agent;
 	g_autoptr(GArray) recipients =
 	    g_array_new(FALSE, TRUE, sizeof(struct ph_report_recipient));
 
@@ -135,7 +134,8 @@ carry_report(const struct work *work, struct ph_err *err)
 
 		g_array_append_val(recipients, r);
 	}
-	return tell(work, recipients, AGENT, err);
+	return tell(work, recipients, agent != NULL ? "AGENT" : "ROUTING",
+		    agent, err);
 }
 
 /* ---- copies ------------------------------------------------------------ */
@@ -180,7 +180,7 @@ copy_refused(void *context, const GPtrArray *refused, struct ph_err *err)
 		split_refusal(text, &r);
 		g_array_append_val(recipients, r);
 	}
-	return tell(work, recipients, NULL, err);
+	return tell(work, recipients, "SMTP", NULL, err);
 }
 
 static int
@@ -298,7 +298,7 @@ carry_copy(struct work *work, char **answer_r, struct ph_err *err)
 	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 	bool utf8 = fill_recipients(work, recipients, texts);
 	struct ph_submit submit = {
-	    .options = &work->service->submit,
+	    .options = &work->service->copies,
 	    .hello = work->fqdn,
 	    .sender = work->plan->sender,
 	    .ret = work->plan->ret,

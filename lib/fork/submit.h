@@ -3,7 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/text.h"
-#include "milters/transport/fork/copy.h"
+#include "lib/fork/copy.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -14,10 +14,11 @@
  * Blocking.
  */
 
-/* Where, and how long to wait, ms; shared by all. */
+/* Where, and how long to wait, ms, for each answer, for the envelope as a
+ * whole, for the answer to the whole; shared by all. */
 struct ph_submit_options {
 	struct ph_endpoint endpoint;
-	int64_t connect_timeout, timeout, final_timeout;
+	int64_t connect_timeout, timeout, envelope_timeout, final_timeout;
 };
 
 /* A recipient and what became of it; texts are borrowed. */

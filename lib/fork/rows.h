@@ -1,10 +1,10 @@
 #ifndef PH_FORK_ROWS_H
 #define PH_FORK_ROWS_H
 
+#include "lib/fork/plan.h"
+#include "lib/fork/report.h"
 #include "lib/message/headers.h"
 #include "lib/track/log.h"
-#include "milters/transport/fork/plan.h"
-#include "milters/transport/fork/report.h"
 
 #include <glib.h>
 #include <stdint.h>
@@ -30,11 +30,21 @@ void ph_fork_row_transfer(const struct ph_fork_rows *rows,
 			  const GPtrArray *recipients, const char *queue_id,
 			  const char *answer, uint64_t size);
 
-/* FAIL of those in the report; agent NULL: the server behind us refused them.
- * The same row when it is written again. */
+/*
+ * A row of source ROUTING before there are copies: these recipients
+ * (const char *) came out of that address, which is beside them
+ * (facts/exchange-tracking.md section 3). The same row when it is written
+ * again.
+ */
+void ph_fork_row_routing(const struct ph_fork_rows *rows, const char *event,
+			 const char *from, const GPtrArray *recipients);
+
+/* FAIL of those in the report. source says who refused them: "AGENT" with the
+ * agent's name, "ROUTING", "SMTP" the server behind us. The same row when it is
+ * written again. */
 void ph_fork_row_fail(const struct ph_fork_rows *rows,
-		      const struct ph_report *report, const char *agent,
-		      const char *dsn_id);
+		      const struct ph_report *report, const char *source,
+		      const char *agent, const char *dsn_id);
 
 /* DSN: the report, under that queue id. */
 void ph_fork_row_dsn(const struct ph_fork_rows *rows,

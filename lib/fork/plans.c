@@ -1,4 +1,4 @@
-#include "milters/transport/fork/plan_private.h"
+#include "lib/fork/plan_private.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
@@ -115,6 +115,17 @@ stage(const struct ph_plans *plans, const char *name, const char *text,
 	return rc;
 }
 
+static void
+remove_notes(const struct ph_plans *plans, const struct ph_plan *plan)
+{
+	for (guint i = 0; i < plan->groups->len; i++) {
+		g_autofree char *token = ph_plan_token(plan, i);
+		g_autofree char *name = g_strconcat(token, NOTE, NULL);
+
+		unlinkat(plans->directory, name, 0);
+	}
+}
+
 static int
 publish(const struct ph_plans *plans, const char *from, const char *to,
 	struct ph_err *err)
@@ -142,6 +153,9 @@ ph_plans_write(struct ph_plans *plans, const struct ph_plan *plan,
 		return -1;
 	from = g_strconcat(".", plan->id, TEMPORARY, NULL);
 	to = g_strconcat(plan->id, PLAN, NULL);
+	/* An id may come again: of a plan that is gone by now these would say
+	 * that this one was carried out. */
+	remove_notes(plans, plan);
 	if (stage(plans, from, text, size, err) < 0 ||
 	    publish(plans, from, to, err) < 0) {
 		unlinkat(plans->directory, from, 0);
@@ -312,17 +326,6 @@ count_open(struct ph_plans *plans, const struct ph_plan *plan)
 		n += ph_plans_is_done(plans, token, NULL) == 0;
 	}
 	return n;
-}
-
-static void
-remove_notes(const struct ph_plans *plans, const struct ph_plan *plan)
-{
-	for (guint i = 0; i < plan->groups->len; i++) {
-		g_autofree char *token = ph_plan_token(plan, i);
-		g_autofree char *name = g_strconcat(token, NOTE, NULL);
-
-		unlinkat(plans->directory, name, 0);
-	}
 }
 
 /* The plan before its notes: without them it would be carried out again. */

@@ -14,7 +14,7 @@
  */
 
 /* One field of a header, borrowed from the message. */
-struct ph_field {
+struct ph_copy_field {
 	const char *text; /* "Subject: x CRLF", folds included */
 	size_t size;
 	size_t name;  /* its length, without blanks before the colon */
@@ -25,8 +25,8 @@ struct ph_field {
  * The field at *at, which moves behind it. false: the header has ended, *at is
  * where the rest begins: the empty line, or text that is no field.
  */
-bool ph_field_next(const char *data, size_t size, size_t *at,
-		   struct ph_field *field_r);
+bool ph_copy_field_next(const char *data, size_t size, size_t *at,
+			struct ph_copy_field *field_r);
 
 /* All fields, with values as ph_headers has them; what is beyond
  * PH_HEADERS_LIMIT is left out. */

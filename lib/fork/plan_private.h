@@ -1,7 +1,7 @@
 #ifndef PH_FORK_PLAN_PRIVATE_H
 #define PH_FORK_PLAN_PRIVATE_H
 
-#include "milters/transport/fork/plan.h"
+#include "lib/fork/plan.h"
 
 /* Inside plans alone: their text, and what a token is made of. */
 

@@ -1,4 +1,4 @@
-#include "milters/transport/fork/plan.h"
+#include "lib/fork/plan.h"
 
 #include "lib/base/clock.h"
 #include "tests/unit/unit.h"
@@ -233,6 +233,27 @@ count_files(void)
 }
 
 /* What would end an SMTP command or a file name: the milter hears it. */
+/* An id may come again, when its plan is gone. */
+START_TEST(notes_of_an_earlier_plan)
+{
+	struct ph_plan *plan = make_plan();
+	g_autofree char *token = ph_plan_token(plan, 0);
+	g_autofree char *name = g_strconcat(plan->id, ".json", NULL);
+	g_autofree char *path = NULL;
+
+	set_up();
+	path = g_build_filename(dir, "forks", name, NULL);
+	ck_assert_int_eq(ph_plans_write(plans, plan, NULL), 0);
+	ck_assert_int_eq(ph_plans_note_done(plans, token, NULL), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(ph_plans_is_done(plans, token, NULL), 1);
+	ck_assert_int_eq(ph_plans_write(plans, plan, NULL), 0);
+	ck_assert_int_eq(ph_plans_is_done(plans, token, NULL), 0);
+	ph_plan_free(&plan);
+	tear_down();
+}
+END_TEST
+
 START_TEST(not_fit_to_be_written)
 {
 	struct ph_err err = PH_ERR_INIT;
@@ -466,6 +487,6 @@ START_TEST(old_note_of_a_plan)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/fork/plans", all_of_it, tokens, notes,
+UNIT_MAIN("lib/fork/plans", all_of_it, tokens, notes, notes_of_an_earlier_plan,
 	  not_fit_to_be_written, damaged, cut, no_files, directory_is_none,
 	  tidy, old_note_of_a_plan)

@@ -1,9 +1,9 @@
-#include "milters/transport/fork/report.h"
+#include "lib/fork/report.h"
 
 #include "lib/base/text.h"
+#include "lib/fork/copy.h"
 #include "lib/message/headers.h"
 #include "lib/message/nmid.h"
-#include "milters/transport/fork/copy.h"
 
 #include <string.h>
 #include <strings.h>
@@ -222,10 +222,10 @@ take_header(struct work *work)
 {
 	static const char ours[] = PH_HEADER_PREFIX;
 	const struct ph_report *report = work->report;
-	struct ph_field field;
+	struct ph_copy_field field;
 	size_t at = 0;
 
-	while (ph_field_next(report->data, report->size, &at, &field)) {
+	while (ph_copy_field_next(report->data, report->size, &at, &field)) {
 		if (field.name >= strlen(ours) &&
 		    strncasecmp(field.text, ours, strlen(ours)) == 0)
 			continue;

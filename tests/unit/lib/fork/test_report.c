@@ -1,4 +1,4 @@
-#include "milters/transport/fork/report.h"
+#include "lib/fork/report.h"
 
 #include "tests/unit/unit.h"
 
@@ -415,7 +415,7 @@ START_TEST(status)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/fork/report", plain, whole_message,
-	  whole_message_too_large, notify, some_want_to_know, null_sender, ids,
-	  internationalized, text_alone_needs_no_utf8, address_alone_needs_utf8,
-	  hostile, long_and_encoded, eight_bit_header, status)
+UNIT_MAIN("lib/fork/report", plain, whole_message, whole_message_too_large,
+	  notify, some_want_to_know, null_sender, ids, internationalized,
+	  text_alone_needs_no_utf8, address_alone_needs_utf8, hostile,
+	  long_and_encoded, eight_bit_header, status)

@@ -1,4 +1,4 @@
-#include "milters/transport/fork/spool.h"
+#include "lib/fork/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "milters/transport/fork/plan_private.h"
+#include "lib/fork/plan_private.h"
 
 #include <string.h>
 

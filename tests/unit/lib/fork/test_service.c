@@ -1,8 +1,8 @@
-#include "milters/transport/fork/service.h"
+#include "lib/fork/service.h"
 
 #include "lib/base/fault.h"
 #include "lib/track/log.h"
-#include "tests/unit/milters/transport/fork/sink.h"
+#include "tests/unit/lib/fork/sink.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -36,6 +36,7 @@ start_service(void)
 	    .address = "192.0.2.2",
 	    .inject = {.unix_socket = true},
 	    .track = track,
+	    .agent = "Transport Rule Agent",
 	    .lifetime = 1000,
 	};
 
@@ -883,8 +884,8 @@ START_TEST(all_points)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/fork/service", killed, killed_after_the_plan,
-	  all_points, one_copy, nothing_offered, several_tokens, done_once,
+UNIT_MAIN("lib/fork/service", killed, killed_after_the_plan, all_points,
+	  one_copy, nothing_offered, several_tokens, done_once,
 	  several_transactions, no_plan, damaged_plan, nobody_there, put_off,
 	  cut_after_dot, one_refused, all_refused, report_put_off, report,
 	  report_to_nobody, null_sender, internationalized, large,

@@ -1,4 +1,4 @@
-#include "milters/transport/fork/rows.h"
+#include "lib/fork/rows.h"
 
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -123,16 +123,16 @@ ph_fork_row_transfer(const struct ph_fork_rows *rows,
 	write_row(rows, &row);
 }
 
+/* Made of what the row is about, so that readers know it again. */
 static void
-set_log_id(struct ph_track_record *row, const char *token)
+set_log_id(struct ph_track_record *row, const char *about)
 {
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
 	char id[PH_UUID_TEXT];
 	guint8 digest[32];
 	gsize size = sizeof(digest);
 
-	g_checksum_update(sum, (const guchar *)"fail\n", -1);
-	g_checksum_update(sum, (const guchar *)token, -1);
+	g_checksum_update(sum, (const guchar *)about, -1);
 	g_checksum_update(sum, (const guchar *)"\n", -1);
 	g_checksum_update(
 	    sum, (const guchar *)ph_track_get(row, PH_COL_RECIPIENT_ADDRESS),
@@ -143,15 +143,38 @@ set_log_id(struct ph_track_record *row, const char *token)
 }
 
 void
-ph_fork_row_fail(const struct ph_fork_rows *rows,
-		 const struct ph_report *report, const char *agent,
-		 const char *dsn_id)
+ph_fork_row_routing(const struct ph_fork_rows *rows, const char *event,
+		    const char *from, const GPtrArray *recipients)
 {
 	struct ph_track_record row = {{NULL}};
+	g_autofree char *about = g_strdup_printf(
+	    "%s\n%s\n%s\n%s", event, rows->plan->id, rows->plan->nmid, from);
 
 	if (rows->track == NULL)
 		return;
-	set_event(rows, &row, agent != NULL ? "AGENT" : "SMTP", "FAIL");
+	set_event(rows, &row, "ROUTING", event);
+	set_message(rows, &row);
+	for (guint i = 0; i < recipients->len; i++)
+		ph_track_append(&row, PH_COL_RECIPIENT_ADDRESS,
+				recipients->pdata[i]);
+	ph_track_setf(&row, PH_COL_RECIPIENT_COUNT, "%u", recipients->len);
+	ph_track_setf(&row, PH_COL_TOTAL_BYTES, "%" PRIu64, rows->plan->size);
+	ph_track_set(&row, PH_COL_RELATED_RECIPIENT_ADDRESS, from);
+	set_log_id(&row, about);
+	write_row(rows, &row);
+}
+
+void
+ph_fork_row_fail(const struct ph_fork_rows *rows,
+		 const struct ph_report *report, const char *source,
+		 const char *agent, const char *dsn_id)
+{
+	struct ph_track_record row = {{NULL}};
+	g_autofree char *about = NULL;
+
+	if (rows->track == NULL)
+		return;
+	set_event(rows, &row, source, "FAIL");
 	set_message(rows, &row);
 	ph_track_set(&row, PH_COL_SOURCE_CONTEXT, agent);
 	for (guint i = 0; i < report->recipients->len; i++) {
@@ -167,7 +190,8 @@ ph_fork_row_fail(const struct ph_fork_rows *rows,
 		      report->recipients->len);
 	ph_track_setf(&row, PH_COL_TOTAL_BYTES, "%" PRIu64, rows->plan->size);
 	ph_track_set(&row, PH_COL_REFERENCE, dsn_id);
-	set_log_id(&row, report->token);
+	about = g_strconcat("fail\n", report->token, NULL);
+	set_log_id(&row, about);
 	write_row(rows, &row);
 }
 

@@ -1,7 +1,7 @@
-#include "milters/transport/fork/copy.h"
+#include "lib/fork/copy.h"
 
-#include "milters/transport/fork/plan.h"
-#include "milters/transport/fork/spool.h"
+#include "lib/fork/plan.h"
+#include "lib/fork/spool.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -220,6 +220,5 @@ START_TEST(test_spool_without_directory)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/fork/copy", test_edits, test_long_field,
-	  test_headers, test_sink_fails, test_spool,
-	  test_spool_without_directory)
+UNIT_MAIN("lib/fork/copy", test_edits, test_long_field, test_headers,
+	  test_sink_fails, test_spool, test_spool_without_directory)

@@ -1,6 +1,6 @@
-#include "milters/transport/fork/copy.h"
+#include "lib/fork/copy.h"
 
-#include "milters/transport/fork/plan.h"
+#include "lib/fork/plan.h"
 
 #include <string.h>
 #include <strings.h>
@@ -28,8 +28,8 @@ line_end(const char *data, size_t size, size_t at)
 }
 
 bool
-ph_field_next(const char *data, size_t size, size_t *at,
-	      struct ph_field *field_r)
+ph_copy_field_next(const char *data, size_t size, size_t *at,
+		   struct ph_copy_field *field_r)
 {
 	const char *text = data + *at;
 	size_t left = size - *at, colon = 0, end;
@@ -58,7 +58,7 @@ ph_field_next(const char *data, size_t size, size_t *at,
 /* The value with LF for each fold and without its end; g_free. NUL becomes a
  * blank. */
 static char *
-field_value(const struct ph_field *field)
+field_value(const struct ph_copy_field *field)
 {
 	GString *value = g_string_sized_new(field->size);
 
@@ -79,10 +79,10 @@ struct ph_headers *
 ph_copy_headers(const char *data, size_t size)
 {
 	struct ph_headers *headers = ph_headers_new();
-	struct ph_field field;
+	struct ph_copy_field field;
 	size_t at = 0;
 
-	while (ph_field_next(data, size, &at, &field)) {
+	while (ph_copy_field_next(data, size, &at, &field)) {
 		g_autofree char *name = g_strndup(field.text, field.name);
 		g_autofree char *value = field_value(&field);
 
@@ -137,7 +137,7 @@ make_edits(const GPtrArray *headers)
 }
 
 static struct edit *
-find_edit(GHashTable *edits, const struct ph_field *field)
+find_edit(GHashTable *edits, const struct ph_copy_field *field)
 {
 	g_autofree char *name = g_strndup(field->text, field->name);
 
@@ -151,7 +151,7 @@ skip_blanks(const char *text)
 }
 
 static bool
-is_same(const struct ph_field *field, const char *value)
+is_same(const struct ph_copy_field *field, const char *value)
 {
 	g_autofree char *now = field_value(field);
 	size_t n;
@@ -164,7 +164,7 @@ is_same(const struct ph_field *field, const char *value)
 
 /* As it came. A message that ends in its header may lack the last line end. */
 static int
-send_same(const struct ph_field *field, ph_copy_sink *sink, void *context,
+send_same(const struct ph_copy_field *field, ph_copy_sink *sink, void *context,
 	  struct ph_err *err)
 {
 	if (sink(context, field->text, field->size, err) < 0)
@@ -199,8 +199,8 @@ send_field(const char *name, size_t name_size, const char *value,
 }
 
 static int
-send_edited(struct edit *edit, const struct ph_field *field, ph_copy_sink *sink,
-	    void *context, struct ph_err *err)
+send_edited(struct edit *edit, const struct ph_copy_field *field,
+	    ph_copy_sink *sink, void *context, struct ph_err *err)
 {
 	const GPtrArray *values = edit->header->values;
 	const char *value;
@@ -242,10 +242,10 @@ ph_copy_send(const char *data, size_t size, const GPtrArray *headers,
 	     ph_copy_sink *sink, void *context, struct ph_err *err)
 {
 	g_autoptr(GHashTable) edits = make_edits(headers);
-	struct ph_field field;
+	struct ph_copy_field field;
 	size_t at = 0;
 
-	while (ph_field_next(data, size, &at, &field)) {
+	while (ph_copy_field_next(data, size, &at, &field)) {
 		struct edit *edit = find_edit(edits, &field);
 		int rc = edit == NULL
 			     ? send_same(&field, sink, context, err)

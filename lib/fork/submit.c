@@ -1,5 +1,6 @@
-#include "milters/transport/fork/submit.h"
+#include "lib/fork/submit.h"
 
+#include "lib/base/clock.h"
 #include "lib/smtp/client.h"
 
 #include <inttypes.h>
@@ -158,6 +159,7 @@ say_rcpt(const struct ph_submit *submit, struct ph_smtp *smtp,
 	 struct ph_err *err)
 {
 	g_autoptr(GPtrArray) refused = g_ptr_array_new();
+	int64_t end = ph_clock_mono() + submit->options->envelope_timeout;
 
 	for (guint i = 0; i < submit->recipients->len; i++) {
 		struct ph_submit_recipient *r = submit->recipients->pdata[i];
@@ -166,6 +168,11 @@ say_rcpt(const struct ph_submit *submit, struct ph_smtp *smtp,
 		struct ph_smtp_reply reply;
 		enum kind kind;
 
+		if (ph_clock_mono() > end)
+			return ph_err_set(err, PH_ERR_TEMP,
+					  "the server takes too long for %u "
+					  "recipients",
+					  submit->recipients->len);
 		if (ph_smtp_command(smtp, line->str, &reply, err) < 0)
 			return -1;
 		kind = take(&reply, r->address, &text, err);
