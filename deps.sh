@@ -8,8 +8,8 @@ build='gcc make pkg-config libc6-dev'
 libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libldap-dev libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
 	libsystemd-dev libpcre2-dev nettle-dev'
-tests='check postfix redis-server redis-tools slapd ldap-utils openssl python3
-	python3-pytest python3-yaml procps mandoc'
+tests='check postfix redis-server redis-tools slapd ldap-utils openssl sasl2-bin
+	python3 python3-pytest python3-yaml procps mandoc'
 lint='clang-format clang-tidy cppcheck'
 
 # Hyperscan, or its twin for other processors: the two exclude each other.

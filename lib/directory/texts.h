@@ -25,4 +25,9 @@
 	"5.7.1 Sender is not allowed to send to %s; " \
 	"RESOLVER.RST.NotAuthorized; not authorized"
 
+/* As Exchange 2013 and later. */
+#define PH_SEND_AS_CODE "5.7.60"
+#define PH_SEND_AS_TEXT \
+	"SMTP; Client does not have permissions to send as this sender"
+
 #endif

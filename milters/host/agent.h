@@ -124,6 +124,7 @@ struct ph_mail {
 	const char *peer; /* FQDN of the server of ours, borrowed; or NULL */
 	bool made_here;	  /* a server of ours has made it: it comes from there,
 			   * and does not say who the first client was */
+	bool resolved;	  /* a Transport server of ours has had it before */
 	enum ph_auth_as auth_as;
 	char *original_ip; /* of the first client; "" */
 	char nmid[PH_UUID_TEXT];

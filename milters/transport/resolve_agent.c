@@ -112,6 +112,8 @@ set_origin(const struct ph_transport *transport, struct ph_mail *mail,
 	mail->made_here =
 	    mail->trusted && *mail->login == '\0' &&
 	    ph_headers_raw(mail->headers, PH_HEADER_AUTH_AS, 0) == NULL;
+	mail->resolved =
+	    ph_headers_raw(mail->headers, PH_HEADER_RESOLVED, 0) != NULL;
 	mail->auth_as = find_auth_as(mail);
 	ip = ph_headers_raw(mail->headers, PH_HEADER_CLIENT_IP, 0);
 	g_free(mail->original_ip);
@@ -155,13 +157,6 @@ defer(struct ph_mail *mail, const char *what)
 				"later");
 }
 
-/* A server of ours has done so before: whoever forwards is not asked again. */
-static bool
-was_resolved(const struct ph_mail *mail)
-{
-	return ph_headers_raw(mail->headers, PH_HEADER_RESOLVED, 0) != NULL;
-}
-
 static bool
 is_postmaster(const struct ph_mail *mail)
 {
@@ -174,19 +169,25 @@ is_postmaster(const struct ph_mail *mail)
 	return address != NULL && strcasecmp(address, mail->sender) == 0;
 }
 
+char *
+ph_transport_login(const struct ph_mail *mail)
+{
+	if (*mail->login != '\0')
+		return g_strdup(mail->login);
+	return *mail->author != '\0' && strcmp(mail->author, "<>") != 0
+		   ? ph_decode_xtext(mail->author)
+		   : NULL;
+}
+
 /* Who has authenticated, g_free. A server of ours that says "Internal" without
  * AUTH= has seen to it that the envelope sender is who sends. */
 static char *
 find_sender(const struct ph_mail *mail)
 {
-	g_autofree char *author = NULL;
+	g_autofree char *login = ph_transport_login(mail);
 
-	if (*mail->login != '\0')
-		return ph_login_address(mail->snapshot, mail->login);
-	if (*mail->author != '\0' && strcmp(mail->author, "<>") != 0)
-		author = ph_decode_xtext(mail->author);
-	return author != NULL ? ph_login_address(mail->snapshot, author)
-			      : g_strdup(mail->sender);
+	return login != NULL ? ph_login_address(mail->snapshot, login)
+			     : g_strdup(mail->sender);
 }
 
 /* Notices of servers of ours have no sender. */
@@ -225,7 +226,8 @@ resolve_one(struct ph_mail *mail, struct ph_recipient *r,
 {
 	struct ph_err err = PH_ERR_INIT;
 	g_autofree char *what = NULL;
-	int answer = was_resolved(mail)
+	/* Whoever forwards is not asked again. */
+	int answer = mail->resolved
 			 ? ph_recipient_resolve(mail, r, &err)
 			 : ph_recipient_follow(mail, r, sender, notes, &err);
 

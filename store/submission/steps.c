@@ -106,8 +106,9 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 	if (r == 1)
 		r = ph_item_read(item, err);
 	if (r == 1)
-		r = ph_envelope_make(item->owner, item->letter, item->state,
-				     err);
+		r = ph_envelope_make(item->submission->directory,
+				     item->snapshot, item->owner, item->letter,
+				     item->state, err);
 	if (r == 1)
 		r = complete(item, err);
 	if (r < 0)
