@@ -162,13 +162,33 @@ check_lists(struct ph_directory *directory, const struct ph_object *recipient,
 
 /* ---- the whole ---------------------------------------------------------- */
 
+/* Longer ones are no names. */
+#define NAME_LIMIT 64
+
+/* As people know it, in ASCII, because a reply is; its address alone where it
+ * has no name. g_free. */
+static char *
+describe(const struct ph_object *recipient)
+{
+	const char *address = ph_entry_primary(recipient);
+	const char *name = ph_object_text(recipient, "DisplayName");
+	g_autofree char *plain = ph_to_ascii(name != NULL ? name : "");
+
+	g_strdelimit(plain, "<>\t\r\n", ' ');
+	g_strstrip(plain);
+	if (*plain == '\0' || strlen(plain) > NAME_LIMIT ||
+	    g_ascii_strcasecmp(plain, address) == 0)
+		return g_strdup(address);
+	return g_strdup_printf("%s <%s>", plain, address);
+}
+
 static int
 refuse(const char *pattern, const struct ph_object *recipient, char **refusal_r)
 {
 	g_auto(GStrv) parts = g_strsplit(pattern, "%s", 2);
+	g_autofree char *who = describe(recipient);
 
-	*refusal_r =
-	    g_strconcat(parts[0], ph_entry_primary(recipient), parts[1], NULL);
+	*refusal_r = g_strconcat(parts[0], who, parts[1], NULL);
 	return 0;
 }
 
