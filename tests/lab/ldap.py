@@ -12,7 +12,7 @@ from tests.lab import wait
 from tests.lab.process import Child
 
 Values = str | list[str]
-PASSWORD = "secret, with a blank"
+PASSWORD = "Secret 1, with a blank"
 
 
 def escape(text: str) -> str:
@@ -84,6 +84,10 @@ class Ldap:
         return self.directory / "ca.pem"
 
     # ---- life ----------------------------------------------------------------
+
+    def start(self) -> None:
+        """Until it answers."""
+        raise NotImplementedError
 
     def kill(self) -> None:
         self.child.kill()
