@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import MOTA, NUNO
-from tests.lab import ad, letter, ports, wait
+from tests.lab import letter, wait
 from tests.lab.lab import Lab
 from tests.lab.ldap import PASSWORD, Values
 from tests.lab.office import Office
@@ -160,31 +160,3 @@ def test_openldap(own_lab: Lab) -> None:
     assert mail.accepted, mail.last
     office.lab.wait_message("ana@letsexchange.com", mail.ident)
     assert PASSWORD not in "".join(path.read_text() for _, path in office.host.logs())
-
-
-def test_active_directory_gives_long_attributes_in_parts(office: Office) -> None:
-    before = office.host.conf.read_text(encoding="utf-8")
-    with ad.ActiveDirectory("127.0.1.202", ports.ask("127.0.1.202")) as server:
-        members = [f"m{i}@letsexchange.com" for i in range(250)]
-        names = [
-            server.add(
-                f"CN=Member {i},{ad.SUFFIX}",
-                objectClass=["user"],
-                proxyAddresses=[f"SMTP:{address}"],
-            )
-            for i, address in enumerate(members)
-        ]
-        server.add(
-            f"CN=Many,{ad.SUFFIX}",
-            objectClass=["group"],
-            proxyAddresses=["SMTP:many@letsexchange.com"],
-            member=names,
-        )
-        office.set(uri=server.uri, base=ad.SUFFIX, tls="off")
-        try:
-            found = office.entry("many@letsexchange.com")["Members"]
-        finally:
-            office.host.conf.write_text(before, encoding="utf-8")
-        assert sorted(found) == sorted(members)
-        ranges = [name for name in server.asked if ";range=" in name]
-        assert ranges == ["member;range=100-*", "member;range=200-*"]
