@@ -18,7 +18,7 @@ ADDRESS = "127.0.1.200"
 SCHEMAS = Path("/etc/ldap/schema")
 
 CONF = """\
-include {schemas}/core.schema
+include {directory}/core.schema
 include {schemas}/cosine.schema
 include {schemas}/inetorgperson.schema
 include {ad}
@@ -37,6 +37,10 @@ maxsize 268435456
 index objectClass,mail,proxyAddresses eq
 access to attrs=userPassword by anonymous auth
 access to * by dn.exact="{reader}" read by anonymous search
+"""
+STREET = """
+attributetype ( 1.3.6.1.4.1.4203.666.77.99 NAME 'streetAddress'
+	EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 """
 
 
@@ -68,6 +72,10 @@ class Slapd(Ldap):
         self.directory.chmod(0o755)
         shutil.copy("/usr/sbin/slapd", self.binary)
         certify(self.directory, ADDRESS, self.env)
+        # Two attributes in Active Directory, two names of one here.
+        core = (SCHEMAS / "core.schema").read_text(encoding="utf-8")
+        core = core.replace("( 'street' 'streetAddress' )", "'street'")
+        (self.directory / "core.schema").write_text(core + STREET, encoding="utf-8")
         self.password_file.write_text(f"{PASSWORD}\nsecond line\n", encoding="utf-8")
         self.conf.write_text(
             CONF.format(
