@@ -96,11 +96,42 @@ addresses_of(const struct ph_letter *letter, const char *field)
 	return addresses;
 }
 
+static bool
+is_own(const struct ph_owner *owner, const char *address)
+{
+	g_autofree char *folded = ph_fold(address);
+
+	for (guint i = 0; i < owner->addresses->len; i++)
+		if (strcmp(owner->addresses->pdata[i], folded) == 0)
+			return true;
+	return false;
+}
+
+/* Reports go to whoever seems to have sent it: Sender, else a From that names
+ * one. 0 or -1. */
+static int
+set_sender(struct ph_directory *directory, const struct ph_owner *owner,
+	   const GPtrArray *from, const GPtrArray *sender,
+	   struct ph_item_state *state, struct ph_err *err)
+{
+	const GPtrArray *who = sender != NULL ? sender : from;
+	struct ph_object *entry = NULL;
+
+	if (who->len != 1 || is_own(owner, who->pdata[0]))
+		return 0;
+	if (ph_directory_find(directory, who->pdata[0], &entry, err) < 0)
+		return -1;
+	if (entry != NULL)
+		ph_state_text(&state->sender, ph_entry_primary(entry));
+	ph_object_unref(&entry);
+	return 0;
+}
+
 /* 1, 0, -1. */
 static int
 check_sender(struct ph_directory *directory, const struct ph_snapshot *snapshot,
 	     const struct ph_owner *owner, const struct ph_letter *letter,
-	     struct ph_err *err)
+	     struct ph_item_state *state, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) from = addresses_of(letter, "From");
 	g_autoptr(GPtrArray) sender = addresses_of(letter, "Sender");
@@ -115,6 +146,11 @@ check_sender(struct ph_directory *directory, const struct ph_snapshot *snapshot,
 	ph_send_as_owner(directory, snapshot, owner->addresses, &who);
 	r = ph_send_as_check(&who, from, sender, &no, err);
 	ph_send_as_clear(&who);
+	if (r == 1)
+		return set_sender(directory, owner, from, sender, state, err) <
+			       0
+			   ? -1
+			   : 1;
 	if (r == 0 && no.address == NULL)
 		ph_err_set(err, PH_ERR_PERM, "its %s names nobody", no.field);
 	else if (r == 0)
@@ -178,7 +214,7 @@ ph_envelope_make(struct ph_directory *directory,
 		 const struct ph_owner *owner, const struct ph_letter *letter,
 		 struct ph_item_state *state, struct ph_err *err)
 {
-	int r = check_sender(directory, snapshot, owner, letter, err);
+	int r = check_sender(directory, snapshot, owner, letter, state, err);
 
 	if (r != 1)
 		return r;

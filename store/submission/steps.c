@@ -156,6 +156,7 @@ static int
 put_notice(struct ph_item *item, struct ph_err *err)
 {
 	struct ph_notice notice = {
+	    .owner = item->owner->primary,
 	    .domain = default_domain(item),
 	    .fqdn = item->fqdn,
 	    .now = ph_clock_wall(),
