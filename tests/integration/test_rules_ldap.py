@@ -65,13 +65,17 @@ def people(office: Office) -> None:
     """Anna is in a group inside Sales, and the boss's; Otto is in Research, and
     the chief's."""
     ldap = office.ldap
+    classes: Values = ["user", "personAttributes"]
     boss, chief = ldap.user("Boss", BOSS, department="Продажи"), ldap.user("Chief", CHIEF)
     values: dict[str, Values] = {attribute: value for attribute, value in ATTRIBUTES.values()}
     # The last of several counts as well.
     values |= {name: ["1", str(values[name])] for name in LISTS} | {"manager": boss}
     others: dict[str, Values] = {name: OTHER.get(name, "9") for name in values}
     others |= {"manager": chief, "mail": OTTO}
-    anna, otto = ldap.user("Anna", ANNA, **values), ldap.user("Otto", OTTO, **others)
+    anna, otto = (
+        ldap.user(name, mail, objectClass=classes, **entry)
+        for name, mail, entry in (("Anna", ANNA, values), ("Otto", OTTO, others))
+    )
     inner = ldap.group("Inner", INNER, [anna], groupType=DISTRIBUTION)
     ldap.group("Sales", SALES, [inner], groupType=DISTRIBUTION)
     ldap.group("Research", RESEARCH, [otto], groupType=DISTRIBUTION)

@@ -138,6 +138,9 @@ class Ldap:
         self.load(ldif(dn, {"cn": name} | attributes))
         return dn
 
+    def remove(self, name: str) -> None:
+        self.load(f"dn: {self.name(name)}\nchangetype: delete\n")
+
     def user(self, name: str, address: str, database: str = "DB1", **more: Values) -> str:
         """A mailbox; its distinguished name."""
         dn = self.name(name)
@@ -161,3 +164,11 @@ class Ldap:
         }
         self.load(ldif(dn, {k: v for k, v in (plain | more).items() if v}))
         return dn
+
+    def dynamic(self, name: str, address: str, **more: Values) -> str:
+        """A dynamic group; its distinguished name."""
+        plain: dict[str, Values] = {
+            "objectClass": "msExchDynamicDistributionList",
+            "proxyAddresses": f"SMTP:{address}",
+        }
+        return self.add(name, **(plain | more))

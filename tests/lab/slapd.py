@@ -1,5 +1,5 @@
 """A private LDAP server: OpenLDAP's, with what Active Directory and Exchange
-would hold as far as posthub reads it (ad.schema)."""
+would hold as far as posthub reads it (ad.schema, ad_person.schema)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ include {directory}/core.schema
 include {schemas}/cosine.schema
 include {schemas}/inetorgperson.schema
 include {ad}
+include {person}
 pidfile {directory}/slapd.pid
 modulepath /usr/lib/ldap
 moduleload back_mdb
@@ -32,6 +33,7 @@ database mdb
 suffix "{suffix}"
 rootdn "{admin}"
 rootpw "{password}"
+limits dn.exact="{reader}" size.prtotal=unlimited
 directory {directory}/data
 maxsize 268435456
 index objectClass,mail,proxyAddresses eq
@@ -81,6 +83,7 @@ class Slapd(Ldap):
             CONF.format(
                 schemas=SCHEMAS,
                 ad=Path(__file__).with_name("ad.schema"),
+                person=Path(__file__).with_name("ad_person.schema"),
                 directory=self.directory,
                 suffix=SUFFIX,
                 admin=ADMIN,
