@@ -49,21 +49,38 @@ add_address(const struct ph_snapshot *snapshot, const char *address,
 	g_hash_table_add(logins, folded);
 }
 
-/* Names under which somebody logs in: every address, and UserLogonName, of
- * which a directory may know several, one a line. */
+static void
+add_logons(const struct ph_object *entry, GHashTable *logins)
+{
+	const char *names = ph_object_text(entry, "UserLogonName");
+	g_auto(GStrv) lines = g_strsplit(names != NULL ? names : "", "\n", -1);
+
+	for (char **line = lines; *line != NULL; line++)
+		if (*g_strstrip(*line) != '\0')
+			g_hash_table_add(logins, ph_fold(*line));
+}
+
+bool
+ph_entry_has_logon(const struct ph_object *entry, const char *login)
+{
+	g_autoptr(GHashTable) logons =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autofree char *folded = ph_fold(login);
+
+	add_logons(entry, logons);
+	return g_hash_table_contains(logons, folded);
+}
+
+/* Names under which somebody logs in: every address, and UserLogonName. */
 static void
 add_logins(const struct ph_snapshot *snapshot, const struct ph_object *entry,
 	   GHashTable *logins)
 {
 	g_autoptr(GPtrArray) addresses = ph_entry_addresses(entry);
-	const char *names = ph_object_text(entry, "UserLogonName");
-	g_auto(GStrv) lines = g_strsplit(names != NULL ? names : "", "\n", -1);
 
 	for (guint i = 0; i < addresses->len; i++)
 		add_address(snapshot, addresses->pdata[i], logins);
-	for (char **line = lines; *line != NULL; line++)
-		if (*g_strstrip(*line) != '\0')
-			g_hash_table_add(logins, ph_fold(*line));
+	add_logons(entry, logins);
 }
 
 /* ---- those whom a list names -------------------------------------------- */

@@ -16,6 +16,10 @@
  * Outbox. Only look-ups are done.
  */
 
+/* The names in UserLogonName, of which a directory may know several, one a
+ * line: is login one of them? */
+bool ph_entry_has_logon(const struct ph_object *entry, const char *login);
+
 /* Members of groups in SendAs that are looked at one by one, which is only
  * needed where nobody in particular asks, or one whose login says nothing. */
 #define PH_SEND_AS_MEMBERS 1000

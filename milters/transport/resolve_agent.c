@@ -182,17 +182,15 @@ ph_transport_login(const struct ph_mail *mail)
 /* Who has authenticated, g_free. A server of ours that says "Internal" without
  * AUTH= has seen to it that the envelope sender is who sends. */
 static char *
-find_sender(const struct ph_mail *mail)
+find_sender(const struct ph_mail *mail, const char *login)
 {
-	g_autofree char *login = ph_transport_login(mail);
-
 	return login != NULL ? ph_login_address(mail->snapshot, login)
 			     : g_strdup(mail->sender);
 }
 
 /* Notices of servers of ours have no sender. */
 static struct ph_restrict_sender
-make_sender(const struct ph_mail *mail, const char *address)
+make_sender(const struct ph_mail *mail, const char *login, const char *address)
 {
 	bool internal = mail->auth_as == PH_AUTH_INTERNAL;
 
@@ -202,6 +200,8 @@ make_sender(const struct ph_mail *mail, const char *address)
 		(internal && is_postmaster(mail)),
 	    .authenticated = internal,
 	    .address = address,
+	    .login = login,
+	    .claimed = mail->sender,
 	    .size = mail->size,
 	};
 }
@@ -284,8 +284,9 @@ static int
 resolve_all(struct ph_mail *mail)
 {
 	const struct ph_recipients_notes notes = {note_step, note_group, mail};
-	g_autofree char *address = find_sender(mail);
-	struct ph_restrict_sender sender = make_sender(mail, address);
+	g_autofree char *login = ph_transport_login(mail);
+	g_autofree char *address = find_sender(mail, login);
+	struct ph_restrict_sender sender = make_sender(mail, login, address);
 	guint n = mail->recipients->len;
 	int r = 0;
 

@@ -14,7 +14,7 @@ from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail
 
 DOMAIN = "letsexchange.com"
-INFO, DESK, STAFF = f"info@{DOMAIN}", f"desk@{DOMAIN}", f"staff@{DOMAIN}"
+INFO, DESK, STAFF, CLUB = (f"{name}@{DOMAIN}" for name in ("info", "desk", "staff", "club"))
 # A login that is no address.
 ANA_LOGIN = "ana.lima"
 LOGINS = (NUNO, MOTA, "mota", ANA_LOGIN, "nobody")
@@ -34,6 +34,7 @@ def put_people(lab: Lab) -> None:
     members = ",".join(f"m{number}@{DOMAIN}" for number in range(1001))
     lab.put("recipient", STAFF, RecipientType=GROUP, Members=members)
     lab.mailbox(f"crowd@{DOMAIN}", "DB1", SendAs=STAFF)
+    lab.put("recipient", CLUB, RecipientType=GROUP, Members=NUNO, AcceptMessagesOnlyFrom=ANA)
     lab.put("domain", "relay.test", DomainType="InternalRelay")
 
 
@@ -123,6 +124,13 @@ def test_on_behalf_with_sender(lab: Lab, host: Host) -> None:
     assert post(host, NUNO, compose(BOSS, envelope=NUNO)) == DENIED
     assert post(host, MOTA, compose(BOSS, sender=MOTA)) == DENIED
     assert NOT_OWNED.format(BOSS, NUNO) in post(host, NUNO, compose(BOSS))
+
+
+def test_who_is_in_a_list_is_known_by_any_login(lab: Lab, host: Host) -> None:
+    mail = letter.compose(CLUB, sender=ANA)
+    assert post(host, ANA_LOGIN, mail).startswith("250")
+    arrived(lab, mail)
+    assert "RESOLVER.RST.NotAuthorized" in post(host, MOTA, letter.compose(CLUB, sender=MOTA))
 
 
 def test_a_notice_has_no_sender(lab: Lab, host: Host) -> None:

@@ -25,6 +25,8 @@ static const char *const people[] = {
     "recipient|ana@t.org|RecipientType=UserMailbox|Database=DB1|"
     "PrimarySmtpAddress=Ana@t.org|EmailAddresses=a@old.test",
     "recipient|rui@t.org|RecipientType=UserMailbox|Database=DB1",
+    "recipient|eva@t.org|RecipientType=UserMailbox|Database=DB1|"
+    "EmailAddresses=e@old.test|UserLogonName=Eva.Logon",
     GROUP("staff@t.org", "a@old.test,inner@t.org"),
     GROUP("inner@t.org", "rui@t.org,staff@t.org"),
     GROUP("others@t.org", "eva@t.org"),
@@ -189,6 +191,40 @@ START_TEST(test_size)
 }
 END_TEST
 
+/* A login that is no address: the envelope's sender may say whose it is. */
+START_TEST(test_logon)
+{
+	static const struct {
+		const char *login, *claimed, *answer;
+	} rows[] = {
+	    {"eva.logon", "eva@t.org", "ok"},
+	    {"EVA.logon", "e@old.test", "ok"},
+	    {"eva.other", "eva@t.org", DENIED},
+	    {"eva.logon", "ana@t.org", DENIED},
+	    {"eva.logon", "nobody@t.org", DENIED},
+	    {"eva.logon", "", DENIED},
+	    {"eva.logon", NULL, DENIED},
+	    {NULL, "eva@t.org", DENIED},
+	};
+	struct ph_directory *d = make_directory();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_restrict_sender sender = {
+		    .authenticated = true,
+		    .address = "eva.logon@t.org",
+		    .login = rows[i].login,
+		    .claimed = rows[i].claimed,
+		};
+		g_autofree char *is =
+		    ask(d, "|AcceptMessagesOnlyFrom=eva@t.org", &sender);
+
+		ck_assert_msg(strcmp(is, rows[i].answer) == 0, "row %zu: %s", i,
+			      is);
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
 /* The name that people see, in ASCII and on one line. */
 START_TEST(test_names)
 {
@@ -254,4 +290,5 @@ START_TEST(test_away)
 }
 END_TEST
 
-UNIT_MAIN("lib/directory/restrict", test_rows, test_size, test_names, test_away)
+UNIT_MAIN("lib/directory/restrict", test_rows, test_size, test_logon,
+	  test_names, test_away)
