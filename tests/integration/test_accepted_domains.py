@@ -125,9 +125,7 @@ def test_others_in_a_relay_domain_are_somewhere_else(
 
 
 @pytest.mark.parametrize("to", ["x@sub.letsexchange.com", "x@a.shared.test", "x@sub.partner.test"])
-def test_below_a_domain_is_another_one(
-    lab: Lab, host: Host, internet: Sink, to: str
-) -> None:
+def test_below_a_domain_is_another_one(lab: Lab, host: Host, internet: Sink, to: str) -> None:
     """Without MatchSubDomains: no stranger may send there."""
     mail = letter.post(host, letter.compose(to))
     assert mail.refused[to].startswith("554 5.7.1"), mail.last

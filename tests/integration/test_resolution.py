@@ -237,16 +237,15 @@ def at_rcpt(host: Host, login: str, to: str) -> str:
         (ANA, LEFT, f"Sender is not allowed to send to {LEFT}: ask its owner to"),
     ],
 )
-def test_a_group_that_refuses_is_named_at_rcpt(
-    host: Host, login: str, to: str, words: str
-) -> None:
+def test_a_group_that_refuses_is_named_at_rcpt(host: Host, login: str, to: str, words: str) -> None:
     """As people know it, with what they can do."""
     answer = at_rcpt(host, login, to)
     assert answer.startswith("550 5.7.1 ") and words in answer, answer
 
 
 @pytest.mark.parametrize(
-    ("login", "to"), [(RUI, TEAM), (BOSS, STAFF), (ANA, CLUB), (BOSS, CLUB), (RUI, LEFT), ("", LEFT)]
+    ("login", "to"),
+    [(RUI, TEAM), (BOSS, STAFF), (ANA, CLUB), (BOSS, CLUB), (RUI, LEFT), ("", LEFT)],
 )
 def test_who_may_reaches_each_member_once(lab: Lab, host: Host, login: str, to: str) -> None:
     mail = letter.compose(to, sender=login or "stranger@outside.test")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email.message import Message
+from functools import partial
 
 import pytest
 
@@ -205,24 +206,23 @@ def test_the_setting_switches_from_off(lab: Lab) -> None:
         host.restart("transport")
 
 
-@pytest.mark.parametrize(
-    ("owner", "author", "sender", "sent"),
-    [
-        (MOTA, INFO, "", True),
-        (NUNO, BOSS, NUNO, True),
-        (NUNO, BOSS, "", False),
-        (NUNO, INFO, "", False),
-    ],
-)
-def test_the_outbox_asks_the_same(
-    lab: Lab, owner: str, author: str, sender: str, sent: bool
-) -> None:
-    mail = compose(author, sender=sender)
-    lab.make_outbox(owner)
-    lab.outbox(owner, mail.content)
-    if sent:
+def told(lab: Lab, owner: str, reason: str) -> bool:
+    return any(reason in str(message) for message in lab.messages(owner))
+
+
+def test_the_outbox_asks_the_same(lab: Lab) -> None:
+    """What is sent as somebody else has his address in the envelope; what may
+    not be sent comes back."""
+    good = [(MOTA, INFO, ""), (NUNO, BOSS, NUNO)]
+    bad = [(NUNO, BOSS, ""), (NUNO, INFO, "")]
+    for owner in (MOTA, NUNO):
+        lab.make_outbox(owner)
+    mails = [compose(author, sender=sender) for _, author, sender in good + bad]
+    for (owner, _, _), mail in zip(good + bad, mails, strict=True):
+        lab.outbox(owner, mail.content)
+    for (_, author, sender), mail in zip(good, mails, strict=False):
         found = arrived(lab, mail)
         assert (found["From"], found["Return-Path"]) == (author, f"<{sender or author}>")
-    else:
+    for owner, author, _ in bad:
         reason = f"{owner} may not send as {author}, which its From names"
-        wait.until("the notice", lambda: reason in " ".join(map(str, lab.messages(owner))))
+        wait.until(reason, partial(told, lab, owner, reason))

@@ -59,7 +59,8 @@ CONF = """\
 """
 
 # attributeSyntax and oMSyntax of [MS-ADTS] 3.1.1.2.2.2.
-TEXT, BOOL, NUMBER, NAME = ("2.5.5.12", "64"), ("2.5.5.8", "1"), ("2.5.5.9", "2"), ("2.5.5.1", "127")
+TEXT, BOOL = ("2.5.5.12", "64"), ("2.5.5.8", "1")
+NUMBER, NAME = ("2.5.5.9", "2"), ("2.5.5.1", "127")
 ATTRIBUTES = {
     "targetAddress": TEXT,
     "homeMDB": NAME,
