@@ -73,6 +73,7 @@ ATTRIBUTES = {
 }
 MANY = ("authOrig",)
 
+
 def _attribute(number: int, name: str) -> str:
     syntax, om_syntax = ATTRIBUTES[name]
     text = (
