@@ -78,6 +78,8 @@ resolve(const struct ph_sources *sources, const struct ph_request *request,
 	struct ph_restrict_sender sender = {
 	    .authenticated = login != NULL && *login != '\0',
 	    .address = address,
+	    .login = login,
+	    .claimed = ph_policy_attribute(request, "sender"),
 	    .size = g_ascii_strtoull(ph_policy_attribute(request, "size"), NULL,
 				     10),
 	};

@@ -139,6 +139,9 @@ const struct ph_setting ph_settings[] = {
      "socket for smtpd_milters"},
     {"transport", "resolve", PH_SETTING_BOOL, "yes", NO_LIMIT,
      "resolve recipients; no: rules alone, on addresses as typed"},
+    {"transport", "check_from", PH_SETTING_BOOL, "yes", NO_LIMIT,
+     "who has logged in may write in From and Sender only those whom he may "
+     "send as; not with resolve = no"},
     {"transport", "sessions", PH_SETTING_INT, "200", 1, 10000, NULL,
      "messages handled at once; more are deferred with 451"},
     {"transport", "body_memory", PH_SETTING_SIZE, "1GB", 64 * MB, 0, NULL,

@@ -222,6 +222,24 @@ ph_fold(const char *text)
 	return g_utf8_casefold(text, -1);
 }
 
+/* GLib's table for "C" has Latin letters and signs, the one for "uk" Cyrillic.
+ */
+char *
+ph_to_ascii(const char *text)
+{
+	GString *out = g_string_new(NULL);
+
+	for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
+		g_autofree char *one =
+		    g_strndup(p, (gsize)(g_utf8_next_char(p) - p));
+		g_autofree char *latin = g_str_to_ascii(one, "C");
+		g_autofree char *cyrillic = g_str_to_ascii(one, "uk");
+
+		g_string_append(out, latin[0] == '?' ? cyrillic : latin);
+	}
+	return g_string_free(out, FALSE);
+}
+
 char *
 ph_decode_xtext(const char *text)
 {

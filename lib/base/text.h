@@ -63,6 +63,10 @@ int ph_parse_endpoint(const char *text, struct ph_endpoint *endpoint_r,
  * simple folding, nothing else. Free with g_free. */
 char *ph_fold(const char *text);
 
+/* Readable ASCII in the place of UTF-8, "?" where there is none: for replies to
+ * clients that know no UTF-8. g_free. */
+char *ph_to_ascii(const char *text);
+
 /* Splits at the last '@' outside quotes. 1 and *local_r, *domain_r (g_free),
  * or 0 when this is not local@domain with both parts present and no control
  * character. */

@@ -115,7 +115,10 @@ const struct ph_field ph_fields_recipient[] = {
     {"BypassNestedModerationEnabled", PH_TYPE_BOOL, .value = "false",
      .help = "approved once, groups inside ask no more"},
     {"GrantSendOnBehalfTo", PH_TYPE_ADDRESSES,
-     .help = "who may send on its behalf"},
+     .help = "who may send on its behalf: From names it, Sender themselves"},
+    {"SendAs", PH_TYPE_ADDRESSES,
+     .help = "people and groups that may send as it, which in Exchange is "
+	     "Add-RecipientPermission -AccessRights SendAs -Trustee"},
     {"HiddenFromAddressListsEnabled", PH_TYPE_BOOL, .value = "false",
      .help = "not shown in address lists"},
     ATTRIBUTE("DisplayName", "name that people see"),

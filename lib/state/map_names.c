@@ -8,6 +8,7 @@ const struct ph_map_name ph_map_names[] = {
     {"domain", "is a domain accepted, for relay_domains"},
     {"alias",
      "primary and forwarding addresses, where posthub-transport is not used"},
+    {"login", "who may send as an address, for smtpd_sender_login_maps"},
     {"server", "is a host name or address that of a server of ours"},
     {NULL, NULL},
 };

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_cli import DATA, POSTHUB, USAGE, YES, World
-from tests.lab.slapd import name_of
+from tests.lab.ldap import escape
 
 NO_INPUT = 66
 # Every character that means something in a distinguished name, and others.
@@ -193,7 +193,7 @@ changetype: add
 objectClass: group
 proxyAddresses: SMTP:staff@x.test
 member: cn=nuno,ou=people,dc=x,dc=test
-member:: {b64(f"{name_of(ODD).partition(',dc=')[0]},OU=People,DC=x,DC=test")}
+member:: {b64(f"cn={escape(ODD)},OU=People,DC=x,DC=test")}
 member: CN=Nobody,DC=x,DC=test
 managedBy: CN=Nuno,OU=People,DC=x,DC=test
 
@@ -211,7 +211,7 @@ displayName:: {b64("Nuño Mota")}
 jpegPhoto:: AAECAwQ=
 delivContLength: 2048
 
-dn:: {b64(f"{name_of(ODD).partition(',dc=')[0]},OU=People,DC=x,DC=test")}
+dn:: {b64(f"cn={escape(ODD)},OU=People,DC=x,DC=test")}
 objectClass: user
 homeMDB: CN=DB1,CN=Databases,DC=x,DC=test
 proxyAddresses: SMTP:odd@x.test

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import MOTA, NUNO
-from tests.integration.test_ldap import ALL, STAFF, Office, start
+from tests.integration.test_ldap import make, start
 from tests.lab import letter, wait
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.office import ALL, STAFF, Office
 from tests.lab.protocols import Dialogue
 
 ALIAS = "nm@letsexchange.com"
@@ -25,7 +26,7 @@ DAEMONS = ("policy", "transport", "delivery", "submission", "tracking")
 
 @pytest.fixture
 def office(own_lab: Lab) -> Office:
-    made = Office(own_lab)
+    made = make(own_lab)
     made.people()
     return made
 

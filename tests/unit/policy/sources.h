@@ -64,6 +64,8 @@ org_open(struct org *org)
 			   "|ForwardingAddress=ring1@test.org"),
 	    people_mailbox("pair@test.org", "|ForwardingAddress=pair@test.org"
 					    "|DeliverToMailboxAndForward=true"),
+	    people_mailbox("shared@test.org", "|SendAs=all@test.org"
+					      "|UserLogonName=login\na b,c"),
 	    people_object("recipient|staff@test.org|"
 			  "RecipientType=MailUniversalDistributionGroup|"
 			  "Members=nuno@test.org|"

@@ -105,6 +105,36 @@ START_TEST(test_transport)
 }
 END_TEST
 
+/* A login that holds a separator would be two others. */
+START_TEST(test_login)
+{
+	static const struct row rows[] = {
+	    {"login", "nuno@test.org",
+	     "OK n@legacy.test,n@test.org,nuno@test.org"},
+	    {"login", "N@Legacy.test",
+	     "OK n@legacy.test,n@test.org,nuno@test.org"},
+	    {"login", "shared@test.org",
+	     "OK login,n@legacy.test,n@test.org,nuno@test.org,shared@test.org"},
+	    {"login", "nobody@test.org", "OK ,"},
+	    {"login", "nobody@a.tree.test", "OK ,"},
+	    {"login", "x@relay.test", NOT_FOUND},
+	    {"login", "x@outside.test", NOT_FOUND},
+	    {"login", "two@test.org",
+	     "TEMP who may send as <two@test.org>: two@test.org belongs to "
+	     "both recipient:mota@test.org and recipient:b@test.org"},
+	    {"login", "", NOT_FOUND},
+	    {"login", "<>", NOT_FOUND},
+	    {"login", "nuno", NOT_FOUND},
+	    {"login", "@test.org", NOT_FOUND},
+	};
+	struct org org;
+
+	org_open(&org);
+	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	org_close(&org);
+}
+END_TEST
+
 /* Addresses outside, with connectors: on this server, on the other one. */
 START_TEST(test_transport_connector)
 {
@@ -225,7 +255,7 @@ START_TEST(test_others)
 	    {"server", "outside.test", NOT_FOUND},
 	    {"server", "192.0.2.1", NOT_FOUND},
 	    {"server", "", NOT_FOUND},
-	    {"login", "nuno@test.org", "PERM there is no map \"login\""},
+	    {"owner", "nuno@test.org", "PERM there is no map \"owner\""},
 	    {"Transport", "nuno@test.org",
 	     "PERM there is no map \"Transport\""},
 	};
@@ -311,6 +341,6 @@ START_TEST(test_table)
 }
 END_TEST
 
-UNIT_MAIN("policy/maps", test_transport, test_transport_connector,
+UNIT_MAIN("policy/maps", test_transport, test_transport_connector, test_login,
 	  test_transport_never_not_found, test_others, test_directory_down,
 	  test_no_state, test_table)
