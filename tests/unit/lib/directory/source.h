@@ -9,7 +9,6 @@ struct source {
 	enum ph_err_kind error;	 /* NONE: it answers */
 	struct ph_found found;	 /* source NULL: as it is without */
 	unsigned asked;
-	unsigned walked;
 };
 
 static int
@@ -34,9 +33,10 @@ source_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 {
 	struct source *source = self;
 
-	(void)group;
-	source->walked++;
-	return each(source->entry, arg, err);
+	source->asked++;
+	if (source->error != PH_ERR_NONE)
+		return ph_err_set(err, source->error, "away");
+	return each(group != NULL ? group : source->entry, arg, err);
 }
 
 static void

@@ -272,7 +272,7 @@ START_TEST(test_walked_through)
 
 	ck_assert_int_eq(ph_directory_walk(d, NULL, count, &n, NULL), 0);
 	ck_assert_uint_eq(n, 1);
-	ck_assert_uint_eq(source.walked, 1);
+	ck_assert_uint_eq(source.asked, 1);
 	ph_directory_close(&d);
 }
 END_TEST

@@ -117,7 +117,7 @@ START_TEST(test_walked_through)
 	ck_assert_int_eq(ph_directory_walk(h.directory, NULL, stop, NULL, &err),
 			 -1);
 	ck_assert_str_eq(err.text, "a@test.org");
-	ck_assert_uint_eq(h.source.walked, 1);
+	ck_assert_uint_eq(h.source.asked, 1);
 	host_free(&h);
 }
 END_TEST
