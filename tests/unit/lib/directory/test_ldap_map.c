@@ -309,8 +309,7 @@ START_TEST(test_strict)
 		const char *more, *text;
 	} rows[] = {
 	    {"|title=a\001b", "Title: \"a?b\" holds a control character"},
-	    {"|msExchDynamicDLFilter=(x",
-	     "RecipientFilter: character 2: "},
+	    {"|msExchDynamicDLFilter=(x", "RecipientFilter: character 2: "},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
