@@ -21,13 +21,14 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
 ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # Libraries: one static archive a directory; arrows point down only.
-LIBS = health routing directory state message smtp track match base
+LIBS = fork health routing directory state message smtp track match base
 NEEDS_base = base
 NEEDS_match = match base
 NEEDS_state = state match base
 NEEDS_message = message base
 NEEDS_smtp = smtp base
 NEEDS_track = track base
+NEEDS_fork = fork message smtp track base
 NEEDS_directory = directory state match base
 NEEDS_routing = routing state match base
 NEEDS_health = health routing state match smtp base
@@ -37,8 +38,7 @@ NEEDS_health = health routing state match smtp base
 PROGRAMS = posthub posthub-frontend posthub-transport posthub-policy posthub-delivery \
 	posthub-tracking posthub-submission
 DIRS_posthub = cli milters/host milters/transport/rules
-DIRS_posthub-transport = milters/host milters/transport milters/transport/rules \
-	milters/transport/fork
+DIRS_posthub-transport = milters/host milters/transport milters/transport/rules
 DIRS_posthub-frontend = milters/host milters/frontend
 DIRS_posthub-policy = policy
 # One mailbox layout, so one piece of code that knows it: store/mailbox.
@@ -105,8 +105,9 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter
+BENCH = source noop_milter lookups
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
+BENCH_LIBS_lookups = $(BENCH_LIBS_source)
 BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
 define bench_program
 $(BUILD)/bench/$(1): $(call objects,bench/$(1).c)
@@ -137,8 +138,7 @@ unit_dir = $(patsubst tests/unit/%/,%,$(dir $(1)))
 unit_libs = $(if $(filter lib/%,$(unit_dir)),$(NEEDS_$(notdir $(unit_dir))),$(LIBS))
 # Agents are tested with the message they see.
 UNIT_DIRS_milters/frontend = milters/host
-UNIT_DIRS_milters/transport = milters/host milters/transport/rules \
-	milters/transport/fork
+UNIT_DIRS_milters/transport = milters/host milters/transport/rules
 UNIT_DIRS_milters/transport/rules = milters/host
 UNIT_DIRS_cli = milters/host milters/transport/rules
 UNIT_DIRS_store/delivery = store/mailbox

@@ -11,7 +11,7 @@
 enum service { SUBMISSION, TRANSPORT, DELIVERY };
 
 /* Where in a service's work on a message a row belongs. */
-enum rank { OPENS, WORKS, FORKS, ENDS };
+enum rank { OPENS, WORKS, OPENED, FORKS, ENDS };
 
 /* The first row that fits tells what an event means; source NULL: any. */
 static const struct stage {
@@ -37,7 +37,8 @@ static const struct stage {
     {"SMTP", "SEND", TRANSPORT, ENDS, PH_COL_CLIENT_HOSTNAME, true},
     {"SMTP", NULL, TRANSPORT, ENDS, PH_COL_CLIENT_HOSTNAME, false},
     {NULL, "TRANSFER", TRANSPORT, FORKS, PH_COL_CLIENT_HOSTNAME, false},
-    {NULL, "EXPAND", TRANSPORT, FORKS, PH_COL_CLIENT_HOSTNAME, false},
+    {NULL, "EXPAND", TRANSPORT, OPENED, PH_COL_CLIENT_HOSTNAME, false},
+    {NULL, "DUPLICATEEXPAND", TRANSPORT, OPENED, PH_COL_CLIENT_HOSTNAME, false},
     {NULL, "DEFER", TRANSPORT, ENDS, PH_COL_CLIENT_HOSTNAME, false},
     {NULL, "FAIL", TRANSPORT, ENDS, PH_COL_CLIENT_HOSTNAME, false},
     {NULL, "DSN", TRANSPORT, ENDS, PH_COL_CLIENT_HOSTNAME, false},

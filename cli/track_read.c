@@ -246,6 +246,18 @@ offer_entry(struct ph_track_query *query, const struct ph_reply *entry)
 	ph_track_clear(&record);
 }
 
+/* What a server wrote in one millisecond is in the order of its rows. */
+static void
+reverse(GPtrArray *rows)
+{
+	for (guint i = 0; i < rows->len / 2; i++) {
+		gpointer row = rows->pdata[i];
+
+		rows->pdata[i] = rows->pdata[rows->len - 1 - i];
+		rows->pdata[rows->len - 1 - i] = row;
+	}
+}
+
 /* Newest first, until there are enough; ids are when a row was shipped. */
 int
 ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,
@@ -279,6 +291,7 @@ ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,
 		}
 		ph_reply_free(&reply);
 	} while (n > 0 && query->wanted <= query->limit);
+	reverse(query->rows);
 	return 0;
 }
 

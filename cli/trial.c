@@ -312,11 +312,14 @@ struct groups {
 };
 
 static void
-note_group(void *arg, const char *group, const GPtrArray *members)
+note_group(void *arg, const char *event, const char *group,
+	   const GPtrArray *members)
 {
 	const struct groups *groups = arg;
 	const GPtrArray *people = groups->trial->people;
 
+	if (strcmp(event, "EXPAND") != 0)
+		return;
 	for (guint i = 0; i < people->len; i++) {
 		struct ph_trial_person *person = people->pdata[i];
 
@@ -371,7 +374,7 @@ expand(struct ph_trial *trial)
 	g_autoptr(GHashTable) of =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	struct groups groups = {trial, of};
-	const struct ph_recipients_notes notes = {NULL, note_group, &groups};
+	const struct ph_expansion_notes notes = {NULL, note_group, &groups};
 	struct ph_err err = PH_ERR_INIT;
 
 	ph_recipients_merge(trial->mail);
@@ -380,7 +383,7 @@ expand(struct ph_trial *trial)
 
 		person->same = person->recipient && person->recipient->removed;
 	}
-	if (ph_recipients_expand(trial->mail, NULL, &notes, &err) < 0)
+	if (ph_recipients_expand(trial->mail, NULL, NULL, &notes, &err) < 0)
 		return ph_cli_fail(PH_EXIT_TEMPORARY, "%s", err.text);
 	take_refused(trial);
 	add_members(trial, of);

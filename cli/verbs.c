@@ -45,6 +45,10 @@ const struct ph_verb ph_verbs[] = {
      "nobody",
      ph_recipient_import_options, 1, ANY, ph_recipient_import},
 
+    {"group", "expand", "GROUP",
+     "who gets a message for it, each with one way into it",
+     ph_group_expand_options, 1, 1, ph_group_expand},
+
     {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
      ph_resolve_run},
     {"route", NULL, "ADDRESS ...", "where mail for it goes next, and why",

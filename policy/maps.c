@@ -1,10 +1,12 @@
 #include "policy/maps.h"
 #include "lib/base/text.h"
+#include "lib/directory/expand.h"
 #include "lib/directory/members.h"
 #include "lib/directory/resolve_steps.h"
 #include "lib/directory/texts.h"
 #include "lib/routing/connector.h"
 #include "lib/routing/route.h"
+#include "policy/ahead.h"
 
 #include <string.h>
 
@@ -99,23 +101,32 @@ append_external(const struct ph_sources *sources, const char *address,
 }
 
 /*
- * posthub-transport opens groups before they come to the queue. What it would
- * leave whole is put off at RCPT, where the sender still has it.
+ * What posthub-transport has left whole. ExpansionServer is where it is opened
+ * and nowhere else: while that server is away the message waits.
  */
 static void
 append_group(const struct ph_sources *sources, const struct ph_object *group,
 	     GString *value)
 {
-	g_autoptr(GHashTable) members =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct ph_group_wishes wishes;
+	const struct ph_server *server;
 
-	if (ph_members_expand(sources->directory, group,
-			      ph_members_limit(sources->snapshot), members,
-			      NULL) == 1)
+	ph_group_wishes(group, &wishes);
+	if (!ph_group_is_elsewhere(&wishes, sources->server)) {
 		g_string_append(value, EXPAND_TRANSPORT);
-	else
-		g_string_append_printf(value, "retry:4.4.4 No route to a %s",
-				       ph_object_text(group, "RecipientType"));
+		return;
+	}
+	server = ph_topology_server(sources->topology, wishes.server);
+	if (server == NULL ||
+	    *server->service[PH_SERVICE_TRANSPORT].host == '\0') {
+		g_string_append_printf(value,
+				       "retry:4.4.4 No route to the expansion "
+				       "server %s",
+				       wishes.server);
+		return;
+	}
+	g_string_append(value, "ph-hub:");
+	ph_hop_append(value, &server->service[PH_SERVICE_TRANSPORT]);
 }
 
 static void
@@ -243,6 +254,8 @@ lookup_recipient(const struct ph_sources *sources, const char *key,
 		       &why) == 0) {
 		valid = resolution.verdict == PH_RESOLVED_ENTRY ||
 			resolution.verdict == PH_RESOLVED_RELAY;
+		if (resolution.entry != NULL)
+			ph_ahead_address(sources, key);
 		ph_resolution_clear(&resolution);
 	} else if (why.kind != PH_ERR_PERM) {
 		return ph_err_set(err, why.kind, "%s", why.text);

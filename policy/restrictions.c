@@ -2,6 +2,7 @@
 #include "lib/base/text.h"
 #include "lib/directory/resolve_steps.h"
 #include "lib/directory/texts.h"
+#include "policy/ahead.h"
 
 #include <string.h>
 
@@ -120,6 +121,7 @@ check_recipient(const struct ph_sources *sources,
 		answer_error(&why, action);
 		return;
 	}
+	ph_ahead_steps(sources, steps);
 	refusal = ph_steps_refusal(steps);
 	if (refusal != NULL)
 		g_string_printf(action, "%s %s",

@@ -8,11 +8,11 @@
 #define EXPIRED_STATUS "550 4.4.7 QUEUE.Expired; message expired"
 
 /* The first that fits. Handing a message to our own fork or expansion service
- * is no transfer to anybody; the fork service writes TRANSFER itself, because
- * it alone knows who the recipients of the copy are. */
+ * is no transfer to anybody; they write TRANSFER and EXPAND themselves, because
+ * they alone know who the recipients of a copy are. */
 static const struct ph_join_route routes[] = {
     {"ph-fork", "/fork.sock", NULL, NULL, "ROUTING"},
-    {"ph-expand", "/expand.sock", NULL, "EXPAND", "ROUTING"},
+    {"ph-expand", "/expand.sock", NULL, NULL, "ROUTING"},
     {NULL, NULL, "smtp", "SEND", "SMTP"},
     {NULL, NULL, "lmtp", "SEND", "SMTP"},
     {NULL, NULL, "error", NULL, "ROUTING"}, /* the transport map said so */
@@ -177,9 +177,6 @@ ph_join_row_recipient(struct ph_track_record *record,
 {
 	ph_track_append(record, PH_COL_RECIPIENT_ADDRESS, line->recipient);
 	append_status(record, line->text);
-	if (strcmp(ph_track_get(record, PH_COL_EVENT_ID), "EXPAND") == 0)
-		ph_track_append(record, PH_COL_RELATED_RECIPIENT_ADDRESS,
-				line->recipient);
 }
 
 void

@@ -88,9 +88,11 @@ const struct ph_setting ph_settings[] = {
     {"directory", "negative_ttl", PH_SETTING_SPAN, "1m", 0, 1 * H, NULL,
      "how long an address that nobody has is not asked for again"},
     {"directory", "stale_ttl", PH_SETTING_SPAN, "24h", 0, 30 * D, NULL,
-     "how old an entry may become while no server answers"},
+     "how old an entry may become while no server answers, over restarts as "
+     "well"},
     {"directory", "cache_size", PH_SETTING_SIZE, "64MB", 0, 0, NULL,
-     "memory for entries found by LDAP, about, for each program"},
+     "room in the directory file for what LDAP answered, about, and an eighth "
+     "of it in the memory of each program; 0: nothing is kept"},
 
     {"tracking", "log_dir", PH_SETTING_TEXT, "/var/log/posthub/tracking",
      NO_LIMIT, "MessageTrackingLogPath: where every daemon writes its rows"},
@@ -168,6 +170,19 @@ const struct ph_setting ph_settings[] = {
     {"policy", "map", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/map.sock", NO_LIMIT,
      "socket for socketmap: tables"},
+    {"policy", "expand", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/posthub/expand.sock", NO_LIMIT,
+     "socket for the LMTP service ph-expand"},
+    {"policy", "inject", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/public/posthub-inject", NO_LIMIT,
+     "the private smtpd, for reports"},
+    {"policy", "members", PH_SETTING_ENDPOINT,
+     "unix:/var/spool/postfix/public/posthub-members", NO_LIMIT,
+     "the private smtpd with milters, for copies to members of groups"},
+    {"policy", "expansion_lifetime", PH_SETTING_SPAN, "7d", 1 * H, 365 * D,
+     NULL,
+     "how long lists of members are kept; longer than Postfix's "
+     "maximal_queue_lifetime"},
     {"policy", "connections", PH_SETTING_INT, "1000", 1, 100000, NULL,
      "connections at once, for each socket"},
 

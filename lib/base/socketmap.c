@@ -1,5 +1,7 @@
 #include "lib/base/socketmap.h"
 
+#include "lib/base/text.h"
+
 #include <string.h>
 
 struct ph_smap {
@@ -141,14 +143,19 @@ void
 ph_smap_reply(GString *out, enum ph_smap_status status, const char *text)
 {
 	size_t length = strlen(status_words[status]) + 1 + strlen(text);
+	char digits[PH_NUMBER_TEXT];
 
 	if (length > PH_SMAP_REPLY_LIMIT) {
 		ph_smap_reply(out, PH_SMAP_PERM, "the answer is too long");
 		return;
 	}
 	/* Postfix wants the blank even when nothing follows. */
-	g_string_append_printf(out, "%zu:%s %s,", length, status_words[status],
-			       text);
+	g_string_append(out, ph_format_number(length, digits));
+	g_string_append_c(out, ':');
+	g_string_append(out, status_words[status]);
+	g_string_append_c(out, ' ');
+	g_string_append(out, text);
+	g_string_append_c(out, ',');
 }
 
 /* ---- the other side ----------------------------------------------------- */

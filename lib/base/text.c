@@ -183,6 +183,21 @@ ph_parse_date(const char *text, int64_t *ms_r, struct ph_err *err)
 	return 0;
 }
 
+char *
+ph_format_number(uint64_t number, char *buffer)
+{
+	char digits[PH_NUMBER_TEXT];
+	size_t n = 0, i = 0;
+
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	while (n > 0)
+		buffer[i++] = digits[--n];
+	buffer[i] = '\0';
+	return buffer;
+}
+
 void
 ph_format_date(int64_t ms, char *buffer, size_t size)
 {

@@ -44,6 +44,11 @@ char *ph_format_list(const char *const *list);
 #define PH_DATE_TEXT 32
 void ph_format_date(int64_t ms, char *buffer, size_t size);
 
+/* Decimal digits: for answers that are made 100,000 times a second. Returns
+ * the buffer, of at least PH_NUMBER_TEXT bytes. */
+#define PH_NUMBER_TEXT 24
+char *ph_format_number(uint64_t number, char *buffer);
+
 /* "host:port", "[v6]:port", "unix:/path", "inet:host:port"; a path that
  * begins with '/' is a UNIX socket too. */
 struct ph_endpoint {

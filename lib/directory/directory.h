@@ -88,11 +88,18 @@ bool ph_entry_is_mailbox(const struct ph_object *entry);
 /*
  * [directory] type = redis: opens [directory] file read-only. Does not fail
  * when the file is not there yet: finds answer TEMP until posthub-policy has
- * written a complete one. type = ldap: connects at the first find. -1: PERM,
- * the file is damaged or of another version, or a setting is wrong.
+ * written a complete one. type = ldap: looks into the file, and connects at
+ * the first find that is not answered there. -1: PERM, the file is damaged, or
+ * a setting is wrong.
  */
 int ph_directory_open(const struct ph_conf *conf,
 		      struct ph_directory **directory_r, struct ph_err *err);
+
+/* The same for posthub-policy, if the directory is not fed: what LDAP answers
+ * it is written to [directory] file, for all programs of the host. */
+int ph_directory_open_writer(const struct ph_conf *conf,
+			     struct ph_directory **directory_r,
+			     struct ph_err *err);
 
 /* The directory is the file, which a feeder (feeder.h) must keep. */
 bool ph_directory_is_fed(const struct ph_conf *conf);

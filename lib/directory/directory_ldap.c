@@ -2,13 +2,17 @@
 #include "lib/base/clock.h"
 #include "lib/directory/directory_cache.h"
 #include "lib/directory/directory_ldap_private.h"
+#include "lib/directory/directory_shared.h"
 #include "lib/directory/entry.h"
+#include "lib/directory/status.h"
 #include "lib/state/value.h"
 
 #include <string.h>
 
 /* Owners of one address that are looked at; two are one too many. */
 #define OWNERS_LIMIT 100
+/* A program keeps this part of the shared cache in memory. */
+#define MEMORY_PART 8
 /* ---- looking up --------------------------------------------------------- */
 
 /* 1: *entry_r has the address; 0: it has not, by our way of comparing: Active
@@ -225,17 +229,55 @@ read_map(const struct ph_conf *conf, struct ph_ldap_directory *ldap)
 	ldap->address_attributes = ph_ldap_map_attributes(&ldap->map, true);
 }
 
-int
-ph_directory_ldap_open(const struct ph_conf *conf,
-		       struct ph_directory **directory_r, struct ph_err *err)
+/* What another answer to the same question may come from. */
+static char *
+make_origin(const struct ph_conf *conf)
+{
+	static const char *const names[] = {"uri",	"base",
+					    "bind_dn",	"profile",
+					    "database", "database_attribute"};
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		g_string_append_printf(
+		    text, "%s=%s\n", names[i],
+		    ph_conf_text(conf, "directory", names[i]));
+	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
+}
+
+static struct ph_directory *
+add_caches(const struct ph_conf *conf, bool writer, struct ph_directory *ldap)
 {
 	static const char section[] = "directory";
-	const struct ph_cache_limits limits = {
-	    .positive_ttl = ph_conf_int(conf, section, "positive_ttl"),
-	    .negative_ttl = ph_conf_int(conf, section, "negative_ttl"),
-	    .stale_ttl = ph_conf_int(conf, section, "stale_ttl"),
-	    .size = ph_conf_int(conf, section, "cache_size"),
+	g_autofree char *origin = make_origin(conf);
+	g_autofree char *status = ph_directory_status_path(conf);
+	const struct ph_shared_settings shared = {
+	    .path = ph_conf_text(conf, section, "file"),
+	    .map_size = ph_conf_int(conf, section, "map_size"),
+	    .limits =
+		{
+		    .positive_ttl = ph_conf_int(conf, section, "positive_ttl"),
+		    .negative_ttl = ph_conf_int(conf, section, "negative_ttl"),
+		    .stale_ttl = ph_conf_int(conf, section, "stale_ttl"),
+		    .size = ph_conf_int(conf, section, "cache_size"),
+		},
+	    .origin = origin,
+	    .writer = writer,
+	    .status = status,
+	    .clock = ph_clock_wall,
 	};
+	struct ph_cache_limits memory = shared.limits;
+
+	memory.size /= MEMORY_PART;
+	if (shared.limits.size > 0)
+		ldap = ph_directory_shared(ldap, &shared);
+	return ph_directory_cached(ldap, &memory, ph_clock_mono);
+}
+
+int
+ph_directory_ldap_open(const struct ph_conf *conf, bool writer,
+		       struct ph_directory **directory_r, struct ph_err *err)
+{
 	struct ph_ldap_settings settings;
 	struct ph_ldap_directory *ldap;
 
@@ -244,7 +286,7 @@ ph_directory_ldap_open(const struct ph_conf *conf,
 	ldap = g_new0(struct ph_ldap_directory, 1);
 	ldap->pool = ph_ldap_pool_new(&settings);
 	read_map(conf, ldap);
-	*directory_r = ph_directory_cached(ph_directory_new(&ph_ldap_ops, ldap),
-					   &limits, ph_clock_mono);
+	*directory_r =
+	    add_caches(conf, writer, ph_directory_new(&ph_ldap_ops, ldap));
 	return 0;
 }

@@ -59,16 +59,17 @@ take_entry(struct ph_dirfile *file, const MDB_val *key, const MDB_val *value,
 }
 
 static int
-read_batch(struct ph_dirfile *file, MDB_txn *txn, struct batch *batch,
+read_batch(struct ph_dirfile *file, struct ph_dirreader *reader, void *arg,
 	   struct ph_err *err)
 {
+	struct batch *batch = arg;
 	MDB_val key, value;
 	MDB_cursor *cursor;
 	int r = 0, rc;
 
-	if (ph_dirfile_check_complete(file, txn, err) < 0)
+	if (ph_dirfile_check_complete(file, reader->txn, err) < 0)
 		return -1;
-	rc = mdb_cursor_open(txn, file->db[DB_ENTRY], &cursor);
+	rc = mdb_cursor_open(reader->txn, file->db[DB_ENTRY], &cursor);
 	if (rc != 0)
 		return ph_dirfile_fail(file, rc, "entries", err);
 	rc = find_next(cursor, batch->last, &key, &value);
@@ -85,44 +86,6 @@ read_batch(struct ph_dirfile *file, MDB_txn *txn, struct batch *batch,
 		   : ph_dirfile_fail(file, rc, "entries", err);
 }
 
-/* 1: read; 0: not open, or not the file of that name any more; -1. */
-static int
-try_batch(struct ph_dirfile *file, struct batch *batch, struct ph_err *err)
-{
-	MDB_txn *txn = NULL;
-	int r = 0;
-
-	g_rw_lock_reader_lock(&file->lock);
-	if (file->env != NULL && (file->writer || !ph_dirfile_lost(file))) {
-		r = ph_dirfile_begin_read(file, &txn, err);
-		if (r == 0) {
-			r = read_batch(file, txn, batch, err);
-			ph_dirfile_end_read(file, txn);
-		}
-		r = r < 0 ? -1 : 1;
-	}
-	g_rw_lock_reader_unlock(&file->lock);
-	return r;
-}
-
-/* As ph_dirfile_find opens and tries again; all that fails is an outage. */
-static int
-next_batch(struct ph_dirfile *file, struct batch *batch, struct ph_err *err)
-{
-	struct ph_err why = PH_ERR_INIT;
-	int r = try_batch(file, batch, &why);
-
-	if (r == 0 && !file->writer) {
-		r = ph_dirfile_open(file, &why);
-		if (r == 1)
-			r = try_batch(file, batch, &why);
-	}
-	if (r == 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s is not there yet",
-				  file->path);
-	return r < 0 ? ph_err_set(err, PH_ERR_TEMP, "%s", why.text) : 0;
-}
-
 int
 ph_dirfile_walk(void *self, const struct ph_object *group,
 		ph_directory_each *each, void *arg, struct ph_err *err)
@@ -137,7 +100,7 @@ ph_dirfile_walk(void *self, const struct ph_object *group,
 		return ph_dynamic_walk(&ph_dirfile_ops, file, group, each, arg,
 				       err);
 	while (!batch.end) {
-		if (next_batch(file, &batch, err) < 0)
+		if (ph_dirfile_need(file, read_batch, &batch, err) < 0)
 			return -1;
 		for (guint i = 0; i < entries->len; i++)
 			if (each(entries->pdata[i], arg, err) < 0)

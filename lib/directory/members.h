@@ -10,8 +10,9 @@
 #include <stddef.h>
 
 /*
- * Who is in a group: its Members and those of groups inside it. Groups that
- * hold each other are no error: each is opened once. Only look-ups are done.
+ * Is somebody in a group: in its Members, or in those of a group inside it?
+ * Groups that hold each other are no error: each is opened once. Only look-ups
+ * are done. Who gets the mail of a group: expand.h.
  */
 
 /* A group of any kind. */
@@ -46,15 +47,5 @@ int ph_member_search_has(struct ph_member_search *search,
 /* ExpansionSizeLimit of transportconfig: groups of more members are left whole.
  */
 size_t ph_members_limit(const struct ph_snapshot *snapshot);
-
-/*
- * Adds the folded primary addresses of all members to members (GHashTable used
- * as a set, keys g_free), until it holds more than limit. 1 all are there; 0
- * there are more than limit; -1 as above. A member that is not in the directory
- * is added folded as it is.
- */
-int ph_members_expand(struct ph_directory *directory,
-		      const struct ph_object *group, size_t limit,
-		      GHashTable *members, struct ph_err *err);
 
 #endif

@@ -13,6 +13,9 @@
 #define PH_TEXT_LOOP                                                     \
 	"5.4.6 Mail is forwarded in a circle; RESOLVER.FWD.Loop; there " \
 	"is a forwarding loop configured in the directory"
+#define PH_TEXT_BAD_GROUP                                                  \
+	"5.2.4 The group cannot be expanded; RESOLVER.GRP.BadFilter; its " \
+	"filter is not valid"
 /* With the recipient's address for %s. */
 #define PH_TEXT_SIZE                                               \
 	"5.2.3 Message is too large for %s; "                      \

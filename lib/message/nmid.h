@@ -29,6 +29,14 @@ void ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
 #define PH_HEADER_RULES_EXECUTED "X-PostHub-Rules-Executed"
 /* Forwarding has been followed and restrictions were looked at. */
 #define PH_HEADER_RESOLVED "X-PostHub-Resolved"
+/* A group, the primary address, that the message was for: it is one for its
+ * members, and the group is not opened again. One field each. */
+#define PH_HEADER_EXPANDED "X-PostHub-Expanded"
+/* ruleId of a rule that ended processing while a group was left whole: it and
+ * later ones are not asked about the members. */
+#define PH_HEADER_RULES_ENDED "X-PostHub-Rules-Ended"
+/* Who has sent it, where the envelope sender is another by now. */
+#define PH_HEADER_ORIGINATOR "X-PostHub-Originator"
 #define PH_HEADER_AUTH_AS "X-PostHub-AuthAs"
 #define PH_HEADER_AUTH_SOURCE "X-PostHub-AuthSource"
 #define PH_HEADER_AUTH_MECHANISM "X-PostHub-AuthMechanism"

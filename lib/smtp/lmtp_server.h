@@ -11,7 +11,8 @@
 /*
  * LMTP server engine (RFC 2033): a parser and state machine without a file
  * descriptor. Feed bytes, ask next what happened, answer, take the bytes to
- * send. PIPELINING, 8BITMIME, SMTPUTF8, SIZE, ENHANCEDSTATUSCODES, XFORWARD.
+ * send. PIPELINING, 8BITMIME, SMTPUTF8, SIZE, ENHANCEDSTATUSCODES, XFORWARD,
+ * DSN.
  * One a connection; not thread-safe.
  */
 struct ph_lmtp;
@@ -27,6 +28,8 @@ struct ph_lmtp_limits {
 	size_t recipients; /* a transaction */
 	uint64_t size;	   /* a message, bytes; 0: no limit, no SIZE= */
 	unsigned errors;   /* bad commands before 421 */
+	bool dsn;	   /* RFC 3461 is offered: RET, ENVID, NOTIFY and ORCPT
+			    * are among the parameters, unchecked */
 };
 
 enum ph_lmtp_event {

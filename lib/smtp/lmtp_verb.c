@@ -39,6 +39,8 @@ run_lhlo(struct ph_lmtp *lmtp, const char *arguments)
 			g_string_append_printf(text, " %s", xforward_names[i]);
 		g_string_append(text, "\n250 " PH_LMTP_REROUTED "\n");
 	}
+	if (lmtp->limits.dsn)
+		g_string_append(text, "250 DSN\n");
 	g_string_append(text, "250 ENHANCEDSTATUSCODES");
 	ph_lmtp_put(lmtp, text->str);
 	return lost ? PH_LMTP_RESET : PH_LMTP_MORE;
@@ -98,27 +100,53 @@ check_rerouted(struct ph_lmtp *lmtp, const char *value)
 	return value ? "501 5.5.4 Bad " PH_LMTP_REROUTED : NULL;
 }
 
+/* The other end has checked it; RFC 3461 says what it may be. */
+static const char *
+check_mail_dsn(struct ph_lmtp *lmtp, const char *value)
+{
+	if (!lmtp->limits.dsn)
+		return "555 5.5.4 Unknown parameter of MAIL";
+	return value && *value ? NULL : "501 5.5.4 Bad parameter of MAIL";
+}
+
+static const char *
+check_rcpt_dsn(struct ph_lmtp *lmtp, const char *value)
+{
+	if (!lmtp->limits.dsn)
+		return "555 5.5.4 Unknown parameter of RCPT";
+	return value && *value ? NULL : "501 5.5.4 Bad parameter of RCPT";
+}
+
 static const struct parameter mail_parameters[] = {
     {"SIZE", check_size},
     {"BODY", check_body},
     {"SMTPUTF8", check_utf8},
     {PH_LMTP_REROUTED, check_rerouted},
+    {"RET", check_mail_dsn},
+    {"ENVID", check_mail_dsn},
+    {NULL, NULL},
 };
 
+static const struct parameter rcpt_parameters[] = {
+    {"NOTIFY", check_rcpt_dsn},
+    {"ORCPT", check_rcpt_dsn},
+    {NULL, NULL},
+};
+
+/* NULL, or the refusal. */
 static const char *
-check_parameter(struct ph_lmtp *lmtp, const char *text)
+check_parameter(struct ph_lmtp *lmtp, const struct parameter *rows,
+		const char *text)
 {
 	size_t size = strcspn(text, "=");
 	const char *value = text[size] ? text + size + 1 : NULL;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(mail_parameters); i++) {
-		const struct parameter *row = &mail_parameters[i];
-
+	for (const struct parameter *row = rows; row->name; row++)
 		if (strlen(row->name) == size &&
 		    g_ascii_strncasecmp(text, row->name, size) == 0)
 			return row->check(lmtp, value);
-	}
-	return "555 5.5.4 Unknown parameter of MAIL";
+	return rows == mail_parameters ? "555 5.5.4 Unknown parameter of MAIL"
+				       : "555 5.5.4 Unknown parameter of RCPT";
 }
 
 static enum ph_lmtp_event
@@ -134,7 +162,8 @@ run_mail(struct ph_lmtp *lmtp, const char *arguments)
 		return ph_lmtp_bad(lmtp, "501 5.5.4 Syntax: MAIL FROM:<path>");
 	ph_lmtp_split(rest, lmtp->params);
 	for (guint i = 0; i + 1 < lmtp->params->len; i++) {
-		refusal = check_parameter(lmtp, lmtp->params->pdata[i]);
+		refusal = check_parameter(lmtp, mail_parameters,
+					  lmtp->params->pdata[i]);
 		if (refusal) {
 			lmtp->utf8 = false;
 			return answer(lmtp, refusal);
@@ -146,7 +175,7 @@ run_mail(struct ph_lmtp *lmtp, const char *arguments)
 static enum ph_lmtp_event
 run_rcpt(struct ph_lmtp *lmtp, const char *arguments)
 {
-	const char *rest;
+	const char *rest, *refusal;
 
 	if (!lmtp->transaction)
 		return answer(lmtp, "503 5.5.1 Need MAIL command");
@@ -155,8 +184,12 @@ run_rcpt(struct ph_lmtp *lmtp, const char *arguments)
 	if (lmtp->address->len == 0)
 		return answer(lmtp, "550 5.1.3 Empty recipient address");
 	ph_lmtp_split(rest, lmtp->params);
-	if (lmtp->params->len > 1)
-		return answer(lmtp, "555 5.5.4 Unknown parameter of RCPT");
+	for (guint i = 0; i + 1 < lmtp->params->len; i++) {
+		refusal = check_parameter(lmtp, rcpt_parameters,
+					  lmtp->params->pdata[i]);
+		if (refusal)
+			return answer(lmtp, refusal);
+	}
 	if (lmtp->recipients >= lmtp->limits.recipients)
 		return answer(lmtp, "452 4.5.3 Too many recipients");
 	return ph_lmtp_ask(lmtp, PH_LMTP_RCPT);

@@ -124,6 +124,8 @@ struct ph_mail {
 	const char *peer; /* FQDN of the server of ours, borrowed; or NULL */
 	bool made_here;	  /* a server of ours has made it: it comes from there,
 			   * and does not say who the first client was */
+	bool members;	  /* a copy for members of a group, from the expansion
+			   * service: rules have not seen these recipients */
 	enum ph_auth_as auth_as;
 	char *original_ip; /* of the first client; "" */
 	char nmid[PH_UUID_TEXT];

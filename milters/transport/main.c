@@ -4,12 +4,12 @@
 #include "lib/base/log.h"
 #include "lib/base/program.h"
 #include "lib/base/ticker.h"
+#include "lib/fork/service.h"
 #include "lib/health/peers.h"
 #include "lib/health/prober.h"
 #include "lib/match/matcher.h"
 #include "lib/routing/topology.h"
 #include "milters/host/host.h"
-#include "milters/transport/fork/service.h"
 #include "milters/transport/rules/rule_stats.h"
 #include "milters/transport/rules/ruleset.h"
 
@@ -116,6 +116,7 @@ open_forks(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .server = app->transport.server,
 	    .address = ph_conf_text(conf, "server", "address"),
 	    .track = app->transport.track,
+	    .agent = PH_RULES_AGENT,
 	    .fqdn = find_fqdn,
 	    .context = app,
 	    .lifetime = ph_conf_int(conf, SECTION, "fork_lifetime"),

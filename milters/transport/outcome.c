@@ -80,11 +80,12 @@ add_addresses(GPtrArray *addresses, const struct ph_mail *mail)
 }
 
 void
-ph_outcome_expanded(struct ph_mail *mail, const char *address,
-		    const GPtrArray *members)
+ph_outcome_expanded(struct ph_mail *mail, const char *event,
+		    const char *address, const GPtrArray *members)
 {
 	struct ph_outcome_group *group = g_new0(struct ph_outcome_group, 1);
 
+	group->event = event;
 	group->address = g_strdup(address);
 	group->members = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < members->len; i++)

@@ -13,7 +13,7 @@
  * it is applied to the message itself, or is the answer in the session.
  * Several: the message goes on as it came, to those whom no rule has touched,
  * and a plan says what becomes of the others after the queue
- * (milters/transport/fork).
+ * (lib/fork).
  */
 
 /* Recipients that were refused or dropped while others get the message, for
@@ -27,6 +27,7 @@ struct ph_outcome_row {
 
 /* A group that was expanded before the rules. */
 struct ph_outcome_group {
+	const char *event; /* EXPAND; DUPLICATEEXPAND: these were there */
 	char *address;
 	GPtrArray *members; /* char * */
 };
@@ -47,9 +48,9 @@ struct ph_outcome {
 
 /* NULL: nothing was noted. */
 const struct ph_outcome *ph_outcome_of(const struct ph_mail *mail);
-/* Notes a group and its members (char *). */
-void ph_outcome_expanded(struct ph_mail *mail, const char *group,
-			 const GPtrArray *members);
+/* Notes a group and its members (char *); event is borrowed for ever. */
+void ph_outcome_expanded(struct ph_mail *mail, const char *event,
+			 const char *group, const GPtrArray *members);
 /* Notes a step; event is borrowed for ever. */
 void ph_outcome_resolved(struct ph_mail *mail, const char *event,
 			 const char *from, const char *to);

@@ -1,7 +1,7 @@
 #ifndef PH_MILTERS_TRANSPORT_OUTCOME_PRIVATE_H
 #define PH_MILTERS_TRANSPORT_OUTCOME_PRIVATE_H
 
-#include "milters/transport/fork/plan.h"
+#include "lib/fork/plan.h"
 #include "milters/transport/outcome.h"
 
 /* One outcome: a copy that others which came out alike were merged into. */

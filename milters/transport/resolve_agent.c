@@ -28,6 +28,12 @@ ph_transport_fqdn(const struct ph_transport *transport,
 	return own != NULL ? own->fqdn : transport->server;
 }
 
+static bool
+has_field(const struct ph_mail *mail, const char *name)
+{
+	return ph_headers_raw(mail->headers, name, 0) != NULL;
+}
+
 static void
 identify(const struct ph_transport *transport, struct ph_mail *mail)
 {
@@ -43,6 +49,9 @@ identify(const struct ph_transport *transport, struct ph_mail *mail)
 		peer = ph_peers_find(transport->peers, topology, client->name);
 	mail->peer = peer != NULL ? peer->fqdn : NULL;
 	mail->trusted = peer != NULL || client->private_socket;
+	mail->members = client->private_socket &&
+			has_field(mail, PH_HEADER_EXPANDED) &&
+			has_field(mail, PH_HEADER_RULES_EXECUTED);
 }
 
 static bool
@@ -180,13 +189,16 @@ static char *
 find_sender(const struct ph_mail *mail)
 {
 	g_autofree char *author = NULL;
+	const char *named;
 
 	if (*mail->login != '\0')
 		return ph_login_address(mail->snapshot, mail->login);
 	if (*mail->author != '\0' && strcmp(mail->author, "<>") != 0)
 		author = ph_decode_xtext(mail->author);
-	return author != NULL ? ph_login_address(mail->snapshot, author)
-			      : g_strdup(mail->sender);
+	if (author != NULL)
+		return ph_login_address(mail->snapshot, author);
+	named = ph_headers_raw(mail->headers, PH_HEADER_ORIGINATOR, 0);
+	return g_strdup(named != NULL ? named : mail->sender);
 }
 
 /* Notices of servers of ours have no sender. */
@@ -212,16 +224,17 @@ note_step(void *arg, const char *event, const char *from, const char *to)
 }
 
 static void
-note_group(void *arg, const char *group, const GPtrArray *members)
+note_group(void *arg, const char *event, const char *group,
+	   const GPtrArray *members)
 {
-	ph_outcome_expanded(arg, group, members);
+	ph_outcome_expanded(arg, event, group, members);
 }
 
 /* 0, or 1 with a verdict. */
 static int
 resolve_one(struct ph_mail *mail, struct ph_recipient *r,
 	    struct ph_restrict_sender *sender,
-	    const struct ph_recipients_notes *notes)
+	    const struct ph_expansion_notes *notes)
 {
 	struct ph_err err = PH_ERR_INIT;
 	g_autofree char *what = NULL;
@@ -241,15 +254,37 @@ resolve_one(struct ph_mail *mail, struct ph_recipient *r,
 	return defer(mail, what);
 }
 
-/* Whether or not a rule looks at single recipients: behind the queue nobody
- * opens groups. 0, or 1 with a verdict. */
+/* Behind the queue nobody knows any more who has logged in. */
 static int
-expand(struct ph_mail *mail, struct ph_restrict_sender *sender,
-       const struct ph_recipients_notes *notes)
+name_sender(struct ph_mail *mail, const char *sender, struct ph_err *err)
+{
+	bool whole = false;
+
+	for (guint i = 0; i < mail->recipients->len && !whole; i++)
+		whole = ph_recipient_is_whole(mail, mail->recipients->pdata[i]);
+	return !whole || mail->auth_as != PH_AUTH_INTERNAL ||
+		       strcasecmp(sender, mail->sender) == 0
+		   ? 0
+		   : complete(mail, PH_HEADER_ORIGINATOR, sender, err);
+}
+
+/*
+ * Whether or not a rule looks at single recipients. If the rules have run, it
+ * is too late: the members' copies must pass them, which they do when the
+ * expansion service hands them in. 0, or 1 with a verdict.
+ */
+static int
+expand(const struct ph_transport *transport, struct ph_mail *mail,
+       struct ph_restrict_sender *sender,
+       const struct ph_expansion_notes *notes)
 {
 	struct ph_err err = PH_ERR_INIT;
 
-	if (ph_recipients_expand(mail, sender, notes, &err) == 0)
+	if (has_field(mail, PH_HEADER_RULES_EXECUTED))
+		return 0;
+	if (ph_recipients_expand(mail, transport->server, sender, notes,
+				 &err) == 0 &&
+	    name_sender(mail, sender->address, &err) == 0)
 		return 0;
 	return defer(mail, err.text);
 }
@@ -279,9 +314,9 @@ check_refused(struct ph_mail *mail)
 }
 
 static int
-resolve_all(struct ph_mail *mail)
+resolve_all(const struct ph_transport *transport, struct ph_mail *mail)
 {
-	const struct ph_recipients_notes notes = {note_step, note_group, mail};
+	const struct ph_expansion_notes notes = {note_step, note_group, mail};
 	g_autofree char *address = find_sender(mail);
 	struct ph_restrict_sender sender = make_sender(mail, address);
 	guint n = mail->recipients->len;
@@ -292,7 +327,7 @@ resolve_all(struct ph_mail *mail)
 				&notes);
 	if (r == 0) {
 		ph_recipients_merge(mail);
-		r = expand(mail, &sender, &notes);
+		r = expand(transport, mail, &sender, &notes);
 	}
 	ph_restrict_clear(&sender);
 	return r == 0 ? check_refused(mail) : r;
@@ -311,7 +346,7 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 		return -1;
 	if (!transport->resolve)
 		return 0;
-	r = resolve_all(mail);
+	r = resolve_all(transport, mail);
 	return r != 0
 		   ? r
 		   : complete(mail, PH_HEADER_RESOLVED, transport->server, err);

@@ -112,6 +112,7 @@ run_rules(const struct ph_transport *transport, struct ph_mail *mail,
 	const struct ph_rules_options options = {
 	    .now = ph_clock_wall(),
 	    .loop_limit = transport->loop_limit,
+	    .recipients_only = mail->members,
 	};
 	struct ph_err err = PH_ERR_INIT;
 	int r = ph_rules_run(set, mail, &options, result_r, &err);
@@ -124,7 +125,7 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	const struct ph_transport *transport = app;
 	bool executed = were_executed(mail);
-	bool skip = executed || is_exempt(mail);
+	bool skip = (executed && !mail->members) || is_exempt(mail);
 	struct ph_rules_result result;
 	GPtrArray *aside;
 	int r = 0;
@@ -146,7 +147,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 		r = ph_outcome_apply(transport, mail, &result, err);
 	else
 		ph_outcome_gather(mail, &result);
-	if (!skip) {
+	/* Of each portion of a large group that nothing was done is no news. */
+	if (!skip && (!mail->members || result.hits->len > 0)) {
 		ph_mail_info(mail, NULL);
 		for (guint i = 0; i < result.hits->len; i++)
 			report(

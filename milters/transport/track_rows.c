@@ -233,7 +233,7 @@ write_steps(const struct ph_transport *transport, struct ph_mail *mail)
 	}
 }
 
-/* EXPAND: the members, with the group beside them. */
+/* EXPAND, DUPLICATEEXPAND: the members, with the group beside them. */
 static void
 write_groups(const struct ph_transport *transport, struct ph_mail *mail)
 {
@@ -247,7 +247,7 @@ write_groups(const struct ph_transport *transport, struct ph_mail *mail)
 		set_common(&row, mail);
 		set_addresses(&row, group->members, NULL);
 		ph_track_set(&row, PH_COL_SOURCE, "ROUTING");
-		ph_track_set(&row, PH_COL_EVENT_ID, "EXPAND");
+		ph_track_set(&row, PH_COL_EVENT_ID, group->event);
 		ph_track_set(&row, PH_COL_CLIENT_HOSTNAME, transport->server);
 		ph_track_set(&row, PH_COL_RELATED_RECIPIENT_ADDRESS,
 			     group->address);
@@ -255,6 +255,7 @@ write_groups(const struct ph_transport *transport, struct ph_mail *mail)
 	}
 }
 
+/* Of copies for members the expansion service writes TRANSFER and FAIL. */
 void
 ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail)
 {
@@ -264,7 +265,8 @@ ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail)
 	if (decision == PH_DECISION_DEFER && !mail->verdict.whole)
 		return;
 	resolved = find_resolved(mail);
-	if (decision == PH_DECISION_ACCEPT || decision == PH_DECISION_DISCARD)
+	if (!mail->members &&
+	    (decision == PH_DECISION_ACCEPT || decision == PH_DECISION_DISCARD))
 		write_receive(transport, mail);
 	write_steps(transport, mail);
 	write_groups(transport, mail);
@@ -274,7 +276,8 @@ ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail)
 						mail->info->str});
 	if (decision == PH_DECISION_ACCEPT)
 		write_parts(transport, mail);
-	if (decision == PH_DECISION_REJECT || decision == PH_DECISION_DEFER)
+	if (!mail->members &&
+	    (decision == PH_DECISION_REJECT || decision == PH_DECISION_DEFER))
 		write_fail(transport, mail, resolved);
 	if (decision == PH_DECISION_DISCARD)
 		write_drop(transport, mail, resolved);

@@ -49,6 +49,7 @@ log_dir = {path}/tracking
 [policy]
 policy = unix:{path}/policy.sock
 map = unix:{path}/map.sock
+expand = unix:{path}/expand.sock
 """
             )
 
@@ -549,8 +550,12 @@ def test_resolve_and_route(world, policy):
     wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
     found = world.json("resolve", "N@x.test")[0]
     assert found["Address"].lower() == "nuno@x.test" or found["Entry"]["Name"] == "nuno@x.test"
+    assert (found["Source"], found["AgeSeconds"], found["Stale"]) == ("redis", 0, False)
+    assert found["Steps"][0]["Source"] == "redis"
     done = world.run("resolve", "nobody@x.test")
     assert done.returncode == NO
+    assert "Source" in done.stdout and "redis" in done.stdout
+    assert "Source" not in world.json("resolve", "no address", status=NO)[0]
     routes = world.json("route", "nuno@x.test", "mota@x.test")
     assert routes[0]["Route"]["NextHop"] == "ph-mailbox:[m1.test]:475"
     assert routes[0]["Route"]["Hops"] == ["MBX1"]
@@ -569,6 +574,11 @@ def test_resolve_and_route(world, policy):
     done = world.run("route", "mota@x.test")
     assert done.returncode == YES
     assert "m2.test" in done.stdout and "using" in done.stderr
+    # What the file says is as old as the outage.
+    wait_for(lambda: world.json("resolve", "n@x.test")[0]["Stale"], "the outage to be seen")
+    found = world.json("resolve", "n@x.test")[0]
+    assert found["Source"] == "redis" and found["AgeSeconds"] >= 0
+    assert "(stale)" in world.ok("resolve", "n@x.test")
 
 
 def test_empty_redis_and_adopt(world, policy):

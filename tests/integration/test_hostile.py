@@ -30,6 +30,11 @@ def milter_answers(host: Host) -> bool:
     return protocols.negotiate_milter(host.milter_socket) == b"O"
 
 
+def expand_answers(host: Host) -> bool:
+    with protocols.Dialogue(protocols.connect(host.expand_socket)) as talk:
+        return talk.command("LHLO sender.test").startswith("250")
+
+
 def lmtp_answers(host: Host) -> bool:
     with host.connect_lmtp() as lmtp:
         return lmtp.command("LHLO tester").startswith("250")
@@ -47,6 +52,7 @@ class Socket:
 SOCKETS = {
     "map": Socket("policy", lambda h: protocols.connect(h.map_socket), map_answers),
     "policy": Socket("policy", lambda h: protocols.connect(h.policy_socket), policy_answers),
+    "expand": Socket("policy", lambda h: protocols.connect(h.expand_socket), expand_answers),
     "milter": Socket("transport", lambda h: protocols.connect(h.milter_socket), milter_answers),
     "lmtp": Socket(
         "delivery", lambda h: socket.create_connection((h.address, h.lmtp), 10), lmtp_answers
@@ -75,6 +81,10 @@ TRUNCATED = {
     "map": [protocols.netstring(f"recipient {MOTA}".encode())],
     "policy": [f"request=smtpd_access_policy\nrecipient={MOTA}\n\n".encode()],
     "milter": [protocols.milter_packet(b"O", bytes(12))],
+    "expand": [
+        f"LHLO a\r\nMAIL FROM:<> RET=HDRS\r\nRCPT TO:<{MOTA}> NOTIFY=NEVER\r\n"
+        "DATA\r\nSubject: x\r\n\r\n.".encode()
+    ],
     "lmtp": [f"LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<{MOTA}>\r\nDATA\r\nSubject: x\r\n\r\n.".encode()],
 }
 

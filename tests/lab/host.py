@@ -59,6 +59,9 @@ inject = unix:{queue}/public/posthub-inject
 [policy]
 policy = unix:{sockets}/policy.sock
 map = unix:{sockets}/map.sock
+expand = unix:{sockets}/expand.sock
+inject = unix:{queue}/public/posthub-inject
+members = unix:{queue}/public/posthub-members
 
 [delivery]
 lmtp = {address}:{lmtp}
@@ -170,6 +173,10 @@ class Host:
         return self.postfix.sockets / "policy.sock"
 
     @property
+    def expand_socket(self) -> Path:
+        return self.postfix.sockets / "expand.sock"
+
+    @property
     def milter_socket(self) -> Path:
         return self.postfix.sockets / f"{self.role}.sock"
 
@@ -228,7 +235,8 @@ class Host:
         if name.endswith(("transport", "frontend")):
             return protocols.accepts(self.milter_socket)
         if name.endswith("policy"):
-            return protocols.accepts(self.map_socket) and protocols.accepts(self.policy_socket)
+            sockets = (self.map_socket, self.policy_socket, self.expand_socket)
+            return all(protocols.accepts(path) for path in sockets)
         return True
 
     def wait_up(self, *names: str) -> None:

@@ -189,6 +189,9 @@ class Slapd:
         self.load(ldif(dn, {"cn": name} | attributes))
         return dn
 
+    def remove(self, name: str) -> None:
+        self.load(f"dn: {name_of(name)}\nchangetype: delete\n")
+
     def found(self) -> None:
         """The suffix, and the account that posthub uses."""
         self.load(

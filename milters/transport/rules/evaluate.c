@@ -3,6 +3,7 @@
 #include "lib/directory/members.h"
 #include "milters/transport/rules/copies.h"
 #include "milters/transport/rules/identity.h"
+#include "milters/transport/rules/recipients.h"
 #include "milters/transport/rules/scan.h"
 
 #include <string.h>
@@ -245,18 +246,6 @@ note_error(struct run *run, struct ph_rule_hit *hit, const struct ph_err *err)
 		   err->text);
 }
 
-/* A group that was too large to be expanded before the rules. An exception for
- * some of its members must not be missed because nobody looks at them. */
-static bool
-is_whole_group(const struct ph_copy *copy, struct ph_recipient *recipient)
-{
-	const struct ph_object *entry;
-
-	return ph_recipient_entry(copy->mail->directory, recipient, &entry,
-				  NULL) == 1 &&
-	       ph_entry_is_group(entry);
-}
-
 /*
  * The recipients of a copy that a rule is about, g_ptr_array_unref; NULL: none.
  * With a note nobody: it says why the rule does not act, and asking is for the
@@ -283,7 +272,10 @@ find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
 		struct verdict v = m;
 		enum ph_answer answer;
 
-		if (rule->spares && is_whole_group(copy, all->pdata[i])) {
+		/* An exception for some of its members must not be missed
+		 * because nobody looks at them. */
+		if (rule->spares &&
+		    ph_recipient_is_whole(copy->mail, all->pdata[i])) {
 			tell_rule(
 			    run, rule, all->pdata[i], PH_ANSWER_FALSE,
 			    "the group was left whole, and may have members "
@@ -341,6 +333,24 @@ forget_changes(struct run *run, struct ph_copy *copy, guint recipients_before)
 	ph_scan_candidates(&run->e, run->bits);
 }
 
+/* The rules that look at the members of a group that was left whole run later,
+ * and must know. */
+static int
+note_end(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
+	 struct ph_err *err)
+{
+	struct ph_mail *mail = copy->mail;
+	bool whole = false;
+
+	if (run->options->recipients_only)
+		return 0;
+	for (guint i = 0; i < mail->recipients->len && !whole; i++)
+		whole = ph_recipient_is_whole(mail, mail->recipients->pdata[i]);
+	return whole ? ph_mail_set_header(mail, PH_HEADER_RULES_ENDED,
+					  rule->guid, err)
+		     : 0;
+}
+
 static int
 act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
     GPtrArray *matched, struct ph_err *err)
@@ -364,6 +374,8 @@ act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
 			r = action->apply(&action_run, err);
 		copy->stopped |= action->stops;
 	}
+	if (r == 0 && copy->stopped)
+		r = note_end(run, rule, copy, err);
 	copy->stopped |= copy->mail->verdict.decision != PH_DECISION_ACCEPT;
 	forget_changes(run, copy, recipients);
 	return r;
@@ -448,6 +460,8 @@ find_idle(const struct run *run, const struct ph_rule *rule)
 {
 	const char *why = not_now(rule, run->options->now);
 
+	if (why == NULL && run->options->recipients_only && !rule->by_recipient)
+		why = "it was asked before the group was opened";
 	if (why == NULL && run->deferred)
 		why = "the message is to be tried again, because an earlier "
 		      "rule could not be evaluated";
@@ -551,16 +565,38 @@ is_over(const struct run *run)
 	return true;
 }
 
+/* Where to end: how many rules there are, or the rule that has ended processing
+ * before. */
+static guint
+find_end(const struct run *run)
+{
+	const GPtrArray *rules = run->e.set->rules;
+	const char *guid =
+	    run->options->recipients_only
+		? ph_headers_raw(run->mail->headers, PH_HEADER_RULES_ENDED, 0)
+		: NULL;
+	guint i = 0;
+
+	while (guid != NULL && i < rules->len) {
+		const struct ph_rule *rule = rules->pdata[i];
+
+		if (strcmp(rule->guid, guid) == 0)
+			return i;
+		i++;
+	}
+	return rules->len;
+}
+
 static void
 run_rules(struct run *run)
 {
-	const struct ph_ruleset *set = run->e.set;
+	guint end = find_end(run);
 
 	enter(run, run->copies->pdata[0]);
 	ph_scan_candidates(&run->e, run->bits);
-	for (guint i = next_rule(run, 0); i < set->rules->len && !is_over(run);
+	for (guint i = next_rule(run, 0); i < end && !is_over(run);
 	     i = next_rule(run, i + 1))
-		run_rule(run, set->rules->pdata[i]);
+		run_rule(run, run->e.set->rules->pdata[i]);
 }
 
 static void

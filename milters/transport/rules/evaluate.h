@@ -77,10 +77,12 @@ void ph_rules_result_clear(struct ph_rules_result *result);
 
 struct ph_rules_options {
 	const struct ph_rules_trace *trace; /* NULL: none */
-	int64_t now;	     /* wall clock ms: for ActivationDate */
-	const char *server;  /* that evaluates; for the log */
-	unsigned loop_limit; /* messages that rules have redirected or
-			      * copied so often are refused; 0: none */
+	int64_t now;	      /* wall clock ms: for ActivationDate */
+	const char *server;   /* that evaluates; for the log */
+	unsigned loop_limit;  /* messages that rules have redirected or
+			       * copied so often are refused; 0: none */
+	bool recipients_only; /* only rules that look at single recipients are
+			       * asked: the others were asked before */
 };
 
 /* All rules in order. -1: a rule that cannot be evaluated says that the message

@@ -4,6 +4,7 @@
 #include "lib/directory/members.h"
 #include "lib/directory/resolve_steps.h"
 #include "lib/directory/texts.h"
+#include "lib/message/replies.h"
 #include "lib/smtp/client.h"
 
 #include <string.h>
@@ -77,7 +78,7 @@ same_address(const char *a, const char *b)
 }
 
 static void
-note(const struct ph_recipients_notes *notes, const char *event,
+note(const struct ph_expansion_notes *notes, const char *event,
      const char *from, const char *to)
 {
 	if (notes != NULL && notes->step != NULL)
@@ -85,7 +86,7 @@ note(const struct ph_recipients_notes *notes, const char *event,
 }
 
 static void
-note_steps(const struct ph_recipients_notes *notes, const GPtrArray *steps)
+note_steps(const struct ph_expansion_notes *notes, const GPtrArray *steps)
 {
 	for (guint i = 0; i < steps->len; i++) {
 		const struct ph_step *step = steps->pdata[i];
@@ -131,7 +132,7 @@ is_nobody(const struct ph_step *step)
 int
 ph_recipient_follow(struct ph_mail *mail, struct ph_recipient *recipient,
 		    struct ph_restrict_sender *sender,
-		    const struct ph_recipients_notes *notes, struct ph_err *err)
+		    const struct ph_expansion_notes *notes, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) steps = NULL;
 	bool first = true;
@@ -220,97 +221,110 @@ ph_recipients_leave(const GPtrArray *copies)
 
 /* ---- groups ------------------------------------------------------------- */
 
-static gint
-compare_texts(gconstpointer a, gconstpointer b)
+bool
+ph_recipient_is_whole(const struct ph_mail *mail, struct ph_recipient *r)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+	const struct ph_object *entry;
 
-/* In order, so that a message which comes again comes out the same. */
-static GPtrArray *
-sorted(GHashTable *members)
-{
-	GPtrArray *array = g_ptr_array_new();
-	GHashTableIter iter;
-	gpointer member;
-
-	g_hash_table_iter_init(&iter, members);
-	while (g_hash_table_iter_next(&iter, &member, NULL))
-		g_ptr_array_add(array, member);
-	g_ptr_array_sort(array, compare_texts);
-	return array;
+	return !r->removed && r->refusal == NULL &&
+	       ph_recipient_entry(mail->directory, r, &entry, NULL) == 1 &&
+	       ph_entry_is_group(entry);
 }
 
 /* One run over the groups of a message. */
 struct expansion {
 	struct ph_mail *mail;
-	size_t limit;
-	struct ph_restrict_sender *sender;
-	const struct ph_recipients_notes *notes;
+	struct ph_expand_options options;
+	const struct ph_expansion_notes *notes;
 	GHashTable *known;  /* folded addresses of recipients */
 	GHashTable *opened; /* folded addresses of groups */
 	bool circle;	    /* a member forwards to a group that is open */
+	bool replies;	    /* somebody may get them */
 };
 
-/* One of two entries with its address is chosen by nobody: it stays. */
-static int
-follow_member(const struct expansion *x, struct ph_recipient *r,
-	      struct ph_err *err)
+/* One who is nobody, or two, stays as he is: the queue bounces him. */
+static void
+add_member(const struct expansion *x, const struct ph_recipient *group,
+	   const struct ph_member *member)
 {
-	struct ph_err why = PH_ERR_INIT;
+	g_autofree char *folded = ph_fold(member->address);
+	struct ph_recipient *r;
 
-	if (ph_recipient_follow(x->mail, r, x->sender, x->notes, &why) == 0 ||
-	    why.kind == PH_ERR_PERM)
-		return 0;
-	return ph_err_set(err, why.kind, "member <%s>: %s", r->address,
-			  why.text);
+	if (!g_hash_table_add(x->known, g_steal_pointer(&folded)))
+		return;
+	r = add_recipient(x->mail, group, member->address);
+	if (member->fate == PH_MEMBER_REFUSED && !member->bare)
+		r->refusal = g_strdup(member->refusal);
 }
 
-static int
+static void
 replace(const struct expansion *x, struct ph_recipient *group,
-	GHashTable *members, struct ph_err *err)
+	const struct ph_expansion *expansion)
 {
-	g_autoptr(GPtrArray) array = sorted(members);
-
 	group->removed = true;
-	g_hash_table_add(x->opened, ph_fold(group->address));
-	if (x->notes != NULL && x->notes->group != NULL)
-		x->notes->group(x->notes->arg, group->address, array);
-	for (guint i = 0; i < array->len; i++)
-		if (g_hash_table_add(x->known, g_strdup(array->pdata[i])) &&
-		    follow_member(
-			x, add_recipient(x->mail, group, array->pdata[i]),
-			err) < 0)
-			return -1;
-	return 0;
+	if (x->notes != NULL)
+		ph_expansion_tell(expansion, x->notes);
+	for (guint i = 0; i < expansion->members->len; i++) {
+		const struct ph_member *member = expansion->members->pdata[i];
+
+		switch (member->fate) {
+		case PH_MEMBER_GROUP:
+			g_hash_table_add(x->opened, ph_fold(member->address));
+			break;
+		case PH_MEMBER_RECIPIENT:
+		case PH_MEMBER_APART:
+		case PH_MEMBER_REFUSED:
+			add_member(x, group, member);
+			break;
+		case PH_MEMBER_PASSED:
+		case PH_MEMBER_BEFORE:
+			break;
+		}
+	}
+}
+
+/* 0, or -1 TEMP. */
+static int
+open_group(struct expansion *x, struct ph_recipient *r,
+	   const struct ph_object *entry, struct ph_err *err)
+{
+	struct ph_expansion *expansion = NULL;
+	struct ph_group_wishes wishes;
+	struct ph_err why = PH_ERR_INIT;
+	int answer = 0;
+
+	ph_group_wishes(entry, &wishes);
+	x->replies |= !wishes.no_replies;
+	if (!ph_group_is_apart(&x->options, entry))
+		answer = ph_expand(&x->options, entry, &expansion, &why);
+	if (answer == 1)
+		replace(x, r, expansion);
+	ph_expansion_free(&expansion);
+	return answer < 0 && why.kind != PH_ERR_PERM
+		   ? ph_err_set(err, why.kind, "%s", why.text)
+		   : 0;
 }
 
 static int
 expand_one(struct expansion *x, struct ph_recipient *r, struct ph_err *err)
 {
-	g_autoptr(GHashTable) members =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autofree char *folded = ph_fold(r->address);
 	const struct ph_object *entry;
-	struct ph_err why = PH_ERR_INIT;
-	int answer;
 
-	if (r->removed || r->refusal != NULL ||
-	    ph_recipient_entry(x->mail->directory, r, &entry, NULL) != 1 ||
-	    !ph_entry_is_group(entry))
+	if (r->removed)
 		return 0;
+	if (r->refusal != NULL ||
+	    ph_recipient_entry(x->mail->directory, r, &entry, NULL) != 1 ||
+	    !ph_entry_is_group(entry)) {
+		x->replies |= r->given != NULL;
+		return 0;
+	}
 	if (g_hash_table_contains(x->opened, folded)) {
 		r->removed = true;
 		x->circle = true;
 		return 0;
 	}
-	answer = ph_members_expand(x->mail->directory, entry, x->limit, members,
-				   &why);
-	if (answer == 1)
-		return replace(x, r, members, err);
-	if (answer < 0 && why.kind != PH_ERR_PERM)
-		return ph_err_set(err, why.kind, "%s", why.text);
-	return 0;
+	return open_group(x, r, entry, err);
 }
 
 /* A group whose members all forward to it: the message must not vanish. */
@@ -334,41 +348,61 @@ end_circle(const struct ph_mail *mail)
 }
 
 static int
+suppress_replies(struct ph_mail *mail, struct ph_err *err)
+{
+	g_autofree char *value = ph_replies_none(mail->headers);
+
+	return value == NULL
+		   ? 0
+		   : ph_mail_set_header(mail, PH_HEADER_NO_REPLIES, value, err);
+}
+
+static int
 expand_all(struct expansion *x, struct ph_err *err)
 {
 	const GPtrArray *recipients = x->mail->recipients;
+	guint n = recipients->len;
 
-	for (guint i = 0; i < recipients->len; i++) {
+	for (guint i = 0; i < n; i++) {
 		const struct ph_recipient *r = recipients->pdata[i];
 
 		if (!r->removed)
 			g_hash_table_add(x->known, ph_fold(r->address));
 	}
-	/* Members that forward may add further groups. */
-	for (guint i = 0; i < recipients->len; i++)
+	for (guint i = 0; i < n; i++)
 		if (expand_one(x, recipients->pdata[i], err) < 0)
 			return -1;
 	ph_recipients_merge(x->mail);
 	if (x->circle)
 		end_circle(x->mail);
+	if (g_hash_table_size(x->opened) > 0 && !x->replies)
+		return suppress_replies(x->mail, err);
 	return 0;
 }
 
 int
-ph_recipients_expand(struct ph_mail *mail, struct ph_restrict_sender *sender,
-		     const struct ph_recipients_notes *notes,
-		     struct ph_err *err)
+ph_recipients_expand(struct ph_mail *mail, const char *server,
+		     struct ph_restrict_sender *sender,
+		     const struct ph_expansion_notes *notes, struct ph_err *err)
 {
 	g_autoptr(GHashTable) known =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GHashTable) opened =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct expansion x = {.mail = mail,
-			      .limit = ph_members_limit(mail->snapshot),
-			      .sender = sender,
-			      .notes = notes,
-			      .known = known,
-			      .opened = opened};
+	struct expansion x = {
+	    .mail = mail,
+	    .options = {.directory = mail->directory,
+			.snapshot = mail->snapshot,
+			.sender = sender,
+			.apart = PH_APART_DYNAMIC | PH_APART_REPORTS |
+				 (server != NULL ? PH_APART_SERVER : 0),
+			.server = server,
+			.opened = opened,
+			.limit = ph_members_limit(mail->snapshot)},
+	    .notes = notes,
+	    .known = known,
+	    .opened = opened,
+	};
 
 	return expand_all(&x, err);
 }

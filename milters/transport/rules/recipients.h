@@ -2,6 +2,7 @@
 #define PH_RULES_RECIPIENTS_H
 
 #include "lib/base/err.h"
+#include "lib/directory/expand.h"
 #include "lib/directory/restrict.h"
 #include "milters/host/agent.h"
 
@@ -12,16 +13,6 @@
  * groups opened where that is asked for. One piece of code for
  * posthub-transport and for "posthub rule test".
  */
-
-/* Told of what becomes of addresses, for tracking rows; each may be NULL. */
-struct ph_recipients_notes {
-	/* event: RESOLVE, REDIRECT or DUPLICATEREDIRECT. */
-	void (*step)(void *arg, const char *event, const char *from,
-		     const char *to);
-	/* A group, with its members (char *). */
-	void (*group)(void *arg, const char *group, const GPtrArray *members);
-	void *arg;
-};
 
 /* Its directory entry, and the primary address in place of a proxy. 0; -1
  * cannot say: PERM two entries claim the address, TEMP. */
@@ -36,21 +27,28 @@ int ph_recipient_resolve(struct ph_mail *mail, struct ph_recipient *recipient,
  */
 int ph_recipient_follow(struct ph_mail *mail, struct ph_recipient *recipient,
 			struct ph_restrict_sender *sender,
-			const struct ph_recipients_notes *notes,
+			const struct ph_expansion_notes *notes,
 			struct ph_err *err);
 
 /* One that is there already under another address is removed. */
 void ph_recipients_merge(struct ph_mail *mail);
 
 /*
- * Groups become their members, forwarding of members is followed: groups of at
- * most ExpansionSizeLimit members. Larger and dynamic groups are left whole.
- * 0, or -1 TEMP: the directory does not answer.
+ * Groups become their members (lib/directory/expand.h): groups of at most
+ * ExpansionSizeLimit members, of which reports go to the sender, and which this
+ * server may open (NULL: all). Others are left whole, and so are dynamic ones:
+ * behind the queue they are opened. If the message is for groups alone that
+ * want no automatic replies, it says so. 0, or -1 TEMP: the directory does not
+ * answer.
  */
-int ph_recipients_expand(struct ph_mail *mail,
+int ph_recipients_expand(struct ph_mail *mail, const char *server,
 			 struct ph_restrict_sender *sender,
-			 const struct ph_recipients_notes *notes,
+			 const struct ph_expansion_notes *notes,
 			 struct ph_err *err);
+
+/* Is it a group that was left whole? */
+bool ph_recipient_is_whole(const struct ph_mail *mail,
+			   struct ph_recipient *recipient);
 
 /* Contacts, which rules see under their own address, get the external one, that
  * the message leaves under. copies: struct ph_mail. */

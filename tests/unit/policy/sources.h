@@ -46,6 +46,12 @@ org_open(struct org *org)
 	    people_object("recipient|some@test.org|"
 			  "RecipientType=DynamicDistributionGroup|"
 			  "RecipientFilter=Title -eq x"),
+	    people_object("recipient|far@test.org|RecipientType=MailGroup|"
+			  "Members=nuno@test.org|ExpansionServer=mbx2"),
+	    people_object("recipient|near@test.org|RecipientType=MailGroup|"
+			  "Members=nuno@test.org|ExpansionServer=mbx1"),
+	    people_object("recipient|off@test.org|RecipientType=MailGroup|"
+			  "Members=nuno@test.org|ExpansionServer=MBX9"),
 	    people_mailbox("only@test.org", "|ForwardingAddress=n@test.org"),
 	    people_mailbox("both@test.org",
 			   "|ForwardingSmtpAddress=x@outside.test"

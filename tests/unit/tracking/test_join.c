@@ -309,8 +309,11 @@ static const struct {
     {P "lmtp[8564]: AAAAAA: to=<list@exp.test>, "
        "relay=mbx1.letsexchange.com[posthub/expand.sock], delay=0.01, "
        "delays=0/0.01/0/0, dsn=2.2.0, status=sent (250 2.2.0 Ok)",
-     "2026-11-21T22:50:52.000Z|MBX1|||ROUTING|EXPAND|list@exp.test|"
-     "250 2.2.0 Ok|1"},
+     NULL}, /* and so is EXPAND the expansion service's */
+    {P "lmtp[8564]: AAAAAA: to=<list@exp.test>, "
+       "relay=mbx1.letsexchange.com[posthub/expand.sock], delay=0.01, "
+       "delays=0/0.01/0/0, dsn=4.3.0, status=deferred (later)",
+     "2026-11-21T22:50:52.000Z|MBX1|||ROUTING|DEFER|list@exp.test|later|1"},
     {P "ph-fork/lmtp[1]: AAAAAA: to=<t@fork.posthub.invalid>, relay=none, "
        "delay=0.01, delays=0/0.01/0/0, dsn=4.4.1, status=deferred (down)",
      "2026-11-21T22:50:52.000Z|MBX1|||ROUTING|DEFER|t@fork.posthub.invalid|"

@@ -18,7 +18,7 @@ struct talk {
 	const char *data_reply;
 };
 
-static const struct ph_lmtp_limits plain = {0, 0, 0, 0};
+static const struct ph_lmtp_limits plain = {.line = 0};
 
 static void
 talk_start(struct talk *talk, const struct ph_lmtp_limits *limits)
@@ -568,6 +568,27 @@ START_TEST(test_xforward)
 }
 END_TEST
 
+START_TEST(test_dsn)
+{
+	static const struct ph_lmtp_limits dsn = {.dsn = true};
+	struct talk talk;
+
+	talk_start(&talk, &dsn);
+	say_text(&talk, HELLO "MAIL FROM:<a@b> RET=HDRS ENVID=E+2B1\r\n"
+			      "RCPT TO:<c@d> NOTIFY=NEVER ORCPT=rfc822;e@f\r\n"
+			      "RCPT TO:<c@d> NOTIFY=\r\n"
+			      "RCPT TO:<c@d> RET=FULL\r\n");
+	ck_assert_str_eq(talk.events->str, "MAIL a@b|RCPT c@d|");
+	ck_assert_ptr_nonnull(strstr(talk.output->str, "250-DSN\r\n"));
+	ck_assert(g_str_has_suffix(talk.output->str,
+				   "250 2.1.0 Ok\r\n"
+				   "250 2.1.5 Ok\r\n"
+				   "501 5.5.4 Bad parameter of RCPT\r\n"
+				   "555 5.5.4 Unknown parameter of RCPT\r\n"));
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(test_rerouted)
 {
 	struct talk talk;
@@ -668,7 +689,7 @@ END_TEST
 UNIT_MAIN("lib/smtp/lmtp_server", test_whole, test_bytes, test_cut_everywhere,
 	  test_contents, test_message_not_ended, test_size_limit,
 	  test_size_parameter, test_line_limit, test_recipient_limit,
-	  test_error_limit, test_order_is_no_error, test_commands, test_mail,
-	  test_route_is_dropped, test_nul_in_command, test_lost_transactions,
-	  test_data_refused, test_xforward, test_rerouted, test_bad_xforward,
-	  test_replies)
+	  test_error_limit, test_order_is_no_error, test_dsn, test_commands,
+	  test_mail, test_route_is_dropped, test_nul_in_command,
+	  test_lost_transactions, test_data_refused, test_xforward,
+	  test_rerouted, test_bad_xforward, test_replies)

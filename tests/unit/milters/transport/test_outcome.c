@@ -1,5 +1,5 @@
+#include "lib/fork/plan.h"
 #include "lib/routing/topology.h"
-#include "milters/transport/fork/plan.h"
 #include "milters/transport/outcome.h"
 #include "milters/transport/rules/names.h"
 #include "tests/unit/unit.h"
@@ -969,7 +969,7 @@ START_TEST(test_notes)
 	((struct ph_recipient *)mail->recipients->pdata[0])->removed = true;
 	g_ptr_array_add(members, (char[]){"a"});
 	g_ptr_array_add(members, (char[]){"b"});
-	ph_outcome_expanded(mail, "all", members);
+	ph_outcome_expanded(mail, "EXPAND", "all", members);
 	ph_outcome_begin(mail);
 	ph_verdict_discard(&mail->verdict, PH_RULES_AGENT);
 	apply(mail, &result, 1);
