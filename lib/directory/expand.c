@@ -72,6 +72,8 @@ free_member(gpointer data)
 	struct ph_member *member = data;
 
 	g_free(member->address);
+	g_free(member->given);
+	g_free(member->to);
 	g_free(member->refusal);
 	g_free(member);
 }
