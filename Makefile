@@ -59,7 +59,7 @@ DIRS_mantable = cli milters/host milters/transport/rules
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c')
 H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 
-.PHONY: all bench deps unit check demo containers lint sanitize install clean \
+.PHONY: all bench deps unit check check-samba demo containers lint sanitize install clean \
 	format help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -69,6 +69,7 @@ all: $(BINARIES) $(MAN)
 help:
 	@echo 'make demo      install what is missing, build, show a small organisation'
 	@echo 'make check     install what is missing, build, run all tests'
+	@echo 'make check-samba  the same against Active Directory, Samba'"'"'s'
 	@echo 'make containers  the same organisation in containers'
 	@echo 'make deps      install what is missing from Debian packages'
 	@echo 'make all unit lint sanitize install clean'
@@ -105,8 +106,9 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter
+BENCH = source noop_milter lookups
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
+BENCH_LIBS_lookups = $(BENCH_LIBS_source)
 BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
 define bench_program
 $(BUILD)/bench/$(1): $(call objects,bench/$(1).c)
@@ -162,6 +164,15 @@ deps:
 check: deps
 	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
 	@BUILD=$(BUILD) $(PYTHON) tests/run $(UNIT_TESTS)
+
+# A domain controller takes the ports of its trade, so all of it runs in a
+# network namespace of its own, which goes when the tests end.
+check-samba:
+	@./deps.sh samba
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) unshare --net sh -c 'ip link set lo up && \
+		ip addr add 127.0.0.10/8 dev lo && exec "$$@"' sh \
+		$(PYTHON) -m pytest -q -p no:cacheprovider tests/samba
 
 demo: deps
 	@$(MAKE) --no-print-directory all

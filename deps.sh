@@ -1,16 +1,18 @@
 #!/bin/sh
 # Installs what posthub needs to be built and tested, from Debian packages.
 # Says what it does; does nothing when all is there. "deps.sh lint" installs
-# the tools of "make lint" as well.
+# the tools of "make lint" as well, "deps.sh samba" what "make check-samba" needs.
 set -eu
 
 build='gcc make pkg-config libc6-dev'
 libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libldap-dev libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
 	libsystemd-dev libpcre2-dev nettle-dev'
-tests='check postfix redis-server redis-tools slapd ldap-utils openssl python3
-	python3-pytest python3-yaml procps mandoc'
+tests='check postfix redis-server redis-tools slapd ldap-utils openssl sasl2-bin
+	python3 python3-pytest python3-yaml procps mandoc'
 lint='clang-format clang-tidy cppcheck'
+samba='samba samba-ad-dc samba-ad-provision samba-dsdb-modules
+	samba-vfs-modules winbind ldb-tools iproute2'
 
 # Hyperscan, or its twin for other processors: the two exclude each other.
 case $(dpkg --print-architecture 2>/dev/null) in
@@ -22,8 +24,9 @@ packages="$build $libraries $tests"
 case ${1-} in
 '') ;;
 lint) packages="$packages $lint" ;;
+samba) packages="$packages $samba" ;;
 *)
-	echo 'usage: deps.sh [lint]' >&2
+	echo 'usage: deps.sh [lint | samba]' >&2
 	exit 64
 	;;
 esac

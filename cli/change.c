@@ -50,26 +50,7 @@ static const char write_string[] =
     "else redis.call('DEL', KEYS[1]) end "
     "return 1";
 
-/* ---- fields and keys ---------------------------------------------------- */
-
-char *
-ph_field_name(const struct ph_kind *kind, const char *typed)
-{
-	bool except;
-	const struct ph_field *field = ph_kind_field(kind, typed, &except);
-
-	if (field)
-		return g_strconcat(except ? "ExceptIf" : "", field->name, NULL);
-	return kind->flags & PH_KIND_OPEN ? g_strdup(typed) : NULL;
-}
-
-char *
-ph_object_key(const struct ph_kind *kind, const char *name)
-{
-	if (kind->flags & PH_KIND_SINGLETON)
-		return g_strdup(kind->name);
-	return g_strconcat(kind->name, ":", name, NULL);
-}
+/* ---- lists of texts ---------------------------------------------------- */
 
 static const char *
 at(const GPtrArray *list, guint i)
@@ -90,61 +71,6 @@ static GPtrArray *
 texts_new(void)
 {
 	return g_ptr_array_new_with_free_func(g_free);
-}
-
-static int
-add_text(GPtrArray *list, const struct ph_reply *reply, struct ph_err *err)
-{
-	size_t size;
-	const char *text = ph_reply_text(reply, &size);
-
-	if (strlen(text) != size)
-		return ph_err_set(err, PH_ERR_PERM,
-				  "Redis holds a NUL byte in it; remove it "
-				  "with redis-cli");
-	g_ptr_array_add(list, g_strdup(text));
-	return 0;
-}
-
-int
-ph_stored_read(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
-	       GPtrArray **stored_r, struct ph_err *err)
-{
-	bool string = (kind->flags & PH_KIND_STRING) != 0;
-	g_autofree char *object = ph_object_key(kind, name);
-	g_autofree char *key = ph_cli_key(cli, object);
-	g_autoptr(GPtrArray) stored = texts_new();
-	struct ph_reply *reply = NULL;
-	int r = 0;
-
-	if (ph_redis_call(cli->redis, &reply, err, string ? "GET" : "HGETALL",
-			  key, NULL) < 0)
-		return ph_err_wrap(err, "%s", object);
-	if (string && ph_reply_type(reply) == PH_REPLY_STRING) {
-		g_ptr_array_add(stored, g_strdup("Value"));
-		r = add_text(stored, reply, err);
-	}
-	for (size_t i = 0; r == 0 && i < ph_reply_count(reply); i++)
-		r = add_text(stored, ph_reply_at(reply, i), err);
-	ph_reply_free(&reply);
-	if (r < 0)
-		return ph_err_wrap(err, "%s", object);
-	*stored_r = g_steal_pointer(&stored);
-	return 0;
-}
-
-int
-ph_stored_parse(const struct ph_kind *kind, const char *name,
-		const GPtrArray *stored, struct ph_object **object_r,
-		struct ph_err *err)
-{
-	size_t n = stored->len / 2;
-	g_autofree struct ph_pair *pairs = g_new(struct ph_pair, n + 1);
-
-	for (size_t i = 0; i < n; i++)
-		pairs[i] = (struct ph_pair){at(stored, (guint)i * 2),
-					    at(stored, (guint)i * 2 + 1)};
-	return ph_object_parse(kind, name, pairs, n, object_r, err);
 }
 
 /* ---- for plans ---------------------------------------------------------- */
@@ -317,16 +243,19 @@ write_string_change(const struct ph_change *change, struct ph_err *err)
 	return run_script(change->cli, args, err);
 }
 
-/* All of one kind; at least one. */
-static int
-write_changes(const GPtrArray *changes, struct ph_err *err)
+static bool
+has_history(const struct ph_kind *kind)
+{
+	return strcmp(kind->name, "rule") == 0;
+}
+
+static GPtrArray *
+hashes_command(const GPtrArray *changes)
 {
 	const struct ph_change *first = changes->pdata[0];
-	bool history = strcmp(first->kind->name, "rule") == 0;
-	g_autoptr(GPtrArray) args = texts_new();
+	const bool history = has_history(first->kind);
+	GPtrArray *args = texts_new();
 
-	if (first->kind->flags & PH_KIND_STRING)
-		return write_string_change(first, err);
 	g_ptr_array_add(args, g_strdup("EVAL"));
 	g_ptr_array_add(args, g_strdup(write_hashes));
 	g_ptr_array_add(args, g_strdup_printf("%u", changes->len + history));
@@ -342,33 +271,82 @@ write_changes(const GPtrArray *changes, struct ph_err *err)
 		else
 			g_ptr_array_add(args, g_strdup("0"));
 	}
+	return args;
+}
+
+GPtrArray *
+ph_change_command(const struct ph_change *change)
+{
+	g_autoptr(GPtrArray) one = g_ptr_array_new();
+
+	g_assert(!has_history(change->kind));
+	g_ptr_array_add(one, (gpointer)change);
+	return hashes_command(one);
+}
+
+/* All of one kind; at least one. */
+static int
+write_changes(const GPtrArray *changes, struct ph_err *err)
+{
+	const struct ph_change *first = changes->pdata[0];
+	g_autoptr(GPtrArray) args = NULL;
+
+	if (first->kind->flags & PH_KIND_STRING)
+		return write_string_change(first, err);
+	args = hashes_command(changes);
 	return run_script(first->cli, args, err);
 }
 
 /* ---- the whole ---------------------------------------------------------- */
 
-static int
-validate(const struct ph_change *change)
+int
+ph_change_check(const struct ph_change *change, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) merged = merge(change);
 	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
 
 	if (merged->len == 0)
 		return 0;
-	if (ph_stored_parse(change->kind, change->name, merged, &object, &err) <
+	if (ph_stored_parse(change->kind, change->name, merged, &object, err) <
 	    0)
-		return ph_cli_fail(PH_EXIT_DATA, "%s; nothing was changed",
-				   err.text);
+		return -1;
 	ph_object_unref(&object);
 	return 0;
 }
 
-static void
-change_free(void *data)
+static int
+validate(const struct ph_change *change)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	return ph_change_check(change, &err) < 0
+		   ? ph_cli_fail(PH_EXIT_DATA, "%s; nothing was changed",
+				 err.text)
+		   : 0;
+}
+
+struct ph_change *
+ph_change_new(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
+	      const char *verb)
+{
+	struct ph_change *change = g_new0(struct ph_change, 1);
+
+	change->cli = cli;
+	change->kind = kind;
+	change->name = name;
+	change->verb = verb;
+	change->set = texts_new();
+	change->unset = texts_new();
+	return change;
+}
+
+void
+ph_change_free(void *data)
 {
 	struct ph_change *change = data;
 
+	if (!change)
+		return;
 	g_clear_pointer(&change->stored, g_ptr_array_unref);
 	g_ptr_array_unref(change->set);
 	g_ptr_array_unref(change->unset);
@@ -397,13 +375,10 @@ plan_all(const struct ph_change *template, const char *const *names,
 	 ph_plan *plan, const void *context, GPtrArray *changes)
 {
 	for (; *names; names++) {
-		struct ph_change *change =
-		    g_memdup2(template, sizeof *template);
+		struct ph_change *change = ph_change_new(
+		    template->cli, template->kind, *names, template->verb);
 		int status;
 
-		change->name = *names;
-		change->set = texts_new();
-		change->unset = texts_new();
 		g_ptr_array_add(changes, change);
 		status = plan_one(change, plan, context);
 		if (status != 0)
@@ -420,7 +395,7 @@ attempt(const struct ph_change *template, const char *const *names,
 	ph_plan *plan, const void *context)
 {
 	g_autoptr(GPtrArray) changes =
-	    g_ptr_array_new_with_free_func(change_free);
+	    g_ptr_array_new_with_free_func(ph_change_free);
 	struct ph_err err = PH_ERR_INIT;
 	int status = plan_all(template, names, plan, context, changes), r;
 

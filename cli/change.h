@@ -38,6 +38,20 @@ int ph_changes_run(struct ph_cli *cli, const struct ph_kind *kind,
 		   const char *const *names, const char *verb, ph_plan *plan,
 		   const void *context);
 
+/* ---- for many, one by one ---------------------------------------------- */
+
+/* stored is the caller's to set. name is borrowed. */
+struct ph_change *ph_change_new(struct ph_cli *cli, const struct ph_kind *kind,
+				const char *name, const char *verb);
+void ph_change_free(void *change); /* NULL is fine */
+
+/* Is what the object will be valid? 0, or -1 PERM. */
+int ph_change_check(const struct ph_change *change, struct ph_err *err);
+
+/* The command that makes the change (char *) of a kind without history; its
+ * answer is 1, or 0: changed meanwhile, and nothing was done. */
+GPtrArray *ph_change_command(const struct ph_change *change);
+
 /* ---- for plans ---------------------------------------------------------- */
 
 /* The value that is stored under any spelling of the field; NULL: none. */
@@ -65,6 +79,10 @@ char *ph_object_key(const struct ph_kind *kind, const char *name);
  */
 int ph_stored_read(struct ph_cli *cli, const struct ph_kind *kind,
 		   const char *name, GPtrArray **stored_r, struct ph_err *err);
+
+/* The same from HGETALL's reply. */
+int ph_stored_take(const struct ph_reply *reply, GPtrArray **stored_r,
+		   struct ph_err *err);
 
 /* Validates stored fields: as ph_object_parse. */
 int ph_stored_parse(const struct ph_kind *kind, const char *name,

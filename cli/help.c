@@ -118,6 +118,8 @@ type_text(enum ph_type type)
 		return "list of Attribute:words";
 	case PH_TYPE_ATTRIBUTE_PATTERNS:
 		return "list of Attribute:pattern";
+	case PH_TYPE_FILTER:
+		return "filter";
 	}
 	g_assert_not_reached();
 }

@@ -140,8 +140,6 @@ ph_kind_list(struct ph_cli *cli, const struct ph_input *input)
 	struct ph_snapshot *snapshot = NULL;
 	int status = PH_EXIT_YES;
 
-	if (input->kind->flags & PH_KIND_DIRECTORY)
-		return ph_recipient_list(cli, input->kind);
 	if (ph_cli_snapshot(cli, false, NULL, &snapshot, &status) < 0)
 		return status;
 	if (cli->json)
@@ -183,8 +181,9 @@ take_name(const struct ph_input *input, const char **name_r, size_t *rest_r)
 
 /* ---- show --------------------------------------------------------------- */
 
-static void
-show_object(const struct ph_cli *cli, const struct ph_object *object, bool all)
+void
+ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
+	       bool all)
 {
 	static const char *const columns[] = {"Field", "Value", NULL};
 	const struct ph_kind *kind = ph_object_kind(object);
@@ -248,6 +247,7 @@ int
 ph_kind_show(struct ph_cli *cli, const struct ph_input *input)
 {
 	const struct ph_kind *kind = input->kind;
+	const bool all = ph_input_option(input, "all") != NULL;
 	g_autoptr(GPtrArray) stored = NULL;
 	g_autofree char *name = NULL;
 	struct ph_object *object = NULL;
@@ -262,6 +262,8 @@ ph_kind_show(struct ph_cli *cli, const struct ph_input *input)
 		return ph_cli_fail(PH_EXIT_USAGE,
 				   "%s has no names; \"%s\" is too many",
 				   kind->name, input->words[rest]);
+	if (ph_recipient_in_ldap(cli, kind))
+		return ph_recipient_show(cli, typed, all);
 	if (kind->flags & PH_KIND_SINGLETON && ph_cli_redis(cli, &status) < 0)
 		return status;
 	name = kind->flags & PH_KIND_SINGLETON
@@ -275,7 +277,7 @@ ph_kind_show(struct ph_cli *cli, const struct ph_input *input)
 		show_stored(cli, kind, stored);
 		return ph_cli_fail(PH_EXIT_DATA, "%s", err.text);
 	}
-	show_object(cli, object, ph_input_option(input, "all") != NULL);
+	ph_object_show(cli, object, all);
 	ph_object_unref(&object);
 	return PH_EXIT_YES;
 }
@@ -453,6 +455,8 @@ ph_kind_set(struct ph_cli *cli, const struct ph_input *input)
 	size_t rest;
 	int status = take_name(input, &name, &rest);
 
+	if (status == 0 && ph_recipient_refused(cli, input->kind, &status))
+		return status;
 	if (status == 0)
 		status = take_assignments(input, rest, &a);
 	if (status == 0 && ph_cli_may_write(cli, &status) == 0)
@@ -484,6 +488,8 @@ ph_kind_unset(struct ph_cli *cli, const struct ph_input *input)
 	size_t rest;
 	int status = take_name(input, &typed, &rest);
 
+	if (status == 0 && ph_recipient_refused(cli, input->kind, &status))
+		return status;
 	for (size_t i = rest; status == 0 && i < input->n; i++)
 		status = take_field(input->kind, input->words[i], fields);
 	if (status == 0 && fields->len == 0)
@@ -550,7 +556,7 @@ ph_kind_remove(struct ph_cli *cli, const struct ph_input *input)
 	size_t rest;
 	int status = take_name(input, &typed, &rest);
 
-	if (status != 0)
+	if (status != 0 || ph_recipient_refused(cli, input->kind, &status))
 		return status;
 	name = ph_name_find(cli, input->kind, typed, &status);
 	if (!name || remove_wrong_type(cli, input->kind, name, &status) != 0)

@@ -35,10 +35,19 @@ char *ph_object_known(const struct ph_snapshot *snapshot,
 char *ph_name_find(struct ph_cli *cli, const struct ph_kind *kind,
 		   const char *typed, int *status_r);
 
-/* recipient.c: the directory is not in a snapshot. */
-int ph_recipient_list(struct ph_cli *cli, const struct ph_kind *kind);
-/* As ph_object_known, from Redis and the directory file. */
+/* As "show" prints it; all includes defaults. */
+void ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
+		    bool all);
+
+/* recipient.c: the directory is not in a snapshot. As ph_object_known, from
+ * Redis and the directory file. */
 int ph_recipient_known(struct ph_cli *cli, const struct ph_kind *kind,
 		       const char *name, char **name_r, int *status_r);
+/* The kind's objects are in LDAP: shown from there, and changed there. */
+bool ph_recipient_in_ldap(const struct ph_cli *cli, const struct ph_kind *kind);
+int ph_recipient_show(struct ph_cli *cli, const char *name, bool all);
+/* true: *status_r, and said so. */
+bool ph_recipient_refused(const struct ph_cli *cli, const struct ph_kind *kind,
+			  int *status_r);
 
 #endif

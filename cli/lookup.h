@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "lib/directory/directory.h"
 #include "lib/directory/resolve_steps.h"
+#include "lib/directory/status.h"
 #include "lib/routing/topology.h"
 
 /* What "resolve" and "route" look into: the snapshot with its topology, and
@@ -12,6 +13,7 @@ struct ph_lookup {
 	struct ph_snapshot *snapshot;
 	const struct ph_topology *topology; /* borrowed from it */
 	struct ph_directory *directory;
+	struct ph_directory_status fed; /* since 0: not known */
 };
 
 /* 0, or an exit code after saying why. Close in both cases. */

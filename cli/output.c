@@ -11,6 +11,8 @@ struct ph_table {
 	const char *const *names;
 	size_t n;
 	GPtrArray *rows; /* char ** of n values, NULL-terminated */
+	size_t *widths;	 /* of the pages before */
+	bool begun;	 /* there is one before */
 };
 
 struct ph_table *
@@ -20,6 +22,7 @@ ph_table_new(const char *const *names)
 
 	table->names = names;
 	table->n = g_strv_length((char **)names);
+	table->widths = g_new0(size_t, table->n + 1);
 	table->rows =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
 	return table;
@@ -31,6 +34,7 @@ ph_table_free(struct ph_table **table)
 	if (!*table)
 		return;
 	g_ptr_array_unref((*table)->rows);
+	g_free((*table)->widths);
 	g_free(*table);
 	*table = NULL;
 }
@@ -86,14 +90,11 @@ append_row(GString *out, const char *const *row, const size_t *widths, size_t n)
 	g_string_append_c(out, '\n');
 }
 
-char *
-ph_table_text(const struct ph_table *table)
+static void
+measure(const struct ph_table *table, size_t *widths)
 {
-	GString *out = g_string_new(NULL);
-	g_autofree size_t *widths = g_new0(size_t, table->n + 1);
-
 	for (size_t i = 0; i < table->n; i++) {
-		widths[i] = strlen(table->names[i]);
+		widths[i] = MAX(table->widths[i], strlen(table->names[i]));
 		for (guint k = 0; k < table->rows->len; k++) {
 			char **row = g_ptr_array_index(table->rows, k);
 			size_t width = (size_t)g_utf8_strlen(row[i], -1);
@@ -101,11 +102,28 @@ ph_table_text(const struct ph_table *table)
 			widths[i] = MAX(widths[i], width);
 		}
 	}
-	append_row(out, table->names, widths, table->n);
+}
+
+static char *
+format(const struct ph_table *table, bool header, const size_t *widths)
+{
+	GString *out = g_string_new(NULL);
+
+	if (header)
+		append_row(out, table->names, widths, table->n);
 	for (guint k = 0; k < table->rows->len; k++)
 		append_row(out, g_ptr_array_index(table->rows, k), widths,
 			   table->n);
 	return g_string_free(out, FALSE);
+}
+
+char *
+ph_table_text(const struct ph_table *table)
+{
+	g_autofree size_t *widths = g_new0(size_t, table->n + 1);
+
+	measure(table, widths);
+	return format(table, true, widths);
 }
 
 /* ---- on a terminal ------------------------------------------------------ */
@@ -166,6 +184,22 @@ ph_table_print(const struct ph_table *table)
 		return;
 	text = ph_table_text(table);
 	fputs(text, stdout);
+}
+
+void
+ph_table_page(struct ph_table *table, bool last)
+{
+	g_autofree char *text = NULL;
+
+	if (last && !table->begun) {
+		ph_table_print(table);
+		return;
+	}
+	measure(table, table->widths);
+	text = format(table, !table->begun, table->widths);
+	fputs(text, stdout);
+	table->begun = true;
+	g_ptr_array_set_size(table->rows, 0);
 }
 
 /* ---- JSON --------------------------------------------------------------- */

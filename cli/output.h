@@ -32,6 +32,13 @@ void ph_table_print(const struct ph_table *table);
 /* To standard output; takes the reference. */
 void ph_json_print(json_t *json);
 
+/*
+ * The same page by page, for what may be long: prints the rows so far and
+ * forgets them; last: no more will come. A column is as wide as in the pages
+ * before, at least. A terminal gets its own form when there is one page alone.
+ */
+void ph_table_page(struct ph_table *table, bool last);
+
 /* One or the other. */
 void ph_table_show(const struct ph_table *table, bool json);
 

@@ -11,7 +11,7 @@
  * Recipients are many: they are read in pages and shown page by page, so that
  * memory does not grow with the organisation.
  */
-#define PAGE "500"
+#define PAGE 500
 
 static const char *const columns[] = {
     "Name", "RecipientType", "PrimarySmtpAddress", "Database", "Problem", NULL};
@@ -19,6 +19,7 @@ static const char *const columns[] = {
 struct listing {
 	struct ph_cli *cli;
 	const struct ph_kind *kind;
+	struct ph_table *table;
 	GHashTable *seen; /* SCAN may give a key twice */
 	bool first;	  /* of JSON: no comma yet */
 };
@@ -60,8 +61,26 @@ show_json(struct listing *l, const char *name, const struct ph_object *object,
 }
 
 static void
-show_one(struct listing *l, struct ph_table *table, const char *name,
-	 const struct ph_reply *reply)
+show_entry(struct listing *l, const char *name, const struct ph_object *object,
+	   const char *problem)
+{
+	if (l->cli->json)
+		show_json(l, name, object, problem);
+	else if (object)
+		ph_table_add(l->table,
+			     (const char *[]){
+				 name, ph_object_text(object, "RecipientType"),
+				 ph_object_text(object, "PrimarySmtpAddress"),
+				 ph_object_text(object, "Database"), NULL});
+	else
+		ph_table_add(l->table,
+			     (const char *[]){name, NULL, NULL, NULL, problem});
+	if (ph_table_rows(l->table) >= PAGE)
+		ph_table_page(l->table, false);
+}
+
+static void
+show_one(struct listing *l, const char *name, const struct ph_reply *reply)
 {
 	struct ph_err err = PH_ERR_INIT;
 	struct ph_object *object;
@@ -71,23 +90,12 @@ show_one(struct listing *l, struct ph_table *table, const char *name,
 	    ph_reply_count(reply) == 0)
 		return;
 	object = parse_reply(l, name, reply, &err);
-	if (l->cli->json)
-		show_json(l, name, object, err.text);
-	else if (object)
-		ph_table_add(table,
-			     (const char *[]){
-				 name, ph_object_text(object, "RecipientType"),
-				 ph_object_text(object, "PrimarySmtpAddress"),
-				 ph_object_text(object, "Database"), NULL});
-	else
-		ph_table_add(
-		    table, (const char *[]){name, NULL, NULL, NULL, err.text});
+	show_entry(l, name, object, err.text);
 	ph_object_unref(&object);
 }
 
 static int
-show_page(struct listing *l, struct ph_table *table,
-	  const struct ph_reply *keys, struct ph_err *err)
+show_page(struct listing *l, const struct ph_reply *keys, struct ph_err *err)
 {
 	size_t n = ph_reply_count(keys), used = 0;
 	size_t skip =
@@ -113,7 +121,7 @@ show_page(struct listing *l, struct ph_table *table,
 					  replies, err) < 0)
 		return -1;
 	for (size_t i = 0; i < used; i++) {
-		show_one(l, table, args[2 * i + 1] + skip, replies[i]);
+		show_one(l, args[2 * i + 1] + skip, replies[i]);
 		ph_reply_free(&replies[i]);
 	}
 	return 0;
@@ -134,7 +142,7 @@ escape_glob(const char *text)
 }
 
 static int
-scan(struct listing *l, struct ph_table *table, struct ph_err *err)
+scan(struct listing *l, struct ph_err *err)
 {
 	g_autofree char *kind = ph_object_key(l->kind, "");
 	g_autofree char *start = ph_cli_key(l->cli, kind);
@@ -147,11 +155,12 @@ scan(struct listing *l, struct ph_table *table, struct ph_err *err)
 		int r;
 
 		if (ph_redis_call(l->cli->redis, &reply, err, "SCAN", cursor,
-				  "MATCH", pattern, "COUNT", PAGE, NULL) < 0)
+				  "MATCH", pattern, "COUNT", G_STRINGIFY(PAGE),
+				  NULL) < 0)
 			return -1;
 		g_free(cursor);
 		cursor = g_strdup(ph_reply_text(ph_reply_at(reply, 0), NULL));
-		r = show_page(l, table, ph_reply_at(reply, 1), err);
+		r = show_page(l, ph_reply_at(reply, 1), err);
 		ph_reply_free(&reply);
 		if (r < 0)
 			return -1;
@@ -159,26 +168,161 @@ scan(struct listing *l, struct ph_table *table, struct ph_err *err)
 	return 0;
 }
 
+/* ---- in LDAP ------------------------------------------------------------ */
+
+bool
+ph_recipient_in_ldap(const struct ph_cli *cli, const struct ph_kind *kind)
+{
+	return (kind->flags & PH_KIND_DIRECTORY) != 0 &&
+	       !ph_directory_is_fed(cli->conf);
+}
+
+bool
+ph_recipient_refused(const struct ph_cli *cli, const struct ph_kind *kind,
+		     int *status_r)
+{
+	if (!ph_recipient_in_ldap(cli, kind))
+		return false;
+	*status_r = ph_cli_fail(PH_EXIT_USAGE,
+				"recipients are kept in LDAP ([directory] type "
+				"= ldap); change them there");
+	return true;
+}
+
+static int
+open_directory(const struct ph_cli *cli, struct ph_directory **directory_r)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	return ph_directory_open(cli->conf, directory_r, &err) < 0
+		   ? ph_cli_fail(PH_EXIT_CONFIG, "%s", err.text)
+		   : 0;
+}
+
+static int
+show_found(const struct ph_object *entry, void *arg, struct ph_err *err)
+{
+	(void)err;
+	show_entry(arg, ph_object_name(entry), entry, "");
+	return 0;
+}
+
+/* What a group of this filter would be. */
+static int
+make_group(const char *filter, struct ph_object **group_r, struct ph_err *err)
+{
+	const struct ph_pair pairs[] = {
+	    {"RecipientType", "DynamicDistributionGroup"},
+	    {"RecipientFilter", filter},
+	};
+
+	return ph_object_parse(ph_kind_find("recipient"),
+			       "filter@posthub.invalid", pairs,
+			       G_N_ELEMENTS(pairs), group_r, err);
+}
+
+static int
+find_group(struct ph_directory *directory, const char *address,
+	   struct ph_object **group_r, struct ph_err *err)
+{
+	int r = ph_directory_find(directory, address, group_r, err);
+
+	if (r == 1 && strcmp(ph_object_text(*group_r, "RecipientType"),
+			     "DynamicDistributionGroup") == 0)
+		return 0;
+	return r < 0 ? -1
+		     : ph_err_set(err, PH_ERR_PERM, "%s is no %s", address,
+				  "DynamicDistributionGroup");
+}
+
+/* 0, or an exit code after saying why. */
+static int
+walk(struct listing *l, const char *address, const char *filter)
+{
+	struct ph_directory *directory = NULL;
+	struct ph_object *group = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	int status = open_directory(l->cli, &directory), r = 0;
+
+	if (status == 0 && address)
+		r = find_group(directory, address, &group, &err);
+	else if (status == 0 && filter)
+		r = make_group(filter, &group, &err);
+	if (status == 0 && r == 0)
+		r = ph_directory_walk(directory, group, show_found, l, &err);
+	ph_object_unref(&group);
+	ph_directory_close(&directory);
+	return r < 0 ? ph_cli_err(&err) : status;
+}
+
 int
-ph_recipient_list(struct ph_cli *cli, const struct ph_kind *kind)
+ph_recipient_show(struct ph_cli *cli, const char *name, bool all)
+{
+	struct ph_directory *directory = NULL;
+	struct ph_object *entry = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	int status = open_directory(cli, &directory), r;
+
+	if (status != 0)
+		return status;
+	r = ph_directory_find(directory, name, &entry, &err);
+	if (r == 1)
+		ph_object_show(cli, entry, all);
+	else if (r == 0)
+		status = ph_cli_fail(PH_EXIT_NO, "recipient %s does not exist",
+				     name);
+	else
+		status = ph_cli_err(&err);
+	ph_object_unref(&entry);
+	ph_directory_close(&directory);
+	return status;
+}
+
+/* ---- list --------------------------------------------------------------- */
+
+const struct ph_option ph_recipient_list_options[] = {
+    {"group", "ADDRESS", "those that a dynamic group holds now"},
+    {"filter", "FILTER",
+     "those that a dynamic group of this filter would hold"},
+    {NULL, NULL, NULL},
+};
+
+static int
+list_from(struct listing *l, const struct ph_input *input)
+{
+	const char *group = ph_input_option(input, "group");
+	const char *filter = ph_input_option(input, "filter");
+	struct ph_err err = PH_ERR_INIT;
+	int status = PH_EXIT_YES;
+
+	if (group && filter)
+		return ph_cli_fail(PH_EXIT_USAGE,
+				   "--group and --filter are given; expected "
+				   "one of them");
+	if (group || filter || ph_recipient_in_ldap(l->cli, l->kind))
+		return walk(l, group, filter);
+	if (ph_cli_redis(l->cli, &status) < 0)
+		return status;
+	return scan(l, &err) < 0 ? ph_cli_err(&err) : PH_EXIT_YES;
+}
+
+int
+ph_recipient_list(struct ph_cli *cli, const struct ph_input *input)
 {
 	g_autoptr(GHashTable) seen =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct listing l = {cli, kind, seen, true};
-	struct ph_table *table = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	int status = PH_EXIT_YES, r;
+	struct listing l = {cli, ph_kind_find("recipient"),
+			    ph_table_new(columns), seen, true};
+	int status = list_from(&l, input);
 
-	if (ph_cli_redis(cli, &status) < 0)
-		return status;
-	table = ph_table_new(columns);
-	r = scan(&l, table, &err);
-	if (r == 0 && cli->json)
+	/* What was told of so far is a part, and does not end as if it were
+	 * all. */
+	if (status == PH_EXIT_YES && cli->json)
 		puts(l.first ? "[]" : "\n]");
-	else if (r == 0)
-		ph_table_print(table);
-	ph_table_free(&table);
-	return r == 0 ? PH_EXIT_YES : ph_cli_err(&err);
+	else if (status == PH_EXIT_YES)
+		ph_table_page(l.table, true);
+	ph_table_free(&l.table);
+	return status;
 }
 
 static bool

@@ -1,5 +1,8 @@
 #include "cli/kind.h"
 #include "cli/lookup.h"
+#include "lib/base/clock.h"
+
+#include <inttypes.h>
 
 static const struct ph_derive derive[] = {
     {"topology", ph_topology_build, ph_topology_free, NULL},
@@ -9,15 +12,19 @@ static const struct ph_derive derive[] = {
 int
 ph_lookup_open(struct ph_cli *cli, struct ph_lookup *lookup)
 {
+	g_autofree char *status_path = NULL;
 	struct ph_err err = PH_ERR_INIT;
 	int status = PH_EXIT_YES;
 
-	*lookup = (struct ph_lookup){NULL, NULL, NULL};
+	*lookup = (struct ph_lookup){.snapshot = NULL};
 	if (ph_cli_snapshot(cli, true, derive, &lookup->snapshot, &status) < 0)
 		return status;
 	lookup->topology = ph_snapshot_derived(lookup->snapshot, 0);
 	if (ph_directory_open(cli->conf, &lookup->directory, &err) < 0)
 		return ph_cli_fail(PH_EXIT_TEMPORARY, "%s", err.text);
+	status_path = ph_directory_status_path(cli->conf);
+	if (ph_directory_is_fed(cli->conf))
+		(void)ph_directory_status_read(status_path, &lookup->fed);
 	return PH_EXIT_YES;
 }
 
@@ -44,9 +51,59 @@ ph_lookup_resolve(const struct ph_lookup *lookup, const char *address,
 			   "%s: %s", address, err.text);
 }
 
-static json_t *
-step_json(const struct ph_step *step)
+/* ---- where an answer comes from ----------------------------------------- */
+
+/* A file that is fed is as old as what feeds it has been away. */
+static struct ph_found
+found_of(const struct ph_lookup *lookup, const struct ph_step *step)
 {
+	const struct ph_directory_status *fed = &lookup->fed;
+	struct ph_found found = step->at.found;
+
+	if (found.source != NULL && fed->since != 0 && !fed->connected) {
+		found.age = MAX(ph_clock_wall() - fed->since, 0);
+		found.stale = true;
+	}
+	return found;
+}
+
+/* "59s", "3m", "2h (stale)" */
+static char *
+age_text(const struct ph_found *found)
+{
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = {{INT64_C(86400000), "d"},
+		     {INT64_C(3600000), "h"},
+		     {INT64_C(60000), "m"},
+		     {INT64_C(1000), "s"}};
+	const char *note = found->stale ? " (stale)" : "";
+	size_t i = 0;
+
+	while (i + 1 < G_N_ELEMENTS(units) && found->age < 2 * units[i].ms)
+		i++;
+	return g_strdup_printf("%" PRId64 "%s%s", found->age / units[i].ms,
+			       units[i].unit, note);
+}
+
+static void
+add_found(json_t *json, const struct ph_found *found)
+{
+	if (found->source == NULL)
+		return;
+	json_object_set_new(json, "Source", ph_json_text(found->source));
+	json_object_set_new(json, "AgeSeconds",
+			    json_integer(found->age / 1000));
+	json_object_set_new(json, "Stale", json_boolean(found->stale));
+}
+
+/* ---- steps -------------------------------------------------------------- */
+
+static json_t *
+step_json(const struct ph_lookup *lookup, const struct ph_step *step)
+{
+	const struct ph_found found = found_of(lookup, step);
 	const struct ph_resolution *at = &step->at;
 	json_t *json = json_object();
 
@@ -62,6 +119,7 @@ step_json(const struct ph_step *step)
 	if (step->refusal)
 		json_object_set_new(json, "Refusal",
 				    ph_json_text(step->refusal));
+	add_found(json, &found);
 	if (at->entry)
 		json_object_set_new(json, "Entry",
 				    ph_object_json(at->entry, false));
@@ -70,21 +128,25 @@ step_json(const struct ph_step *step)
 
 /* The address that was asked about, with all steps. */
 static json_t *
-steps_json(const GPtrArray *steps)
+steps_json(const struct ph_lookup *lookup, const GPtrArray *steps)
 {
-	json_t *json = step_json(steps->pdata[0]);
+	json_t *json = step_json(lookup, steps->pdata[0]);
 	json_t *array = json_array();
 
 	for (guint i = 0; i < steps->len; i++)
-		json_array_append_new(array, step_json(steps->pdata[i]));
+		json_array_append_new(array,
+				      step_json(lookup, steps->pdata[i]));
 	json_object_set_new(json, "Steps", array);
 	return json;
 }
 
 static void
-add_step(struct ph_table *table, const struct ph_step *step)
+add_step(const struct ph_lookup *lookup, struct ph_table *table,
+	 const struct ph_step *step)
 {
 	const struct ph_object *entry = step->at.entry;
+	const struct ph_found found = found_of(lookup, step);
+	g_autofree char *age = found.source != NULL ? age_text(&found) : NULL;
 
 	ph_table_add(
 	    table,
@@ -95,7 +157,8 @@ add_step(struct ph_table *table, const struct ph_step *step)
 		step->refusal ? step->refusal : ph_step_fate_name(step->fate),
 		entry ? ph_object_name(entry) : NULL,
 		entry ? ph_object_text(entry, "RecipientType") : NULL,
-		entry ? ph_object_text(entry, "Database") : NULL});
+		entry ? ph_object_text(entry, "Database") : NULL, found.source,
+		age});
 }
 
 static int
@@ -107,9 +170,9 @@ resolve_one(const struct ph_lookup *lookup, const char *address,
 
 	if (status != PH_EXIT_YES)
 		return status;
-	json_array_append_new(array, steps_json(steps));
+	json_array_append_new(array, steps_json(lookup, steps));
 	for (guint i = 0; i < steps->len; i++)
-		add_step(table, steps->pdata[i]);
+		add_step(lookup, table, steps->pdata[i]);
 	return ph_steps_refusal(steps) ? PH_EXIT_NO : PH_EXIT_YES;
 }
 
@@ -117,8 +180,8 @@ int
 ph_resolve_run(struct ph_cli *cli, const struct ph_input *input)
 {
 	static const char *const columns[] = {
-	    "Original", "By",	"Resolution", "Address", "Outcome",
-	    "Entry",	"Type", "Database",   NULL};
+	    "Original", "By",	    "Resolution", "Address", "Outcome", "Entry",
+	    "Type",	"Database", "Source",	  "Age",     NULL};
 	struct ph_table *table = ph_table_new(columns);
 	json_t *array = json_array();
 	struct ph_lookup lookup;

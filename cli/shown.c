@@ -65,6 +65,7 @@ field_json(const struct ph_object *object, const char *field)
 	case PH_TYPE_ATTRIBUTE_PATTERNS:
 		return list_json(ph_object_list(object, field));
 	case PH_TYPE_TEXT:
+	case PH_TYPE_FILTER:
 	case PH_TYPE_SPAN:
 	case PH_TYPE_DATE:
 	case PH_TYPE_WORD:

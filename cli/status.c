@@ -295,22 +295,27 @@ add_daemon(struct ph_table *table, const char *name, const json_t *status)
 	const char *reason = member(status, "reason");
 	g_autofree char *errors = g_strdup_printf(
 	    "%zu", json_array_size(json_object_get(status, "errors")));
+	const json_t *entries = json_object_get(status, "entries");
+	g_autofree char *held =
+	    entries ? g_strdup_printf("%" JSON_INTEGER_FORMAT,
+				      json_integer_value(entries))
+		    : NULL;
 	bool refused = json_is_true(json_object_get(status, "refused"));
 	bool connected = json_is_true(json_object_get(status, "connected"));
 
-	ph_table_add(table,
-		     (const char *[]){name,
-				      refused	  ? "refuses Redis"
-				      : connected ? "connected"
-						  : "not connected",
-				      member(status, "since"), errors, reason});
+	ph_table_add(table, (const char *[]){name,
+					     refused	 ? "refuses Redis"
+					     : connected ? "connected"
+							 : "not connected",
+					     member(status, "since"), held,
+					     errors, reason});
 }
 
 static void
 daemons_part(struct report *report)
 {
-	static const char *const columns[] = {"Daemon", "State",  "Since",
-					      "Errors", "Reason", NULL};
+	static const char *const columns[] = {
+	    "Daemon", "State", "Since", "Entries", "Errors", "Reason", NULL};
 	struct ph_table *table = ph_table_new(columns);
 	g_auto(GStrv) files = ph_cli_state_files(report->cli, ".status");
 	json_t *array = json_array();
@@ -327,7 +332,7 @@ daemons_part(struct report *report)
 		} else {
 			ph_table_add(table,
 				     (const char *[]){name, "unknown", NULL,
-						      NULL, error.text});
+						      NULL, NULL, error.text});
 		}
 		json_decref(status);
 	}

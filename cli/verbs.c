@@ -37,6 +37,13 @@ const struct ph_verb ph_verbs[] = {
      1, ph_rule_stats},
     {"database", "move", "NAME --to SERVER", "activate the copy on a server",
      ph_database_move_options, 1, 1, ph_database_move},
+    {"recipient", "list", "",
+     "the recipients, in Redis or in LDAP, in no order",
+     ph_recipient_list_options, 0, 0, ph_recipient_list},
+    {"recipient", "import", "FILE ...",
+     "add and change those of LDIF or CSV files, - is standard input; removes "
+     "nobody",
+     ph_recipient_import_options, 1, ANY, ph_recipient_import},
 
     {"group", "expand", "GROUP",
      "who gets a message for it, each with one way into it",
@@ -46,6 +53,9 @@ const struct ph_verb ph_verbs[] = {
      ph_resolve_run},
     {"route", NULL, "ADDRESS ...", "where mail for it goes next, and why",
      ph_route_options, 1, ANY, ph_route_run},
+    {"map", NULL, "[NAME KEY]",
+     "ask posthub-policy as Postfix would; alone: the maps there are", NULL, 0,
+     2, ph_map_run},
     {"track", NULL, "", "message tracking, as Get-MessageTrackingLog",
      ph_track_options_table, 0, 0, ph_track_run},
     {"status", NULL, "",

@@ -50,12 +50,12 @@ stop(void *data)
 	g_free(app);
 }
 
-/* The file is ours to keep; an LDAP server is asked like anywhere else. */
+/* The file is ours to keep, whatever it holds. */
 static int
 open_directory(struct app *app, const struct ph_conf *conf, struct ph_err *err)
 {
 	if (!ph_directory_is_fed(conf))
-		return ph_directory_open(conf, &app->directory, err);
+		return ph_directory_open_writer(conf, &app->directory, err);
 	if (ph_feeder_start(conf, app->state, &app->feeder, err) < 0)
 		return -1;
 	app->directory = ph_feeder_directory(app->feeder);

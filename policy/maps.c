@@ -3,15 +3,19 @@
 #include "lib/directory/expand.h"
 #include "lib/directory/members.h"
 #include "lib/directory/resolve_steps.h"
+#include "lib/directory/send_as.h"
 #include "lib/directory/texts.h"
 #include "lib/routing/connector.h"
 #include "lib/routing/route.h"
+#include "policy/ahead.h"
 
 #include <string.h>
 
 /* Copies that differ: posthub-transport takes them from the queue itself. */
 #define FORK_DOMAIN "fork.posthub.invalid"
 #define FORK_TRANSPORT "ph-fork:unix:posthub/fork.sock"
+/* With "OK " and what is around it in a reply. */
+#define LOGINS_LIMIT (PH_SMAP_REPLY_LIMIT - 16)
 
 static int
 need_state(const struct ph_sources *sources, struct ph_err *err)
@@ -237,6 +241,8 @@ lookup_recipient(const struct ph_sources *sources, const char *key,
 		       &why) == 0) {
 		valid = resolution.verdict == PH_RESOLVED_ENTRY ||
 			resolution.verdict == PH_RESOLVED_RELAY;
+		if (resolution.entry != NULL)
+			ph_ahead_address(sources, key);
 		ph_resolution_clear(&resolution);
 	} else if (why.kind != PH_ERR_PERM) {
 		return ph_err_set(err, why.kind, "%s", why.text);
@@ -319,20 +325,78 @@ lookup_server(const struct ph_sources *sources, const char *key, GString *value,
 	return 1;
 }
 
+/* ---- login -------------------------------------------------------------- */
+
+/* No name at all: an owner whom nobody can be. "Not found" would leave the
+ * address to everybody under reject_known_sender_login_mismatch. */
+#define NOBODY ","
+/* Postfix separates names there: one that holds such a character would be two
+ * others. */
+#define SEPARATORS ", \t\r\n"
+
+static int
+append_logins(GHashTable *logins, GString *value, struct ph_err *err)
+{
+	g_autoptr(GList) names =
+	    g_list_sort(g_hash_table_get_keys(logins), (GCompareFunc)strcmp);
+
+	for (const GList *name = names; name != NULL; name = name->next) {
+		const char *login = name->data;
+
+		if (strpbrk(login, SEPARATORS) != NULL)
+			continue;
+		g_string_append_printf(value, "%s%s", value->len > 0 ? "," : "",
+				       login);
+	}
+	if (value->len > LOGINS_LIMIT)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "more logins than a map can answer");
+	if (value->len == 0)
+		g_string_append(value, NOBODY);
+	return 1;
+}
+
+/* Does an address that has no entry lie in a domain of which all are known? */
+static bool
+is_authoritative(const struct ph_sources *sources, const char *address)
+{
+	const struct ph_object *domain =
+	    ph_accepted_domain(sources->snapshot, address);
+
+	return domain != NULL && strcmp(ph_object_text(domain, "DomainType"),
+					"Authoritative") == 0;
+}
+
+static int
+lookup_login(const struct ph_sources *sources, const char *key, GString *value,
+	     struct ph_err *err)
+{
+	g_autoptr(GHashTable) logins =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	int r;
+
+	if (domain_of(key) == NULL)
+		return 0;
+	if (need_state(sources, err) < 0)
+		return -1;
+	r = ph_send_as_logins(sources->directory, sources->snapshot, key,
+			      logins, err);
+	if (r < 0 || (r == 0 && !is_authoritative(sources, key)))
+		return r;
+	return append_logins(logins, value, err);
+}
+
 /* ---- the table ---------------------------------------------------------- */
 
+/* Those of ph_map_names, in its order. */
 const struct ph_map ph_maps[] = {
-    {"transport", "next hops of an address, in order of preference",
-     lookup_transport},
-    {"recipient", "is an address valid, for relay_recipient_maps",
-     lookup_recipient},
-    {"domain", "is a domain accepted, for relay_domains", lookup_domain},
-    {"alias",
-     "primary and forwarding addresses, where posthub-transport is not used",
-     lookup_alias},
-    {"server", "is a host name or address that of a server of ours",
-     lookup_server},
-    {NULL, NULL, NULL},
+    {"transport", lookup_transport},
+    {"recipient", lookup_recipient},
+    {"domain", lookup_domain},
+    {"alias", lookup_alias},
+    {"login", lookup_login},
+    {"server", lookup_server},
+    {NULL, NULL},
 };
 
 const struct ph_map *

@@ -25,8 +25,7 @@ struct ph_sources {
 };
 
 struct ph_map {
-	const char *name; /* as Postfix's main.cf has it */
-	const char *help; /* one line */
+	const char *name; /* as Postfix's main.cf has it: map_names.h */
 	/* 1: found, the value was appended; 0: certainly not; -1. key is valid
 	 * UTF-8 without control characters. */
 	int (*lookup)(const struct ph_sources *sources, const char *key,

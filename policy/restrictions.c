@@ -2,6 +2,7 @@
 #include "lib/base/text.h"
 #include "lib/directory/resolve_steps.h"
 #include "lib/directory/texts.h"
+#include "policy/ahead.h"
 
 #include <string.h>
 
@@ -77,6 +78,8 @@ resolve(const struct ph_sources *sources, const struct ph_request *request,
 	struct ph_restrict_sender sender = {
 	    .authenticated = login != NULL && *login != '\0',
 	    .address = address,
+	    .login = login,
+	    .claimed = ph_policy_attribute(request, "sender"),
 	    .size = g_ascii_strtoull(ph_policy_attribute(request, "size"), NULL,
 				     10),
 	};
@@ -120,6 +123,7 @@ check_recipient(const struct ph_sources *sources,
 		answer_error(&why, action);
 		return;
 	}
+	ph_ahead_steps(sources, steps);
 	refusal = ph_steps_refusal(steps);
 	if (refusal != NULL)
 		g_string_printf(action, "%s %s",

@@ -10,6 +10,9 @@ import pytest
 
 from tests.lab.lab import Lab
 
+# Tests that several suites have in common.
+pytest.register_assert_rewrite("tests.lab.office_tests")
+
 NUNO = "nuno@letsexchange.com"
 MOTA = "mota@letsexchange.com"
 STARTED = pytest.StashKey[datetime]()

@@ -88,9 +88,11 @@ const struct ph_setting ph_settings[] = {
     {"directory", "negative_ttl", PH_SETTING_SPAN, "1m", 0, 1 * H, NULL,
      "how long an address that nobody has is not asked for again"},
     {"directory", "stale_ttl", PH_SETTING_SPAN, "24h", 0, 30 * D, NULL,
-     "how old an entry may become while no server answers"},
+     "how old an entry may become while no server answers, over restarts as "
+     "well"},
     {"directory", "cache_size", PH_SETTING_SIZE, "64MB", 0, 0, NULL,
-     "memory for entries found by LDAP, about, for each program"},
+     "room in the directory file for what LDAP answered, about, and an eighth "
+     "of it in the memory of each program; 0: nothing is kept"},
 
     {"tracking", "log_dir", PH_SETTING_TEXT, "/var/log/posthub/tracking",
      NO_LIMIT, "MessageTrackingLogPath: where every daemon writes its rows"},
@@ -137,6 +139,9 @@ const struct ph_setting ph_settings[] = {
      "socket for smtpd_milters"},
     {"transport", "resolve", PH_SETTING_BOOL, "yes", NO_LIMIT,
      "resolve recipients; no: rules alone, on addresses as typed"},
+    {"transport", "check_from", PH_SETTING_BOOL, "yes", NO_LIMIT,
+     "who has logged in may write in From and Sender only those whom he may "
+     "send as; not with resolve = no"},
     {"transport", "sessions", PH_SETTING_INT, "200", 1, 10000, NULL,
      "messages handled at once; more are deferred with 451"},
     {"transport", "body_memory", PH_SETTING_SIZE, "1GB", 64 * MB, 0, NULL,

@@ -47,6 +47,23 @@ int ph_smap_next(struct ph_smap *p, struct ph_smap_request *req_r,
 /* Appends the reply as a netstring. Text that is too long becomes PERM. */
 void ph_smap_reply(GString *out, enum ph_smap_status status, const char *text);
 
+/* ---- the other side ----------------------------------------------------- */
+
+/* Appends the request as a netstring. */
+void ph_smap_request(GString *out, const char *map, const char *key);
+
+struct ph_smap_answer {
+	enum ph_smap_status status;
+	const char *text; /* NUL-terminated, may be empty */
+};
+
+/* As ph_smap_next, of a parser that is fed replies. */
+int ph_smap_next_answer(struct ph_smap *p, struct ph_smap_answer *answer_r,
+			struct ph_err *err);
+
+/* "OK", "NOTFOUND", ... */
+const char *ph_smap_status_word(enum ph_smap_status status);
+
 /* The answer to "cannot say": the one table of this protocol. */
 enum ph_smap_status ph_smap_status_of(enum ph_err_kind kind);
 

@@ -16,7 +16,8 @@
 
 struct ph_stream {
 	int fd;
-	int64_t timeout;
+	int64_t timeout; /* ms; 0: none */
+	int64_t limited; /* the one that the kernel minds */
 	atomic_bool held;
 	char peer[INET6_ADDRSTRLEN];
 };
@@ -75,7 +76,7 @@ ph_stream_new(int fd)
 	stream->fd = fd;
 	stream->timeout = DEFAULT_TIMEOUT;
 	name_peer(stream);
-	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	/* Answers are small and waited for; fails on a UNIX socket. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	return stream;
@@ -235,28 +236,37 @@ set_io_error(const struct ph_stream *stream, const char *what, int ready,
 			  ready == 0 ? "timed out" : g_strerror(errno));
 }
 
+/* The kernel minds the time: a reader that asked first whether there is
+ * something, and then for the time, would cost three calls a request. */
+static void
+limit_reading(struct ph_stream *stream)
+{
+	/* A deadline that has passed is no "for ever". */
+	const int64_t ms = stream->timeout < 0 ? 1 : stream->timeout;
+	const struct timeval limit = {
+	    .tv_sec = ms / 1000,
+	    .tv_usec = ms % 1000 * 1000,
+	};
+
+	if (stream->limited == stream->timeout)
+		return;
+	if (setsockopt(stream->fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+		       sizeof limit) == 0)
+		stream->limited = stream->timeout;
+}
+
 ssize_t
 ph_stream_read(struct ph_stream *stream, void *buffer, size_t size,
 	       struct ph_err *err)
 {
-	int64_t deadline = 0;
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n = recv(stream->fd, buffer, size, 0);
-		int ready;
-
-		if (n >= 0)
-			return n;
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return set_io_error(stream, "read from", 1, err);
-		if (deadline == 0)
-			deadline = deadline_of(stream);
-		ready = wait_ready(stream->fd, POLLIN, deadline);
-		if (ready <= 0)
-			return set_io_error(stream, "read from", ready, err);
-	}
+	limit_reading(stream);
+	do
+		n = recv(stream->fd, buffer, size, 0);
+	while (n < 0 && errno == EINTR);
+	return n >= 0 ? n
+		      : set_io_error(stream, "read from", errno != EAGAIN, err);
 }
 
 int
@@ -267,7 +277,8 @@ ph_stream_write(struct ph_stream *stream, const void *data, size_t size,
 	const char *p = data;
 
 	while (size > 0) {
-		ssize_t n = send(stream->fd, p, size, MSG_NOSIGNAL);
+		ssize_t n =
+		    send(stream->fd, p, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 		int ready;
 
 		if (n >= 0) {

@@ -183,6 +183,21 @@ ph_parse_date(const char *text, int64_t *ms_r, struct ph_err *err)
 	return 0;
 }
 
+char *
+ph_format_number(uint64_t number, char *buffer)
+{
+	char digits[PH_NUMBER_TEXT];
+	size_t n = 0, i = 0;
+
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	while (n > 0)
+		buffer[i++] = digits[--n];
+	buffer[i] = '\0';
+	return buffer;
+}
+
 void
 ph_format_date(int64_t ms, char *buffer, size_t size)
 {
@@ -205,6 +220,24 @@ ph_fold(const char *text)
 	if (*p == '\0' || !g_utf8_validate(text, -1, NULL))
 		return g_ascii_strdown(text, -1);
 	return g_utf8_casefold(text, -1);
+}
+
+/* GLib's table for "C" has Latin letters and signs, the one for "uk" Cyrillic.
+ */
+char *
+ph_to_ascii(const char *text)
+{
+	GString *out = g_string_new(NULL);
+
+	for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
+		g_autofree char *one =
+		    g_strndup(p, (gsize)(g_utf8_next_char(p) - p));
+		g_autofree char *latin = g_str_to_ascii(one, "C");
+		g_autofree char *cyrillic = g_str_to_ascii(one, "uk");
+
+		g_string_append(out, latin[0] == '?' ? cyrillic : latin);
+	}
+	return g_string_free(out, FALSE);
 }
 
 char *

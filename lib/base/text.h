@@ -44,6 +44,11 @@ char *ph_format_list(const char *const *list);
 #define PH_DATE_TEXT 32
 void ph_format_date(int64_t ms, char *buffer, size_t size);
 
+/* Decimal digits: for answers that are made 100,000 times a second. Returns
+ * the buffer, of at least PH_NUMBER_TEXT bytes. */
+#define PH_NUMBER_TEXT 24
+char *ph_format_number(uint64_t number, char *buffer);
+
 /* "host:port", "[v6]:port", "unix:/path", "inet:host:port"; a path that
  * begins with '/' is a UNIX socket too. */
 struct ph_endpoint {
@@ -57,6 +62,10 @@ int ph_parse_endpoint(const char *text, struct ph_endpoint *endpoint_r,
 /* Case-folded copy of an address or name for comparing: ASCII and Unicode
  * simple folding, nothing else. Free with g_free. */
 char *ph_fold(const char *text);
+
+/* Readable ASCII in the place of UTF-8, "?" where there is none: for replies to
+ * clients that know no UTF-8. g_free. */
+char *ph_to_ascii(const char *text);
 
 /* Splits at the last '@' outside quotes. 1 and *local_r, *domain_r (g_free),
  * or 0 when this is not local@domain with both parts present and no control

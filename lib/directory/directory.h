@@ -65,8 +65,12 @@ int ph_directory_find_from(struct ph_directory *directory, const char *address,
 
 /*
  * All entries (group NULL), or those that a DynamicDistributionGroup holds now,
- * in no order. 0 or -1: TEMP the source cannot say, after which what was told
- * is a part at most; PERM the group's filter is not valid, or each's own.
+ * in no order. What changes meanwhile is told as it was, as it is, or not at
+ * all. Left out is what is not in force: values that are not valid, keys that
+ * differ in case alone. No lock or transaction is held while each is told, so
+ * that it may take its time and look up. 0 or -1: TEMP the source cannot say,
+ * after which what was told is a part at most; PERM the group's filter is not
+ * valid, or each's own.
  */
 int ph_directory_walk(struct ph_directory *directory,
 		      const struct ph_object *group, ph_directory_each *each,
@@ -84,11 +88,18 @@ bool ph_entry_is_mailbox(const struct ph_object *entry);
 /*
  * [directory] type = redis: opens [directory] file read-only. Does not fail
  * when the file is not there yet: finds answer TEMP until posthub-policy has
- * written a complete one. type = ldap: connects at the first find. -1: PERM,
- * the file is damaged or of another version, or a setting is wrong.
+ * written a complete one. type = ldap: looks into the file, and connects at
+ * the first find that is not answered there. -1: PERM, the file is damaged, or
+ * a setting is wrong.
  */
 int ph_directory_open(const struct ph_conf *conf,
 		      struct ph_directory **directory_r, struct ph_err *err);
+
+/* The same for posthub-policy, if the directory is not fed: what LDAP answers
+ * it is written to [directory] file, for all programs of the host. */
+int ph_directory_open_writer(const struct ph_conf *conf,
+			     struct ph_directory **directory_r,
+			     struct ph_err *err);
 
 /* The directory is the file, which a feeder (feeder.h) must keep. */
 bool ph_directory_is_fed(const struct ph_conf *conf);

@@ -10,7 +10,8 @@
 struct answer {
 	char *address;
 	struct ph_object *entry; /* NULL: nobody has it */
-	int64_t at;
+	const char *source;
+	int64_t at; /* when the source said so */
 	int64_t cost;
 	GList link; /* of by_use */
 };
@@ -59,7 +60,8 @@ drop(struct cache *cache, struct answer *answer)
 }
 
 static void
-keep(struct cache *cache, const char *address, const struct ph_object *entry)
+keep(struct cache *cache, const char *address, const struct ph_object *entry,
+     const struct ph_found *found)
 {
 	struct answer *answer = g_hash_table_lookup(cache->answers, address);
 	const int64_t cost = cost_of(address, entry);
@@ -73,7 +75,8 @@ keep(struct cache *cache, const char *address, const struct ph_object *entry)
 	answer = g_new0(struct answer, 1);
 	answer->address = g_strdup(address);
 	answer->entry = entry != NULL ? ph_object_ref(entry) : NULL;
-	answer->at = cache->clock();
+	answer->source = found->source;
+	answer->at = cache->clock() - found->age;
 	answer->cost = cost;
 	answer->link.data = answer;
 	g_hash_table_insert(cache->answers, answer->address, answer);
@@ -113,12 +116,47 @@ recall(struct cache *cache, const char *address, int64_t positive_ttl,
 	answer = look(cache, address, positive_ttl, negative_ttl);
 	if (answer != NULL && answer->entry != NULL)
 		*entry_r = ph_object_ref(answer->entry);
-	found_r->source = ph_directory_name(cache->inner);
-	if (answer != NULL)
+	if (answer != NULL) {
+		found_r->source = answer->source;
 		found_r->age = cache->clock() - answer->at;
+	}
 	*r_r = answer != NULL && answer->entry != NULL;
 	g_mutex_unlock(&cache->lock);
 	return answer != NULL;
+}
+
+/*
+ * The source cannot say. What the inner one knew before (r is 1) is as good as
+ * what is known here, if it is newer; that nobody had the address since is no
+ * answer any more, but makes the older one none.
+ */
+static int
+recall_stale(struct cache *cache, const char *address, int r,
+	     struct ph_object **entry_r, struct ph_found *found_r,
+	     struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	struct ph_found found = {NULL, 0, true};
+	int known;
+
+	if (!recall(cache, address, cache->limits.stale_ttl,
+		    cache->limits.stale_ttl, &entry, &found, &known))
+		return r;
+	if (r == 1 && found.age >= found_r->age) {
+		ph_object_unref(&entry);
+		return 1;
+	}
+	ph_object_unref(entry_r);
+	if (known == 0 && r == 1)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "%s: nobody had it when the directory could "
+				  "last be asked",
+				  address);
+	if (known == 0)
+		return r;
+	*entry_r = entry;
+	*found_r = found;
+	return 1;
 }
 
 static int
@@ -135,18 +173,25 @@ cache_find(void *self, const char *address, struct ph_object **entry_r,
 		return r;
 	r = ph_directory_find_from(cache->inner, address, entry_r, found_r,
 				   &why);
-	if (r >= 0) {
+	if (r >= 0 && !found_r->stale) {
 		g_mutex_lock(&cache->lock);
-		keep(cache, address, *entry_r);
+		keep(cache, address, *entry_r, found_r);
 		g_mutex_unlock(&cache->lock);
 		return r;
 	}
-	if (why.kind != PH_ERR_PERM && recall(cache, address, limits->stale_ttl,
-					      0, entry_r, found_r, &r)) {
-		found_r->stale = true;
-		return r;
-	}
-	return ph_err_set(err, why.kind, "%s", why.text);
+	if (r == 1 || why.kind != PH_ERR_PERM)
+		r = recall_stale(cache, address, r, entry_r, found_r, &why);
+	return r < 0 ? ph_err_set(err, why.kind, "%s", why.text) : r;
+}
+
+/* What was remembered is a part, and none of it is asked for again soon. */
+static int
+cache_walk(void *self, const struct ph_object *group, ph_directory_each *each,
+	   void *arg, struct ph_err *err)
+{
+	struct cache *cache = self;
+
+	return ph_directory_walk(cache->inner, group, each, arg, err);
 }
 
 static void
@@ -165,6 +210,7 @@ cache_close(void *self)
 static const struct ph_directory_ops cache_ops = {
     .name = "cache",
     .find = cache_find,
+    .walk = cache_walk,
     .close = cache_close,
 };
 

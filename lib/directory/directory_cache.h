@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * A directory that remembers what another one answered: a cache stands in
- * front of any back end, so that a shared one can take its place. Thread-safe.
+ * A directory that remembers in memory what another one answered. It stands in
+ * front of any back end, and of a cache that lasts longer
+ * (directory_shared.h): an answer's age is what that one says. Thread-safe.
  *
  * An entry serves for positive_ttl; after that the back end is asked, and as
  * long as it cannot say, the entry goes on serving until it is stale_ttl old.

@@ -19,6 +19,18 @@ failing_find(void *self, const char *address, struct ph_object **entry_r,
 	return ph_err_set(err, failing->kind, "%s", failing->text);
 }
 
+static int
+failing_walk(void *self, const struct ph_object *group, ph_directory_each *each,
+	     void *arg, struct ph_err *err)
+{
+	const struct failing *failing = self;
+
+	(void)group;
+	(void)each;
+	(void)arg;
+	return ph_err_set(err, failing->kind, "%s", failing->text);
+}
+
 static void
 failing_close(void *self)
 {
@@ -31,6 +43,7 @@ failing_close(void *self)
 static const struct ph_directory_ops failing_ops = {
     .name = "failing",
     .find = failing_find,
+    .walk = failing_walk,
     .close = failing_close,
 };
 

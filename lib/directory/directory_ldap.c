@@ -1,181 +1,36 @@
 #include "lib/directory/directory_ldap.h"
 #include "lib/base/clock.h"
-#include "lib/base/log.h"
 #include "lib/directory/directory_cache.h"
+#include "lib/directory/directory_ldap_private.h"
+#include "lib/directory/directory_shared.h"
 #include "lib/directory/entry.h"
-#include "lib/directory/ldap_map.h"
-#include "lib/directory/ldap_pool.h"
-#include "lib/directory/ldap_text.h"
+#include "lib/directory/status.h"
 #include "lib/state/value.h"
 
 #include <string.h>
 
 /* Owners of one address that are looked at; two are one too many. */
 #define OWNERS_LIMIT 100
-/* Distinguished names in one filter. */
-#define BATCH 200
-
-struct ldap {
-	struct ph_ldap_pool *pool;
-	struct ph_ldap_map map; /* its texts are ours */
-	char *database, *database_attribute;
-	GPtrArray *attributes, *address_attributes;
-};
-
-/* One look-up. */
-struct lookup {
-	struct ldap *ldap;
-	int64_t deadline;
-	enum ph_ldap_server server;
-};
-
-static int
-search(struct lookup *l, const struct ph_ldap_query *query, GPtrArray *entries,
-       struct ph_err *err)
-{
-	return ph_ldap_pool_search(l->ldap->pool, query, l->deadline, entries,
-				   &l->server, err);
-}
-
-/* ---- links -------------------------------------------------------------- */
-
-/* The attribute that holds an entry's own name: it can be asked for many at
- * once. NULL: not known, one by one. */
-static const char *
-name_attribute(enum ph_ldap_server server)
-{
-	switch (server) {
-	case PH_LDAP_ACTIVE_DIRECTORY:
-		return "distinguishedName";
-	case PH_LDAP_OPENLDAP:
-	case PH_LDAP_389:
-		return "entryDN"; /* RFC 5020 */
-	case PH_LDAP_UNKNOWN:
-		return NULL;
-	}
-	g_assert_not_reached();
-}
-
-static void
-note_addresses(const struct lookup *l, const GPtrArray *entries,
-	       GHashTable *addresses)
-{
-	for (guint i = 0; i < entries->len; i++) {
-		const struct ph_ldap_entry *entry = entries->pdata[i];
-		char *key = ph_ldap_dn_canonical(entry->dn);
-		char *address = ph_ldap_map_primary(&l->ldap->map, entry);
-
-		if (key != NULL && address != NULL) {
-			g_hash_table_insert(addresses, key, address);
-			continue;
-		}
-		g_free(key);
-		g_free(address);
-	}
-}
-
-static int
-resolve_query(struct lookup *l, const struct ph_ldap_query *query,
-	      GHashTable *addresses, struct ph_err *err)
-{
-	g_autoptr(GPtrArray) entries =
-	    g_ptr_array_new_with_free_func(ph_ldap_entry_free);
-
-	if (search(l, query, entries, err) < 0)
-		return -1;
-	note_addresses(l, entries, addresses);
-	return 0;
-}
-
-static int
-resolve_batch(struct lookup *l, const char *attribute, char **names, size_t n,
-	      GHashTable *addresses, struct ph_err *err)
-{
-	g_autoptr(GString) filter = g_string_new("(|");
-	const struct ph_ldap_query query = {
-	    .base = ph_ldap_pool_settings(l->ldap->pool)->base,
-	    .attributes =
-		(const char *const *)l->ldap->address_attributes->pdata,
-	    .limit = n,
-	};
-	struct ph_ldap_query filled = query;
-
-	for (size_t i = 0; i < n; i++) {
-		g_autofree char *escaped = ph_ldap_escape_filter(names[i]);
-
-		g_string_append_printf(filter, "(%s=%s)", attribute, escaped);
-	}
-	g_string_append_c(filter, ')');
-	filled.filter = filter->str;
-	return resolve_query(l, &filled, addresses, err);
-}
-
-static int
-resolve_single(struct lookup *l, const char *name, GHashTable *addresses,
-	       struct ph_err *err)
-{
-	const struct ph_ldap_query query = {
-	    .base = name,
-	    .single = true,
-	    .filter = "(objectClass=*)",
-	    .attributes =
-		(const char *const *)l->ldap->address_attributes->pdata,
-	    .limit = 1,
-	};
-
-	return resolve_query(l, &query, addresses, err);
-}
-
-/* The addresses behind an entry's links. */
-static int
-resolve_links(struct lookup *l, const struct ph_ldap_entry *entry,
-	      GHashTable *addresses, struct ph_err *err)
-{
-	g_autoptr(GHashTable) links =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	const char *attribute = name_attribute(l->server);
-	const guint step = attribute != NULL ? BATCH : 1;
-	GHashTableIter iter;
-	gpointer name;
-
-	ph_ldap_map_links(&l->ldap->map, entry, links);
-	g_hash_table_iter_init(&iter, links);
-	while (g_hash_table_iter_next(&iter, NULL, &name))
-		g_ptr_array_add(names, name);
-	for (guint i = 0; i < names->len; i += step) {
-		char **first = (char **)&names->pdata[i];
-		const guint n = MIN(step, names->len - i);
-		const int r =
-		    attribute != NULL
-			? resolve_batch(l, attribute, first, n, addresses, err)
-			: resolve_single(l, *first, addresses, err);
-
-		if (r < 0)
-			return ph_err_wrap(err, "%s", entry->dn);
-	}
-	ph_debug("directory: %s: %u of %u links have an address", entry->dn,
-		 g_hash_table_size(addresses), names->len);
-	return 0;
-}
-
+/* A program keeps this part of the shared cache in memory. */
+#define MEMORY_PART 8
 /* ---- looking up --------------------------------------------------------- */
 
 /* 1: *entry_r has the address; 0: it has not, by our way of comparing: Active
  * Directory's takes a letter with an accent for the
  * one without. */
 static int
-read_owner(struct lookup *l, const struct ph_ldap_entry *found,
+read_owner(struct ph_ldap_lookup *l, const struct ph_ldap_entry *found,
 	   const char *address, struct ph_object **entry_r, struct ph_err *err)
 {
 	g_autoptr(GHashTable) addresses =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GPtrArray) own = NULL;
+	g_autoptr(GPtrArray) own = NULL, one = g_ptr_array_new();
 	struct ph_object *entry = NULL;
 	bool owns = false;
 
-	if (resolve_links(l, found, addresses, err) < 0)
-		return -1;
+	g_ptr_array_add(one, (gpointer)found);
+	if (ph_ldap_resolve(l, one, addresses, err) < 0)
+		return ph_err_wrap(err, "%s", found->dn);
 	/* It is there, so nobody may say that it is not: never PERM. */
 	if (ph_ldap_map_parse(&l->ldap->map, found, addresses, &entry, err) <
 	    0) {
@@ -193,7 +48,7 @@ read_owner(struct lookup *l, const struct ph_ldap_entry *found,
 }
 
 static int
-choose(struct lookup *l, const GPtrArray *found, const char *address,
+choose(struct ph_ldap_lookup *l, const GPtrArray *found, const char *address,
        struct ph_object **entry_r, struct ph_err *err)
 {
 	struct ph_object *first = NULL;
@@ -226,14 +81,14 @@ static int
 ldap_find(void *self, const char *address, struct ph_object **entry_r,
 	  struct ph_found *found_r, struct ph_err *err)
 {
-	struct ldap *ldap = self;
+	struct ph_ldap_directory *ldap = self;
 	const struct ph_ldap_settings *settings =
 	    ph_ldap_pool_settings(ldap->pool);
 	g_autofree char *filter = NULL;
 	g_autoptr(GPtrArray) found =
 	    g_ptr_array_new_with_free_func(ph_ldap_entry_free);
-	struct lookup l = {ldap, ph_clock_mono() + settings->timeout,
-			   PH_LDAP_UNKNOWN};
+	struct ph_ldap_lookup l = {ldap, ph_clock_mono() + settings->timeout,
+				   PH_LDAP_UNKNOWN};
 	struct ph_ldap_query query = {
 	    .base = settings->base,
 	    .attributes = (const char *const *)ldap->attributes->pdata,
@@ -246,7 +101,7 @@ ldap_find(void *self, const char *address, struct ph_object **entry_r,
 		return 0;
 	filter = ph_ldap_map_filter(&ldap->map, address);
 	query.filter = filter;
-	if (search(&l, &query, found, err) < 0)
+	if (ph_ldap_lookup_search(&l, &query, found, err) < 0)
 		return -1;
 	return choose(&l, found, address, entry_r, err);
 }
@@ -254,7 +109,7 @@ ldap_find(void *self, const char *address, struct ph_object **entry_r,
 static void
 ldap_close(void *self)
 {
-	struct ldap *ldap = self;
+	struct ph_ldap_directory *ldap = self;
 
 	ph_ldap_pool_free(&ldap->pool);
 	g_ptr_array_unref(ldap->attributes);
@@ -264,9 +119,10 @@ ldap_close(void *self)
 	g_free(ldap);
 }
 
-static const struct ph_directory_ops ldap_ops = {
+const struct ph_directory_ops ph_ldap_ops = {
     .name = "ldap",
     .find = ldap_find,
+    .walk = ph_ldap_walk,
     .close = ldap_close,
 };
 
@@ -358,39 +214,79 @@ read_settings(const struct ph_conf *conf, struct ph_ldap_settings *settings_r,
 }
 
 static void
-read_map(const struct ph_conf *conf, struct ldap *ldap)
+read_map(const struct ph_conf *conf, struct ph_ldap_directory *ldap)
 {
 	const size_t profile = ph_conf_word(conf, "directory", "profile");
 
 	ldap->database = text(conf, "database");
 	ldap->database_attribute = text(conf, "database_attribute");
-	ldap->map =
-	    (struct ph_ldap_map){&ph_ldap_profiles[profile], ldap->database,
-				 ldap->database_attribute};
+	ldap->map = (struct ph_ldap_map){
+	    .profile = &ph_ldap_profiles[profile],
+	    .database = ldap->database,
+	    .database_attribute = ldap->database_attribute,
+	};
 	ldap->attributes = ph_ldap_map_attributes(&ldap->map, false);
 	ldap->address_attributes = ph_ldap_map_attributes(&ldap->map, true);
 }
 
-int
-ph_directory_ldap_open(const struct ph_conf *conf,
-		       struct ph_directory **directory_r, struct ph_err *err)
+/* What another answer to the same question may come from. */
+static char *
+make_origin(const struct ph_conf *conf)
+{
+	static const char *const names[] = {"uri",	"base",
+					    "bind_dn",	"profile",
+					    "database", "database_attribute"};
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		g_string_append_printf(
+		    text, "%s=%s\n", names[i],
+		    ph_conf_text(conf, "directory", names[i]));
+	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
+}
+
+static struct ph_directory *
+add_caches(const struct ph_conf *conf, bool writer, struct ph_directory *ldap)
 {
 	static const char section[] = "directory";
-	const struct ph_cache_limits limits = {
-	    .positive_ttl = ph_conf_int(conf, section, "positive_ttl"),
-	    .negative_ttl = ph_conf_int(conf, section, "negative_ttl"),
-	    .stale_ttl = ph_conf_int(conf, section, "stale_ttl"),
-	    .size = ph_conf_int(conf, section, "cache_size"),
+	g_autofree char *origin = make_origin(conf);
+	g_autofree char *status = ph_directory_status_path(conf);
+	const struct ph_shared_settings shared = {
+	    .path = ph_conf_text(conf, section, "file"),
+	    .map_size = ph_conf_int(conf, section, "map_size"),
+	    .limits =
+		{
+		    .positive_ttl = ph_conf_int(conf, section, "positive_ttl"),
+		    .negative_ttl = ph_conf_int(conf, section, "negative_ttl"),
+		    .stale_ttl = ph_conf_int(conf, section, "stale_ttl"),
+		    .size = ph_conf_int(conf, section, "cache_size"),
+		},
+	    .origin = origin,
+	    .writer = writer,
+	    .status = status,
+	    .clock = ph_clock_wall,
 	};
+	struct ph_cache_limits memory = shared.limits;
+
+	memory.size /= MEMORY_PART;
+	if (shared.limits.size > 0)
+		ldap = ph_directory_shared(ldap, &shared);
+	return ph_directory_cached(ldap, &memory, ph_clock_mono);
+}
+
+int
+ph_directory_ldap_open(const struct ph_conf *conf, bool writer,
+		       struct ph_directory **directory_r, struct ph_err *err)
+{
 	struct ph_ldap_settings settings;
-	struct ldap *ldap;
+	struct ph_ldap_directory *ldap;
 
 	if (read_settings(conf, &settings, err) < 0)
 		return -1;
-	ldap = g_new0(struct ldap, 1);
+	ldap = g_new0(struct ph_ldap_directory, 1);
 	ldap->pool = ph_ldap_pool_new(&settings);
 	read_map(conf, ldap);
-	*directory_r = ph_directory_cached(ph_directory_new(&ldap_ops, ldap),
-					   &limits, ph_clock_mono);
+	*directory_r =
+	    add_caches(conf, writer, ph_directory_new(&ph_ldap_ops, ldap));
 	return 0;
 }

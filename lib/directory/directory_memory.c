@@ -1,4 +1,5 @@
 #include "lib/directory/directory.h"
+#include "lib/directory/dynamic.h"
 #include "lib/directory/entry.h"
 
 #include <glib.h>
@@ -6,6 +7,7 @@
 /* Folded address -> array of owners. Filled once, then only read. */
 struct memory {
 	GHashTable *owners;
+	GPtrArray *entries;
 };
 
 static void
@@ -53,18 +55,37 @@ memory_find(void *self, const char *address, struct ph_object **entry_r,
 			       list->len, address, entry_r, err);
 }
 
+static const struct ph_directory_ops memory_ops;
+
+static int
+memory_walk(void *self, const struct ph_object *group, ph_directory_each *each,
+	    void *arg, struct ph_err *err)
+{
+	const struct memory *memory = self;
+
+	if (group != NULL)
+		return ph_dynamic_walk(&memory_ops, self, group, each, arg,
+				       err);
+	for (guint i = 0; i < memory->entries->len; i++)
+		if (each(memory->entries->pdata[i], arg, err) < 0)
+			return -1;
+	return 0;
+}
+
 static void
 memory_close(void *self)
 {
 	struct memory *memory = self;
 
 	g_hash_table_destroy(memory->owners);
+	g_ptr_array_unref(memory->entries);
 	g_free(memory);
 }
 
 static const struct ph_directory_ops memory_ops = {
     .name = "memory",
     .find = memory_find,
+    .walk = memory_walk,
     .close = memory_close,
 };
 
@@ -75,7 +96,10 @@ ph_directory_memory(const struct ph_object *const *entries, size_t n)
 
 	memory->owners =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_owners);
-	for (size_t i = 0; i < n; i++)
+	memory->entries = g_ptr_array_new_with_free_func(unref_owner);
+	for (size_t i = 0; i < n; i++) {
 		add_entry(memory->owners, entries[i]);
+		g_ptr_array_add(memory->entries, ph_object_ref(entries[i]));
+	}
 	return ph_directory_new(&memory_ops, memory);
 }

@@ -57,24 +57,12 @@ look_at_file(struct ph_feeder *feeder, struct ph_err *err)
 	return r;
 }
 
-/* Opens the file, or begins a new one when it is damaged: everything in it is
- * in Redis, too, and until it is filled again the answer is "cannot say". */
+/* Everything in the file is in Redis, too: until a new one is filled the answer
+ * is "cannot say". */
 static int
 open_file(struct ph_feeder *feeder, struct ph_err *err)
 {
-	bool damaged = ph_dirfile_damaged(feeder->file);
-	struct ph_err why = PH_ERR_INIT;
-
-	if (!damaged) {
-		if (ph_dirfile_open(feeder->file, &why) == 1)
-			return look_at_file(feeder, err);
-		if (why.kind != PH_ERR_PERM)
-			return ph_err_set(err, why.kind, "%s", why.text);
-	}
-	ph_error("directory: %s; moved aside, the file is made anew",
-		 damaged ? "the file was found to be damaged" : why.text);
-	if (ph_dirfile_discard(feeder->file, err) < 0 ||
-	    ph_dirfile_open(feeder->file, err) != 1)
+	if (ph_dirfile_begin(feeder->file, err) < 0)
 		return -1;
 	return look_at_file(feeder, err);
 }
@@ -268,9 +256,7 @@ ph_feeder_start(const struct ph_conf *conf, struct ph_state *state,
 	    g_strconcat(ph_redis_prefix(feeder->redis), "recipient:", NULL);
 	feeder->meta =
 	    g_strconcat(ph_redis_prefix(feeder->redis), "meta", NULL);
-	feeder->status_path =
-	    g_build_filename(ph_conf_text(conf, "server", "state_dir"),
-			     "directory.status", NULL);
+	feeder->status_path = ph_directory_status_path(conf);
 	feeder->status.since = ph_clock_wall();
 	feeder->dirty = true;
 	feeder->wake_fd = eventfd(0, EFD_CLOEXEC);

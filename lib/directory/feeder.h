@@ -4,6 +4,7 @@
 #include "lib/base/conf.h"
 #include "lib/base/err.h"
 #include "lib/directory/directory.h"
+#include "lib/directory/status.h"
 #include "lib/state/state.h"
 
 #include <stddef.h>
@@ -31,23 +32,8 @@ void ph_feeder_stop(struct ph_feeder **feeder);
  * the feeder stops: one process must not open the file twice. */
 struct ph_directory *ph_feeder_directory(struct ph_feeder *feeder);
 
-/*
- * What "posthub status" shows of the directory; written to
- * state_dir/directory.status as JSON when it changes: "program" ("directory"),
- * "pid", "connected", "since" and "updated" (ISO 8601), "refused", "reason",
- * "complete", "entries", and "errors", an array of {"key", "text", "kept"},
- * the first thousand.
- */
-struct ph_feeder_status {
-	bool complete; /* the file holds everything that Redis held */
-	bool connected;
-	int64_t since;	  /* of connected, wall clock ms */
-	uint64_t entries; /* recipients in the file */
-	uint64_t errors;  /* keys whose newest value is not in force */
-	uint64_t reads;	  /* how often everything was read and taken over */
-	char reason[256]; /* why a read was refused, or not connected */
-};
+/* What "posthub status" shows of the directory (status.h). */
 void ph_feeder_status(struct ph_feeder *feeder,
-		      struct ph_feeder_status *status_r);
+		      struct ph_directory_status *status_r);
 
 #endif

@@ -25,7 +25,7 @@ struct ph_feeder {
 	gint stopping;
 
 	GMutex lock;
-	struct ph_feeder_status status; /* under lock */
+	struct ph_directory_status status; /* under lock */
 	char *status_path;
 
 	/* The thread's own. */

@@ -1,21 +1,15 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/base/text.h"
 #include "lib/directory/feeder_private.h"
 
-#include <glib/gstdio.h>
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* An import changes it with each batch. */
 #define SHOW_MS 500
 #define ERROR_LIMIT 1000
-#define STATUS_MODE 0644
 
 void
-ph_feeder_status(struct ph_feeder *feeder, struct ph_feeder_status *status_r)
+ph_feeder_status(struct ph_feeder *feeder, struct ph_directory_status *status_r)
 {
 	g_mutex_lock(&feeder->lock);
 	*status_r = feeder->status;
@@ -25,7 +19,7 @@ ph_feeder_status(struct ph_feeder *feeder, struct ph_feeder_status *status_r)
 void
 ph_feeder_tell(struct ph_feeder *feeder, bool connected, const char *reason)
 {
-	struct ph_feeder_status *status = &feeder->status;
+	struct ph_directory_status *status = &feeder->status;
 	bool changed;
 
 	g_mutex_lock(&feeder->lock);
@@ -101,22 +95,12 @@ ph_feeder_commit(struct ph_feeder *feeder, struct ph_dirwrite **write,
 /* ---- the status file ------------------------------------------------------
  */
 
-static json_t *
-json_text(const char *text)
-{
-	g_autofree char *valid = g_utf8_make_valid(text, -1);
-
-	return json_string(valid);
-}
-
 static void
 add_error(const char *name, const char *text, bool kept, void *data)
 {
 	g_autofree char *key = g_strconcat("recipient:", name, NULL);
 
-	json_array_append_new(
-	    data, json_pack("{s:o, s:o, s:b}", "key", json_text(key), "text",
-			    json_text(text), "kept", (int)kept));
+	json_array_append_new(data, ph_directory_status_error(key, text, kept));
 }
 
 static json_t *
@@ -132,47 +116,18 @@ json_errors(struct ph_feeder *feeder)
 	return errors;
 }
 
-static char *
-format_status(struct ph_feeder *feeder)
-{
-	struct ph_feeder_status status;
-	char since[PH_DATE_TEXT], updated[PH_DATE_TEXT];
-	json_t *root;
-	char *text;
-
-	ph_feeder_status(feeder, &status);
-	ph_format_date(status.since, since, sizeof since);
-	ph_format_date(ph_clock_wall(), updated, sizeof updated);
-	root = json_pack("{s:s, s:I, s:b, s:s, s:b, s:o, s:b, s:I, s:o, s:s}",
-			 "program", "directory", "pid", (json_int_t)getpid(),
-			 "connected", (int)status.connected, "since", since,
-			 "refused", status.connected && *status.reason != '\0',
-			 "reason", json_text(status.reason), "complete",
-			 (int)status.complete, "entries",
-			 (json_int_t)status.entries, "errors",
-			 json_errors(feeder), "updated", updated);
-	g_assert(root != NULL);
-	text = json_dumps(root, JSON_INDENT(2));
-	json_decref(root);
-	return text;
-}
-
 void
 ph_feeder_show(struct ph_feeder *feeder)
 {
 	const int64_t now = ph_clock_mono();
-	g_autoptr(GError) error = NULL;
-	char *text;
+	struct ph_directory_status status;
 
 	if (!feeder->dirty ||
 	    (feeder->shown_at != 0 && now - feeder->shown_at < SHOW_MS))
 		return;
-	text = format_status(feeder);
 	feeder->dirty = false;
 	feeder->shown_at = now;
-	if (!g_file_set_contents_full(feeder->status_path, text, -1,
-				      G_FILE_SET_CONTENTS_CONSISTENT,
-				      STATUS_MODE, &error))
-		ph_debug("%s", error->message);
-	free(text);
+	ph_feeder_status(feeder, &status);
+	ph_directory_status_write(feeder->status_path, &status,
+				  json_errors(feeder));
 }

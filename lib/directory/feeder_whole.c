@@ -265,7 +265,7 @@ ph_feeder_read_all(struct ph_feeder *feeder, struct ph_err *err)
 {
 	const int64_t started = ph_clock_mono();
 	struct ph_feeder_verdict verdict;
-	struct ph_feeder_status status;
+	struct ph_directory_status status;
 	int r = ph_feeder_gate(feeder, &verdict, err);
 
 	g_clear_pointer(&feeder->refused, g_free);

@@ -1,4 +1,5 @@
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/directory/file_private.h"
 
 #include <errno.h>
@@ -11,6 +12,9 @@
 #define PART_LIMIT 200
 #define READER_SLOTS 1024
 #define RETRY_MS 1000
+
+/* In the database "info" of every format. */
+#define VERSION "version"
 
 bool
 ph_dirfile_is_damage(int rc)
@@ -31,6 +35,8 @@ ph_dirfile_fail(struct ph_dirfile *file, int rc, const char *what,
 		g_atomic_int_set(&file->trouble, TROUBLE_REOPEN);
 	if (damage)
 		g_atomic_int_set(&file->trouble, TROUBLE_DAMAGED);
+	if (rc == MDB_MAP_FULL)
+		g_atomic_int_set(&file->full, 1);
 	return ph_err_set(err, damage ? PH_ERR_PERM : PH_ERR_TEMP, "%s: %s: %s",
 			  file->path, what, mdb_strerror(rc));
 }
@@ -49,84 +55,33 @@ ph_dirfile_append_part(GString *out, const char *text)
 	g_string_append(out, hash);
 }
 
-GString *
-ph_dirfile_entry_key(const char *folded, const char *name)
-{
-	GString *key = g_string_new(NULL);
-
-	ph_dirfile_append_part(key, folded);
-	g_string_append_c(key, '\0');
-	ph_dirfile_append_part(key, name);
-	return key;
-}
-
 bool
 ph_dirfile_is_hashed(const GString *key)
 {
 	return key->len > 0 && key->str[0] == '\1';
 }
 
+/* A step can be undone, so one changed bit is never lost on the way. */
+static uint64_t
+mix(uint64_t sum, uint64_t word)
+{
+	sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return sum ^ sum >> 32;
+}
+
 uint64_t
 ph_dirfile_sum(const void *data, size_t size)
 {
 	const uint8_t *p = data;
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	uint64_t sum = size, word;
 
-	for (size_t i = 0; i < size; i++)
-		sum = (sum ^ p[i]) * UINT64_C(0x100000001b3);
-	return sum;
-}
-
-bool
-ph_dirfile_is_entry(const MDB_val *value)
-{
-	const uint8_t *data = value->mv_data;
-	uint64_t sum;
-
-	if (value->mv_size < ENTRY_HEAD || data[0] > ENTRY_HELD)
-		return false;
-	memcpy(&sum, data + 1, sizeof sum);
-	return sum ==
-	       ph_dirfile_sum(data + ENTRY_HEAD, value->mv_size - ENTRY_HEAD);
-}
-
-int
-ph_dirfile_unpack(struct ph_dirfile *file, const MDB_val *value, bool *held_r,
-		  struct ph_object **entry_r, struct ph_err *err)
-{
-	const uint8_t *data = value->mv_data;
-
-	if (!ph_dirfile_is_entry(value) ||
-	    ph_object_unpack(file->kind, data + ENTRY_HEAD,
-			     value->mv_size - ENTRY_HEAD, entry_r, err) < 0)
-		return ph_dirfile_fail(file, MDB_CORRUPTED, "an entry", err);
-	if (held_r != NULL)
-		*held_r = data[0] == ENTRY_HELD;
-	return 0;
-}
-
-int
-ph_dirfile_open_dbs(MDB_txn *txn, bool create, MDB_dbi *db)
-{
-	static const struct {
-		const char *name;
-		unsigned flags;
-	} rows[DB_COUNT] = {
-	    [DB_ENTRY] = {"entry", 0},
-	    [DB_ADDRESS] = {"address", MDB_DUPSORT},
-	    [DB_ERROR] = {"error", 0},
-	    [DB_INFO] = {"info", 0},
-	};
-
-	for (size_t i = 0; i < DB_COUNT; i++) {
-		int rc = mdb_dbi_open(txn, rows[i].name,
-				      rows[i].flags | (create ? MDB_CREATE : 0),
-				      &db[i]);
-
-		if (rc != 0)
-			return rc;
+	for (; size >= sizeof word; p += sizeof word, size -= sizeof word) {
+		memcpy(&word, p, sizeof word);
+		sum = mix(sum, word);
 	}
-	return 0;
+	word = 0;
+	memcpy(&word, p, size);
+	return mix(sum, word);
 }
 
 int
@@ -134,7 +89,7 @@ ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
 		    char **value_r, struct ph_err *err)
 {
 	MDB_val key = {strlen(name), (void *)(uintptr_t)name}, value;
-	int rc = mdb_get(txn, file->db[DB_INFO], &key, &value);
+	int rc = mdb_get(txn, file->db[file->format->info], &key, &value);
 
 	if (rc == MDB_NOTFOUND)
 		return 0;
@@ -147,12 +102,14 @@ ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
 /* ---- opening ----------------------------------------------------------- */
 
 struct ph_dirfile *
-ph_dirfile_new(const char *path, int64_t map_size, bool writer)
+ph_dirfile_new_as(const struct ph_dirfile_format *format, const char *path,
+		  int64_t map_size, bool writer)
 {
 	struct ph_dirfile *file = g_new0(struct ph_dirfile, 1);
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	g_atomic_ref_count_init(&file->references);
+	file->format = format;
 	file->path = g_strdup(path);
 	file->map_size = ((size_t)map_size + page - 1) / page * page;
 	file->writer = writer;
@@ -182,9 +139,10 @@ close_env(struct ph_dirfile *file)
 	if (file->env != NULL) {
 		g_assert(file->in_pool == file->pool->len);
 		for (guint i = 0; i < file->pool->len; i++)
-			mdb_txn_abort(file->pool->pdata[i]);
+			ph_dirreader_free(file->pool->pdata[i]);
 		g_ptr_array_set_size(file->pool, 0);
 		file->in_pool = 0;
+		g_atomic_pointer_set(&file->complete_at, 0);
 		mdb_env_close(file->env);
 		file->env = NULL;
 	}
@@ -235,6 +193,18 @@ ph_dirfile_damaged(struct ph_dirfile *file)
 	return g_atomic_int_get(&file->trouble) == TROUBLE_DAMAGED;
 }
 
+bool
+ph_dirfile_is_full(struct ph_dirfile *file)
+{
+	return g_atomic_int_get(&file->full) != 0;
+}
+
+void
+ph_dirfile_has_room(struct ph_dirfile *file)
+{
+	g_atomic_int_set(&file->full, 0);
+}
+
 /*
  * The writer holds a lock on the file for as long as it lives: a reader that
  * sees it need not look through the file by itself. Not one of LMDB's locks,
@@ -259,40 +229,75 @@ show_alive(const char *path)
 	return fd;
 }
 
+/* A text of "info" is what it should be. 0, or an LMDB code: NOTFOUND it is not
+ * set. */
+static int
+compare_version(const struct ph_dirfile *file, MDB_txn *txn, MDB_dbi info)
+{
+	MDB_val key = {strlen(VERSION), (void *)(uintptr_t)VERSION}, value;
+	const char *version = file->format->version;
+	int rc = mdb_get(txn, info, &key, &value);
+
+	if (rc != 0)
+		return rc;
+	return value.mv_size == strlen(version) &&
+		       memcmp(value.mv_data, version, value.mv_size) == 0
+		   ? 0
+		   : MDB_VERSION_MISMATCH;
+}
+
+static int
+set_version(const struct ph_dirfile *file, MDB_txn *txn, MDB_dbi info)
+{
+	const char *version = file->format->version;
+	MDB_val key = {strlen(VERSION), (void *)(uintptr_t)VERSION};
+	MDB_val value = {strlen(version), (void *)(uintptr_t)version};
+
+	return mdb_put(txn, info, &key, &value, 0);
+}
+
+int
+ph_dirfile_open_dbs(const struct ph_dirfile *file, MDB_txn *txn, bool create,
+		    MDB_dbi *db)
+{
+	const struct ph_dirfile_format *format = file->format;
+	const unsigned flags = create ? MDB_CREATE : 0;
+	const size_t info = format->info;
+	int rc = mdb_dbi_open(txn, format->db[info].name, flags, &db[info]);
+
+	if (rc == 0)
+		rc = compare_version(file, txn, db[info]);
+	if (rc == MDB_NOTFOUND && create)
+		rc = set_version(file, txn, db[info]);
+	for (size_t i = 0; rc == 0 && i < format->n_db; i++)
+		if (i != info)
+			rc = mdb_dbi_open(txn, format->db[i].name,
+					  format->db[i].flags | flags, &db[i]);
+	return rc;
+}
+
 /* Makes and fills what a writer needs, or finds what a reader needs. */
 static int
 prepare_dbs(struct ph_dirfile *file, struct ph_err *err)
 {
-	g_autofree char *version = NULL;
-	MDB_val key = {7, (void *)(uintptr_t) "version"};
-	MDB_val value = {strlen(PH_DIRFILE_VERSION),
-			 (void *)(uintptr_t)PH_DIRFILE_VERSION};
 	MDB_txn *txn;
-	int rc, r;
-
-	rc =
+	int rc =
 	    mdb_txn_begin(file->env, NULL, file->writer ? 0 : MDB_RDONLY, &txn);
+
 	if (rc != 0)
 		return ph_dirfile_fail(file, rc, "begin", err);
-	rc = ph_dirfile_open_dbs(txn, file->writer, file->db);
-	if (rc != 0) {
-		mdb_txn_abort(txn);
-		return ph_dirfile_fail(file, rc, "databases", err);
-	}
-	r = ph_dirfile_get_info(file, txn, "version", &version, err);
-	if (r == 0 && file->writer)
-		rc = mdb_put(txn, file->db[DB_INFO], &key, &value, 0);
-	if (r < 0 || (r == 1 && g_strcmp0(version, PH_DIRFILE_VERSION) != 0)) {
-		mdb_txn_abort(txn);
-		return r < 0
-			   ? -1
-			   : ph_err_set(err, PH_ERR_PERM,
-					"%s is of another version", file->path);
-	}
+	rc = ph_dirfile_open_dbs(file, txn, file->writer, file->db);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else
 		mdb_txn_abort(txn);
+	file->other = rc == MDB_VERSION_MISMATCH;
+	/* A reader waits until the writer has put its own in the place. */
+	if (file->other)
+		return ph_err_set(err, file->writer ? PH_ERR_PERM : PH_ERR_TEMP,
+				  "%s was made for another [directory] type, "
+				  "or by another version",
+				  file->path);
 	return rc == 0 ? 0 : ph_dirfile_fail(file, rc, "databases", err);
 }
 
@@ -303,11 +308,11 @@ open_env(struct ph_dirfile *file, struct ph_err *err)
 	int rc = mdb_env_create(&file->env);
 
 	g_assert(rc == 0);
-	(void)mdb_env_set_maxdbs(file->env, DB_COUNT);
+	(void)mdb_env_set_maxdbs(file->env, PH_DIRFILE_DBS);
 	(void)mdb_env_set_maxreaders(file->env, READER_SLOTS);
 	(void)mdb_env_set_mapsize(file->env, file->map_size);
 	/* NOMETASYNC: a crash of the machine can undo the last change, which
-	 * Redis still has, but never harms the file. */
+	 * Redis or LDAP still has, but never harms the file. */
 	rc = mdb_env_open(file->env, file->path,
 			  flags | (file->writer ? MDB_NOMETASYNC : MDB_RDONLY),
 			  0660);
@@ -386,6 +391,7 @@ open_checked(struct ph_dirfile *file, struct ph_err *err)
 	file->device = st.st_dev;
 	file->inode = st.st_ino;
 	g_atomic_int_set(&file->trouble, TROUBLE_NONE);
+	g_atomic_int_set(&file->full, 0);
 	if (file->writer) {
 		set_modes(file);
 		file->alive_fd = show_alive(file->path);
@@ -429,10 +435,19 @@ ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err)
 	return r;
 }
 
+static const char *
+aside_suffix(struct ph_dirfile *file)
+{
+	if (file->other)
+		return ".old";
+	return g_atomic_int_get(&file->full) != 0 ? ".full" : ".damaged";
+}
+
 int
 ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err)
 {
-	g_autofree char *aside = g_strconcat(file->path, ".damaged", NULL);
+	g_autofree char *aside =
+	    g_strconcat(file->path, aside_suffix(file), NULL);
 	g_autofree char *lock = g_strconcat(file->path, "-lock", NULL);
 
 	ph_dirfile_close(file);
@@ -443,6 +458,25 @@ ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err)
 	 * a new table of readers. */
 	(void)unlink(lock);
 	return 0;
+}
+
+int
+ph_dirfile_begin(struct ph_dirfile *file, struct ph_err *err)
+{
+	bool damaged = ph_dirfile_damaged(file);
+	struct ph_err why = PH_ERR_INIT;
+
+	if (!damaged) {
+		if (ph_dirfile_open(file, &why) == 1)
+			return 0;
+		if (why.kind != PH_ERR_PERM)
+			return ph_err_set(err, why.kind, "%s", why.text);
+	}
+	ph_error("directory: %s; moved aside, the file is made anew",
+		 damaged ? "the file was found to be damaged" : why.text);
+	if (ph_dirfile_discard(file, err) < 0)
+		return -1;
+	return ph_dirfile_open(file, err) == 1 ? 0 : -1;
 }
 
 void

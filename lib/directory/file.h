@@ -12,8 +12,9 @@
 
 /*
  * The shared directory file: one LMDB file with its lock file beside it. One
- * process writes (the feeder), all others read; a reader is never blocked, and
- * a SIGKILL of anybody leaves the file whole. It holds the databases
+ * process writes, all others read; a reader is never blocked, and a SIGKILL of
+ * anybody leaves the file whole. With type = ldap it holds answers (answers.h).
+ * With type = redis the feeder writes it, and it holds the databases
  *
  *	entry	 name of the entry -> one byte (0, or 1: held), eight of a
  *		 checksum, packed object
@@ -41,9 +42,10 @@ void ph_dirfile_unref(struct ph_dirfile **file);
 
 /*
  * 1: open. 0: a reader, and there is no file yet. -1: TEMP, or PERM for a file
- * that is damaged or of another version. What a file holds is walked through in
- * a child process first, unless a writer that did so is alive, because damaged
- * pages make LMDB crash.
+ * that is damaged. One that holds something else, or is of another version, is
+ * the writer's to replace: PERM to it, TEMP to a reader. What a file holds is
+ * walked through in a child process first, unless a writer that did so is
+ * alive, because damaged pages make LMDB crash.
  */
 int ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err);
 
@@ -51,10 +53,19 @@ int ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err);
  * damaged: the writer has to close it and start again. */
 bool ph_dirfile_lost(struct ph_dirfile *file);
 bool ph_dirfile_damaged(struct ph_dirfile *file); /* only that */
+/* There was no room for something since it was opened, or since room was made.
+ */
+bool ph_dirfile_is_full(struct ph_dirfile *file);
+void ph_dirfile_has_room(struct ph_dirfile *file);
 void ph_dirfile_close(struct ph_dirfile *file);
 
-/* Moves a damaged file aside, to "<path>.damaged". 0 or -1 TEMP. */
+/* Moves a damaged file aside, to "<path>.damaged", a full one to "<path>.full",
+ * and one that holds something else to "<path>.old". 0 or -1 TEMP. */
 int ph_dirfile_discard(struct ph_dirfile *file, struct ph_err *err);
+
+/* Opens it for writing; what is damaged or holds something else is moved aside,
+ * which is logged, and made anew. 0 or -1. */
+int ph_dirfile_begin(struct ph_dirfile *file, struct ph_err *err);
 
 /* As ph_directory_find of a folded address; a reader opens the file when it
  * has appeared or was replaced. */

@@ -3,8 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,57 +21,77 @@ enum { CHECK_WHOLE = 0, CHECK_DAMAGED = 1, CHECK_FAILED = 2 };
  * All of this runs in a child of a process that has threads: memory of malloc
  * is safe there, GLib's allocator and locks are not.
  */
+/* LMDB's own two have no rows that a format knows. */
 static int
-check_row(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db,
+check_row(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db, const MDB_val *key,
 	  const MDB_val *value)
 {
-	MDB_val name = *value, found;
-
-	if (db == file->db[DB_ENTRY])
-		return ph_dirfile_is_entry(value) ? 0 : MDB_CORRUPTED;
-	if (db == file->db[DB_ADDRESS])
-		return mdb_get(txn, file->db[DB_ENTRY], &name, &found);
-	return 0;
+	return db == FREE_DB || db == MAIN_DB
+		   ? 0
+		   : file->format->check(file, txn, db, key, value);
 }
 
 static int
-walk(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db)
+walk(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db, size_t *n_r)
 {
 	MDB_cursor *cursor;
 	MDB_val key, value;
 	MDB_stat stat;
-	size_t n = 0;
 	int rc = mdb_cursor_open(txn, db, &cursor);
 
 	if (rc != 0)
 		return rc;
+	*n_r = 0;
 	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-		rc = check_row(file, txn, db, &value);
+		rc = check_row(file, txn, db, &key, &value);
 		if (rc != 0)
 			break;
-		n++;
+		++*n_r;
 	}
 	mdb_cursor_close(cursor);
 	if (rc != MDB_NOTFOUND)
 		return rc;
 	rc = mdb_stat(txn, db, &stat);
-	if (rc == 0 && stat.ms_entries != n)
+	if (rc == 0 && stat.ms_entries != *n_r)
 		rc = MDB_CORRUPTED;
 	return rc;
 }
 
-/* LMDB's own two first: free pages, which a writer would fall over, and the
- * names of the others. */
+/*
+ * LMDB's own two first: free pages, which a writer would fall over, and the
+ * names of the others. A file that has none of ours must be empty: its writer
+ * was killed before its first transaction. What another format holds is for
+ * whoever opens it to see.
+ */
 static int
 walk_all(struct ph_dirfile *file, MDB_txn *txn)
 {
-	int rc = walk(file, txn, FREE_DB);
+	size_t n, names;
+	int rc = walk(file, txn, FREE_DB, &n);
 
 	if (rc == 0)
-		rc = walk(file, txn, MAIN_DB);
-	for (size_t i = 0; rc == 0 && i < DB_COUNT; i++)
-		rc = walk(file, txn, file->db[i]);
+		rc = walk(file, txn, MAIN_DB, &names);
+	if (rc != 0)
+		return rc;
+	rc = ph_dirfile_open_dbs(file, txn, false, file->db);
+	if (rc == MDB_VERSION_MISMATCH)
+		return 0;
+	if (rc == MDB_NOTFOUND)
+		return names == 0 ? 0 : MDB_CORRUPTED;
+	for (size_t i = 0; rc == 0 && i < file->format->n_db; i++)
+		rc = walk(file, txn, file->db[i], &n);
 	return rc;
+}
+
+/* LMDB maps as much as the file says that it is large. If what it may be can be
+ * mapped, but not that, then what it says is wrong. */
+static bool
+is_mappable(const struct ph_dirfile *file)
+{
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && mmap(NULL, file->map_size, PROT_READ, MAP_SHARED, fd,
+			       0) != MAP_FAILED;
 }
 
 static int
@@ -83,19 +102,16 @@ walk_file(struct ph_dirfile *file)
 	int rc = mdb_env_create(&env);
 
 	if (rc == 0)
-		rc = mdb_env_set_maxdbs(env, DB_COUNT);
+		rc = mdb_env_set_maxdbs(env, PH_DIRFILE_DBS);
 	if (rc == 0)
 		rc = mdb_env_open(env, file->path,
 				  MDB_NOSUBDIR | MDB_RDONLY | MDB_NOTLS, 0660);
+	if ((rc == ENOMEM || rc == EINVAL) && is_mappable(file))
+		rc = MDB_CORRUPTED;
 	if (rc == 0)
 		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 	if (rc == 0)
-		rc = ph_dirfile_open_dbs(txn, false, file->db);
-	/* NOTFOUND: a writer was killed before its first transaction. */
-	if (rc == 0)
 		rc = walk_all(file, txn);
-	else if (rc == MDB_NOTFOUND)
-		rc = 0;
 	if (txn != NULL)
 		mdb_txn_abort(txn);
 	return rc;

@@ -3,63 +3,6 @@
 
 #include <string.h>
 
-/* Look-ups at once in one process: all processes share LMDB's 1,024 slots. */
-#define POOL_LIMIT 64
-
-/* ---- read transactions -------------------------------------------------- */
-
-static MDB_txn *
-take_idle(struct ph_dirfile *file)
-{
-	MDB_txn *txn = NULL;
-
-	g_mutex_lock(&file->pool_lock);
-	while (file->pool->len == 0 && file->in_pool == POOL_LIMIT)
-		g_cond_wait(&file->pool_free, &file->pool_lock);
-	if (file->pool->len > 0)
-		txn = g_ptr_array_steal_index_fast(file->pool,
-						   file->pool->len - 1);
-	else
-		file->in_pool++;
-	g_mutex_unlock(&file->pool_lock);
-	return txn;
-}
-
-static void
-give_back(struct ph_dirfile *file, MDB_txn *txn)
-{
-	if (txn != NULL)
-		mdb_txn_reset(txn);
-	g_mutex_lock(&file->pool_lock);
-	if (txn != NULL)
-		g_ptr_array_add(file->pool, txn);
-	else
-		file->in_pool--;
-	g_cond_signal(&file->pool_free);
-	g_mutex_unlock(&file->pool_lock);
-}
-
-static int
-begin_read(struct ph_dirfile *file, MDB_txn **txn_r, struct ph_err *err)
-{
-	MDB_txn *txn = take_idle(file);
-	int rc;
-
-	if (txn != NULL) {
-		rc = mdb_txn_renew(txn);
-		if (rc != 0)
-			mdb_txn_abort(txn);
-	} else {
-		rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
-	}
-	if (rc != 0) {
-		give_back(file, NULL);
-		return ph_dirfile_fail(file, rc, "begin", err);
-	}
-	*txn_r = txn;
-	return 0;
-}
-
 /* ---- looking up --------------------------------------------------------- */
 
 static void
@@ -107,25 +50,48 @@ add_owner(struct ph_dirfile *file, MDB_txn *txn, MDB_val *name,
 }
 
 static int
-read_owners(struct ph_dirfile *file, MDB_txn *txn, const GString *key,
-	    GPtrArray *owners, struct ph_err *err)
+open_owners(const struct ph_dirfile *file, struct ph_dirreader *reader)
+{
+	return reader->owners != NULL
+		   ? mdb_cursor_renew(reader->txn, reader->owners)
+		   : mdb_cursor_open(reader->txn, file->db[DB_ADDRESS],
+				     &reader->owners);
+}
+
+static int
+read_owners(struct ph_dirfile *file, struct ph_dirreader *reader,
+	    const GString *key, GPtrArray *owners, struct ph_err *err)
 {
 	MDB_val k = ph_dirfile_val(key), name;
-	MDB_cursor *cursor;
-	int r = 0, rc = mdb_cursor_open(txn, file->db[DB_ADDRESS], &cursor);
+	int r = 0, rc = open_owners(file, reader);
 
-	if (rc == 0) {
-		rc = mdb_cursor_get(cursor, &k, &name, MDB_SET);
-		while (rc == 0 && r == 0) {
-			r = add_owner(file, txn, &name, owners, err);
-			rc = mdb_cursor_get(cursor, &k, &name, MDB_NEXT_DUP);
-		}
-		mdb_cursor_close(cursor);
+	if (rc == 0)
+		rc = mdb_cursor_get(reader->owners, &k, &name, MDB_SET);
+	while (rc == 0 && r == 0) {
+		r = add_owner(file, reader->txn, &name, owners, err);
+		rc = mdb_cursor_get(reader->owners, &k, &name, MDB_NEXT_DUP);
 	}
 	if (r < 0)
 		return -1;
 	return rc == MDB_NOTFOUND ? 0
 				  : ph_dirfile_fail(file, rc, "owners", err);
+}
+
+/* Does it hold everything? Once it does it goes on to; asked of the file when
+ * something was written since. 1, 0, -1. */
+static int
+is_complete(struct ph_dirfile *file, MDB_txn *txn, struct ph_err *err)
+{
+	const gsize id = mdb_txn_id(txn);
+	g_autofree char *complete = NULL;
+	int r;
+
+	if ((gsize)g_atomic_pointer_get(&file->complete_at) == id)
+		return 1;
+	r = ph_dirfile_get_info(file, txn, "complete", &complete, err);
+	if (r == 1)
+		g_atomic_pointer_set(&file->complete_at, id);
+	return r;
 }
 
 /* Nobody owns the address; but a key of that name whose value was never good
@@ -156,51 +122,52 @@ check_error(struct ph_dirfile *file, MDB_txn *txn, const char *address,
 	return 0;
 }
 
-/* Whatever fails in here is an outage. */
-static int
-find_in(struct ph_dirfile *file, MDB_txn *txn, const char *address,
-	GPtrArray *owners, struct ph_err *err)
+int
+ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
+			  struct ph_err *err)
 {
-	g_autoptr(GString) key = g_string_new(NULL);
-	g_autofree char *complete = NULL;
-	int r = ph_dirfile_get_info(file, txn, "complete", &complete, err);
+	int r = is_complete(file, txn, err);
 
-	if (r < 0)
-		return -1;
 	if (r == 0)
 		return ph_err_set(err, PH_ERR_TEMP, "%s is not filled yet",
 				  file->path);
+	return r < 0 ? -1 : 0;
+}
+
+/* Whatever fails in here is an outage. */
+static int
+find_in(struct ph_dirfile *file, struct ph_dirreader *reader,
+	const char *address, GPtrArray *owners, struct ph_err *err)
+{
+	g_autoptr(GString) key = g_string_new(NULL);
+
+	if (ph_dirfile_check_complete(file, reader->txn, err) < 0)
+		return -1;
 	/* No key of LMDB is empty. */
 	if (*address == '\0')
 		return 0;
 	ph_dirfile_append_part(key, address);
-	if (read_owners(file, txn, key, owners, err) < 0)
+	if (read_owners(file, reader, key, owners, err) < 0)
 		return -1;
 	for (guint i = owners->len; ph_dirfile_is_hashed(key) && i-- > 0;)
 		if (!owns(owners->pdata[i], address))
 			g_ptr_array_remove_index(owners, i);
-	return owners->len > 0 ? 0 : check_error(file, txn, address, err);
+	return owners->len > 0 ? 0
+			       : check_error(file, reader->txn, address, err);
 }
 
-/* 1: looked; 0: not open, or not the file of that name any more; -1. */
-static int
-try_find(struct ph_dirfile *file, const char *address, GPtrArray *owners,
-	 struct ph_err *err)
-{
-	MDB_txn *txn = NULL;
-	int r = 0;
+struct search {
+	const char *address;
+	GPtrArray *owners;
+};
 
-	g_rw_lock_reader_lock(&file->lock);
-	if (file->env != NULL && (file->writer || !ph_dirfile_lost(file))) {
-		r = begin_read(file, &txn, err);
-		if (r == 0) {
-			r = find_in(file, txn, address, owners, err);
-			give_back(file, txn);
-		}
-		r = r < 0 ? -1 : 1;
-	}
-	g_rw_lock_reader_unlock(&file->lock);
-	return r;
+static int
+search(struct ph_dirfile *file, struct ph_dirreader *reader, void *arg,
+       struct ph_err *err)
+{
+	const struct search *s = arg;
+
+	return find_in(file, reader, s->address, s->owners, err);
 }
 
 int
@@ -209,22 +176,10 @@ ph_dirfile_find(struct ph_dirfile *file, const char *address,
 {
 	g_autoptr(GPtrArray) owners =
 	    g_ptr_array_new_with_free_func(unref_owner);
-	struct ph_err why = PH_ERR_INIT;
-	int r = try_find(file, address, owners, &why);
+	struct search s = {address, owners};
 
-	/* The writer's thread opens for the others of its process. */
-	if (r == 0 && !file->writer) {
-		r = ph_dirfile_open(file, &why);
-		if (r == 1)
-			r = try_find(file, address, owners, &why);
-	}
-	if (r == 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s is not there yet",
-				  file->path);
-	/* Damage, too: to whoever asks about an address, PERM would mean that
-	 * two entries claim it. */
-	if (r < 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s", why.text);
+	if (ph_dirfile_need(file, search, &s, err) < 0)
+		return -1;
 	return ph_entry_choose((struct ph_object *const *)owners->pdata,
 			       owners->len, address, entry_r, err);
 }
@@ -247,14 +202,15 @@ directory_close(void *self)
 	ph_dirfile_unref(&file);
 }
 
-static const struct ph_directory_ops file_ops = {
+const struct ph_directory_ops ph_dirfile_ops = {
     .name = "redis",
     .find = directory_find,
+    .walk = ph_dirfile_walk,
     .close = directory_close,
 };
 
 struct ph_directory *
 ph_dirfile_directory(struct ph_dirfile *file)
 {
-	return ph_directory_new(&file_ops, ph_dirfile_ref(file));
+	return ph_directory_new(&ph_dirfile_ops, ph_dirfile_ref(file));
 }

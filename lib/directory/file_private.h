@@ -7,8 +7,31 @@
 
 /* What the files of the directory file share: no contract for others. */
 
-#define PH_DIRFILE_VERSION "1"
+/*
+ * What a file holds. The databases and their rows differ; how a file is opened,
+ * checked, shared and replaced does not.
+ */
+#define PH_DIRFILE_DBS 4
 
+struct ph_dirfile_format {
+	const char *version; /* in the database "info"; each format's own */
+	struct {
+		const char *name;
+		unsigned flags;
+	} db[PH_DIRFILE_DBS];
+	size_t n_db;
+	size_t info; /* which of them */
+	/* In the child that checks, which must not use GLib: 0, or the LMDB
+	 * code of what is wrong with a row. */
+	int (*check)(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db,
+		     const MDB_val *key, const MDB_val *value);
+};
+
+struct ph_dirfile *ph_dirfile_new_as(const struct ph_dirfile_format *format,
+				     const char *path, int64_t map_size,
+				     bool writer);
+
+/* Of the format that file.h describes. */
 enum ph_dirfile_db { DB_ENTRY, DB_ADDRESS, DB_ERROR, DB_INFO, DB_COUNT };
 
 /* An entry: one byte, a checksum of the rest, the packed object. */
@@ -19,6 +42,7 @@ enum { TROUBLE_NONE, TROUBLE_REOPEN, TROUBLE_DAMAGED };
 
 struct ph_dirfile {
 	gatomicrefcount references;
+	const struct ph_dirfile_format *format;
 	char *path;
 	size_t map_size;
 	bool writer;
@@ -28,15 +52,20 @@ struct ph_dirfile {
 	 * exclusive. */
 	GRWLock lock;
 	MDB_env *env; /* NULL: not open */
-	MDB_dbi db[DB_COUNT];
+	MDB_dbi db[PH_DIRFILE_DBS];
 	dev_t device; /* of the open file */
 	ino_t inode;
 	int alive_fd;	   /* of a writer: locked as long as it lives; or -1 */
 	gint trouble;	   /* atomic, enum trouble: seen in passing */
+	gint full;	   /* atomic: there was no room in it */
+	bool other;	   /* it was found to hold something else */
 	int64_t failed_at; /* of a reader's last attempt to open; 0: none */
 	struct ph_err failed;
 
-	/* Reset read transactions, to be renewed without LMDB's lock. */
+	gsize complete_at; /* atomic: the id of the last transaction that was
+			    * seen to hold everything; 0: none */
+
+	/* struct ph_dirreader, reset, to be renewed without LMDB's lock. */
 	GMutex pool_lock;
 	GCond pool_free;
 	GPtrArray *pool;
@@ -59,14 +88,14 @@ struct ph_dirwrite {
 
 /* Rows of a database. value NULL deletes all of a key; what is not there is
  * deleted already. */
-int ph_dirwrite_row_put(struct ph_dirwrite *write, enum ph_dirfile_db db,
+int ph_dirwrite_row_put(struct ph_dirwrite *write, size_t db,
 			const GString *key, const GString *value,
 			struct ph_err *err);
-int ph_dirwrite_row_del(struct ph_dirwrite *write, enum ph_dirfile_db db,
+int ph_dirwrite_row_del(struct ph_dirwrite *write, size_t db,
 			const GString *key, const GString *value,
 			struct ph_err *err);
 /* 1: *value_r, a copy, since any write moves pages; 0; -1. */
-int ph_dirwrite_row_get(struct ph_dirwrite *write, enum ph_dirfile_db db,
+int ph_dirwrite_row_get(struct ph_dirwrite *write, size_t db,
 			const GString *key, GString **value_r,
 			struct ph_err *err);
 int ph_dirwrite_row_unpack(struct ph_dirwrite *write, const GString *value,
@@ -88,7 +117,8 @@ ph_dirfile_val(const GString *text)
 	return (MDB_val){text->len, text->str};
 }
 
-uint64_t ph_dirfile_sum(const void *data, size_t size); /* FNV-1a */
+/* Of this machine: files are not carried to another kind. */
+uint64_t ph_dirfile_sum(const void *data, size_t size);
 
 /* Pure, for the child that checks: it must not use GLib. */
 bool ph_dirfile_is_entry(const MDB_val *value);
@@ -98,12 +128,49 @@ int ph_dirfile_unpack(struct ph_dirfile *file, const MDB_val *value,
 		      bool *held_r, struct ph_object **entry_r,
 		      struct ph_err *err);
 
-/* Names of the databases, and how they are opened. */
-int ph_dirfile_open_dbs(MDB_txn *txn, bool create, MDB_dbi *db);
+/* 0, or an LMDB code: VERSION_MISMATCH: the file holds something else. Without
+ * GLib, too. */
+int ph_dirfile_open_dbs(const struct ph_dirfile *file, MDB_txn *txn,
+			bool create, MDB_dbi *db);
 
 /* 1: value is there, 0, -1. */
 int ph_dirfile_get_info(struct ph_dirfile *file, MDB_txn *txn, const char *name,
 			char **value_r, struct ph_err *err);
+
+/* A read transaction, and a cursor that is kept with it: making one costs more
+ * than what it is used for. */
+struct ph_dirreader {
+	MDB_txn *txn;
+	MDB_cursor *owners; /* of DB_ADDRESS; NULL: not made yet */
+};
+
+/*
+ * Looks into the file with a read transaction; a reader opens it when it has
+ * appeared or was replaced. 1: look was called and answered 0; 0: there is no
+ * file; -1: look said so, or the file is not to be read.
+ */
+int ph_dirfile_read(struct ph_dirfile *file,
+		    int (*look)(struct ph_dirfile *file,
+				struct ph_dirreader *reader, void *arg,
+				struct ph_err *err),
+		    void *arg, struct ph_err *err);
+/* The same where the file must be there: 0, or -1 TEMP. Of damage, too: to
+ * whoever asks about an address, PERM would mean that two entries claim it. */
+int ph_dirfile_need(struct ph_dirfile *file,
+		    int (*look)(struct ph_dirfile *file,
+				struct ph_dirreader *reader, void *arg,
+				struct ph_err *err),
+		    void *arg, struct ph_err *err);
+/* When the pool is closed. */
+void ph_dirreader_free(struct ph_dirreader *reader);
+/* 0; -1: TEMP, not all entries are in it yet. */
+int ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
+			      struct ph_err *err);
+
+/* self is the file. */
+extern const struct ph_directory_ops ph_dirfile_ops;
+int ph_dirfile_walk(void *self, const struct ph_object *group,
+		    ph_directory_each *each, void *arg, struct ph_err *err);
 
 /*
  * Walks through everything in a child process. 0: whole; -1: PERM damaged or

@@ -25,7 +25,7 @@ static GString *
 pack(const struct ph_object *entry, bool held)
 {
 	size_t size;
-	g_autofree void *data = ph_object_pack(entry, &size);
+	g_autofree void *data = ph_object_freeze(entry, &size);
 	uint64_t sum = ph_dirfile_sum(data, size);
 	GString *value = g_string_sized_new(ENTRY_HEAD + size);
 

@@ -56,9 +56,8 @@ ph_dirwrite_abort(struct ph_dirwrite **write)
 /* ---- rows --------------------------------------------------------------- */
 
 int
-ph_dirwrite_row_put(struct ph_dirwrite *write, enum ph_dirfile_db db,
-		    const GString *key, const GString *value,
-		    struct ph_err *err)
+ph_dirwrite_row_put(struct ph_dirwrite *write, size_t db, const GString *key,
+		    const GString *value, struct ph_err *err)
 {
 	MDB_val k = ph_dirfile_val(key), v = ph_dirfile_val(value);
 	int rc = mdb_put(write->txn, write->file->db[db], &k, &v, 0);
@@ -67,9 +66,8 @@ ph_dirwrite_row_put(struct ph_dirwrite *write, enum ph_dirfile_db db,
 }
 
 int
-ph_dirwrite_row_del(struct ph_dirwrite *write, enum ph_dirfile_db db,
-		    const GString *key, const GString *value,
-		    struct ph_err *err)
+ph_dirwrite_row_del(struct ph_dirwrite *write, size_t db, const GString *key,
+		    const GString *value, struct ph_err *err)
 {
 	MDB_val k = ph_dirfile_val(key), v = {0, NULL};
 	int rc;
@@ -84,8 +82,8 @@ ph_dirwrite_row_del(struct ph_dirwrite *write, enum ph_dirfile_db db,
 }
 
 int
-ph_dirwrite_row_get(struct ph_dirwrite *write, enum ph_dirfile_db db,
-		    const GString *key, GString **value_r, struct ph_err *err)
+ph_dirwrite_row_get(struct ph_dirwrite *write, size_t db, const GString *key,
+		    GString **value_r, struct ph_err *err)
 {
 	MDB_val k = ph_dirfile_val(key), v;
 	int rc = mdb_get(write->txn, write->file->db[db], &k, &v);
@@ -146,7 +144,7 @@ ph_dirwrite_set_info(struct ph_dirwrite *write, const char *name,
 	g_autoptr(GString) k = g_string_new(name);
 	g_autoptr(GString) v = g_string_new(value);
 
-	return ph_dirwrite_row_put(write, DB_INFO, k, v, err);
+	return ph_dirwrite_row_put(write, write->file->format->info, k, v, err);
 }
 
 int

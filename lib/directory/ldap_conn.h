@@ -51,7 +51,8 @@ struct ph_ldap_query {
 	bool single; /* the entry base itself; it need not be there */
 	const char *filter;
 	const char *const *attributes; /* NULL-terminated */
-	size_t limit;		       /* entries at most; more: an error */
+	size_t limit;		       /* entries at most; more: an error;
+					* SIZE_MAX: any number */
 };
 
 struct ph_ldap_conn;
@@ -68,6 +69,16 @@ void ph_ldap_conn_close(struct ph_ldap_conn **conn); /* NULL is fine */
 int ph_ldap_conn_search(struct ph_ldap_conn *conn,
 			const struct ph_ldap_query *query, int64_t deadline,
 			GPtrArray *entries, struct ph_err *err);
+
+/* Told of each page: 0 goes on, -1 with err ends. entries is its to empty. */
+typedef int ph_ldap_page(GPtrArray *entries, void *arg, struct ph_err *err);
+
+/* The same for many: nothing is kept of a page that was told, and each has so
+ * many ms. The connection is not to be used for other pages meanwhile: servers
+ * know one place in a search for each. */
+int ph_ldap_conn_pages(struct ph_ldap_conn *conn,
+		       const struct ph_ldap_query *query, int64_t page_timeout,
+		       ph_ldap_page *page, void *arg, struct ph_err *err);
 
 enum ph_ldap_server ph_ldap_conn_server(const struct ph_ldap_conn *conn);
 

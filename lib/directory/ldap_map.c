@@ -12,67 +12,6 @@
 /* In a list of those who may write, in place of people that are gone. */
 #define NOBODY "nobody@unresolved.invalid"
 
-/* ---- what is asked for -------------------------------------------------- */
-
-static void
-add_once(GPtrArray *names, const char *name)
-{
-	for (guint i = 0; i < names->len; i++)
-		if (g_ascii_strcasecmp(names->pdata[i], name) == 0)
-			return;
-	g_ptr_array_add(names, g_strdup(name));
-}
-
-static void
-add_row(GPtrArray *names, const struct ph_ldap_row *row)
-{
-	for (size_t i = 0; i < PH_LDAP_SOURCES && row->attributes[i] != NULL;
-	     i++)
-		add_once(names, row->attributes[i]);
-}
-
-static bool
-has_own_database(const struct ph_ldap_map *map)
-{
-	return map->database_attribute != NULL &&
-	       *map->database_attribute != '\0';
-}
-
-GPtrArray *
-ph_ldap_map_attributes(const struct ph_ldap_map *map, bool address_only)
-{
-	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-	const struct ph_ldap_row *row;
-
-	for (row = map->profile->rows; row->field != NULL; row++)
-		if (!address_only || row->convert == PH_LDAP_PRIMARY)
-			add_row(names, row);
-	if (!address_only) {
-		add_once(names, "objectClass");
-		add_once(names, "groupType");
-	}
-	if (!address_only && has_own_database(map))
-		add_once(names, map->database_attribute);
-	g_ptr_array_add(names, NULL);
-	return names;
-}
-
-char *
-ph_ldap_map_filter(const struct ph_ldap_map *map, const char *address)
-{
-	const struct ph_ldap_profile *profile = map->profile;
-	g_autofree char *escaped = ph_ldap_escape_filter(address);
-	GString *filter = g_string_new("(|");
-
-	for (size_t i = 0;
-	     i < PH_LDAP_SOURCES && profile->owns[i].attribute != NULL; i++)
-		g_string_append_printf(filter, "(%s=%s%s)",
-				       profile->owns[i].attribute,
-				       profile->owns[i].prefix, escaped);
-	g_string_append_c(filter, ')');
-	return g_string_free(filter, FALSE);
-}
-
 /* ---- addresses ---------------------------------------------------------- */
 
 /* "smtp:" of "smtp:a@b", "" of "a@b". */
@@ -153,6 +92,39 @@ ph_ldap_map_primary(const struct ph_ldap_map *map,
 	for (row = map->profile->rows; row->field != NULL; row++)
 		if (row->convert == PH_LDAP_PRIMARY)
 			return g_strdup(primary_of(row, entry));
+	return NULL;
+}
+
+static bool
+is_bad_address(const char *value)
+{
+	const size_t type = type_length(value);
+
+	return (type == 0 || g_ascii_strncasecmp(value, "smtp:", 5) == 0) &&
+	       smtp_address(value) == NULL;
+}
+
+const char *
+ph_ldap_map_bad_address(const struct ph_ldap_map *map,
+			const struct ph_ldap_entry *entry)
+{
+	const struct ph_ldap_row *row;
+
+	for (row = map->profile->rows; row->field != NULL; row++) {
+		if (row->convert != PH_LDAP_PRIMARY &&
+		    row->convert != PH_LDAP_ADDRESSES)
+			continue;
+		for (size_t i = 0;
+		     i < PH_LDAP_SOURCES && row->attributes[i] != NULL; i++) {
+			const GPtrArray *values =
+			    ph_ldap_entry_values(entry, row->attributes[i]);
+
+			for (guint j = 0; values != NULL && j < values->len;
+			     j++)
+				if (is_bad_address(values->pdata[j]))
+					return values->pdata[j];
+		}
+	}
 	return NULL;
 }
 
@@ -374,6 +346,16 @@ find_type(const struct source *s)
 	return NULL;
 }
 
+bool
+ph_ldap_map_is_recipient(const struct ph_ldap_map *map,
+			 const struct ph_ldap_entry *entry)
+{
+	const struct source s = {map, entry, NULL};
+	g_autofree char *primary = ph_ldap_map_primary(map, entry);
+
+	return primary != NULL && find_type(&s) != NULL;
+}
+
 /* Borrowed from the map or the entry, or *made_r. */
 static const char *
 find_database(const struct source *s, char **made_r)
@@ -382,10 +364,10 @@ find_database(const struct source *s, char **made_r)
 	const struct ph_ldap_row *row;
 	const char *value = NULL;
 
-	if (has_own_database(map))
+	if (ph_ldap_map_names_database(map))
 		value = ph_ldap_entry_value(s->entry, map->database_attribute);
 	for (row = map->profile->rows;
-	     !has_own_database(map) && row->field != NULL; row++)
+	     !ph_ldap_map_names_database(map) && row->field != NULL; row++)
 		if (row->convert == PH_LDAP_DATABASE)
 			value = first_value(s, row);
 	if (value == NULL)
@@ -405,7 +387,8 @@ is_usable(const struct source *s, const struct ph_ldap_row *row,
 	struct ph_err err = PH_ERR_INIT;
 
 	g_assert(field != NULL);
-	if (row->convert != PH_LDAP_TEXT && row->convert != PH_LDAP_TEXTS)
+	if (s->map->strict ||
+	    (row->convert != PH_LDAP_TEXT && row->convert != PH_LDAP_TEXTS))
 		return true;
 	if (ph_value_parse(field, value, &parsed, &err) == 0) {
 		ph_value_clear(&parsed);

@@ -260,3 +260,25 @@ ph_ldap_pool_search(struct ph_ldap_pool *pool,
 		drop_idle(pool);
 	}
 }
+
+int
+ph_ldap_pool_pages(struct ph_ldap_pool *pool, const struct ph_ldap_query *query,
+		   ph_ldap_page *page, void *arg, enum ph_ldap_server *server_r,
+		   struct ph_err *err)
+{
+	const int64_t timeout = pool->settings.timeout;
+	struct ph_ldap_conn *conn = NULL;
+	guint index;
+	int r;
+
+	g_mutex_lock(&pool->lock);
+	index = pool->current;
+	g_mutex_unlock(&pool->lock);
+	if (open_any(pool, index, ph_clock_mono() + timeout, &index, &conn,
+		     err) < 0)
+		return -1;
+	*server_r = ph_ldap_conn_server(conn);
+	r = ph_ldap_conn_pages(conn, query, timeout, page, arg, err);
+	ph_ldap_conn_close(&conn);
+	return r;
+}

@@ -30,4 +30,11 @@ int ph_ldap_pool_search(struct ph_ldap_pool *pool,
 			GPtrArray *entries, enum ph_ldap_server *server_r,
 			struct ph_err *err);
 
+/* As ph_ldap_conn_pages, on a connection of its own, so that look-ups need not
+ * wait until it ends; *server_r is known when the first page is told. */
+int ph_ldap_pool_pages(struct ph_ldap_pool *pool,
+		       const struct ph_ldap_query *query, ph_ldap_page *page,
+		       void *arg, enum ph_ldap_server *server_r,
+		       struct ph_err *err);
+
 #endif

@@ -1,3 +1,4 @@
+#include "lib/base/clock.h"
 #include "lib/directory/ldap_entry.h"
 #include "lib/directory/ldap_private.h"
 #include "lib/directory/ldap_text.h"
@@ -238,6 +239,27 @@ ph_ldap_conn_search(struct ph_ldap_conn *conn,
 	do
 		r = read_page(conn, query, &cookie, deadline, entries, err);
 	while (r == 0 && cookie.bv_len > 0);
+	ber_memfree(cookie.bv_val);
+	return r;
+}
+
+int
+ph_ldap_conn_pages(struct ph_ldap_conn *conn, const struct ph_ldap_query *query,
+		   int64_t page_timeout, ph_ldap_page *page, void *arg,
+		   struct ph_err *err)
+{
+	g_autoptr(GPtrArray) entries =
+	    g_ptr_array_new_with_free_func(ph_ldap_entry_free);
+	struct berval cookie = {0, NULL};
+	int r;
+
+	do {
+		r = read_page(conn, query, &cookie,
+			      ph_clock_mono() + page_timeout, entries, err);
+		if (r == 0)
+			r = page(entries, arg, err);
+		g_ptr_array_set_size(entries, 0);
+	} while (r == 0 && cookie.bv_len > 0);
 	ber_memfree(cookie.bv_val);
 	return r;
 }

@@ -64,6 +64,7 @@ ph_resolve(struct ph_directory *directory, const struct ph_snapshot *snapshot,
 	   struct ph_err *err)
 {
 	struct ph_object *entry = NULL;
+	struct ph_found found;
 	const char *on = address;
 	int r;
 
@@ -74,9 +75,11 @@ ph_resolve(struct ph_directory *directory, const struct ph_snapshot *snapshot,
 	if (!is_address(address)) {
 		resolution_r->verdict = PH_RESOLVED_INVALID;
 	} else {
-		r = ph_directory_find(directory, address, &entry, err);
+		r = ph_directory_find_from(directory, address, &entry, &found,
+					   err);
 		if (r < 0)
 			return -1;
+		resolution_r->found = found;
 		if (r == 1) {
 			resolution_r->verdict = PH_RESOLVED_ENTRY;
 			on = ph_entry_primary(entry);

@@ -25,6 +25,7 @@ struct ph_resolution {
 	char *address;		 /* where the message goes on: the entry's
 				  * primary address, or as it was */
 	char *original;		 /* as it was asked */
+	struct ph_found found;	 /* source NULL: no directory was asked */
 };
 
 /*

@@ -3,6 +3,7 @@
 #include "lib/base/text.h"
 #include "lib/directory/entry.h"
 #include "lib/directory/members.h"
+#include "lib/directory/send_as.h"
 #include "lib/directory/texts.h"
 
 #include <string.h>
@@ -62,16 +63,42 @@ is_known(const struct ph_restrict_sender *sender)
 	       *sender->address != '\0';
 }
 
+/* The entry of one whose login is no address. 1, 0, -1. */
+static int
+find_by_logon(struct ph_directory *directory,
+	      const struct ph_restrict_sender *sender,
+	      struct ph_object **entry_r, struct ph_err *err)
+{
+	struct ph_err why = PH_ERR_INIT;
+	int r;
+
+	if (sender->login == NULL || sender->claimed == NULL ||
+	    *sender->claimed == '\0')
+		return 0;
+	r = ph_directory_find(directory, sender->claimed, entry_r, &why);
+	if (r < 0)
+		return why.kind == PH_ERR_PERM
+			   ? 0
+			   : ph_err_set(err, why.kind, "%s", why.text);
+	if (r == 1 && !ph_entry_has_logon(*entry_r, sender->login))
+		ph_object_unref(entry_r);
+	return *entry_r != NULL;
+}
+
 /* Lists may name the sender under any address. 0 or -1. */
 static int
 look_up(struct ph_directory *directory, struct ph_restrict_sender *sender,
 	struct ph_err *err)
 {
 	struct ph_object *entry = NULL;
+	int r;
 
 	if (sender->addresses != NULL)
 		return 0;
-	if (ph_directory_find(directory, sender->address, &entry, err) < 0)
+	r = ph_directory_find(directory, sender->address, &entry, err);
+	if (r == 0)
+		r = find_by_logon(directory, sender, &entry, err);
+	if (r < 0)
 		return ph_err_wrap(err, "sender <%s>", sender->address);
 	sender->addresses = entry != NULL
 				? ph_entry_addresses(entry)
@@ -162,13 +189,33 @@ check_lists(struct ph_directory *directory, const struct ph_object *recipient,
 
 /* ---- the whole ---------------------------------------------------------- */
 
+/* Longer ones are no names. */
+#define NAME_LIMIT 64
+
+/* As people know it, in ASCII, because a reply is; its address alone where it
+ * has no name. g_free. */
+static char *
+describe(const struct ph_object *recipient)
+{
+	const char *address = ph_entry_primary(recipient);
+	const char *name = ph_object_text(recipient, "DisplayName");
+	g_autofree char *plain = ph_to_ascii(name != NULL ? name : "");
+
+	g_strdelimit(plain, "<>\t\r\n", ' ');
+	g_strstrip(plain);
+	if (*plain == '\0' || strlen(plain) > NAME_LIMIT ||
+	    g_ascii_strcasecmp(plain, address) == 0)
+		return g_strdup(address);
+	return g_strdup_printf("%s <%s>", plain, address);
+}
+
 static int
 refuse(const char *pattern, const struct ph_object *recipient, char **refusal_r)
 {
 	g_auto(GStrv) parts = g_strsplit(pattern, "%s", 2);
+	g_autofree char *who = describe(recipient);
 
-	*refusal_r =
-	    g_strconcat(parts[0], ph_entry_primary(recipient), parts[1], NULL);
+	*refusal_r = g_strconcat(parts[0], who, parts[1], NULL);
 	return 0;
 }
 

@@ -26,7 +26,10 @@ struct ph_restrict_sender {
 	bool exempt;	     /* a notice of the system: is restricted nowhere */
 	bool authenticated;  /* else a stranger, who is in no list */
 	const char *address; /* of one who is authenticated; "": not known */
-	uint64_t size;	     /* of the message, bytes; 0: not known */
+	/* The login, which need be no address, and the envelope's sender: if
+	 * that has such a UserLogonName, it is who sends. NULL: not known. */
+	const char *login, *claimed;
+	uint64_t size;	      /* of the message, bytes; 0: not known */
 	GPtrArray *addresses; /* the module's own: all of the sender's, folded;
 			       * NULL before they are looked up */
 };

@@ -16,16 +16,22 @@
 #define PH_TEXT_BAD_GROUP                                                  \
 	"5.2.4 The group cannot be expanded; RESOLVER.GRP.BadFilter; its " \
 	"filter is not valid"
-/* With the recipient's address for %s. */
+/* With the recipient for %s, as people know it: "All staff <staff@a.test>". */
 #define PH_TEXT_SIZE                                               \
 	"5.2.3 Message is too large for %s; "                      \
 	"RESOLVER.RST.RecipSizeLimit; message too large for this " \
 	"recipient"
-#define PH_TEXT_AUTH_REQUIRED                                 \
-	"5.7.1 %s takes mail of authenticated senders only; " \
+#define PH_TEXT_AUTH_REQUIRED                                            \
+	"5.7.1 %s takes mail of authenticated senders only: log in, or " \
+	"ask its owner to take mail from outside; "                      \
 	"RESOLVER.RST.AuthRequired; authentication required"
-#define PH_TEXT_NOT_AUTHORIZED                        \
-	"5.7.1 Sender is not allowed to send to %s; " \
-	"RESOLVER.RST.NotAuthorized; not authorized"
+#define PH_TEXT_NOT_AUTHORIZED                                             \
+	"5.7.1 Sender is not allowed to send to %s: ask its owner to let " \
+	"you in; RESOLVER.RST.NotAuthorized; not authorized"
+
+/* As Exchange 2013 and later. */
+#define PH_SEND_AS_CODE "5.7.60"
+#define PH_SEND_AS_TEXT \
+	"SMTP; Client does not have permissions to send as this sender"
 
 #endif

@@ -327,9 +327,12 @@ ph_hop_append(GString *out, const struct ph_endpoint *endpoint)
 {
 	struct in6_addr address;
 	bool v6 = inet_pton(AF_INET6, endpoint->host, &address) == 1;
+	char port[PH_NUMBER_TEXT];
 
-	g_string_append_printf(out, "[%s%s]:%d", v6 ? "ipv6:" : "",
-			       endpoint->host, endpoint->port);
+	g_string_append(out, v6 ? "[ipv6:" : "[");
+	g_string_append(out, endpoint->host);
+	g_string_append(out, "]:");
+	g_string_append(out, ph_format_number((uint64_t)endpoint->port, port));
 }
 
 char *

@@ -38,6 +38,7 @@ enum ph_type {
 	 * WORDS, a list of words, else one pattern. */
 	PH_TYPE_ATTRIBUTE_WORDS,
 	PH_TYPE_ATTRIBUTE_PATTERNS,
+	PH_TYPE_FILTER, /* of recipients: filter.h */
 };
 
 enum {

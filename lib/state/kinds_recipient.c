@@ -15,9 +15,19 @@ static const char *const recipient_types[] = {"UserMailbox",
 					      "MailGroup",
 					      NULL};
 
+static const char *const included_recipients[] = {
+    "AllRecipients", "MailboxUsers", "Resources", "MailContacts",
+    "MailUsers",     "MailGroups",   NULL};
+
 #define ATTRIBUTE(field, text)                                        \
 	{                                                             \
 		(field), PH_TYPE_TEXT, PH_FIELD_LINES, .help = (text) \
+	}
+#define CONDITIONAL(name, what)                                               \
+	{                                                                     \
+		"Conditional" name, PH_TYPE_LIST,                             \
+		    .help = "with IncludedRecipients: whose " what " is one " \
+			    "of these"                                        \
 	}
 #define CUSTOM(n) \
 	ATTRIBUTE("CustomAttribute" #n, "attribute for purposes of your own")
@@ -33,8 +43,32 @@ const struct ph_field ph_fields_recipient[] = {
     {"Database", PH_TYPE_NAME, .refers = "database",
      .help = "the mailbox database of a UserMailbox"},
     {"Members", PH_TYPE_ADDRESSES, .help = "of a group"},
-    {"RecipientFilter", PH_TYPE_TEXT, PH_FIELD_LINES,
-     .help = "who is in a DynamicDistributionGroup"},
+    {"RecipientFilter", PH_TYPE_FILTER, PH_FIELD_LINES,
+     .help = "who is in a DynamicDistributionGroup, as Exchange writes it or "
+	     "as an LDAP filter"},
+    {"RecipientContainer", PH_TYPE_TEXT,
+     .help = "LDAP: the entry that all in a DynamicDistributionGroup are "
+	     "below; in Redis there are no containers"},
+    {"IncludedRecipients", PH_TYPE_LIST, .words = included_recipients,
+     .help = "in place of RecipientFilter: kinds of recipients that are in it"},
+    CONDITIONAL("Company", "Company"),
+    CONDITIONAL("Department", "Department"),
+    CONDITIONAL("StateOrProvince", "State"),
+    CONDITIONAL("CustomAttribute1", "CustomAttribute1"),
+    CONDITIONAL("CustomAttribute2", "CustomAttribute2"),
+    CONDITIONAL("CustomAttribute3", "CustomAttribute3"),
+    CONDITIONAL("CustomAttribute4", "CustomAttribute4"),
+    CONDITIONAL("CustomAttribute5", "CustomAttribute5"),
+    CONDITIONAL("CustomAttribute6", "CustomAttribute6"),
+    CONDITIONAL("CustomAttribute7", "CustomAttribute7"),
+    CONDITIONAL("CustomAttribute8", "CustomAttribute8"),
+    CONDITIONAL("CustomAttribute9", "CustomAttribute9"),
+    CONDITIONAL("CustomAttribute10", "CustomAttribute10"),
+    CONDITIONAL("CustomAttribute11", "CustomAttribute11"),
+    CONDITIONAL("CustomAttribute12", "CustomAttribute12"),
+    CONDITIONAL("CustomAttribute13", "CustomAttribute13"),
+    CONDITIONAL("CustomAttribute14", "CustomAttribute14"),
+    CONDITIONAL("CustomAttribute15", "CustomAttribute15"),
     {"ExternalEmailAddress", PH_TYPE_ADDRESS, .alias = "TargetAddress",
      .help = "where mail for a MailUser or MailContact goes"},
     {"ForwardingAddress", PH_TYPE_ADDRESS,
@@ -81,7 +115,10 @@ const struct ph_field ph_fields_recipient[] = {
     {"BypassNestedModerationEnabled", PH_TYPE_BOOL, .value = "false",
      .help = "approved once, groups inside ask no more"},
     {"GrantSendOnBehalfTo", PH_TYPE_ADDRESSES,
-     .help = "who may send on its behalf"},
+     .help = "who may send on its behalf: From names it, Sender themselves"},
+    {"SendAs", PH_TYPE_ADDRESSES,
+     .help = "people and groups that may send as it, which in Exchange is "
+	     "Add-RecipientPermission -AccessRights SendAs -Trustee"},
     {"HiddenFromAddressListsEnabled", PH_TYPE_BOOL, .value = "false",
      .help = "not shown in address lists"},
     ATTRIBUTE("DisplayName", "name that people see"),
@@ -128,6 +165,38 @@ const struct ph_field ph_fields_recipient[] = {
     {NULL},
 };
 
+static const char *
+first_conditional(const struct ph_object *recipient)
+{
+	static const char prefix[] = "Conditional";
+
+	for (const struct ph_field *f = ph_fields_recipient; f->name; f++)
+		if (g_str_has_prefix(f->name, prefix) &&
+		    ph_object_has(recipient, f->name))
+			return f->name;
+	return NULL;
+}
+
+/* Exchange makes a filter of the one or takes the other. */
+static int
+check_dynamic(const struct ph_object *recipient, struct ph_err *err)
+{
+	const bool included = ph_object_has(recipient, "IncludedRecipients");
+	const char *conditional = first_conditional(recipient);
+
+	if (included && ph_object_has(recipient, "RecipientFilter"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "IncludedRecipients: stands beside "
+				  "RecipientFilter; expected one of them");
+	if (conditional != NULL && !included)
+		return ph_err_set(
+		    err, PH_ERR_PERM,
+		    "%s: needs IncludedRecipients; expected kinds "
+		    "of recipients, such as AllRecipients, there",
+		    conditional);
+	return 0;
+}
+
 /* An entry that mail cannot leave again would hold it until it expires. */
 int
 ph_check_recipient(const struct ph_object *recipient, struct ph_err *err)
@@ -148,5 +217,5 @@ ph_check_recipient(const struct ph_object *recipient, struct ph_err *err)
 				  "ExternalEmailAddress: a MailUser or "
 				  "MailContact needs one; expected an address, "
 				  "local@domain");
-	return 0;
+	return check_dynamic(recipient, err);
 }

@@ -83,4 +83,14 @@ void *ph_object_pack(const struct ph_object *object, size_t *size_r);
 int ph_object_unpack(const struct ph_kind *kind, const void *data, size_t size,
 		     struct ph_object **object_r, struct ph_err *err);
 
+/*
+ * The same with what parsing made of the values, for objects that are looked up
+ * often: thawing checks lengths and that the kind's rows are as they were, but
+ * not the values again, so the bytes must be protected by a checksum. Where a
+ * row has changed since, the values are parsed.
+ */
+void *ph_object_freeze(const struct ph_object *object, size_t *size_r);
+int ph_object_thaw(const struct ph_kind *kind, const void *data, size_t size,
+		   struct ph_object **object_r, struct ph_err *err);
+
 #endif

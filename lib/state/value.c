@@ -3,6 +3,7 @@
 #include "lib/base/ip_range.h"
 #include "lib/base/text.h"
 #include "lib/match/pattern.h"
+#include "lib/state/filter.h"
 
 #include <string.h>
 
@@ -19,6 +20,8 @@ struct type_row {
 	bool list;
 	int (*item)(const struct ph_field *field, char **item,
 		    int64_t *number_r, const char **what_r);
+	/* What a text can say better than item; NULL is fine. */
+	int (*check)(const char *text, struct ph_err *err);
 };
 
 char *
@@ -381,49 +384,61 @@ item_attribute(const struct ph_field *field, char **item, int64_t *number_r,
 		   : wrong(what_r, "is longer than 8192 bytes");
 }
 
+static int
+check_filter(const char *text, struct ph_err *err)
+{
+	struct ph_filter *filter = NULL;
+	int r = ph_filter_parse(text, &filter, err);
+
+	ph_filter_free(&filter);
+	return r;
+}
+
 static const struct type_row types[] = {
-    [PH_TYPE_TEXT] = {"text", "a text", false, item_text},
-    [PH_TYPE_BOOL] = {"bool", "true or false", false, item_bool},
-    [PH_TYPE_INT] = {"int", "a whole number", false, item_int},
+    [PH_TYPE_TEXT] = {"text", "a text", false, item_text, NULL},
+    [PH_TYPE_BOOL] = {"bool", "true or false", false, item_bool, NULL},
+    [PH_TYPE_INT] = {"int", "a whole number", false, item_int, NULL},
     [PH_TYPE_SIZE] = {"size", "a size such as 10MB or unlimited", false,
-		      item_size},
+		      item_size, NULL},
     [PH_TYPE_SPAN] = {"span", "a time span such as 30s, 5m or 00:10:00", false,
-		      item_span},
+		      item_span, NULL},
     [PH_TYPE_DATE] = {"date", "a date such as 2026-11-21T10:00:00Z", false,
-		      item_date},
-    [PH_TYPE_WORD] = {"word", "one of", false, item_word},
-    [PH_TYPE_LIST] = {"list", "a comma separated list", true, item_list},
+		      item_date, NULL},
+    [PH_TYPE_WORD] = {"word", "one of", false, item_word, NULL},
+    [PH_TYPE_LIST] = {"list", "a comma separated list", true, item_list, NULL},
     [PH_TYPE_WORDS] = {"words",
 		       "a comma separated list of words or phrases without "
 		       "blanks at their ends",
-		       true, item_words},
+		       true, item_words, NULL},
     [PH_TYPE_ADDRESS] = {"address", "an address, local@domain", false,
-			 item_address},
+			 item_address, NULL},
     [PH_TYPE_ADDRESSES] = {"addresses",
 			   "a comma separated list of addresses, local@domain",
-			   true, item_address},
-    [PH_TYPE_ENDPOINT] = {"endpoint", "host:port", false, item_endpoint},
-    [PH_TYPE_NAME] = {"name", "a name", false, item_name},
+			   true, item_address, NULL},
+    [PH_TYPE_ENDPOINT] = {"endpoint", "host:port", false, item_endpoint, NULL},
+    [PH_TYPE_NAME] = {"name", "a name", false, item_name, NULL},
     [PH_TYPE_NAMES] = {"names", "a comma separated list of names", true,
-		       item_name},
+		       item_name, NULL},
     [PH_TYPE_HEADER] = {"header", "the name of a header field", false,
-			item_header},
+			item_header, NULL},
     [PH_TYPE_PATTERNS] = {"patterns",
 			  "a comma separated list of patterns (a comma inside "
 			  "brackets does not separate)",
-			  true, item_pattern},
+			  true, item_pattern, NULL},
     [PH_TYPE_DOMAINS] = {"domains", "a comma separated list of domains", true,
-			 item_domain},
+			 item_domain, NULL},
     [PH_TYPE_RANGES] = {"ranges",
 			"a comma separated list of IP addresses, first-last or "
 			"address/bits",
-			true, item_range},
+			true, item_range, NULL},
     [PH_TYPE_ATTRIBUTE_WORDS] = {"attribute words",
 				 "a list of \"Attribute:word,word two\"", true,
-				 item_attribute},
+				 item_attribute, NULL},
     [PH_TYPE_ATTRIBUTE_PATTERNS] = {"attribute patterns",
 				    "a list of \"Attribute:pattern\"", true,
-				    item_attribute},
+				    item_attribute, NULL},
+    [PH_TYPE_FILTER] = {"filter", "a filter such as Department -eq 'Sales'",
+			false, item_text, check_filter},
 };
 
 bool
@@ -660,6 +675,9 @@ ph_value_parse(const struct ph_field *field, const char *text,
 	item = g_strdup(text);
 	if (types[field->type].item(field, &item, &value_r->number, &what) < 0)
 		return refuse(field, text, what, err);
+	if (types[field->type].check != NULL &&
+	    types[field->type].check(text, err) < 0)
+		return -1;
 	value_r->text = g_steal_pointer(&item);
 	return 0;
 }

@@ -126,6 +126,7 @@ struct ph_mail {
 			   * and does not say who the first client was */
 	bool members;	  /* a copy for members of a group, from the expansion
 			   * service: rules have not seen these recipients */
+	bool resolved;	  /* a Transport server of ours has had it before */
 	enum ph_auth_as auth_as;
 	char *original_ip; /* of the first client; "" */
 	char nmid[PH_UUID_TEXT];

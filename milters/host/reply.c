@@ -1,33 +1,15 @@
 #include "milters/host/host_private.h"
 
+#include "lib/base/text.h"
+
 #include <string.h>
-
-/*
- * A reply is ASCII unless the client asked for SMTPUTF8 (RFC 6531 section
- * 3.7.4.2). GLib's table for "C" has Latin letters and signs, the one for "uk"
- * Cyrillic.
- */
-static char *
-transliterate(const char *text)
-{
-	GString *out = g_string_new(NULL);
-
-	for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
-		g_autofree char *one =
-		    g_strndup(p, (gsize)(g_utf8_next_char(p) - p));
-		g_autofree char *latin = g_str_to_ascii(one, "C");
-		g_autofree char *cyrillic = g_str_to_ascii(one, "uk");
-
-		g_string_append(out, latin[0] == '?' ? cyrillic : latin);
-	}
-	return g_string_free(out, FALSE);
-}
 
 char *
 ph_reply_text_escape(const char *text, bool utf8)
 {
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
-	g_autofree char *plain = utf8 ? g_strdup(valid) : transliterate(valid);
+	/* RFC 6531 section 3.7.4.2. */
+	g_autofree char *plain = utf8 ? g_strdup(valid) : ph_to_ascii(valid);
 	GString *out = g_string_new(NULL);
 
 	for (const char *p = plain; *p != '\0'; p = g_utf8_next_char(p)) {

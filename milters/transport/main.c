@@ -20,8 +20,8 @@
 
 #define TIDY_MS (INT64_C(10) * 60 * 1000)
 
-static const struct ph_agent *const agents[] = {&ph_resolve_agent,
-						&ph_rules_agent, NULL};
+static const struct ph_agent *const agents[] = {
+    &ph_resolve_agent, &ph_send_as_agent, &ph_rules_agent, NULL};
 
 struct app {
 	struct ph_transport transport;
@@ -180,6 +180,7 @@ configure(const struct ph_conf *conf, struct app *app)
 	transport->connector = make_connector(
 	    transport->server, ph_conf_text(conf, SECTION, "connector"));
 	transport->resolve = ph_conf_bool(conf, SECTION, "resolve");
+	transport->check_from = ph_conf_bool(conf, SECTION, "check_from");
 	transport->report_to_strangers =
 	    ph_conf_bool(conf, SECTION, "report_to_strangers");
 	transport->loop_limit =

@@ -121,6 +121,8 @@ set_origin(const struct ph_transport *transport, struct ph_mail *mail,
 	mail->made_here =
 	    mail->trusted && *mail->login == '\0' &&
 	    ph_headers_raw(mail->headers, PH_HEADER_AUTH_AS, 0) == NULL;
+	mail->resolved =
+	    ph_headers_raw(mail->headers, PH_HEADER_RESOLVED, 0) != NULL;
 	mail->auth_as = find_auth_as(mail);
 	ip = ph_headers_raw(mail->headers, PH_HEADER_CLIENT_IP, 0);
 	g_free(mail->original_ip);
@@ -164,13 +166,6 @@ defer(struct ph_mail *mail, const char *what)
 				"later");
 }
 
-/* A server of ours has done so before: whoever forwards is not asked again. */
-static bool
-was_resolved(const struct ph_mail *mail)
-{
-	return ph_headers_raw(mail->headers, PH_HEADER_RESOLVED, 0) != NULL;
-}
-
 static bool
 is_postmaster(const struct ph_mail *mail)
 {
@@ -183,27 +178,32 @@ is_postmaster(const struct ph_mail *mail)
 	return address != NULL && strcasecmp(address, mail->sender) == 0;
 }
 
+char *
+ph_transport_login(const struct ph_mail *mail)
+{
+	if (*mail->login != '\0')
+		return g_strdup(mail->login);
+	return *mail->author != '\0' && strcmp(mail->author, "<>") != 0
+		   ? ph_decode_xtext(mail->author)
+		   : NULL;
+}
+
 /* Who has authenticated, g_free. A server of ours that says "Internal" without
  * AUTH= has seen to it that the envelope sender is who sends. */
 static char *
-find_sender(const struct ph_mail *mail)
+find_sender(const struct ph_mail *mail, const char *login)
 {
-	g_autofree char *author = NULL;
 	const char *named;
 
-	if (*mail->login != '\0')
-		return ph_login_address(mail->snapshot, mail->login);
-	if (*mail->author != '\0' && strcmp(mail->author, "<>") != 0)
-		author = ph_decode_xtext(mail->author);
-	if (author != NULL)
-		return ph_login_address(mail->snapshot, author);
+	if (login != NULL)
+		return ph_login_address(mail->snapshot, login);
 	named = ph_headers_raw(mail->headers, PH_HEADER_ORIGINATOR, 0);
 	return g_strdup(named != NULL ? named : mail->sender);
 }
 
 /* Notices of servers of ours have no sender. */
 static struct ph_restrict_sender
-make_sender(const struct ph_mail *mail, const char *address)
+make_sender(const struct ph_mail *mail, const char *login, const char *address)
 {
 	bool internal = mail->auth_as == PH_AUTH_INTERNAL;
 
@@ -213,6 +213,8 @@ make_sender(const struct ph_mail *mail, const char *address)
 		(internal && is_postmaster(mail)),
 	    .authenticated = internal,
 	    .address = address,
+	    .login = login,
+	    .claimed = mail->sender,
 	    .size = mail->size,
 	};
 }
@@ -238,7 +240,8 @@ resolve_one(struct ph_mail *mail, struct ph_recipient *r,
 {
 	struct ph_err err = PH_ERR_INIT;
 	g_autofree char *what = NULL;
-	int answer = was_resolved(mail)
+	/* Whoever forwards is not asked again. */
+	int answer = mail->resolved
 			 ? ph_recipient_resolve(mail, r, &err)
 			 : ph_recipient_follow(mail, r, sender, notes, &err);
 
@@ -317,8 +320,9 @@ static int
 resolve_all(const struct ph_transport *transport, struct ph_mail *mail)
 {
 	const struct ph_expansion_notes notes = {note_step, note_group, mail};
-	g_autofree char *address = find_sender(mail);
-	struct ph_restrict_sender sender = make_sender(mail, address);
+	g_autofree char *login = ph_transport_login(mail);
+	g_autofree char *address = find_sender(mail, login);
+	struct ph_restrict_sender sender = make_sender(mail, login, address);
 	guint n = mail->recipients->len;
 	int r = 0;
 

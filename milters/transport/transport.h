@@ -24,6 +24,7 @@ struct ph_transport {
 	const char *server;	  /* this server's short name */
 	char *connector;	  /* of RECEIVE rows: "MBX2\Default MBX2" */
 	bool resolve;		  /* [transport] resolve */
+	bool check_from;	  /* [transport] check_from */
 	bool report_to_strangers; /* [transport] report_to_strangers */
 	unsigned loop_limit;	  /* [transport] rules_loop_limit */
 	struct ph_state *state;
@@ -38,8 +39,17 @@ struct ph_transport {
 
 /* Who the client is, header firewall, resolution, network message id. */
 extern const struct ph_agent ph_resolve_agent;
+/* Who has logged in writes as nobody else. */
+extern const struct ph_agent ph_send_as_agent;
 /* The Transport Rule Agent. */
 extern const struct ph_agent ph_rules_agent;
+
+/*
+ * The login of the client; of one who logged in at a front end, what that says
+ * with AUTH=; g_free. NULL: nobody has logged in, or this is not for us to
+ * know.
+ */
+char *ph_transport_login(const struct ph_mail *mail);
 
 /* Does any rule of the message's snapshot look at the content? */
 bool ph_rules_need_body(const struct ph_mail *mail);

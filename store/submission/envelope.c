@@ -2,6 +2,7 @@
 
 #include "lib/base/text.h"
 #include "lib/directory/entry.h"
+#include "lib/directory/send_as.h"
 
 #include <string.h>
 
@@ -82,6 +83,19 @@ ph_owner_free(struct ph_owner **owner)
 	*owner = NULL;
 }
 
+/* NULL: there is no such field. */
+static GPtrArray *
+addresses_of(const struct ph_letter *letter, const char *field)
+{
+	GPtrArray *addresses;
+
+	if (ph_headers_raw(letter->headers, field, 0) == NULL)
+		return NULL;
+	addresses = g_ptr_array_new_with_free_func(g_free);
+	ph_headers_addresses(letter->headers, field, addresses);
+	return addresses;
+}
+
 static bool
 is_own(const struct ph_owner *owner, const char *address)
 {
@@ -93,28 +107,57 @@ is_own(const struct ph_owner *owner, const char *address)
 	return false;
 }
 
-/* Every mailbox that a From or Sender field names must be the owner's: a
- * reader may show any of them. */
+/* Reports go to whoever seems to have sent it: Sender, else a From that names
+ * one. 0 or -1. */
 static int
-check_sender(const struct ph_owner *owner, const struct ph_letter *letter,
-	     const char *field, struct ph_err *err)
+set_sender(struct ph_directory *directory, const struct ph_owner *owner,
+	   const GPtrArray *from, const GPtrArray *sender,
+	   struct ph_item_state *state, struct ph_err *err)
 {
-	g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+	const GPtrArray *who = sender != NULL ? sender : from;
+	struct ph_object *entry = NULL;
 
-	ph_headers_addresses(letter->headers, field, addresses);
-	for (guint i = 0; i < addresses->len; i++) {
-		if (is_own(owner, addresses->pdata[i]))
-			continue;
-		ph_err_set(err, PH_ERR_PERM,
-			   "%s may not send as %.200s, which its %s names",
-			   owner->primary, (char *)addresses->pdata[i], field);
+	if (who->len != 1 || is_own(owner, who->pdata[0]))
+		return 0;
+	if (ph_directory_find(directory, who->pdata[0], &entry, err) < 0)
+		return -1;
+	if (entry != NULL)
+		ph_state_text(&state->sender, ph_entry_primary(entry));
+	ph_object_unref(&entry);
+	return 0;
+}
+
+/* 1, 0, -1. */
+static int
+check_sender(struct ph_directory *directory, const struct ph_snapshot *snapshot,
+	     const struct ph_owner *owner, const struct ph_letter *letter,
+	     struct ph_item_state *state, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) from = addresses_of(letter, "From");
+	g_autoptr(GPtrArray) sender = addresses_of(letter, "Sender");
+	struct ph_send_as_no no;
+	struct ph_send_as who;
+	int r;
+
+	if (from == NULL) {
+		ph_err_set(err, PH_ERR_PERM, "it has no From");
 		return 0;
 	}
-	if (addresses->len > 0 ||
-	    ph_headers_raw(letter->headers, field, 0) == NULL)
-		return 1;
-	ph_err_set(err, PH_ERR_PERM, "its %s names nobody", field);
-	return 0;
+	ph_send_as_owner(directory, snapshot, owner->addresses, &who);
+	r = ph_send_as_check(&who, from, sender, &no, err);
+	ph_send_as_clear(&who);
+	if (r == 1)
+		return set_sender(directory, owner, from, sender, state, err) <
+			       0
+			   ? -1
+			   : 1;
+	if (r == 0 && no.address == NULL)
+		ph_err_set(err, PH_ERR_PERM, "its %s names nobody", no.field);
+	else if (r == 0)
+		ph_err_set(err, PH_ERR_PERM,
+			   "%s may not send as %.200s, which its %s names",
+			   owner->primary, no.address, no.field);
+	return r;
 }
 
 /* ---- recipients -------------------------------------------------------- */
@@ -166,16 +209,15 @@ add_recipients(struct ph_item_state *state, const struct ph_letter *letter)
 }
 
 int
-ph_envelope_make(const struct ph_owner *owner, const struct ph_letter *letter,
+ph_envelope_make(struct ph_directory *directory,
+		 const struct ph_snapshot *snapshot,
+		 const struct ph_owner *owner, const struct ph_letter *letter,
 		 struct ph_item_state *state, struct ph_err *err)
 {
-	if (ph_headers_raw(letter->headers, "From", 0) == NULL) {
-		ph_err_set(err, PH_ERR_PERM, "it has no From");
-		return 0;
-	}
-	if (check_sender(owner, letter, "From", err) == 0 ||
-	    check_sender(owner, letter, "Sender", err) == 0)
-		return 0;
+	int r = check_sender(directory, snapshot, owner, letter, state, err);
+
+	if (r != 1)
+		return r;
 	add_recipients(state, letter);
 	if (state->recipients->len == 0) {
 		ph_err_set(err, PH_ERR_PERM,

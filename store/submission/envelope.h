@@ -17,7 +17,7 @@
 
 /* Whose mailbox it is. */
 struct ph_owner {
-	char *primary;	      /* the envelope's sender */
+	char *primary;	      /* address */
 	GPtrArray *addresses; /* all of the owner's, folded */
 	int64_t max_size;     /* MaxSendSize; INT64_MAX: unlimited */
 	int64_t max_recipients;
@@ -34,11 +34,15 @@ int ph_owner_find(struct ph_directory *directory,
 void ph_owner_free(struct ph_owner **owner);
 
 /*
- * May the owner send this message? 1, and the recipients of To, Cc and Bcc are
- * added to state, each once, those that are no address refused already. 0: not
- * at all, err says why, for the owner.
+ * May the owner, who is the envelope's sender in state, send this message
+ * (send_as.h)? 1: the recipients of To, Cc and Bcc are added to state, each
+ * once, those that are no address refused already; and its sender becomes the
+ * one he sends as, because nobody need know who wrote it. 0: not at all, err
+ * says why, for the owner. -1: TEMP, cannot say.
  */
-int ph_envelope_make(const struct ph_owner *owner,
+int ph_envelope_make(struct ph_directory *directory,
+		     const struct ph_snapshot *snapshot,
+		     const struct ph_owner *owner,
 		     const struct ph_letter *letter,
 		     struct ph_item_state *state, struct ph_err *err);
 

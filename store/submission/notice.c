@@ -61,7 +61,7 @@ append_header(GString *out, const struct ph_notice *notice)
 			       "Return-Path: <>\n"
 			       "From: postmaster@%s\n"
 			       "To: %s\n",
-			       notice->domain, notice->state->sender);
+			       notice->domain, notice->owner);
 	append_subject(out, notice);
 	g_string_append_printf(out, "Date: %s\nMessage-ID: <%s@%s>\n", date, id,
 			       notice->fqdn);

@@ -13,6 +13,7 @@
  * cannot be sent at all a text. Pure. LF line ends, as in a Maildir.
  */
 struct ph_notice {
+	const char *owner;  /* whom it is for */
 	const char *domain; /* of postmaster@ */
 	const char *fqdn;   /* reporting server */
 	int64_t now;

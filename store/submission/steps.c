@@ -106,8 +106,9 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 	if (r == 1)
 		r = ph_item_read(item, err);
 	if (r == 1)
-		r = ph_envelope_make(item->owner, item->letter, item->state,
-				     err);
+		r = ph_envelope_make(item->submission->directory,
+				     item->snapshot, item->owner, item->letter,
+				     item->state, err);
 	if (r == 1)
 		r = complete(item, err);
 	if (r < 0)
@@ -155,6 +156,7 @@ static int
 put_notice(struct ph_item *item, struct ph_err *err)
 {
 	struct ph_notice notice = {
+	    .owner = item->owner->primary,
 	    .domain = default_domain(item),
 	    .fqdn = item->fqdn,
 	    .now = ph_clock_wall(),

@@ -133,6 +133,7 @@ try_server(struct ph_item *item, const struct ph_server *server,
 	const struct ph_transmit transmit = {
 	    .submission = item->submission,
 	    .fqdn = item->fqdn,
+	    .owner = item->owner->primary,
 	    .endpoint = &server->service[PH_SERVICE_TRANSPORT],
 	    .letter = item->letter,
 	    .fd = item->fd,

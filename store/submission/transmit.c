@@ -130,7 +130,7 @@ say_mail(struct session *session, enum ph_transmit_end *end_r,
 {
 	const struct ph_transmit *transmit = session->transmit;
 	struct ph_item_state *state = transmit->state;
-	g_autofree char *auth = format_auth(state->sender);
+	g_autofree char *auth = format_auth(transmit->owner);
 	g_autofree char *size =
 	    g_strdup_printf("SIZE=%" PRIu64, transmit->letter->size);
 	const char *params[5];

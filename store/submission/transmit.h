@@ -14,7 +14,8 @@
  */
 struct ph_transmit {
 	const struct ph_submission *submission;
-	const char *fqdn; /* own */
+	const char *fqdn;  /* own */
+	const char *owner; /* who has written it */
 	const struct ph_endpoint *endpoint;
 	const struct ph_letter *letter;
 	int fd; /* of the letter's file */

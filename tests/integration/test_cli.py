@@ -384,8 +384,64 @@ def test_recipients(world):
     assert {r["Name"] for r in listed} == {"nuno@x.test"} | {f"u{i}@x.test" for i in range(1200)}
     world.cli("HSET", "posthub:recipient:bad@x.test", "RecipientType", "Cat")
     assert any("RecipientType" in r.get("Problem", "") for r in world.json("recipient", "list"))
+    table = world.ok("recipient", "list").splitlines()
+    assert len(table) == 1203 and table[0].split()[0] == "Name"
     world.ok("recipient", "remove", "nuno@x.test")
     world.refused(NO, "does not exist", "recipient", "show", "nuno@x.test")
+
+
+def test_malformed_filter_is_refused(world):
+    group = ["recipient", "set", "dyn@x.test"]
+    good = "Department -eq 'Sales'"
+    world.ok(*group, "RecipientType=DynamicDistributionGroup", f"RecipientFilter={good}")
+    world.refused(
+        DATA, "character 15: found the end of the filter", *group, "RecipientFilter=Department -eq"
+    )
+    assert world.json("recipient", "show", "dyn@x.test")["RecipientFilter"] == good
+    world.ok("recipient", "remove", "dyn@x.test")
+
+
+def test_map(world):
+    assert [m["Name"] for m in world.json("map")][:2] == ["transport", "recipient"]
+    world.refused(UNAVAILABLE, "map.sock", "map", "transport", "a@x.test")
+    world.refused(USAGE, "KEY is missing", "map", "transport")
+
+
+def test_map_temp(world, policy):
+    """No directory yet: as Postfix would, we are to ask again."""
+    policy()
+    world.cli("HSET", "posthub:recipient:bad@x.test", "RecipientType", "Cat")
+    wait_for(
+        lambda: world.run("map", "recipient", "bad@x.test").returncode == TEMPORARY, "the error"
+    )
+    world.refused(TEMPORARY, "TEMP: ", "map", "recipient", "bad@x.test")
+
+
+def test_dynamic_group(world, policy):
+    """Who is in it now, from the directory file."""
+    person = ["RecipientType=UserMailbox", "Database=DB1"]
+    group = ["recipient", "set", "dyn@x.test", "RecipientType=DynamicDistributionGroup"]
+    for name, department in (("a", "Sales"), ("b", "Sales"), ("c", "IT")):
+        world.ok("recipient", "set", f"{name}@x.test", *person, f"Department={department}")
+    world.ok(*group, "RecipientFilter=Department -eq 'Sales'", "Department=Sales")
+    members = ["recipient", "list", "--group", "dyn@x.test"]
+    world.refused(UNAVAILABLE, "is not there yet", *members)
+    policy()
+
+    def names():
+        done = world.run(*members, "--json")
+        return sorted(r["Name"] for r in json.loads(done.stdout)) if done.returncode == YES else []
+
+    wait_for(lambda: names() == ["a@x.test", "b@x.test"], "the members")
+    world.ok("recipient", "set", "c@x.test", "Department=sales")
+    wait_for(lambda: names() == ["a@x.test", "b@x.test", "c@x.test"], "the new member")
+    # A bad edit, by hand, leaves the good filter in force.
+    world.cli("HSET", "posthub:recipient:dyn@x.test", "RecipientFilter", "Department -eq")
+    wait_for(
+        lambda: "not taken over" in (world.path / "policy.log").read_text(), "the error to be seen"
+    )
+    assert names() == ["a@x.test", "b@x.test", "c@x.test"]
+    world.refused(DATA, "expected", "recipient", "list", "--filter", "Department -eq")
 
 
 def test_package_from_a_file(world):
@@ -494,8 +550,12 @@ def test_resolve_and_route(world, policy):
     wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
     found = world.json("resolve", "N@x.test")[0]
     assert found["Address"].lower() == "nuno@x.test" or found["Entry"]["Name"] == "nuno@x.test"
+    assert (found["Source"], found["AgeSeconds"], found["Stale"]) == ("redis", 0, False)
+    assert found["Steps"][0]["Source"] == "redis"
     done = world.run("resolve", "nobody@x.test")
     assert done.returncode == NO
+    assert "Source" in done.stdout and "redis" in done.stdout
+    assert "Source" not in world.json("resolve", "no address", status=NO)[0]
     routes = world.json("route", "nuno@x.test", "mota@x.test")
     assert routes[0]["Route"]["NextHop"] == "ph-mailbox:[m1.test]:475"
     assert routes[0]["Route"]["Hops"] == ["MBX1"]
@@ -503,6 +563,10 @@ def test_resolve_and_route(world, policy):
     assert routes[1]["Route"]["Database"] == "DB2"
     from_there = world.json("route", "mota@x.test", "--from", "MBX2")
     assert from_there[0]["Route"]["NextHop"] == "ph-mailbox:[m2.test]:475"
+    assert world.ok("map", "transport", "nuno@x.test") == "ph-mailbox:[m1.test]:475\n"
+    assert world.json("map", "recipient", "N@x.test") == {"Status": "OK", "Text": "OK"}
+    assert world.run("map", "domain", "y.test").returncode == NO
+    world.refused(DATA, "PERM", "map", "nonsense", "x")
     text = world.ok("route", "mota@x.test")
     assert "path A > B, cost 10" in text
     # Redis away: the last good copy, and a word about it.
@@ -510,6 +574,11 @@ def test_resolve_and_route(world, policy):
     done = world.run("route", "mota@x.test")
     assert done.returncode == YES
     assert "m2.test" in done.stdout and "using" in done.stderr
+    # What the file says is as old as the outage.
+    wait_for(lambda: world.json("resolve", "n@x.test")[0]["Stale"], "the outage to be seen")
+    found = world.json("resolve", "n@x.test")[0]
+    assert found["Source"] == "redis" and found["AgeSeconds"] >= 0
+    assert "(stale)" in world.ok("resolve", "n@x.test")
 
 
 def test_empty_redis_and_adopt(world, policy):

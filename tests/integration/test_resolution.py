@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import ANA, BOSS, MOTA, NUNO, RUI, office
-from tests.lab import letter, outcome, wait
+from tests.lab import frontend, letter, outcome, sasl, wait
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail
@@ -20,6 +20,7 @@ CONTACT, TO_CONTACT = f"contact@{DOMAIN}", f"tocontact@{DOMAIN}"
 RING1, RING2, PAIR1, PAIR2 = (f"{name}@{DOMAIN}" for name in ("ring1", "ring2", "pair1", "pair2"))
 INSIDE, STAFF, SMALL = f"inside@{DOMAIN}", f"staff@{DOMAIN}", f"small@{DOMAIN}"
 PICKY, BOARD, UNKNOWABLE = f"picky@{DOMAIN}", f"board@{DOMAIN}", f"unknowable@{DOMAIN}"
+TEAM, CLUB, LEFT = (f"{name}@{DOMAIN}" for name in ("team", "club", "left"))
 FAR = "someone@outside.test"
 
 GROUP = "MailUniversalDistributionGroup"
@@ -53,9 +54,22 @@ def put_people(lab: Lab) -> None:
         RecipientType=GROUP,
         Members=f"{NUNO},{MOTA}",
         AcceptMessagesOnlyFrom=BOSS,
+        DisplayName="All staff",
     )
+    put_groups(lab)
     lab.put("recipient", f"dyn@{DOMAIN}", RecipientType="DynamicDistributionGroup")
     lab.mailbox(UNKNOWABLE, "DB1", AcceptMessagesOnlyFromDLMembers=f"dyn@{DOMAIN}")
+
+
+def put_groups(lab: Lab) -> None:
+    """Groups with a name that people know."""
+    groups = {
+        TEAM: {"DisplayName": "Équipe", "RequireSenderAuthenticationEnabled": "true"},
+        CLUB: {"DisplayName": "The club", "AcceptMessagesOnlyFromDLMembers": BOARD},
+        LEFT: {"RejectMessagesFromSendersOrMembers": f"{BOARD},{NUNO}"},
+    }
+    for name, fields in groups.items():
+        lab.put("recipient", name, RecipientType=GROUP, Members=f"{NUNO},{MOTA}", **fields)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +82,10 @@ def lab(internet: Sink) -> Iterator[Lab]:
             SmartHosts=f"{internet.address}:{internet.port}",
         )
         put_people(made)
-        yield office(made)
+        office(made)
+        sasl.enable(made.hosts["MBX1"], [NUNO, ANA, RUI, BOSS])
+        made.hosts["MBX1"].postfix.run("postfix", "reload")
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +216,46 @@ def test_a_stranger_is_refused_at_rcpt(
     assert mail.refused[to].startswith(code) and words in mail.refused[to]
     assert to in mail.refused[to]
     outcome.copy(lab, NUNO, mail)
+
+
+def at_rcpt(host: Host, login: str, to: str) -> str:
+    """What somebody is told who writes to one group; "": a stranger."""
+    mail = letter.compose(to, sender=login or "stranger@outside.test")
+    with sasl.login(host, login) if login else frontend.hello(host) as client:
+        (answer,) = frontend.begin(client, mail)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("login", "to", "words"),
+    [
+        ("", TEAM, f"Equipe <{TEAM}> takes mail of authenticated senders only: log in, or ask"),
+        ("", STAFF, f"Sender is not allowed to send to All staff <{STAFF}>: ask its owner to"),
+        (RUI, STAFF, f"Sender is not allowed to send to All staff <{STAFF}>: ask its owner to"),
+        (RUI, CLUB, f"Sender is not allowed to send to The club <{CLUB}>: ask its owner to"),
+        (NUNO, LEFT, f"Sender is not allowed to send to {LEFT}: ask its owner to"),
+        (ANA, LEFT, f"Sender is not allowed to send to {LEFT}: ask its owner to"),
+    ],
+)
+def test_a_group_that_refuses_is_named_at_rcpt(host: Host, login: str, to: str, words: str) -> None:
+    """As people know it, with what they can do."""
+    answer = at_rcpt(host, login, to)
+    assert answer.startswith("550 5.7.1 ") and words in answer, answer
+
+
+@pytest.mark.parametrize(
+    ("login", "to"),
+    [(RUI, TEAM), (BOSS, STAFF), (ANA, CLUB), (BOSS, CLUB), (RUI, LEFT), ("", LEFT)],
+)
+def test_who_may_reaches_each_member_once(lab: Lab, host: Host, login: str, to: str) -> None:
+    mail = letter.compose(to, sender=login or "stranger@outside.test")
+    with sasl.login(host, login) if login else frontend.hello(host) as client:
+        assert frontend.begin(client, mail)[0].startswith("250")
+        assert frontend.content(client, mail).startswith("250")
+    for who in (NUNO, MOTA):
+        outcome.copy(lab, who, mail)
+    lab.wait_empty()
+    assert times(lab, NUNO, mail) == times(lab, MOTA, mail) == 1
 
 
 def test_a_size_that_is_announced_is_refused_at_rcpt(host: Host) -> None:

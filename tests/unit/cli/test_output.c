@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const char *const columns[] = {"Name", "Value", NULL};
 
@@ -92,4 +93,44 @@ START_TEST(test_shorten)
 }
 END_TEST
 
-UNIT_MAIN("cli/output", test_text, test_hostile, test_json, test_shorten)
+/* What the pages print, from a file in the place of standard output. */
+static char *
+print_pages(const char *const *const *pages)
+{
+	struct ph_table *table = ph_table_new(columns);
+	g_autofree char *dir = unit_mkdir();
+	g_autofree char *path = g_build_filename(dir, "out", NULL);
+	const int saved = dup(STDOUT_FILENO);
+	char *text = NULL;
+
+	fflush(stdout);
+	ck_assert_ptr_nonnull(freopen(path, "w", stdout));
+	for (; *pages; pages++) {
+		ph_table_add(table, *pages);
+		ph_table_page(table, !pages[1]);
+	}
+	fflush(stdout);
+	ck_assert_int_ge(dup2(saved, STDOUT_FILENO), 0);
+	close(saved);
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	ph_table_free(&table);
+	unit_rmdir(&dir);
+	return text;
+}
+
+START_TEST(test_pages)
+{
+	const char *const one[] = {"a", "1"}, *const two[] = {"longer", "2"},
+			  *const three[] = {"b", "3"};
+	const char *const *const pages[] = {one, two, three, NULL};
+	const char *const *const single[] = {two, NULL};
+	g_autofree char *text = print_pages(pages);
+	g_autofree char *alone = print_pages(single);
+
+	ck_assert_str_eq(text, "Name  Value\na     1\nlonger  2\nb       3\n");
+	ck_assert_str_eq(alone, "Name    Value\nlonger  2\n");
+}
+END_TEST
+
+UNIT_MAIN("cli/output", test_text, test_hostile, test_json, test_shorten,
+	  test_pages)

@@ -45,7 +45,7 @@ org_open(struct org *org)
 			  "Members=nuno@test.org"),
 	    people_object("recipient|some@test.org|"
 			  "RecipientType=DynamicDistributionGroup|"
-			  "RecipientFilter=x"),
+			  "RecipientFilter=Title -eq x"),
 	    people_object("recipient|far@test.org|RecipientType=MailGroup|"
 			  "Members=nuno@test.org|ExpansionServer=mbx2"),
 	    people_object("recipient|near@test.org|RecipientType=MailGroup|"
@@ -64,6 +64,8 @@ org_open(struct org *org)
 			   "|ForwardingAddress=ring1@test.org"),
 	    people_mailbox("pair@test.org", "|ForwardingAddress=pair@test.org"
 					    "|DeliverToMailboxAndForward=true"),
+	    people_mailbox("shared@test.org", "|SendAs=all@test.org"
+					      "|UserLogonName=login\na b,c"),
 	    people_object("recipient|staff@test.org|"
 			  "RecipientType=MailUniversalDistributionGroup|"
 			  "Members=nuno@test.org|"

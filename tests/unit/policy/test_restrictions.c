@@ -70,13 +70,15 @@ END_TEST
 
 #define STRANGER "client_address=203.0.113.5\n"
 #define PEER(n) "client_address=192.0.2." #n "\n"
-#define AUTH_REQUIRED                                             \
-	"action=550 5.7.1 inside@test.org takes mail of "         \
-	"authenticated senders only; RESOLVER.RST.AuthRequired; " \
-	"authentication required\n\n"
+#define AUTH_REQUIRED                                                        \
+	"action=550 5.7.1 inside@test.org takes mail of "                    \
+	"authenticated senders only: log in, or ask its owner to take mail " \
+	"from outside"                                                       \
+	"; RESOLVER.RST.AuthRequired; authentication required\n\n"
 #define NOT_AUTHORIZED                                       \
 	"action=550 5.7.1 Sender is not allowed to send to " \
-	"staff@test.org; RESOLVER.RST.NotAuthorized; not authorized\n\n"
+	"staff@test.org: ask its owner to let you in; "      \
+	"RESOLVER.RST.NotAuthorized; not authorized\n\n"
 #define TOO_LARGE                                                     \
 	"action=550 5.2.3 Message is too large for inside@test.org; " \
 	"RESOLVER.RST.RecipSizeLimit; message too large for this "    \

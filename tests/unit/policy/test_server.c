@@ -166,7 +166,7 @@ START_TEST(test_map_pipelined)
 {
 	static const char one[] = "25:recipient nobody@test.org,"
 				  "15:domain test.org,"
-				  "9:login a@b,";
+				  "9:owner a@b,";
 	g_autoptr(GString) requests = g_string_new(NULL);
 	g_autoptr(GString) replies = g_string_new(NULL);
 	struct served s;
@@ -174,7 +174,7 @@ START_TEST(test_map_pipelined)
 	for (int i = 0; i < 500; i++) {
 		g_string_append(requests, one);
 		g_string_append(replies, "9:NOTFOUND ,5:OK OK,"
-					 "28:PERM there is no map \"login\",");
+					 "28:PERM there is no map \"owner\",");
 	}
 	served_open(&s, true);
 	say(&s, requests->str, requests->len);

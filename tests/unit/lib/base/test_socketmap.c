@@ -182,6 +182,81 @@ START_TEST(test_status)
 }
 END_TEST
 
+/* "STATUS|text" of each answer, blank separated, or "broken". */
+static char *
+drain_answers(const char *data, size_t size, size_t step)
+{
+	struct ph_smap *p = ph_smap_new();
+	GString *seen = g_string_new(NULL);
+	struct ph_smap_answer answer;
+	int r = 0;
+
+	for (size_t at = 0; at < size && r >= 0; at += step) {
+		ph_smap_feed(p, data + at, MIN(step, size - at));
+		while ((r = ph_smap_next_answer(p, &answer, NULL)) == 1)
+			g_string_append_printf(
+			    seen, "%s|%s ", ph_smap_status_word(answer.status),
+			    answer.text);
+	}
+	if (r < 0)
+		g_string_append(seen, "broken");
+	ph_smap_free(&p);
+	return g_string_free(seen, FALSE);
+}
+
+START_TEST(test_answers)
+{
+	static const struct {
+		const char *data, *seen;
+	} rows[] = {
+	    {"9:NOTFOUND ,", "NOTFOUND| "},
+	    {"8:NOTFOUND,", "NOTFOUND| "},
+	    {"8:OK a b c,6:TEMP x,", "OK|a b c TEMP|x "},
+	    {"6:PERM x,11:TIMEOUT why,", "PERM|x TIMEOUT|why "},
+	    {"3:OK ,", "OK| "},
+	    {"5:MAYBE,", "broken"},
+	    {"3:OKx,", "broken"},
+	    {"3:OK x", "broken"},
+	    {"x", "broken"},
+	    {"100001:", "broken"},
+	    {"0:,", "broken"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		for (size_t step = 1; step < 12; step++) {
+			g_autofree char *seen = drain_answers(
+			    rows[i].data, strlen(rows[i].data), step);
+
+			ck_assert_msg(strcmp(seen, rows[i].seen) == 0, "%s: %s",
+				      rows[i].data, seen);
+		}
+}
+END_TEST
+
+/* What is asked is what is read, at the limit as well. */
+START_TEST(test_both_sides)
+{
+	g_autofree char *key = g_strnfill(PH_SMAP_REQUEST_LIMIT - 2, 'k');
+	g_autofree char *text = g_strnfill(PH_SMAP_REPLY_LIMIT - 3, 't');
+	g_autoptr(GString) request = g_string_new(NULL);
+	g_autoptr(GString) reply = g_string_new(NULL);
+	g_autoptr(GString) seen = g_string_new(NULL);
+	g_autofree char *expected = g_strconcat("m|", key, " ", NULL);
+	g_autofree char *answer = g_strconcat("OK|", text, " ", NULL);
+	g_autofree char *got = NULL;
+	struct ph_smap *p = ph_smap_new();
+
+	ph_smap_request(request, "m", key);
+	ph_smap_feed(p, request->str, request->len);
+	ck_assert_str_eq(drain(p, seen), expected);
+	ph_smap_free(&p);
+	ph_smap_reply(reply, PH_SMAP_OK, text);
+	got = drain_answers(reply->str, reply->len, 4096);
+	ck_assert_str_eq(got, answer);
+}
+END_TEST
+
 UNIT_MAIN("lib/base/socketmap", test_whole, test_byte_by_byte, test_cut,
 	  test_limit, test_keys, test_broken, test_broken_stays_broken,
-	  test_reply, test_reply_limit, test_status)
+	  test_reply, test_reply_limit, test_status, test_answers,
+	  test_both_sides)

@@ -85,6 +85,18 @@ START_TEST(test_numbers)
 }
 END_TEST
 
+START_TEST(test_number_format)
+{
+	char buffer[PH_NUMBER_TEXT];
+
+	ck_assert_str_eq(ph_format_number(0, buffer), "0");
+	ck_assert_str_eq(ph_format_number(10, buffer), "10");
+	ck_assert_str_eq(ph_format_number(25, buffer), "25");
+	ck_assert_str_eq(ph_format_number(UINT64_MAX, buffer),
+			 "18446744073709551615");
+}
+END_TEST
+
 START_TEST(test_date_format)
 {
 	char text[PH_DATE_TEXT];
@@ -253,5 +265,6 @@ START_TEST(test_err)
 }
 END_TEST
 
-UNIT_MAIN("lib/base/text", test_bool, test_numbers, test_date_format, test_list,
-	  test_endpoint, test_address, test_fold, test_uuid, test_err)
+UNIT_MAIN("lib/base/text", test_bool, test_numbers, test_number_format,
+	  test_date_format, test_list, test_endpoint, test_address, test_fold,
+	  test_uuid, test_err)

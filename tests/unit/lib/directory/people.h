@@ -61,4 +61,38 @@ people_find(struct ph_directory *directory, const char *address)
 	return name;
 }
 
+static int
+people_add_name(const struct ph_object *entry, void *arg, struct ph_err *err)
+{
+	(void)err;
+	g_ptr_array_add(arg, g_strdup(ph_object_name(entry)));
+	return 0;
+}
+
+static int
+people_by_name(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Who is told of in a walk, sorted: "a@b c@d", "" nobody, "temporary" or
+ * "permanent". */
+G_GNUC_UNUSED static const char *
+people_walk(struct ph_directory *directory, const struct ph_object *group)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *text = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	if (ph_directory_walk(directory, group, people_add_name, names, &err) <
+	    0) {
+		ck_assert_str_ne(err.text, "");
+		return ph_err_kind_name(err.kind);
+	}
+	g_ptr_array_sort(names, people_by_name);
+	g_ptr_array_add(names, NULL);
+	text = g_strjoinv(" ", (char **)names->pdata);
+	return g_intern_string(text);
+}
+
 #endif

@@ -74,6 +74,7 @@ START_TEST(test_failing)
 	ck_assert_int_eq(ph_directory_find(d, "a@b", &entry, &err), -1);
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
 	ck_assert_str_eq(err.text, "LDAP is away");
+	ck_assert_str_eq(people_walk(d, NULL), "temporary");
 	ph_directory_close(&d);
 }
 END_TEST
@@ -112,5 +113,38 @@ START_TEST(test_no_mailbox)
 }
 END_TEST
 
+static int
+stop_at_second(const struct ph_object *entry, void *arg, struct ph_err *err)
+{
+	unsigned *told = arg;
+
+	if (++*told < 2)
+		return 0;
+	return ph_err_set(err, PH_ERR_PEER, "%s is enough",
+			  ph_object_name(entry));
+}
+
+START_TEST(test_walk)
+{
+	struct ph_object *entries[] = {
+	    people_mailbox("a@test.org", "|EmailAddresses=x@test.org"),
+	    people_mailbox("b@test.org", ""),
+	    people_mailbox("c@test.org", ""),
+	};
+	struct ph_directory *d = memory(entries, 3);
+	struct ph_err err = PH_ERR_INIT;
+	unsigned told = 0;
+
+	ck_assert_str_eq(people_walk(d, NULL),
+			 "a@test.org b@test.org c@test.org");
+	ck_assert_int_eq(
+	    ph_directory_walk(d, NULL, stop_at_second, &told, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_PEER);
+	ck_assert_uint_eq(told, 2);
+	ph_directory_close(&d);
+}
+END_TEST
+
 UNIT_MAIN("lib/directory/directory", test_memory, test_ambiguous,
-	  test_case_alone, test_failing, test_primary, test_no_mailbox)
+	  test_case_alone, test_failing, test_walk, test_primary,
+	  test_no_mailbox)

@@ -1,15 +1,7 @@
 #include "lib/directory/directory_cache.h"
-#include "tests/unit/lib/directory/people.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/lib/directory/source.h"
 
 #include <stdlib.h>
-
-/* A back end that can be told what to answer, and counts. */
-struct source {
-	struct ph_object *entry; /* NULL: nobody */
-	enum ph_err_kind error;	 /* NONE: it answers */
-	unsigned asked;
-};
 
 static int64_t now;
 
@@ -18,35 +10,6 @@ read_clock(void)
 {
 	return now;
 }
-
-static int
-source_find(void *self, const char *address, struct ph_object **entry_r,
-	    struct ph_found *found_r, struct ph_err *err)
-{
-	struct source *source = self;
-
-	(void)found_r;
-	source->asked++;
-	if (source->error != PH_ERR_NONE)
-		return ph_err_set(err, source->error, "%s: away", address);
-	if (source->entry != NULL)
-		*entry_r = ph_object_ref(source->entry);
-	return source->entry != NULL;
-}
-
-static void
-source_close(void *self)
-{
-	struct source *source = self;
-
-	ph_object_unref(&source->entry);
-}
-
-static const struct ph_directory_ops source_ops = {
-    .name = "source",
-    .find = source_find,
-    .close = source_close,
-};
 
 static struct ph_directory *
 open_cache(struct source *source, int64_t size)
@@ -77,6 +40,22 @@ START_TEST(test_found)
 	now += 299;
 	ck_assert_str_eq(people_find(d, "a@test.org"), "a@test.org");
 	ck_assert_uint_eq(source.asked, 2);
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_walk)
+{
+	struct source source = {.entry = people_mailbox("a@test.org", "")};
+	struct ph_directory *d = open_cache(&source, 1 << 20);
+
+	ck_assert_str_eq(people_walk(d, NULL), "a@test.org");
+	ck_assert_str_eq(people_find(d, "a@test.org"), "a@test.org");
+	ck_assert_uint_eq(source.walked, 1);
+	ck_assert_uint_eq(source.asked, 1);
+	/* A part of the answers is no walk. */
+	source.error = PH_ERR_TEMP;
+	ck_assert_str_eq(people_walk(d, NULL), "temporary");
 	ph_directory_close(&d);
 }
 END_TEST
@@ -214,6 +193,85 @@ START_TEST(test_large)
 }
 END_TEST
 
-UNIT_MAIN("lib/directory/directory_cache", test_found, test_changed,
+/* ---- in front of a cache that lasts longer ------------------------------ */
+
+START_TEST(test_age)
+{
+	struct source source = {.entry = people_mailbox("a@test.org", ""),
+				.found = {"far", 100, false}};
+	struct ph_directory *d = open_cache(&source, 1 << 20);
+
+	ck_assert_str_eq(source_told(d, "a@test.org"), "a@test.org far 100");
+	now += 199;
+	ck_assert_str_eq(source_told(d, "a@test.org"), "a@test.org far 299");
+	ck_assert_uint_eq(source.asked, 1);
+	now += 1;
+	ck_assert_str_eq(source_told(d, "a@test.org"), "a@test.org far 100");
+	ck_assert_uint_eq(source.asked, 2);
+	/* Away, and nobody further in knows: this one's is 900 old. */
+	source.error = PH_ERR_TEMP;
+	now += 800;
+	ck_assert_str_eq(source_told(d, "a@test.org"),
+			 "a@test.org far 900 stale");
+	now += 100;
+	ck_assert_str_eq(source_told(d, "a@test.org"), "temporary");
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_stale_is_not_kept)
+{
+	struct source source = {.entry = people_mailbox("a@test.org", ""),
+				.found = {"far", 600, true}};
+	struct ph_directory *d = open_cache(&source, 1 << 20);
+
+	ck_assert_str_eq(source_told(d, "a@test.org"),
+			 "a@test.org far 600 stale");
+	source.found = (struct ph_found){"far", 0, false};
+	ck_assert_str_eq(source_told(d, "a@test.org"), "a@test.org far 0");
+	ck_assert_uint_eq(source.asked, 2);
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_the_newer_of_two_stale_ones)
+{
+	struct source source = {.entry = people_mailbox("old@test.org", "")};
+	struct ph_object *old = ph_object_ref(source.entry);
+	struct ph_directory *d = open_cache(&source, 1 << 20);
+
+	ph_object_unref(&source.entry);
+	source.entry = people_mailbox("new@test.org", "");
+	ck_assert_str_eq(people_find(d, "a@test.org"), "new@test.org");
+	ph_object_unref(&source.entry);
+	source.entry = old;
+	source.found = (struct ph_found){"far", 500, true};
+	now += 400;
+	ck_assert_str_eq(source_told(d, "a@test.org"),
+			 "new@test.org source 400 stale");
+	source.found.age = 300;
+	ck_assert_str_eq(source_told(d, "a@test.org"),
+			 "old@test.org far 300 stale");
+	ph_directory_close(&d);
+}
+END_TEST
+
+/* Somebody is gone since: the older answer does not bring it back. */
+START_TEST(test_nobody_since)
+{
+	struct source source = {.entry = NULL};
+	struct ph_directory *d = open_cache(&source, 1 << 20);
+
+	ck_assert_str_eq(people_find(d, "a@test.org"), "-");
+	source.entry = people_mailbox("a@test.org", "");
+	source.found = (struct ph_found){"far", 500, true};
+	now += 100;
+	ck_assert_str_eq(source_told(d, "a@test.org"), "temporary");
+	ph_directory_close(&d);
+}
+END_TEST
+
+UNIT_MAIN("lib/directory/directory_cache", test_found, test_walk, test_changed,
 	  test_nobody, test_stale, test_ambiguous, test_bounded,
-	  test_nothing_is_kept, test_large)
+	  test_nothing_is_kept, test_large, test_age, test_stale_is_not_kept,
+	  test_the_newer_of_two_stale_ones, test_nobody_since)

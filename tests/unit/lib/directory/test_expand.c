@@ -49,7 +49,7 @@ static const char *const lines[] = {
     "recipient|dynamic@test.org|RecipientType=DynamicDistributionGroup|"
     "RecipientFilter=(x=y)",
     "recipient|bad@test.org|RecipientType=DynamicDistributionGroup|"
-    "RecipientFilter=bad",
+    "RecipientFilter=(bad=y)",
     "recipient|mixed@test.org" GROUP
     "dynamic@test.org,manager@test.org,mbx2@test.org,replies@test.org",
     "recipient|manager@test.org" GROUP
@@ -93,7 +93,7 @@ walked_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 					    "c@test.org"};
 	struct walked *w = self;
 
-	if (strcmp(ph_object_text(group, "RecipientFilter"), "bad") == 0)
+	if (strcmp(ph_object_text(group, "RecipientFilter"), "(bad=y)") == 0)
 		return ph_err_set(err, PH_ERR_PERM, "bad filter");
 	if (w->silent != NULL && *w->silent == '\0')
 		return ph_err_set(err, PH_ERR_TEMP, "no answer");

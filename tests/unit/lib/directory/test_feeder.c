@@ -71,10 +71,10 @@ live_free(struct live *l)
 	fixture_stop(&l->redis);
 }
 
-static struct ph_feeder_status
+static struct ph_directory_status
 status(struct live *l)
 {
-	struct ph_feeder_status s;
+	struct ph_directory_status s;
 
 	ph_feeder_status(l->feeder, &s);
 	return s;

@@ -169,7 +169,7 @@ other_version(struct place *p)
 
 	place_open(p);
 	write = begin(p);
-	ck_assert_int_eq(ph_dirwrite_set_info(write, "version", "2", NULL), 0);
+	ck_assert_int_eq(ph_dirwrite_set_info(write, "version", "0", NULL), 0);
 	commit(write);
 	place_close(p);
 }

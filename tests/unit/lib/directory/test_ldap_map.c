@@ -302,6 +302,70 @@ START_TEST(test_odd_attributes)
 }
 END_TEST
 
+/* An import refuses what a look-up leaves out. */
+START_TEST(test_strict)
+{
+	static const struct {
+		const char *more, *text;
+	} rows[] = {
+	    {"|title=a\001b", "Title: \"a?b\" holds a control character"},
+	    {"|msExchDynamicDLFilter=(x", "RecipientFilter: character 2: "},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct ph_ldap_map map = {.profile = profile("exchange"),
+						.strict = true};
+		g_autofree char *line =
+		    g_strconcat(USER ADDRESS, rows[i].more, NULL);
+		struct ph_ldap_entry *entry = make_entry(line);
+		g_autoptr(GHashTable) none =
+		    g_hash_table_new(g_str_hash, g_str_equal);
+		struct ph_object *object = NULL;
+		struct ph_err err = PH_ERR_INIT;
+
+		ck_assert_int_eq(
+		    ph_ldap_map_parse(&map, entry, none, &object, &err), -1);
+		ck_assert_msg(strstr(err.text, rows[i].text) != NULL, "%s",
+			      err.text);
+		ph_ldap_entry_free(entry);
+		object = parse("exchange", line);
+		ck_assert(!ph_object_has(object, "Title"));
+		ck_assert(!ph_object_has(object, "RecipientFilter"));
+		ph_object_unref(&object);
+	}
+}
+END_TEST
+
+/* A recipient, somebody else, and a mistake. */
+START_TEST(test_is_recipient)
+{
+	static const struct {
+		const char *line;
+		bool is;
+		const char *bad;
+	} rows[] = {
+	    {"cn=x|objectClass=user" ADDRESS, true, NULL},
+	    {"cn=x|objectClass=user|proxyAddresses=X500:/o=x", false, NULL},
+	    {"cn=x|objectClass=container" ADDRESS, false, NULL},
+	    {"cn=x|objectClass=user|proxyAddresses=smtp:a b" ADDRESS, true,
+	     "smtp:a b"},
+	    {"cn=x|objectClass=user|proxyAddresses=nobody", false, "nobody"},
+	};
+	const struct ph_ldap_map map = {.profile = profile("exchange")};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_ldap_entry *entry = make_entry(rows[i].line);
+		const char *found = ph_ldap_map_bad_address(&map, entry);
+
+		ck_assert_int_eq(ph_ldap_map_is_recipient(&map, entry),
+				 rows[i].is);
+		ck_assert_msg(g_strcmp0(found, rows[i].bad) == 0, "%s: %s",
+			      rows[i].line, found);
+		ph_ldap_entry_free(entry);
+	}
+}
+END_TEST
+
 START_TEST(test_database)
 {
 	static const char line[] =
@@ -318,9 +382,10 @@ START_TEST(test_database)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const struct ph_ldap_map map = {profile(rows[i].profile),
-						rows[i].database,
-						rows[i].attribute};
+		const struct ph_ldap_map map = {
+		    .profile = profile(rows[i].profile),
+		    .database = rows[i].database,
+		    .database_attribute = rows[i].attribute};
 		struct ph_err err = PH_ERR_INIT;
 		struct ph_object *o = parse_with(&map, line, &err);
 
@@ -357,9 +422,34 @@ asks_for(const GPtrArray *attributes, const char *name)
 	return n == 1;
 }
 
+START_TEST(test_everybody)
+{
+	const struct ph_ldap_map exchange = {.profile = profile("exchange")};
+	const struct ph_ldap_map openldap = {.profile = profile("openldap")};
+	g_autofree char *of_exchange = ph_ldap_map_everybody(&exchange);
+	g_autofree char *of_openldap = ph_ldap_map_everybody(&openldap);
+
+	ck_assert_str_eq(of_exchange,
+			 "(&(|(proxyAddresses=*))"
+			 "(|(&(objectClass=msExchDynamicDistributionList))"
+			 "(&(objectClass=group))"
+			 "(&(objectClass=contact)(targetAddress=*))"
+			 "(&(objectClass=user)(homeMDB=*))"
+			 "(&(objectClass=user)(targetAddress=*))"
+			 "(&(objectClass=user))))");
+	ck_assert_str_eq(of_openldap, "(&(|(mail=*)(mailAlternateAddress=*)"
+				      "(mailLocalAddress=*))"
+				      "(|(&(objectClass=groupOfNames))"
+				      "(&(objectClass=groupOfUniqueNames))"
+				      "(&(mailRoutingAddress=*))"
+				      "(&(objectClass=*))))");
+}
+END_TEST
+
 START_TEST(test_attributes)
 {
-	const struct ph_ldap_map map = {profile("exchange"), "", "roomNumber"};
+	const struct ph_ldap_map map = {.profile = profile("exchange"),
+					.database_attribute = "roomNumber"};
 	g_autoptr(GPtrArray) all = ph_ldap_map_attributes(&map, false);
 	g_autoptr(GPtrArray) some = ph_ldap_map_attributes(&map, true);
 
@@ -373,5 +463,6 @@ END_TEST
 
 UNIT_MAIN("lib/directory/ldap_map", test_tables, test_mailbox, test_types,
 	  test_no_recipient, test_primary, test_links,
-	  test_links_that_lead_nowhere, test_odd_attributes, test_database,
-	  test_filter, test_attributes)
+	  test_links_that_lead_nowhere, test_odd_attributes, test_strict,
+	  test_is_recipient, test_database, test_filter, test_everybody,
+	  test_attributes)

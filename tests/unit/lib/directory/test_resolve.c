@@ -87,6 +87,10 @@ START_TEST(test_verdicts)
 		ck_assert_str_eq(r.original, rows[i].address);
 		ck_assert_int_eq(r.entry != NULL,
 				 r.verdict == PH_RESOLVED_ENTRY);
+		if (r.verdict == PH_RESOLVED_INVALID)
+			ck_assert_ptr_null(r.found.source);
+		else
+			ck_assert_str_eq(r.found.source, "memory");
 		ph_resolution_clear(&r);
 		ck_assert_ptr_null(r.address);
 	}
@@ -126,6 +130,7 @@ START_TEST(test_cannot_say)
 
 	ck_assert_int_eq(ph_resolve(d, snapshot, "two@test.org", &r, &err), -1);
 	ck_assert_int_eq(err.kind, PH_ERR_PERM);
+	ck_assert_ptr_null(r.found.source);
 	ck_assert_int_eq(ph_resolve(down, snapshot, "x@test.org", &r, &err),
 			 -1);
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);

@@ -260,9 +260,10 @@ START_TEST(test_length)
 }
 END_TEST
 
-#define CLOSED                                                    \
-	"5.7.1 closed@t.org takes mail of authenticated senders " \
-	"only; RESOLVER.RST.AuthRequired; authentication required"
+#define CLOSED                                                       \
+	"5.7.1 closed@t.org takes mail of authenticated senders "    \
+	"only: log in, or ask its owner to take mail from outside; " \
+	"RESOLVER.RST.AuthRequired; authentication required"
 
 START_TEST(test_restricted)
 {

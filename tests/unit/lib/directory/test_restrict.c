@@ -8,13 +8,14 @@
 	"5.2.3 Message is too large for r@t.org; "        \
 	"RESOLVER.RST.RecipSizeLimit; message too large " \
 	"for this recipient"
-#define AUTH                                         \
-	"5.7.1 r@t.org takes mail of authenticated " \
-	"senders only; RESOLVER.RST.AuthRequired; "  \
-	"authentication required"
-#define DENIED                                             \
-	"5.7.1 Sender is not allowed to send to r@t.org; " \
-	"RESOLVER.RST.NotAuthorized; not authorized"
+#define AUTH                                                             \
+	"5.7.1 r@t.org takes mail of authenticated "                     \
+	"senders only: log in, or ask its owner to take mail from outsi" \
+	"de; RESOLVER.RST.AuthRequired; authentication required"
+#define DENIED                                                            \
+	"5.7.1 Sender is not allowed to send to r@t.org"                  \
+	": ask its owner to let you in; RESOLVER.RST.NotAuthorized; not " \
+	"authorized"
 
 #define GROUP(name, members)                                              \
 	"recipient|" name "|RecipientType=MailUniversalDistributionGroup" \
@@ -24,11 +25,13 @@ static const char *const people[] = {
     "recipient|ana@t.org|RecipientType=UserMailbox|Database=DB1|"
     "PrimarySmtpAddress=Ana@t.org|EmailAddresses=a@old.test",
     "recipient|rui@t.org|RecipientType=UserMailbox|Database=DB1",
+    "recipient|eva@t.org|RecipientType=UserMailbox|Database=DB1|"
+    "EmailAddresses=e@old.test|UserLogonName=Eva.Logon",
     GROUP("staff@t.org", "a@old.test,inner@t.org"),
     GROUP("inner@t.org", "rui@t.org,staff@t.org"),
     GROUP("others@t.org", "eva@t.org"),
     "recipient|dyn@t.org|RecipientType=DynamicDistributionGroup|"
-    "RecipientFilter=x",
+    "RecipientFilter=Title -eq x",
 };
 
 static struct ph_directory *
@@ -188,6 +191,74 @@ START_TEST(test_size)
 }
 END_TEST
 
+/* A login that is no address: the envelope's sender may say whose it is. */
+START_TEST(test_logon)
+{
+	static const struct {
+		const char *login, *claimed, *answer;
+	} rows[] = {
+	    {"eva.logon", "eva@t.org", "ok"},
+	    {"EVA.logon", "e@old.test", "ok"},
+	    {"eva.other", "eva@t.org", DENIED},
+	    {"eva.logon", "ana@t.org", DENIED},
+	    {"eva.logon", "nobody@t.org", DENIED},
+	    {"eva.logon", "", DENIED},
+	    {"eva.logon", NULL, DENIED},
+	    {NULL, "eva@t.org", DENIED},
+	};
+	struct ph_directory *d = make_directory();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_restrict_sender sender = {
+		    .authenticated = true,
+		    .address = "eva.logon@t.org",
+		    .login = rows[i].login,
+		    .claimed = rows[i].claimed,
+		};
+		g_autofree char *is =
+		    ask(d, "|AcceptMessagesOnlyFrom=eva@t.org", &sender);
+
+		ck_assert_msg(strcmp(is, rows[i].answer) == 0, "row %zu: %s", i,
+			      is);
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
+/* The name that people see, in ASCII and on one line. */
+START_TEST(test_names)
+{
+	static const char *const rows[][2] = {
+	    {"All staff", "All staff <r@t.org>"},
+	    {"Geschäftsführung", "Geschaftsfuhrung <r@t.org>"},
+	    {"Люди", "Lyudy <r@t.org>"},
+	    {"a\nb <x@y>", "a b  x@y <r@t.org>"},
+	    {"R@t.org", "r@t.org"},
+	    {"1234567890123456789012345678901234567890123456789012345678901234",
+	     "1234567890123456789012345678901234567890123456789012345678901234 "
+	     "<r@t.org>"},
+	    {"1234567890123456789012345678901234567890123456789012345678901234"
+	     "5",
+	     "r@t.org"},
+	};
+	struct ph_directory *d = make_directory();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_restrict_sender sender = {0};
+		g_autofree char *fields =
+		    g_strconcat("|RequireSenderAuthenticationEnabled=true|"
+				"DisplayName=",
+				rows[i][0], NULL);
+		g_autofree char *is = ask(d, fields, &sender);
+		g_autofree char *start =
+		    g_strconcat("5.7.1 ", rows[i][1], " takes mail", NULL);
+
+		ck_assert_msg(g_str_has_prefix(is, start), "%s", is);
+	}
+	ph_directory_close(&d);
+}
+END_TEST
+
 START_TEST(test_away)
 {
 	static const struct {
@@ -219,4 +290,5 @@ START_TEST(test_away)
 }
 END_TEST
 
-UNIT_MAIN("lib/directory/restrict", test_rows, test_size, test_away)
+UNIT_MAIN("lib/directory/restrict", test_rows, test_size, test_logon,
+	  test_names, test_away)

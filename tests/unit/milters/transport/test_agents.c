@@ -88,7 +88,7 @@ static const struct object entries[] = {
       {"SendOofMessageToOriginatorEnabled", "yes"}}},
     {"recipient",
      "dynamic@a.test",
-     {{"RecipientType", "DynamicDistributionGroup"}, {"RecipientFilter", "x"}}},
+     {{"RecipientType", "DynamicDistributionGroup"}, {"RecipientFilter", "Title -eq 'x'"}}},
     {"recipient",
      "mixed@a.test",
      {{"RecipientType", "MailGroup"},
@@ -1524,8 +1524,9 @@ START_TEST(test_rows_refused)
 	check_row(rows, 0, PH_COL_SOURCE_CONTEXT, "Resolver");
 	check_row(rows, 0, PH_COL_RECIPIENT_ADDRESS, "closed@a.test");
 	check_row(rows, 0, PH_COL_RECIPIENT_STATUS,
-		  "550 5.7.1 Sender is not allowed to send to closed@a.test; "
-		  "RESOLVER.RST.NotAuthorized; not authorized");
+		  "550 5.7.1 Sender is not allowed to send to closed@a.test"
+		  ": ask its owner to let you in; RESOLVER.RST.NotAuthorized; "
+		  "not authorized");
 	g_ptr_array_unref(rows);
 	client_clear(&client);
 }

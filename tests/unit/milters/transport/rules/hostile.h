@@ -94,6 +94,7 @@ hostile_value(const struct ph_field *field)
 	case PH_TYPE_ADDRESS:
 	case PH_TYPE_ENDPOINT:
 	case PH_TYPE_NAMES:
+	case PH_TYPE_FILTER:
 		break;
 	}
 	ck_abort_msg("no value for %s", field->name);

@@ -1,5 +1,5 @@
-#ifndef PH_DIRECTORY_LDAP_PROFILE_H
-#define PH_DIRECTORY_LDAP_PROFILE_H
+#ifndef PH_STATE_LDAP_PROFILE_H
+#define PH_STATE_LDAP_PROFILE_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "lib/directory/ldap_profile.h"
+#include "lib/state/ldap_profile.h"
 
 #include <stddef.h>
 
@@ -51,8 +51,11 @@ static const struct ph_ldap_row exchange_rows[] = {
     ROW("PrimarySmtpAddress", PRIMARY, {"proxyAddresses", "mail"}),
     ROW("EmailAddresses", ADDRESSES, {"proxyAddresses"}),
     ROW("Database", DATABASE, {"homeMDB"}),
+    /* Exchange writes the filter in both forms and itself asks with the one
+     * for LDAP, which the server answers. */
     ROW("RecipientFilter", TEXT,
-	{"msExchQueryFilter", "msExchDynamicDLFilter"}),
+	{"msExchDynamicDLFilter", "msExchQueryFilter"}),
+    ROW("RecipientContainer", TEXT, {"msExchDynamicDLBaseDN"}),
     ROW("ExternalEmailAddress", TARGET, {"targetAddress"}),
     ROW("ForwardingAddress", LINK, {"altRecipient"}),
     ROW("ForwardingSmtpAddress", ADDRESS, {"msExchGenericForwardingAddress"}),

@@ -1,0 +1,14 @@
+#include "lib/state/map_names.h"
+
+#include <stddef.h>
+
+const struct ph_map_name ph_map_names[] = {
+    {"transport", "next hops of an address, in order of preference"},
+    {"recipient", "is an address valid, for relay_recipient_maps"},
+    {"domain", "is a domain accepted, for relay_domains"},
+    {"alias",
+     "primary and forwarding addresses, where posthub-transport is not used"},
+    {"login", "who may send as an address, for smtpd_sender_login_maps"},
+    {"server", "is a host name or address that of a server of ours"},
+    {NULL, NULL},
+};

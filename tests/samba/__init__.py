@@ -1,0 +1,1 @@
+"""The lab against Samba's Active Directory: run by make check-samba."""

@@ -1,0 +1,109 @@
+#include "lib/base/stream.h"
+#include "tests/unit/unit.h"
+
+#include <glib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct ph_stream *
+open_pair(int *other_r)
+{
+	int fds[2];
+
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	*other_r = fds[1];
+	return ph_stream_new(fds[0]);
+}
+
+START_TEST(what_was_sent_is_read_and_then_the_end)
+{
+	char buffer[16];
+	int other;
+	struct ph_stream *stream = open_pair(&other);
+
+	ck_assert_int_eq(write(other, "abc", 3), 3);
+	close(other);
+	ck_assert_int_eq(ph_stream_read(stream, buffer, sizeof buffer, NULL),
+			 3);
+	ck_assert_mem_eq(buffer, "abc", 3);
+	ck_assert_int_eq(ph_stream_read(stream, buffer, sizeof buffer, NULL),
+			 0);
+	ph_stream_free(&stream);
+}
+END_TEST
+
+static void
+check_times_out(struct ph_stream *stream, int64_t timeout)
+{
+	struct ph_err err = PH_ERR_INIT;
+	char buffer[16];
+
+	ph_stream_set_timeout(stream, timeout);
+	ck_assert_int_eq(ph_stream_read(stream, buffer, sizeof buffer, &err),
+			 -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_ptr_nonnull(strstr(err.text, "timed out"));
+}
+
+/* Each limit counts from the call that follows it. */
+START_TEST(a_read_ends_when_its_time_is_over)
+{
+	int other;
+	struct ph_stream *stream = open_pair(&other);
+	char byte;
+
+	check_times_out(stream, 20);
+	check_times_out(stream, 1);
+	check_times_out(stream, -5);
+	ck_assert_int_eq(write(other, "x", 1), 1);
+	ck_assert_int_eq(ph_stream_read(stream, &byte, 1, NULL), 1);
+	check_times_out(stream, 20);
+	close(other);
+	ph_stream_free(&stream);
+}
+END_TEST
+
+/* Nobody reads at the other end. */
+START_TEST(a_write_ends_when_its_time_is_over)
+{
+	struct ph_err err = PH_ERR_INIT;
+	int other;
+	struct ph_stream *stream = open_pair(&other);
+	g_autofree char *much = g_malloc0(16 << 20);
+
+	ph_stream_set_timeout(stream, 20);
+	ck_assert_int_eq(ph_stream_write(stream, much, 16 << 20, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_ptr_nonnull(strstr(err.text, "timed out"));
+	close(other);
+	ph_stream_free(&stream);
+}
+END_TEST
+
+static gpointer
+read_byte(gpointer data)
+{
+	char byte;
+
+	return GINT_TO_POINTER((int)ph_stream_read(data, &byte, 1, NULL));
+}
+
+/* Whether the reader waits already or comes later. */
+START_TEST(a_shutdown_wakes_a_reader)
+{
+	int other;
+	struct ph_stream *stream = open_pair(&other);
+	GThread *reader = g_thread_new("reader", read_byte, stream);
+
+	ph_stream_shutdown(stream);
+	ck_assert_int_eq(GPOINTER_TO_INT(g_thread_join(reader)), 0);
+	close(other);
+	ph_stream_free(&stream);
+}
+END_TEST
+
+UNIT_MAIN("lib/base/stream", what_was_sent_is_read_and_then_the_end,
+	  a_read_ends_when_its_time_is_over, a_write_ends_when_its_time_is_over,
+	  a_shutdown_wakes_a_reader)
