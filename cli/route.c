@@ -2,6 +2,8 @@
 
 #include "cli/kind.h"
 #include "cli/lookup.h"
+#include "lib/directory/expand.h"
+#include "lib/directory/members.h"
 #include "lib/routing/connector.h"
 
 #include <stdio.h>
@@ -194,6 +196,25 @@ answer_outside(struct ask *ask, const char *address, json_t *json)
 	return status;
 }
 
+/* Where its members are found. */
+static int
+answer_group(struct ask *ask, const struct ph_object *group, json_t *json)
+{
+	struct ph_group_wishes wishes;
+	g_autofree char *next = NULL;
+	json_t *route = json_object();
+
+	ph_group_wishes(group, &wishes);
+	next =
+	    ph_route_expansion(ask->lookup.topology, ask->from, wishes.server);
+	ph_json_set(route, "Type", "group");
+	ph_json_set(route, "NextHop", next);
+	json_object_set_new(json, "Route", route);
+	if (!ask->cli->json)
+		say("Next hop:", next);
+	return g_str_has_prefix(next, "retry:") ? PH_EXIT_NO : PH_EXIT_YES;
+}
+
 static int
 answer(struct ask *ask, const char *asked, const struct ph_step *step)
 {
@@ -220,6 +241,8 @@ answer(struct ask *ask, const char *asked, const struct ph_step *step)
 		status = answer_mailbox(ask, database, json);
 	} else if (outside) {
 		status = answer_outside(ask, outside, json);
+	} else if (step->at.entry && ph_entry_is_group(step->at.entry)) {
+		status = answer_group(ask, step->at.entry, json);
 	} else if (!ask->cli->json) {
 		say("Next hop:", "none: not a mailbox of ours");
 	}

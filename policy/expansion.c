@@ -220,33 +220,52 @@ find_portion(const struct work *work, const struct ph_expansion *expansion)
 
 /* Rows before the list: written again after a crash they are the same rows. */
 static int
-make_plan(const struct work *work, struct ph_plan **plan_r, struct ph_err *err)
+write_plan(const struct work *work, const struct ph_plan *plan,
+	   const struct ph_expansion *expansion, struct ph_err *err)
 {
 	const struct ph_expander *expander = work->expander;
+	const struct ph_fork_rows rows = {
+	    expander->track, expander->sources.server, expander->address, plan,
+	    work->content->headers};
+
+	ph_expansion_rows(&rows, ph_entry_primary(work->group), expansion);
+	return plan->groups->len > 0
+		   ? ph_plans_write(expander->plans, plan, err)
+		   : 0;
+}
+
+/* expansion_r stays NULL for a report. */
+static int
+plan_it(const struct work *work, struct ph_expansion **expansion_r,
+	struct ph_plan **plan_r, struct ph_err *err)
+{
+	const struct ph_policy_sources *sources = &work->expander->sources;
 	const struct ph_expansion_letter letter = {
 	    .content = work->content,
 	    .recipient = work->recipient,
 	    .group = work->group,
-	    .server = expander->sources.server,
+	    .server = sources->server,
 	    .now = ph_clock_wall(),
 	};
+
+	if (ph_expansion_is_report(work->content))
+		return ph_expansion_report_plan(&letter, sources->directory,
+						plan_r, err);
+	if (expand(work, expansion_r, err) < 0)
+		return -1;
+	return ph_expansion_plan(&letter, *expansion_r, sources->directory,
+				 find_portion(work, *expansion_r), plan_r, err);
+}
+
+static int
+make_plan(const struct work *work, struct ph_plan **plan_r, struct ph_err *err)
+{
 	struct ph_expansion *expansion = NULL;
 	struct ph_plan *plan = NULL;
-	int r;
+	int r = plan_it(work, &expansion, &plan, err);
 
-	if (expand(work, &expansion, err) < 0)
-		return -1;
-	r = ph_expansion_plan(&letter, expansion, expander->sources.directory,
-			      find_portion(work, expansion), &plan, err);
-	if (r == 0) {
-		const struct ph_fork_rows rows = {
-		    expander->track, expander->sources.server,
-		    expander->address, plan, work->content->headers};
-
-		ph_expansion_rows(&rows, expansion);
-		if (plan->groups->len > 0)
-			r = ph_plans_write(expander->plans, plan, err);
-	}
+	if (r == 0)
+		r = write_plan(work, plan, expansion, err);
 	ph_expansion_free(&expansion);
 	if (r < 0)
 		ph_plan_free(&plan);

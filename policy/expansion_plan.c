@@ -372,3 +372,50 @@ ph_expansion_plan(const struct ph_expansion_letter *letter,
 	*plan_r = work.plan;
 	return 0;
 }
+
+/* ---- reports ------------------------------------------------------------ */
+
+bool
+ph_expansion_is_report(const struct ph_fork_content *content)
+{
+	static const char type[] = "multipart/report";
+	const char *is = ph_headers_text(content->headers, "Content-Type", 0);
+
+	return *content->sender == '\0' && is != NULL &&
+	       strncasecmp(is, type, strlen(type)) == 0;
+}
+
+static bool
+is_about_failure(const struct ph_fork_content *content)
+{
+	static const char action[] = "\nAction: failed";
+
+	return memmem(content->data, content->size, action, strlen(action)) !=
+	       NULL;
+}
+
+int
+ph_expansion_report_plan(const struct ph_expansion_letter *letter,
+			 struct ph_directory *directory,
+			 struct ph_plan **plan_r, struct ph_err *err)
+{
+	const struct ph_fork_content *content = letter->content;
+	g_autofree char *manager = NULL;
+	struct ph_plan_group *group;
+	struct ph_plan *plan;
+
+	if (is_about_failure(content) &&
+	    find_manager(letter->group, directory, &manager, err) < 0)
+		return -1;
+	plan = ph_plan_new();
+	describe(letter, plan);
+	plan->sender = g_strdup("");
+	if (manager != NULL) {
+		group = ph_plan_add_group(plan, PH_PLAN_COPY);
+		complete(group, content->headers, PH_HEADER_NMID, plan->nmid);
+		ph_plan_add_recipient(group, manager, NULL)->notify =
+		    g_strdup("NEVER");
+	}
+	*plan_r = plan;
+	return 0;
+}

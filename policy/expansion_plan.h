@@ -43,4 +43,14 @@ int ph_expansion_plan(const struct ph_expansion_letter *letter,
 		      struct ph_directory *directory, size_t portion,
 		      struct ph_plan **plan_r, struct ph_err *err);
 
+/*
+ * A report (RFC 6522) is not for the members: one about a failure goes to the
+ * manager, if there is one, any other to nobody.
+ */
+bool ph_expansion_is_report(const struct ph_fork_content *content);
+/* A copy for the manager, or none; as above. */
+int ph_expansion_report_plan(const struct ph_expansion_letter *letter,
+			     struct ph_directory *directory,
+			     struct ph_plan **plan_r, struct ph_err *err);
+
 #endif

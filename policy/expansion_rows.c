@@ -39,12 +39,16 @@ write_step(void *arg, const char *event, const char *from, const char *to)
 }
 
 void
-ph_expansion_rows(const struct ph_fork_rows *rows,
+ph_expansion_rows(const struct ph_fork_rows *rows, const char *group,
 		  const struct ph_expansion *expansion)
 {
 	const struct ph_expansion_notes notes = {write_step, write_group,
 						 (void *)rows};
 
-	if (rows->track != NULL)
+	if (rows->track == NULL)
+		return;
+	if (expansion != NULL)
 		ph_expansion_tell(expansion, &notes);
+	else if (rows->plan->groups->len == 0)
+		write_step((void *)rows, "DROP", "", group);
 }

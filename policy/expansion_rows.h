@@ -7,9 +7,10 @@
 /*
  * Tracking rows of an expansion: EXPAND, DUPLICATEEXPAND, RESOLVE, REDIRECT.
  * The same rows when they are written again. Of a very large group there are
- * several with a part of its members each.
+ * several with a part of its members each. expansion NULL: the message is none
+ * that the members get; DROP, where it goes to nobody else.
  */
-void ph_expansion_rows(const struct ph_fork_rows *rows,
+void ph_expansion_rows(const struct ph_fork_rows *rows, const char *group,
 		       const struct ph_expansion *expansion);
 
 #endif

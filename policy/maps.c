@@ -13,7 +13,6 @@
 
 /* Copies that differ: posthub-transport takes them from the queue itself. */
 #define FORK_DOMAIN "fork.posthub.invalid"
-#define EXPAND_TRANSPORT "ph-expand:unix:posthub/expand.sock"
 #define FORK_TRANSPORT "ph-fork:unix:posthub/fork.sock"
 /* With "OK " and what is around it in a reply. */
 #define LOGINS_LIMIT (PH_SMAP_REPLY_LIMIT - 16)
@@ -103,33 +102,18 @@ append_external(const struct ph_sources *sources, const char *address,
 	ph_connector_clear(&route);
 }
 
-/*
- * What posthub-transport has left whole. ExpansionServer is where it is opened
- * and nowhere else: while that server is away the message waits.
- */
+/* One that posthub-transport has left whole. */
 static void
 append_group(const struct ph_sources *sources, const struct ph_object *group,
 	     GString *value)
 {
 	struct ph_group_wishes wishes;
-	const struct ph_server *server;
+	g_autofree char *hop = NULL;
 
 	ph_group_wishes(group, &wishes);
-	if (!ph_group_is_elsewhere(&wishes, sources->server)) {
-		g_string_append(value, EXPAND_TRANSPORT);
-		return;
-	}
-	server = ph_topology_server(sources->topology, wishes.server);
-	if (server == NULL ||
-	    *server->service[PH_SERVICE_TRANSPORT].host == '\0') {
-		g_string_append_printf(value,
-				       "retry:4.4.4 No route to the expansion "
-				       "server %s",
-				       wishes.server);
-		return;
-	}
-	g_string_append(value, "ph-hub:");
-	ph_hop_append(value, &server->service[PH_SERVICE_TRANSPORT]);
+	hop = ph_route_expansion(sources->topology, sources->server,
+				 wishes.server);
+	g_string_append(value, hop);
 }
 
 static void

@@ -33,8 +33,8 @@ is_dynamic(const struct ph_object *group)
 		      "DynamicDistributionGroup") == 0;
 }
 
-bool
-ph_group_is_elsewhere(const struct ph_group_wishes *wishes, const char *server)
+static bool
+is_elsewhere(const struct ph_group_wishes *wishes, const char *server)
 {
 	return wishes->server != NULL && *wishes->server != '\0' &&
 	       (server == NULL || strcasecmp(wishes->server, server) != 0);
@@ -52,7 +52,7 @@ ph_group_is_apart(const struct ph_expand_options *options,
 	       ((apart & PH_APART_REPORTS) && !wishes.to_sender) ||
 	       ((apart & PH_APART_REPLIES) && wishes.no_replies) ||
 	       ((apart & PH_APART_SERVER) &&
-		ph_group_is_elsewhere(&wishes, options->server));
+		is_elsewhere(&wishes, options->server));
 }
 
 /* ---- the answer while it is made ---------------------------------------- */
@@ -72,6 +72,8 @@ free_member(gpointer data)
 	struct ph_member *member = data;
 
 	g_free(member->address);
+	g_free(member->given);
+	g_free(member->to);
 	g_free(member->refusal);
 	g_free(member);
 }

@@ -65,10 +65,6 @@ struct ph_group_wishes {
 void ph_group_wishes(const struct ph_object *group,
 		     struct ph_group_wishes *wishes_r);
 
-/* Has another server than this one to open it? */
-bool ph_group_is_elsewhere(const struct ph_group_wishes *wishes,
-			   const char *server);
-
 /* Which groups inside it stay whole. */
 enum {
 	PH_APART_DYNAMIC = 1 << 0,

@@ -376,3 +376,35 @@ ph_route_format(const struct ph_route *route)
 	}
 	return g_string_free(out, FALSE);
 }
+
+/* ---- groups ------------------------------------------------------------- */
+
+#define EXPAND_TRANSPORT "ph-expand:unix:posthub/expand.sock"
+
+static bool
+is_expanded_on(const char *from, const char *server)
+{
+	return server == NULL || *server == '\0' ||
+	       g_ascii_strcasecmp(from, server) == 0;
+}
+
+char *
+ph_route_expansion(const struct ph_topology *topology, const char *from,
+		   const char *server)
+{
+	const struct ph_server *to;
+	g_autofree char *reason = NULL;
+	GString *out;
+
+	if (is_expanded_on(from, server))
+		return g_strdup(EXPAND_TRANSPORT);
+	to = ph_topology_server(topology, server);
+	if (to == NULL || *to->service[PH_SERVICE_TRANSPORT].host == '\0') {
+		reason = g_strconcat("No route to the expansion server ",
+				     server, NULL);
+		return format_none(reason);
+	}
+	out = g_string_new("ph-hub:");
+	ph_hop_append(out, &to->service[PH_SERVICE_TRANSPORT]);
+	return g_string_free(out, FALSE);
+}

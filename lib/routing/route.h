@@ -62,6 +62,15 @@ void ph_route_clear(struct ph_route *route);
  */
 char *ph_route_format(const struct ph_route *route);
 
+/*
+ * The transport map's answer for a group, g_free: the expansion service here,
+ * or the Transport service of its ExpansionServer (NULL, "": any) and no other,
+ * so that the message waits while that server is away; "retry:..." if there is
+ * no such server.
+ */
+char *ph_route_expansion(const struct ph_topology *topology, const char *from,
+			 const char *server);
+
 /* ---- front end and submission: one server for a message ------------------ */
 
 enum ph_selector {

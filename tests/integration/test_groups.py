@@ -165,6 +165,22 @@ def test_groups_that_want_other_things_hold_each_other(
     assert not outcome.reports(lab, ANA, mail)
 
 
+def test_reports_are_not_for_members(lab: Lab, host: Host) -> None:
+    """Of a mail that was sent in the name of the group."""
+    kind = {"Content-Type": 'multipart/report; report-type=delivery-status; boundary="b"'}
+    body = "--b\nContent-Type: message/delivery-status\n\nAction: failed\n\n--b--"
+    for name, told in (("managed", [BOSS]), ("all", [])):
+        mail = letter.compose(at(name), sender="", headers=kind, body=body)
+        assert letter.post(host, mail).accepted == {at(name)}, mail.last
+        for who in told:
+            outcome.copy(lab, who, mail)
+        lab.wait_empty()
+        assert not [who for who in (*CROWD, NUNO, MOTA) if outcome.copies(lab, who, mail)]
+        assert [r["recipient-address"] for r in events(host, mail, "DROP")] == (
+            [] if told else [at(name)]
+        )
+
+
 # ---- who cannot get it --------------------------------------------------------
 
 
@@ -298,5 +314,8 @@ def test_who_is_in_a_group(host: Host) -> None:
     assert ways == [[at("all"), CROWD[3]], [at("all"), at("inner"), CROWD[3]]]
     nobody = host.cli("group", "expand", at("all"), "--why", BOSS, check=False)
     assert nobody.returncode == 1 and f"{BOSS} is not in {at('all')}" in nobody.stderr
+    for name, hop in (("all", "ph-expand:unix:posthub/expand.sock"), ("porto", "ph-hub:[")):
+        (route,) = json.loads(host.cli("route", at(name), "--json").stdout)
+        assert route["Route"]["NextHop"].startswith(hop)
     for name in (NUNO, at("nothing")):
         assert host.cli("group", "expand", name, check=False).returncode == 1

@@ -295,7 +295,8 @@ open_group(struct expansion *x, struct ph_recipient *r,
 
 	ph_group_wishes(entry, &wishes);
 	x->replies |= !wishes.no_replies;
-	if (!ph_group_is_apart(&x->options, entry))
+	/* A notice may be a report, which is not for members. */
+	if (*x->mail->sender != '\0' && !ph_group_is_apart(&x->options, entry))
 		answer = ph_expand(&x->options, entry, &expansion, &why);
 	if (answer == 1)
 		replace(x, r, expansion);

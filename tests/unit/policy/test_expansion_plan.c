@@ -353,6 +353,72 @@ START_TEST(test_without_an_id)
 }
 END_TEST
 
+#define REPORT PLAIN "Content-Type: Multipart/Report; boundary=x\r\n\r\n"
+
+START_TEST(test_reports)
+{
+	static const struct {
+		struct letter letter;
+		bool report;
+		const char *want;
+	} rows[] = {
+	    {{.group = "managed@t.org",
+	      .header = REPORT "Action: failed\r\n",
+	      .sender = ""},
+	     true,
+	     "<> - -\ncopy Boss@t.org(NEVER -)\n"},
+	    {{.group = "managed@t.org",
+	      .header = REPORT "Action: delayed\r\n",
+	      .sender = ""},
+	     true,
+	     "<> - -\n"},
+	    {{.group = "team@t.org",
+	      .header = REPORT "Action: failed\r\n",
+	      .sender = ""},
+	     true,
+	     "<> - -\n"},
+	    {{.group = "team@t.org", .header = REPORT, .sender = "s@x.test"},
+	     false,
+	     NULL},
+	    {{.group = "team@t.org", .header = PLAIN, .sender = ""},
+	     false,
+	     NULL},
+	};
+
+	set_up();
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_fork_content content =
+		    make_content(&rows[i].letter, rows[i].letter.header);
+		const struct ph_fork_recipient recipient = {
+		    rows[i].letter.group, NULL, NULL};
+		struct ph_expansion_letter about = {.content = &content,
+						    .recipient = &recipient};
+		struct ph_object *group = NULL;
+		struct ph_plan *plan = NULL;
+		g_autofree char *is = NULL;
+
+		ck_assert_int_eq(ph_expansion_is_report(&content),
+				 rows[i].report);
+		ck_assert_int_eq(ph_directory_find(directory,
+						   rows[i].letter.group, &group,
+						   NULL),
+				 1);
+		about.group = group;
+		if (rows[i].report) {
+			ck_assert_int_eq(ph_expansion_report_plan(
+					     &about, directory, &plan, NULL),
+					 0);
+			is = show(plan);
+			ck_assert_str_eq(is, rows[i].want);
+		}
+		ph_plan_free(&plan);
+		ph_object_unref(&group);
+		ph_headers_free(&content.headers);
+	}
+	tear_down();
+}
+END_TEST
+
 /* ---- which message ------------------------------------------------------ */
 
 START_TEST(test_id)
@@ -391,4 +457,4 @@ END_TEST
 
 UNIT_MAIN("policy/expansion_plan", test_portions, test_wishes, test_refused,
 	  test_no_answer_about_the_manager, test_headers, test_without_an_id,
-	  test_id, test_before)
+	  test_reports, test_id, test_before)
