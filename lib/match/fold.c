@@ -10,20 +10,25 @@
 #include <uninorm.h>
 
 /*
- * A character is "plain" when its folded form is one character, and neither
- * that nor anything on the way to it is moved before or joined with what stands
- * before it. Between two plain characters a text may therefore be cut, and a
- * plain one followed by another can be folded by a table. Everything else is
- * folded by libunistring, together with the character before it (a letter with
- * a combining accent).
+ * A character is "plain" when its folded form is one character, or some of
+ * ASCII
+ * ("ß", "…"), and neither that nor anything on the way to it is moved before or
+ * joined with what stands before it. Between two plain characters a text may
+ * therefore be cut, and a plain one followed by another can be folded by a
+ * table. Everything else is folded by libunistring, together with the character
+ * before it (a letter with a combining accent).
  */
 
 /* Characters are asked for by pages, when a text has one of them first. */
 #define PAGE ((uint32_t)256)
 #define LAST_CHARACTER ((uint32_t)0x10ffff)
+/* What a page says of one: its folded form; or several of ASCII, the first in
+ * the lowest seven bits; or neither. */
+#define SEVERAL ((uint32_t)1 << 31)
+#define SEVERAL_MOST 4
 #define NOT_PLAIN 0
 /* So much ASCII is folded at a time. */
-#define BLOCK ((size_t)64)
+#define BLOCK (2 * sizeof(uint64_t))
 /* So many plain characters end a stretch for libunistring: a call costs as much
  * as they do. */
 #define PLAIN_RUN 8
@@ -51,9 +56,17 @@ append(struct output *out, const void *data, size_t size)
 	out->size += size;
 }
 
-static inline char
-lower(char c)
+static inline bool
+is_space(char c)
 {
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Of ASCII; white space is a blank. */
+static inline char
+fold_byte(char c)
+{
+	c = (unsigned char)(c - '\t') < 5 ? ' ' : c;
 	return (char)(c | (((unsigned char)(c - 'A') < 26) << 5));
 }
 
@@ -103,6 +116,22 @@ starts_safely(ucs4_t c, ucs4_t folded)
 	return !joins_backwards(c) && !joins_backwards(folded);
 }
 
+/* 0: not all of them are ASCII, or they are too many. */
+static uint32_t
+pack(const ucs4_t *folded, size_t n)
+{
+	uint32_t packed = SEVERAL;
+
+	if (n > SEVERAL_MOST)
+		return NOT_PLAIN;
+	for (size_t i = 0; i < n; i++) {
+		if (folded[i] >= 0x80)
+			return NOT_PLAIN;
+		packed |= folded[i] << (7 * i);
+	}
+	return packed;
+}
+
 static uint32_t
 fold_character(ucs4_t c)
 {
@@ -117,7 +146,9 @@ fold_character(ucs4_t c)
 		free(result);
 		return NOT_PLAIN;
 	}
-	return n == 1 && starts_safely(c, folded[0]) ? folded[0] : NOT_PLAIN;
+	if (n == 0 || !starts_safely(c, folded[0]))
+		return NOT_PLAIN;
+	return n == 1 ? folded[0] : pack(folded, n);
 }
 
 static const uint32_t *
@@ -188,6 +219,7 @@ decode(const uint8_t *p, size_t size, uint32_t *c_r)
 	return 1;
 }
 
+/* What a page says. */
 static inline void
 encode(struct output *out, uint32_t c)
 {
@@ -195,7 +227,10 @@ encode(struct output *out, uint32_t c)
 
 	reserve(out, 4);
 	to = out->data + out->size;
-	if (c >= 0x80 && c < 0x800) {
+	if ((c & SEVERAL) != 0) {
+		for (c &= ~SEVERAL; c != 0; c >>= 7)
+			out->data[out->size++] = (char)(c & 0x7f);
+	} else if (c >= 0x80 && c < 0x800) {
 		to[0] = (char)(0xc0 | c >> 6);
 		to[1] = (char)(0x80 | (c & 0x3f));
 		out->size += 2;
@@ -206,16 +241,15 @@ encode(struct output *out, uint32_t c)
 
 /* A block, if it is ASCII: without a branch, so that it becomes vectors. */
 static inline bool
-lower_block(char *restrict to, const char *restrict from)
+fold_block(char *restrict to, const char *restrict from)
 {
-	unsigned char high = 0;
+	uint64_t half[2];
 
-	for (size_t i = 0; i < BLOCK; i++)
-		high |= (unsigned char)from[i];
-	if (high >= 0x80)
+	memcpy(half, from, BLOCK);
+	if (((half[0] | half[1]) & 0x8080808080808080) != 0)
 		return false;
 	for (size_t i = 0; i < BLOCK; i++)
-		to[i] = lower(from[i]);
+		to[i] = fold_byte(from[i]);
 	return true;
 }
 
@@ -228,10 +262,10 @@ fold_ascii(struct output *out, const char *text, size_t size)
 
 	reserve(out, size);
 	to = out->data + out->size;
-	while (size - n >= BLOCK && lower_block(to + n, text + n))
+	while (size - n >= BLOCK && fold_block(to + n, text + n))
 		n += BLOCK;
 	for (; n < size && (unsigned char)text[n] < 0x80; n++)
-		to[n] = lower(text[n]);
+		to[n] = fold_byte(text[n]);
 	out->size += n;
 	return n;
 }
@@ -250,7 +284,7 @@ fold_plain(struct output *out, const char *text, size_t size)
 
 		if (c < 0x80) {
 			reserve(out, 1);
-			out->data[out->size++] = lower((char)c);
+			out->data[out->size++] = fold_byte((char)c);
 			ascii++;
 		} else {
 			c = plain(c);
@@ -297,6 +331,22 @@ step_back(const char *text, size_t at)
 	return at;
 }
 
+/* How much of the output the last character has become, the one at start. */
+static size_t
+last_size(const struct output *out, const char *text, size_t start, size_t at)
+{
+	size_t n = 0;
+	uint32_t c;
+
+	decode((const uint8_t *)text + start, at - start, &c);
+	c = c < 0x80 ? c : plain(c);
+	if ((c & SEVERAL) == 0)
+		return out->size - step_back(out->data, out->size);
+	for (c &= ~SEVERAL; c != 0; c >>= 7)
+		n++;
+	return n;
+}
+
 /* Folds from the character before "at", which is folded already and plain;
  * where it ends. */
 static size_t
@@ -311,19 +361,14 @@ fold_stretch(struct output *out, const char *text, size_t size, size_t at)
 
 	if (folded == NULL && errno == ENOMEM)
 		g_error("no memory to fold %zu bytes", end - start);
-	out->size = step_back(out->data, out->size);
+	if (start < at)
+		out->size -= last_size(out, text, start, at);
 	if (folded == NULL)
 		append(out, text + start, end - start);
 	else
 		append(out, folded, n);
 	free(folded);
 	return end;
-}
-
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* Does a run of white space begin here that is not one blank already? */
@@ -333,7 +378,31 @@ is_gap(const char *p, const char *end)
 	return is_space(*p) && (*p != ' ' || (p + 1 < end && is_space(p[1])));
 }
 
-/* In place; what stays is moved by whole stretches, which are mostly lines. */
+/* Does a gap begin in a block? The byte behind it is looked at, too. */
+static inline bool
+has_gap(const char *p)
+{
+	unsigned char gap = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		gap |= (unsigned char)((p[i] == ' ') & (p[i + 1] == ' ')) |
+		       ((unsigned char)(p[i] - '\t') < 5);
+	return gap != 0;
+}
+
+/* The first gap, or the end. */
+static inline const char *
+find_gap(const char *from, const char *end)
+{
+	while ((size_t)(end - from) > BLOCK && !has_gap(from))
+		from += BLOCK;
+	while (from < end && !is_gap(from, end))
+		from++;
+	return from;
+}
+
+/* In place; what stays is moved by whole stretches, which are mostly
+ * paragraphs. */
 static void
 join_spaces(struct output *out)
 {
@@ -344,8 +413,7 @@ join_spaces(struct output *out)
 	while (from < end) {
 		const char *start = from;
 
-		while (from < end && !is_gap(from, end))
-			from++;
+		from = find_gap(from, end);
 		if (to != start)
 			memmove(to, start, (size_t)(from - start));
 		to += from - start;
