@@ -1,32 +1,18 @@
 #include "lib/match/fold.h"
 
+#include "lib/match/fold_private.h"
+
 #include <errno.h>
 #include <glib.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
-#include <unictype.h>
 #include <uninorm.h>
 
-/*
- * A character is "plain" when its folded form is one character, or some of
- * ASCII
- * ("ß", "…"), and neither that nor anything on the way to it is moved before or
- * joined with what stands before it. Between two plain characters a text may
- * therefore be cut, and a plain one followed by another can be folded by a
- * table. Everything else is folded by libunistring, together with the character
- * before it (a letter with a combining accent).
- */
+/* Runs of plain characters (fold_private.h) are folded by a table; everything
+ * else by libunistring, together with the character before it (a letter with a
+ * combining accent). */
 
-/* Characters are asked for by pages, when a text has one of them first. */
-#define PAGE ((uint32_t)256)
-#define LAST_CHARACTER ((uint32_t)0x10ffff)
-/* What a page says of one: its folded form; or several of ASCII, the first in
- * the lowest seven bits; or neither. */
-#define SEVERAL ((uint32_t)1 << 31)
-#define SEVERAL_MOST 4
-#define NOT_PLAIN 0
 /* So much ASCII is folded at a time. */
 #define BLOCK (2 * sizeof(uint64_t))
 /* So many plain characters end a stretch for libunistring: a call costs as much
@@ -68,117 +54,6 @@ fold_byte(char c)
 {
 	c = (unsigned char)(c - '\t') < 5 ? ' ' : c;
 	return (char)(c | (((unsigned char)(c - 'A') < 26) << 5));
-}
-
-/* ---- the table ---- */
-
-static gpointer
-find_followers(gpointer unused)
-{
-	GHashTable *followers = g_hash_table_new(NULL, NULL);
-	ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
-
-	(void)unused;
-	/* No character of a higher plane is composed. */
-	for (ucs4_t c = 0x80; c < 0x30000; c++)
-		for (int n = uc_canonical_decomposition(c, parts) - 1; n > 0;
-		     n--)
-			g_hash_table_add(followers, GUINT_TO_POINTER(parts[n]));
-	return followers;
-}
-
-/* Can composing join this character to the one before it? */
-static bool
-joins_backwards(ucs4_t c)
-{
-	static GOnce once = G_ONCE_INIT;
-
-	return uc_combining_class(c) != UC_CCC_NR ||
-	       g_hash_table_contains(g_once(&once, find_followers, NULL),
-				     GUINT_TO_POINTER(c));
-}
-
-/* The characters that stand first after NFD, folding and NFKD, the steps of
- * libunistring's folding. */
-static bool
-starts_safely(ucs4_t c, ucs4_t folded)
-{
-	ucs4_t whole[UC_DECOMPOSITION_MAX_LENGTH * 4];
-	size_t n = G_N_ELEMENTS(whole);
-
-	if (u32_normalize(UNINORM_NFD, &c, 1, whole, &n) != whole || n == 0 ||
-	    joins_backwards(whole[0]))
-		return false;
-	n = G_N_ELEMENTS(whole);
-	if (u32_normalize(UNINORM_NFKD, &folded, 1, whole, &n) != whole ||
-	    n == 0 || joins_backwards(whole[0]))
-		return false;
-	return !joins_backwards(c) && !joins_backwards(folded);
-}
-
-/* 0: not all of them are ASCII, or they are too many. */
-static uint32_t
-pack(const ucs4_t *folded, size_t n)
-{
-	uint32_t packed = SEVERAL;
-
-	if (n > SEVERAL_MOST)
-		return NOT_PLAIN;
-	for (size_t i = 0; i < n; i++) {
-		if (folded[i] >= 0x80)
-			return NOT_PLAIN;
-		packed |= folded[i] << (7 * i);
-	}
-	return packed;
-}
-
-static uint32_t
-fold_character(ucs4_t c)
-{
-	ucs4_t folded[8];
-	size_t n = G_N_ELEMENTS(folded);
-	ucs4_t *result;
-
-	if (c >= 0xd800 && c < 0xe000)
-		return NOT_PLAIN;
-	result = u32_casefold(&c, 1, NULL, UNINORM_NFKC, folded, &n);
-	if (result != folded) {
-		free(result);
-		return NOT_PLAIN;
-	}
-	if (n == 0 || !starts_safely(c, folded[0]))
-		return NOT_PLAIN;
-	return n == 1 ? folded[0] : pack(folded, n);
-}
-
-static const uint32_t *
-page_make(gpointer *slot, uint32_t first)
-{
-	uint32_t *page = g_new(uint32_t, PAGE);
-
-	for (uint32_t i = 0; i < PAGE; i++)
-		page[i] = fold_character(first + i);
-	if (!g_atomic_pointer_compare_and_exchange(slot, NULL, page)) {
-		g_free(page);
-		return g_atomic_pointer_get(slot);
-	}
-	return page;
-}
-
-/* The folded form of a character above U+007F, or NOT_PLAIN. A page is never
- * changed nor freed. */
-static inline uint32_t
-plain(uint32_t c)
-{
-	static gpointer pages[(LAST_CHARACTER + 1) / PAGE];
-	const uint32_t *page;
-
-	if (c > LAST_CHARACTER)
-		return NOT_PLAIN;
-	page = g_atomic_pointer_get(&pages[c / PAGE]);
-	if (page == NULL)
-		page = page_make(&pages[c / PAGE], c - c % PAGE);
-	return page[c % PAGE];
 }
 
 /* ---- folding ---- */
@@ -227,8 +102,8 @@ encode(struct output *out, uint32_t c)
 
 	reserve(out, 4);
 	to = out->data + out->size;
-	if ((c & SEVERAL) != 0) {
-		for (c &= ~SEVERAL; c != 0; c >>= 7)
+	if ((c & PH_FOLD_SEVERAL) != 0) {
+		for (c &= ~PH_FOLD_SEVERAL; c != 0; c >>= 7)
 			out->data[out->size++] = (char)(c & 0x7f);
 	} else if (c >= 0x80 && c < 0x800) {
 		to[0] = (char)(0xc0 | c >> 6);
@@ -287,8 +162,8 @@ fold_plain(struct output *out, const char *text, size_t size)
 			out->data[out->size++] = fold_byte((char)c);
 			ascii++;
 		} else {
-			c = plain(c);
-			if (c == NOT_PLAIN)
+			c = ph_fold_plain(c);
+			if (c == PH_FOLD_NOT_PLAIN)
 				break;
 			encode(out, c);
 			ascii = 0;
@@ -309,7 +184,7 @@ find_end(const char *text, size_t size, size_t at)
 		uint32_t c;
 		size_t n = decode((const uint8_t *)text + at, size - at, &c);
 
-		if (c >= 0x80 && plain(c) == NOT_PLAIN)
+		if (c >= 0x80 && ph_fold_plain(c) == PH_FOLD_NOT_PLAIN)
 			run = 0;
 		else if (run++ == 0)
 			end = at;
@@ -339,10 +214,10 @@ last_size(const struct output *out, const char *text, size_t start, size_t at)
 	uint32_t c;
 
 	decode((const uint8_t *)text + start, at - start, &c);
-	c = c < 0x80 ? c : plain(c);
-	if ((c & SEVERAL) == 0)
+	c = c < 0x80 ? c : ph_fold_plain(c);
+	if ((c & PH_FOLD_SEVERAL) == 0)
 		return out->size - step_back(out->data, out->size);
-	for (c &= ~SEVERAL; c != 0; c >>= 7)
+	for (c &= ~PH_FOLD_SEVERAL; c != 0; c >>= 7)
 		n++;
 	return n;
 }
