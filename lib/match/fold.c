@@ -58,42 +58,6 @@ fold_byte(char c)
 
 /* ---- folding ---- */
 
-static inline bool
-is_inside(uint8_t byte)
-{
-	return (byte & 0xc0) == 0x80;
-}
-
-/* The length of the first character. What is not UTF-8 is one byte that is not
- * plain. */
-static inline size_t
-decode(const uint8_t *p, size_t size, uint32_t *c_r)
-{
-	if (p[0] < 0x80) {
-		*c_r = p[0];
-		return 1;
-	}
-	if (p[0] >= 0xc2 && p[0] < 0xe0 && size >= 2 && is_inside(p[1])) {
-		*c_r = (uint32_t)(p[0] & 0x1f) << 6 | (p[1] & 0x3f);
-		return 2;
-	}
-	if (p[0] >= 0xe0 && p[0] < 0xf0 && size >= 3 && is_inside(p[1]) &&
-	    is_inside(p[2])) {
-		*c_r = (uint32_t)(p[0] & 0x0f) << 12 |
-		       (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
-		return 3;
-	}
-	if (p[0] >= 0xf0 && p[0] < 0xf5 && size >= 4 && is_inside(p[1]) &&
-	    is_inside(p[2]) && is_inside(p[3])) {
-		*c_r = (uint32_t)(p[0] & 0x07) << 18 |
-		       (uint32_t)(p[1] & 0x3f) << 12 |
-		       (uint32_t)(p[2] & 0x3f) << 6 | (p[3] & 0x3f);
-		return 4;
-	}
-	*c_r = UINT32_MAX;
-	return 1;
-}
-
 /* What a page says. */
 static inline void
 encode(struct output *out, uint32_t c)
@@ -155,7 +119,8 @@ fold_plain(struct output *out, const char *text, size_t size)
 
 	while (at < size && ascii < BLOCK) {
 		uint32_t c;
-		size_t n = decode((const uint8_t *)text + at, size - at, &c);
+		size_t n =
+		    ph_fold_decode((const uint8_t *)text + at, size - at, &c);
 
 		if (c < 0x80) {
 			reserve(out, 1);
@@ -182,7 +147,8 @@ find_end(const char *text, size_t size, size_t at)
 
 	while (at < size) {
 		uint32_t c;
-		size_t n = decode((const uint8_t *)text + at, size - at, &c);
+		size_t n =
+		    ph_fold_decode((const uint8_t *)text + at, size - at, &c);
 
 		if (c >= 0x80 && ph_fold_plain(c) == PH_FOLD_NOT_PLAIN)
 			run = 0;
@@ -201,7 +167,7 @@ step_back(const char *text, size_t at)
 	if (at == 0)
 		return 0;
 	at--;
-	while (at > 0 && is_inside((uint8_t)text[at]))
+	while (at > 0 && ph_fold_is_inside((uint8_t)text[at]))
 		at--;
 	return at;
 }
@@ -213,7 +179,7 @@ last_size(const struct output *out, const char *text, size_t start, size_t at)
 	size_t n = 0;
 	uint32_t c;
 
-	decode((const uint8_t *)text + start, at - start, &c);
+	ph_fold_decode((const uint8_t *)text + start, at - start, &c);
 	c = c < 0x80 ? c : ph_fold_plain(c);
 	if ((c & PH_FOLD_SEVERAL) == 0)
 		return out->size - step_back(out->data, out->size);
@@ -326,12 +292,12 @@ ph_match_fold(const char *text, size_t size, size_t *size_r)
 bool
 ph_match_is_word(const char *text, size_t size)
 {
-	gunichar c = (unsigned char)text[0];
+	uint32_t c = (unsigned char)text[0];
 
 	if (c < 0x80)
-		return g_ascii_isalnum(c);
-	c = g_utf8_get_char_validated(text, (gssize)MIN(size, 4));
-	return g_unichar_isalnum(c) || g_unichar_ismark(c);
+		return g_ascii_isalnum((char)c);
+	ph_fold_decode((const uint8_t *)text, size, &c);
+	return ph_fold_is_word(c);
 }
 
 bool

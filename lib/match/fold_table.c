@@ -1,13 +1,12 @@
 #include "lib/match/fold_private.h"
 
 #include <glib.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <unicase.h>
 #include <unictype.h>
 #include <uninorm.h>
 
-/* Characters are asked for by pages, when a text has one of them first. */
+/* Characters are asked for by pages. */
 #define PAGE ((uint32_t)256)
 #define LAST_CHARACTER ((uint32_t)0x10ffff)
 /* Of several. */
@@ -92,21 +91,33 @@ fold_character(ucs4_t c)
 	return n == 1 ? folded[0] : pack(folded, n);
 }
 
-static const uint32_t *
-page_make(gpointer *slot, uint32_t first)
+/* ---- pages ---- */
+
+/* Made when a text has one of its characters first; never changed nor freed. */
+static gconstpointer
+get_page(gpointer *slot, uint32_t c, gpointer (*make)(uint32_t first))
+{
+	gpointer page = g_atomic_pointer_get(slot);
+
+	if (page != NULL)
+		return page;
+	page = make(c - c % PAGE);
+	if (g_atomic_pointer_compare_and_exchange(slot, NULL, page))
+		return page;
+	g_free(page);
+	return g_atomic_pointer_get(slot);
+}
+
+static gpointer
+make_folded(uint32_t first)
 {
 	uint32_t *page = g_new(uint32_t, PAGE);
 
 	for (uint32_t i = 0; i < PAGE; i++)
 		page[i] = fold_character(first + i);
-	if (!g_atomic_pointer_compare_and_exchange(slot, NULL, page)) {
-		g_free(page);
-		return g_atomic_pointer_get(slot);
-	}
 	return page;
 }
 
-/* A page is never changed nor freed. */
 uint32_t
 ph_fold_plain(uint32_t c)
 {
@@ -115,8 +126,29 @@ ph_fold_plain(uint32_t c)
 
 	if (c > LAST_CHARACTER)
 		return PH_FOLD_NOT_PLAIN;
-	page = g_atomic_pointer_get(&pages[c / PAGE]);
-	if (page == NULL)
-		page = page_make(&pages[c / PAGE], c - c % PAGE);
+	page = get_page(&pages[c / PAGE], c, make_folded);
+	return page[c % PAGE];
+}
+
+static gpointer
+make_words(uint32_t first)
+{
+	bool *page = g_new(bool, PAGE);
+
+	for (uint32_t i = 0; i < PAGE; i++)
+		page[i] =
+		    g_unichar_isalnum(first + i) || g_unichar_ismark(first + i);
+	return page;
+}
+
+bool
+ph_fold_is_word(uint32_t c)
+{
+	static gpointer pages[(LAST_CHARACTER + 1) / PAGE];
+	const bool *page;
+
+	if (c > LAST_CHARACTER)
+		return false;
+	page = get_page(&pages[c / PAGE], c, make_words);
 	return page[c % PAGE];
 }

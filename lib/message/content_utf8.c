@@ -5,17 +5,22 @@
 /* Nearly all text is ASCII for the most part, and is read eight bytes at a
  * time where it is. */
 
+static inline bool
+is_ascii(const char *in)
+{
+	uint64_t eight;
+
+	memcpy(&eight, in, sizeof(eight));
+	return (eight & 0x8080808080808080) == 0;
+}
+
 size_t
 ph_utf8_ascii(const char *in, size_t size)
 {
 	size_t n = 0;
-	uint64_t word;
 
-	for (; size - n >= sizeof(word); n += sizeof(word)) {
-		memcpy(&word, in + n, sizeof(word));
-		if ((word & 0x8080808080808080) != 0)
-			break;
-	}
+	while (size - n >= 8 && is_ascii(in + n))
+		n += 8;
 	while (n < size && (unsigned char)in[n] < 0x80)
 		n++;
 	return n;
@@ -55,16 +60,20 @@ character(const unsigned char *p, size_t size)
 size_t
 ph_utf8_valid(const char *in, size_t size)
 {
-	size_t n = ph_utf8_ascii(in, size);
+	size_t n = 0, one;
 
-	while (n < size) {
-		size_t one = character((const unsigned char *)in + n, size - n);
+	for (; n < size; n += one) {
+		const unsigned char *p = (const unsigned char *)in + n;
 
-		if (one == 0)
+		if (p[0] < 0x80)
+			one = size - n >= 8 && is_ascii(in + n)
+				  ? ph_utf8_ascii(in + n, size - n)
+				  : 1;
+		else if (p[0] >= 0xc2 && p[0] < 0xe0 && size - n >= 2 &&
+			 (p[1] & 0xc0) == 0x80)
+			one = 2;
+		else if ((one = character(p, size - n)) == 0)
 			break;
-		n += one;
-		if (n < size && (unsigned char)in[n] < 0x80)
-			n += ph_utf8_ascii(in + n, size - n);
 	}
 	return n;
 }
