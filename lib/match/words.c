@@ -133,12 +133,18 @@ same_token(gconstpointer a, gconstpointer b)
 
 /* ---- making ---- */
 
+/* How many phrases have a token. Where there is but one, nothing is to be
+ * chosen. */
 static void
 count_tokens(GHashTable *counts, const struct ph_term *term)
 {
 	struct token token;
 	size_t at = 0;
 
+	if (!next_token(term->text, term->size, &at, &token) ||
+	    !next_token(term->text, term->size, &at, &token))
+		return;
+	at = 0;
 	while (next_token(term->text, term->size, &at, &token)) {
 		guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, &token));
 
@@ -147,7 +153,7 @@ count_tokens(GHashTable *counts, const struct ph_term *term)
 	}
 }
 
-/* The one that the fewest words have; of these the longest. Size 0: there is
+/* The one that the fewest phrases have; of these the longest. Size 0: there is
  * none. */
 static struct token
 choose_token(GHashTable *counts, const struct ph_term *term)

@@ -175,9 +175,10 @@ END_TEST
 static char *
 random_word(GRand *rand)
 {
-	static const char *const parts[] = {"a",      "b",	"ab", "\u043a",
-					    "\u0301", "\u00df", "-",  " ",
-					    "1",      "\u4e2d", "A",  "S"};
+	static const char *const parts[] = {
+	    "a", "b",	   "ab", "\u043a", "\u0301", "\u00df", "-",	 " ",
+	    "1", "\u4e2d", "A",	 "S",	   "z9",     "\u2013", "\u20ac",
+	};
 	GString *word = g_string_new("");
 	int n = g_rand_int_range(rand, 1, 5);
 
@@ -277,6 +278,57 @@ START_TEST(test_random)
 	check_texts(m, rand, 20);
 	ph_matcher_unref(&m);
 	g_rand_free(rand);
+}
+END_TEST
+
+/* Words in texts of some length, with runs of letters that are long. */
+START_TEST(test_long_texts)
+{
+	static const char *const letters[] = {"a", "z", "0", "9", "\u00e9"};
+	GRand *rand = g_rand_new_with_seed(64);
+
+	for (int round = 0; round < 60; round++) {
+		struct ph_matcher *m =
+		    ph_matcher_new(random_terms(rand, 60), NULL, NULL);
+
+		for (int i = 0; i < 40; i++) {
+			g_autofree char *text = random_text(rand);
+			g_autofree char *more = random_text(rand);
+			GString *all = g_string_new(text);
+			int at = g_rand_int_range(rand, 0, 5);
+
+			for (int n = g_rand_int_range(rand, 0, 140); n > 0; n--)
+				g_string_append(all, letters[at]);
+			g_string_append(all, more);
+			check_scan(m, all->str);
+			g_string_free(all, TRUE);
+		}
+		ph_matcher_unref(&m);
+	}
+	g_rand_free(rand);
+}
+END_TEST
+
+/* Each ASCII character inside a word, and at its sides, at each place of a
+ * block. */
+START_TEST(test_ascii)
+{
+	static const char word[] = "a0m9z";
+	struct ph_terms *terms = ph_terms_new();
+	struct ph_matcher *m;
+
+	add_word(terms, word);
+	add_word(terms, "9");
+	m = ph_matcher_new(terms, NULL, NULL);
+	for (int c = 1; c < 0x80; c++)
+		for (int at = 0; at < 140; at++) {
+			g_autofree char *before = g_strnfill((gsize)at, '.');
+			g_autofree char *text = g_strdup_printf(
+			    "%s%s%c%s%cx", before, word, c, word, c);
+
+			check_scan(m, text);
+		}
+	ph_matcher_unref(&m);
 }
 END_TEST
 
@@ -771,6 +823,8 @@ main(int argc, char **argv)
 	const TTest *const tests[] = {test_terms,
 				      test_no_compiler,
 				      test_random,
+				      test_long_texts,
+				      test_ascii,
 				      test_take_over,
 				      test_given_up,
 				      test_many_changes,
