@@ -150,7 +150,7 @@ struct ph_part {
 
 struct ph_match_plan_kind {
 	GArray *pending; /* uint32_t: not compiled yet */
-	GArray *single;	 /* uint32_t: cannot be compiled */
+	GArray *single;	 /* uint32_t: cannot be compiled, or need not be */
 	/* Of words: those of both, to be found without a database; of patterns
 	 * NULL. */
 	struct ph_words *words;

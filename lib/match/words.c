@@ -281,9 +281,9 @@ look_up_all(const struct search *s, size_t at, size_t end)
 		look_up(s, (size_t)(token.text - s->text), token.size);
 }
 
-/* Which of 64 bytes are ASCII letters and digits, which are not ASCII. */
+/* Which of 64 bytes are of a run, which of them are not ASCII. */
 struct masks {
-	uint64_t word, high;
+	uint64_t run, high;
 };
 
 /* The highest bit of each byte, the first byte's lowest. */
@@ -312,7 +312,7 @@ classify(const char *p)
 		    (at_least(small, 'a') & ~at_least(small, 'z' + 1)) |
 		    (at_least(low, '0') & ~at_least(low, '9' + 1));
 
-		m.word |= gather(word & ~bytes & HIGHS) << i;
+		m.run |= gather((word | bytes) & HIGHS) << i;
 		m.high |= gather(bytes & HIGHS) << i;
 	}
 	return m;
@@ -337,7 +337,7 @@ static inline void
 search_run(const struct search *s, const struct masks *m, size_t block,
 	   unsigned from)
 {
-	uint64_t run = (m->word | m->high) >> from;
+	uint64_t run = m->run >> from;
 	unsigned length = run == UINT64_MAX ? (unsigned)BLOCK
 					    : (unsigned)__builtin_ctzll(~run);
 	uint64_t part =
@@ -362,14 +362,13 @@ search_tokens(const struct search *s)
 		size_t size = MIN(s->size - at, BLOCK);
 		char last[BLOCK] = "";
 		struct masks m;
-		uint64_t runs, starts;
+		uint64_t starts;
 
 		if (size < BLOCK)
 			memcpy(last, s->text + at, size);
 		m = classify(size < BLOCK ? last : s->text + at);
-		runs = m.word | m.high;
-		starts = runs & ~(runs << 1 | before);
-		before = runs >> (BLOCK - 1);
+		starts = m.run & ~(m.run << 1 | before);
+		before = m.run >> (BLOCK - 1);
 		for (; starts != 0; starts &= starts - 1)
 			search_run(s, &m, at,
 				   (unsigned)__builtin_ctzll(starts));
