@@ -26,17 +26,23 @@ class Office:
         lab.domain("letsexchange.com")
         self.host: Host = lab.host("MBX1")
         lab.database("DB1", ["MBX1"])
-        self.set(
-            type="ldap",
-            uri=ldap.uri,
-            base=ldap.suffix,
-            bind_dn=ldap.reader,
-            password_file=str(ldap.password_file),
-            ca_file=str(ldap.ca),
-            timeout="1s",
-            connect_timeout="500ms",
-            negative_ttl="0",
-        )
+        self.connect(self.host)
+
+    def connect(self, host: Host) -> None:
+        """Have a server ask the LDAP server; before it is started."""
+        settings = {
+            "type": "ldap",
+            "uri": self.ldap.uri,
+            "base": self.ldap.suffix,
+            "bind_dn": self.ldap.reader,
+            "password_file": str(self.ldap.password_file),
+            "ca_file": str(self.ldap.ca),
+            "timeout": "1s",
+            "connect_timeout": "500ms",
+            "negative_ttl": "0",
+        }
+        for name, value in settings.items():
+            host.set("directory", name, value)
 
     def set(self, **settings: str) -> None:
         for name, value in settings.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 from tests.lab import ports, wait
@@ -93,6 +94,17 @@ class Slapd(Ldap):
             encoding="utf-8",
         )
 
+    def preload(self, text: str) -> None:
+        """Entries by the ten thousand, written as LDIF, before it is started."""
+        path = self.directory / "preload.ldif"
+        path.write_text(text, encoding="utf-8")
+        argv = ["slapadd", "-q", "-f", str(self.conf), "-l", str(path)]
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=120, env=self.env, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"slapadd: {done.stderr}")
+
     # ---- life ----------------------------------------------------------------
 
     def start(self) -> None:
@@ -108,8 +120,11 @@ class Slapd(Ldap):
     # ---- contents ------------------------------------------------------------
 
     def found(self) -> None:
+        self.load(self.first())
+
+    def first(self) -> str:
         """The suffix, and the account that posthub uses."""
-        self.load(
+        return (
             ldif(SUFFIX, {"objectClass": ["dcObject", "organization"], "dc": "test", "o": "Test"})
             + ldif(
                 READER,
