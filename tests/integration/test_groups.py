@@ -221,9 +221,22 @@ def test_some_members_cannot_get_it(lab: Lab, host: Host) -> None:
 
 
 def test_no_member_can_get_it(lab: Lab, host: Host) -> None:
-    mail = post(host, at("lost"))
-    told = failed(outcome.report(lab, ANA, mail))
-    assert told == dict.fromkeys([NOBODY, at("no1"), at("no2"), at("no3")], "5.1.1")
+    """What the sender wants to be told of, and by which words."""
+    mail = outcome.from_inside(at("lost"), sender=ANA)
+    mail.parameters = "ENVID=QQ+2B17"
+    mail.rcpt_parameters[at("lost")] = "NOTIFY=FAILURE ORCPT=rfc822;Lost+2Bx@old.test"
+    assert outcome.post_inside(host, mail).accepted, mail.last
+    message = outcome.report(lab, ANA, mail)
+    assert failed(message) == dict.fromkeys([NOBODY, at("no1"), at("no2"), at("no3")], "5.1.1")
+    about, *each = outcome.status(message)
+    assert about["original-envelope-id"] == "QQ+17"
+    assert {block["original-recipient"] for block in each} == {"rfc822; Lost+x@old.test"}
+    mail = outcome.from_inside(at("lost"), sender=ANA)
+    mail.rcpt_parameters[at("lost")] = "NOTIFY=NEVER"
+    assert outcome.post_inside(host, mail).accepted, mail.last
+    wait.until("FAIL", lambda: events(host, mail, "FAIL"))
+    lab.wait_empty()
+    assert not outcome.reports(lab, ANA, mail)
 
 
 # ---- the service ---------------------------------------------------------------
@@ -318,7 +331,9 @@ def test_every_step_is_tracked_once(lab: Lab, host: Host) -> None:
     wait.until("all rows by the command", lambda: len(routed(host, mail)) == len(ROUTED))
     assert routed(host, mail) == ROUTED
     every = [row for each in lab.hosts.values() for row in rows(each, mail.ident)]
-    (received,) = (r for r in every if r["recipient-address"] == at("all") and r["event-id"] == "RECEIVE")
+    (received,) = (
+        r for r in every if (r["event-id"], r["recipient-address"]) == ("RECEIVE", at("all"))
+    )
     sent = [r["recipient-address"].split(";") for r in every if r["event-id"] == "SEND"]
     assert at("all") not in {who for names in sent for who in names}
     transfers = events(host, mail, "TRANSFER")
