@@ -106,15 +106,17 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter lookups
+BENCH = source noop_milter lookups body
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
 BENCH_LIBS_lookups = $(BENCH_LIBS_source)
 BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
+BENCH_PARTS_body = $(call objects,$(call sources,milters/host)) $(call archives,$(LIBS))
+BENCH_LIBS_body = $(PKG_LIBS)
 define bench_program
-$(BUILD)/bench/$(1): $(call objects,bench/$(1).c)
+$(BUILD)/bench/$(1): $(call objects,bench/$(1).c) $(BENCH_PARTS_$(1))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'
-	@$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(BENCH_LIBS_$(1))
+	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(BENCH_LIBS_$(1))
 endef
 $(foreach p,$(BENCH),$(eval $(call bench_program,$(p))))
 

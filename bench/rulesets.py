@@ -308,15 +308,20 @@ SETS = (
 )
 
 
-def regexes(rule_set: RuleSet) -> list[str]:
-    """The same words and patterns for who has regular expressions alone."""
-    found = []
+def terms(rule_set: RuleSet) -> Iterator[tuple[str, str]]:
+    """The words and patterns of a set that looks at texts: "word" or "pattern",
+    and which."""
     for _, fields in rule_set.rules():
         if "SubjectOrBodyContainsWords" in fields:
-            found.append(rf"\b{fields['SubjectOrBodyContainsWords']}\b")
+            yield "word", fields["SubjectOrBodyContainsWords"]
         else:
-            found += json.loads(fields["SubjectOrBodyMatchesPatterns"])
-    return found
+            for pattern in json.loads(fields["SubjectOrBodyMatchesPatterns"]):
+                yield "pattern", pattern
+
+
+def regexes(rule_set: RuleSet) -> list[str]:
+    """The same for who has regular expressions alone."""
+    return [rf"\b{text}\b" if kind == "word" else text for kind, text in terms(rule_set)]
 
 
 def protocol(rules: Iterator[tuple[str, Fields]], prefix: str = "posthub:rule:") -> bytes:

@@ -93,8 +93,7 @@ ph_stored_parse(const struct ph_kind *kind, const char *name,
 	g_autofree struct ph_pair *pairs = g_new(struct ph_pair, n + 1);
 
 	for (size_t i = 0; i < n; i++)
-		pairs[i] = (struct ph_pair){
-		    g_ptr_array_index(stored, (guint)i * 2),
-		    g_ptr_array_index(stored, (guint)i * 2 + 1)};
+		pairs[i] = (struct ph_pair){stored->pdata[2 * i],
+					    stored->pdata[2 * i + 1]};
 	return ph_object_parse(kind, name, pairs, n, object_r, err);
 }

@@ -56,13 +56,6 @@ ph_dynamic_filter(const struct ph_dynamic *dynamic)
 
 /* ---- MemberOfGroup ------------------------------------------------------ */
 
-static bool
-is_dynamic(const struct ph_object *entry)
-{
-	return strcmp(ph_object_text(entry, "RecipientType"),
-		      "DynamicDistributionGroup") == 0;
-}
-
 static void
 keep_members(struct ph_dynamic *dynamic, const char *address,
 	     const struct ph_object *group)
@@ -85,7 +78,7 @@ load_members(struct ph_dynamic *dynamic, const char *address,
 	struct ph_found found = {.source = ops->name};
 	int r = ops->find(self, address, &group, &found, err);
 
-	if (r == 1 && ph_entry_is_group(group) && !is_dynamic(group))
+	if (r == 1 && ph_entry_is_group(group) && !ph_entry_is_dynamic(group))
 		keep_members(dynamic, address, group);
 	else if (r >= 0)
 		r = ph_err_set(err, PH_ERR_PERM, "<%s> is %s", address,

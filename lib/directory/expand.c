@@ -27,13 +27,6 @@ ph_group_wishes(const struct ph_object *group, struct ph_group_wishes *wishes_r)
 }
 
 static bool
-is_dynamic(const struct ph_object *group)
-{
-	return strcmp(ph_object_text(group, "RecipientType"),
-		      "DynamicDistributionGroup") == 0;
-}
-
-static bool
 is_elsewhere(const struct ph_group_wishes *wishes, const char *server)
 {
 	return wishes->server != NULL && *wishes->server != '\0' &&
@@ -48,7 +41,7 @@ ph_group_is_apart(const struct ph_expand_options *options,
 	unsigned apart = options->apart;
 
 	ph_group_wishes(group, &wishes);
-	return ((apart & PH_APART_DYNAMIC) && is_dynamic(group)) ||
+	return ((apart & PH_APART_DYNAMIC) && ph_entry_is_dynamic(group)) ||
 	       ((apart & PH_APART_REPORTS) && !wishes.to_sender) ||
 	       ((apart & PH_APART_REPLIES) && wishes.no_replies) ||
 	       ((apart & PH_APART_SERVER) &&
@@ -281,7 +274,7 @@ list_names(const struct work *work, const struct ph_object *group,
 {
 	const char *const *member = ph_object_list(group, "Members");
 
-	if (is_dynamic(group)) {
+	if (ph_entry_is_dynamic(group)) {
 		if (ph_directory_walk(work->options->directory, group, add_name,
 				      names, err) < 0)
 			return -1;

@@ -26,22 +26,45 @@ is_wanted(const struct walk *walk, const struct ph_object *entry)
 		   : ph_dynamic_has(walk->dynamic, entry);
 }
 
-/* What cannot be a recipient as it is: a find of its address says why, here it
+/* NULL: cannot be a recipient as it is. A find of its address says why, here it
  * keeps nobody else out. */
+static struct ph_object *
+read_entry(const struct walk *walk, const struct ph_ldap_entry *found,
+	   GHashTable *addresses)
+{
+	struct ph_object *entry = NULL;
+	struct ph_err why = PH_ERR_INIT;
+
+	if (ph_ldap_map_parse(&walk->lookup.ldap->map, found, addresses, &entry,
+			      &why) < 0)
+		ph_warn("directory: %s; left out", why.text);
+	return entry;
+}
+
+/* Of a group most are not in it: their links need not be looked up. */
+static void
+drop_others(const struct walk *walk, GPtrArray *entries)
+{
+	g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = entries->len; i-- > 0;) {
+		struct ph_object *entry =
+		    read_entry(walk, entries->pdata[i], none);
+
+		if (entry == NULL || !is_wanted(walk, entry))
+			g_ptr_array_remove_index_fast(entries, i);
+		ph_object_unref(&entry);
+	}
+}
+
 static int
 tell(struct walk *walk, const struct ph_ldap_entry *found,
      GHashTable *addresses, struct ph_err *err)
 {
-	struct ph_object *entry = NULL;
-	struct ph_err why = PH_ERR_INIT;
+	struct ph_object *entry = read_entry(walk, found, addresses);
 	int r = 0;
 
-	if (ph_ldap_map_parse(&walk->lookup.ldap->map, found, addresses, &entry,
-			      &why) < 0) {
-		ph_warn("directory: %s; left out", why.text);
-		return 0;
-	}
-	if (is_wanted(walk, entry))
+	if (entry != NULL && is_wanted(walk, entry))
 		r = walk->each(entry, walk->arg, err);
 	ph_object_unref(&entry);
 	return r;
@@ -54,6 +77,9 @@ tell_page(GPtrArray *entries, void *arg, struct ph_err *err)
 	g_autoptr(GHashTable) addresses =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
+	if (walk->dynamic != NULL &&
+	    !ph_filter_has_links(ph_dynamic_filter(walk->dynamic)))
+		drop_others(walk, entries);
 	if (ph_ldap_resolve(&walk->lookup, entries, addresses, err) < 0)
 		return -1;
 	for (guint i = 0; i < entries->len; i++)

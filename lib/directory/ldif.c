@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct ph_ldif {
-	const char *const *attributes;
+	GHashTable *attributes; /* that are kept, in lower case */
 	GString *input;
 	size_t at;     /* in input */
 	size_t number; /* of the line at it, from 1 */
@@ -31,7 +31,11 @@ ph_ldif_new(const char *const *attributes)
 {
 	struct ph_ldif *ldif = g_new0(struct ph_ldif, 1);
 
-	ldif->attributes = attributes;
+	ldif->attributes =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (; *attributes != NULL; attributes++)
+		g_hash_table_add(ldif->attributes,
+				 g_ascii_strdown(*attributes, -1));
 	ldif->input = g_string_new(NULL);
 	ldif->line = g_string_new(NULL);
 	ldif->number = 1;
@@ -44,6 +48,7 @@ ph_ldif_free(struct ph_ldif **ldif)
 {
 	if (*ldif == NULL)
 		return;
+	g_hash_table_destroy((*ldif)->attributes);
 	g_string_free((*ldif)->input, TRUE);
 	g_string_free((*ldif)->line, TRUE);
 	ph_ldap_entry_free((*ldif)->entry);
@@ -142,10 +147,9 @@ is_text(const char *value, size_t size)
 static bool
 is_wanted(const struct ph_ldif *ldif, const char *attribute)
 {
-	for (const char *const *a = ldif->attributes; *a != NULL; a++)
-		if (g_ascii_strcasecmp(*a, attribute) == 0)
-			return true;
-	return false;
+	g_autofree char *lower = g_ascii_strdown(attribute, -1);
+
+	return g_hash_table_contains(ldif->attributes, lower);
 }
 
 /* "member" of "member;range=0-*", the whole of it; other options (languages,

@@ -25,7 +25,7 @@ struct ph_ldif_record {
 	size_t line;		     /* where it begins, from 1 */
 };
 
-/* attributes: NULL-terminated, borrowed; those that are kept. */
+/* attributes: those that are kept, NULL-terminated, copied. */
 struct ph_ldif *ph_ldif_new(const char *const *attributes);
 void ph_ldif_free(struct ph_ldif **ldif); /* NULL is fine */
 

@@ -13,6 +13,13 @@ ph_entry_is_group(const struct ph_object *entry)
 	return type != NULL && g_str_has_suffix(type, "Group");
 }
 
+bool
+ph_entry_is_dynamic(const struct ph_object *entry)
+{
+	return strcmp(ph_object_text(entry, "RecipientType"),
+		      "DynamicDistributionGroup") == 0;
+}
+
 /* Groups still to be opened, and those that were or will be. */
 struct walk {
 	struct ph_directory *directory;
@@ -52,13 +59,6 @@ static int
 check_group(const struct walk *walk, const struct ph_object *group,
 	    struct ph_err *err)
 {
-	const char *type = ph_object_text(group, "RecipientType");
-
-	if (strcmp(type, "DynamicDistributionGroup") == 0)
-		return ph_err_set(err, PH_ERR_PERM,
-				  "group <%s> is dynamic: its filter cannot be "
-				  "evaluated",
-				  ph_object_name(group));
 	if (g_hash_table_size(walk->seen) > PH_MEMBERS_GROUPS)
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "group <%s> holds more than %d groups",
@@ -130,30 +130,53 @@ add_groups(struct walk *walk, const struct ph_object *group, struct ph_err *err)
 	return answer;
 }
 
+/* Who is in a dynamic group is known by all addresses at once. */
+static int
+note_member(const struct ph_object *entry, void *arg, struct ph_err *err)
+{
+	struct ph_member_search *search = arg;
+	g_autoptr(GPtrArray) addresses = ph_entry_addresses(entry);
+
+	(void)err;
+	for (guint i = 0; i < addresses->len; i++)
+		g_hash_table_add(search->names, g_strdup(addresses->pdata[i]));
+	if (ph_entry_is_group(entry))
+		walk_add(&search->walk, ph_object_name(entry));
+	return 0;
+}
+
+static void
+note_members(struct ph_member_search *search, struct ph_object *group)
+{
+	const char *const *member = ph_object_list(group, "Members");
+
+	for (; *member != NULL; member++)
+		g_hash_table_add(search->names, ph_fold(*member));
+	search->last = ph_object_ref(group);
+}
+
 /* One group: its members' names; those inside it are left for later. */
 static int
 open_group(struct ph_member_search *search, const char *address,
 	   struct ph_err *err)
 {
 	struct ph_object *group = NULL;
-	const char *const *member;
 	int r = ph_directory_find(search->walk.directory, address, &group, err);
 
 	if (r < 0)
 		return ph_err_wrap(err, "group <%s>", address);
-	if (r == 1 && ph_entry_is_group(group))
+	if (r == 1 && ph_entry_is_group(group)) {
 		r = check_group(&search->walk, group, err);
-	else
-		r = 1;
-	if (r != 0) {
-		ph_object_unref(&group);
-		return r < 0 ? -1 : 0;
+		if (r == 0 && ph_entry_is_dynamic(group))
+			r = ph_directory_walk(search->walk.directory, group,
+					      note_member, search, err);
+		else if (r == 0)
+			note_members(search, group);
+	} else {
+		r = 0;
 	}
-	member = ph_object_list(group, "Members");
-	for (; *member != NULL; member++)
-		g_hash_table_add(search->names, ph_fold(*member));
-	search->last = group;
-	return 0;
+	ph_object_unref(&group);
+	return r;
 }
 
 /* False: there is nothing left to do. */

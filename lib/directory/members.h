@@ -17,6 +17,8 @@
 
 /* A group of any kind. */
 bool ph_entry_is_group(const struct ph_object *entry);
+/* One whose members the directory finds by a filter. */
+bool ph_entry_is_dynamic(const struct ph_object *entry);
 
 /* Groups opened for one answer; more is an error, because a directory that
  * answers slowly would hold the mail for minutes. */
@@ -26,7 +28,7 @@ bool ph_entry_is_group(const struct ph_object *entry);
  * Is address, under any of its addresses, a member of one of the groups
  * (NULL-terminated addresses)? 1 yes; 0 no, also for a group that does not
  * exist (facts/exchange-rules.md row 13) or an address that is none; -1 cannot
- * say: TEMP; PERM a dynamic group, whose filter nothing here evaluates.
+ * say: TEMP; PERM the filter of a dynamic group is not valid.
  */
 int ph_members_of_any(struct ph_directory *directory, const char *const *groups,
 		      const char *address, struct ph_err *err);

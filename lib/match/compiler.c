@@ -48,7 +48,7 @@ compare_terms(gconstpointer a, gconstpointer b)
 	const struct ph_term *const *term_a = a;
 	const struct ph_term *const *term_b = b;
 
-	return strcmp(ph_term_expression(*term_a), ph_term_expression(*term_b));
+	return strcmp((*term_a)->expression, (*term_b)->expression);
 }
 
 /* In an order of its own, so that the same rules find the same file. */
@@ -58,7 +58,9 @@ make_set(struct ph_set *set, enum ph_term_kind kind, GPtrArray *terms)
 	g_ptr_array_sort(terms, compare_terms);
 	ph_set_init(set, kind, terms->len);
 	for (guint i = 0; i < terms->len; i++) {
-		set->texts[i] = ph_term_expression(terms->pdata[i]);
+		const struct ph_term *term = terms->pdata[i];
+
+		set->texts[i] = term->expression;
 		set->sizes[i] = strlen(set->texts[i]);
 	}
 }

@@ -1,29 +1,20 @@
 #include "lib/match/fold.h"
 
+#include "lib/match/fold_private.h"
+
 #include <errno.h>
 #include <glib.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
-#include <unictype.h>
 #include <uninorm.h>
 
-/*
- * A character is "plain" when its folded form is one character, and neither
- * that nor anything on the way to it is moved before or joined with what stands
- * before it. Between two plain characters a text may therefore be cut, and a
- * plain one followed by another can be folded by a table. Everything else is
- * folded by libunistring, together with the character before it (a letter with
- * a combining accent).
- */
+/* Runs of plain characters (fold_private.h) are folded by a table; everything
+ * else by libunistring, together with the character before it (a letter with a
+ * combining accent). */
 
-/* Characters are asked for by pages, when a text has one of them first. */
-#define PAGE ((uint32_t)256)
-#define LAST_CHARACTER ((uint32_t)0x10ffff)
-#define NOT_PLAIN 0
 /* So much ASCII is folded at a time. */
-#define BLOCK ((size_t)64)
+#define BLOCK (2 * sizeof(uint64_t))
 /* So many plain characters end a stretch for libunistring: a call costs as much
  * as they do. */
 #define PLAIN_RUN 8
@@ -51,143 +42,23 @@ append(struct output *out, const void *data, size_t size)
 	out->size += size;
 }
 
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Of ASCII; white space is a blank. */
 static inline char
-lower(char c)
+fold_byte(char c)
 {
+	c = (unsigned char)(c - '\t') < 5 ? ' ' : c;
 	return (char)(c | (((unsigned char)(c - 'A') < 26) << 5));
-}
-
-/* ---- the table ---- */
-
-static gpointer
-find_followers(gpointer unused)
-{
-	GHashTable *followers = g_hash_table_new(NULL, NULL);
-	ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
-
-	(void)unused;
-	/* No character of a higher plane is composed. */
-	for (ucs4_t c = 0x80; c < 0x30000; c++)
-		for (int n = uc_canonical_decomposition(c, parts) - 1; n > 0;
-		     n--)
-			g_hash_table_add(followers, GUINT_TO_POINTER(parts[n]));
-	return followers;
-}
-
-/* Can composing join this character to the one before it? */
-static bool
-joins_backwards(ucs4_t c)
-{
-	static GOnce once = G_ONCE_INIT;
-
-	return uc_combining_class(c) != UC_CCC_NR ||
-	       g_hash_table_contains(g_once(&once, find_followers, NULL),
-				     GUINT_TO_POINTER(c));
-}
-
-/* The characters that stand first after NFD, folding and NFKD, the steps of
- * libunistring's folding. */
-static bool
-starts_safely(ucs4_t c, ucs4_t folded)
-{
-	ucs4_t whole[UC_DECOMPOSITION_MAX_LENGTH * 4];
-	size_t n = G_N_ELEMENTS(whole);
-
-	if (u32_normalize(UNINORM_NFD, &c, 1, whole, &n) != whole || n == 0 ||
-	    joins_backwards(whole[0]))
-		return false;
-	n = G_N_ELEMENTS(whole);
-	if (u32_normalize(UNINORM_NFKD, &folded, 1, whole, &n) != whole ||
-	    n == 0 || joins_backwards(whole[0]))
-		return false;
-	return !joins_backwards(c) && !joins_backwards(folded);
-}
-
-static uint32_t
-fold_character(ucs4_t c)
-{
-	ucs4_t folded[8];
-	size_t n = G_N_ELEMENTS(folded);
-	ucs4_t *result;
-
-	if (c >= 0xd800 && c < 0xe000)
-		return NOT_PLAIN;
-	result = u32_casefold(&c, 1, NULL, UNINORM_NFKC, folded, &n);
-	if (result != folded) {
-		free(result);
-		return NOT_PLAIN;
-	}
-	return n == 1 && starts_safely(c, folded[0]) ? folded[0] : NOT_PLAIN;
-}
-
-static const uint32_t *
-page_make(gpointer *slot, uint32_t first)
-{
-	uint32_t *page = g_new(uint32_t, PAGE);
-
-	for (uint32_t i = 0; i < PAGE; i++)
-		page[i] = fold_character(first + i);
-	if (!g_atomic_pointer_compare_and_exchange(slot, NULL, page)) {
-		g_free(page);
-		return g_atomic_pointer_get(slot);
-	}
-	return page;
-}
-
-/* The folded form of a character above U+007F, or NOT_PLAIN. A page is never
- * changed nor freed. */
-static inline uint32_t
-plain(uint32_t c)
-{
-	static gpointer pages[(LAST_CHARACTER + 1) / PAGE];
-	const uint32_t *page;
-
-	if (c > LAST_CHARACTER)
-		return NOT_PLAIN;
-	page = g_atomic_pointer_get(&pages[c / PAGE]);
-	if (page == NULL)
-		page = page_make(&pages[c / PAGE], c - c % PAGE);
-	return page[c % PAGE];
 }
 
 /* ---- folding ---- */
 
-static inline bool
-is_inside(uint8_t byte)
-{
-	return (byte & 0xc0) == 0x80;
-}
-
-/* The length of the first character. What is not UTF-8 is one byte that is not
- * plain. */
-static inline size_t
-decode(const uint8_t *p, size_t size, uint32_t *c_r)
-{
-	if (p[0] < 0x80) {
-		*c_r = p[0];
-		return 1;
-	}
-	if (p[0] >= 0xc2 && p[0] < 0xe0 && size >= 2 && is_inside(p[1])) {
-		*c_r = (uint32_t)(p[0] & 0x1f) << 6 | (p[1] & 0x3f);
-		return 2;
-	}
-	if (p[0] >= 0xe0 && p[0] < 0xf0 && size >= 3 && is_inside(p[1]) &&
-	    is_inside(p[2])) {
-		*c_r = (uint32_t)(p[0] & 0x0f) << 12 |
-		       (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
-		return 3;
-	}
-	if (p[0] >= 0xf0 && p[0] < 0xf5 && size >= 4 && is_inside(p[1]) &&
-	    is_inside(p[2]) && is_inside(p[3])) {
-		*c_r = (uint32_t)(p[0] & 0x07) << 18 |
-		       (uint32_t)(p[1] & 0x3f) << 12 |
-		       (uint32_t)(p[2] & 0x3f) << 6 | (p[3] & 0x3f);
-		return 4;
-	}
-	*c_r = UINT32_MAX;
-	return 1;
-}
-
+/* What a page says. */
 static inline void
 encode(struct output *out, uint32_t c)
 {
@@ -195,7 +66,10 @@ encode(struct output *out, uint32_t c)
 
 	reserve(out, 4);
 	to = out->data + out->size;
-	if (c >= 0x80 && c < 0x800) {
+	if ((c & PH_FOLD_SEVERAL) != 0) {
+		for (c &= ~PH_FOLD_SEVERAL; c != 0; c >>= 7)
+			out->data[out->size++] = (char)(c & 0x7f);
+	} else if (c >= 0x80 && c < 0x800) {
 		to[0] = (char)(0xc0 | c >> 6);
 		to[1] = (char)(0x80 | (c & 0x3f));
 		out->size += 2;
@@ -206,16 +80,15 @@ encode(struct output *out, uint32_t c)
 
 /* A block, if it is ASCII: without a branch, so that it becomes vectors. */
 static inline bool
-lower_block(char *restrict to, const char *restrict from)
+fold_block(char *restrict to, const char *restrict from)
 {
-	unsigned char high = 0;
+	uint64_t half[2];
 
-	for (size_t i = 0; i < BLOCK; i++)
-		high |= (unsigned char)from[i];
-	if (high >= 0x80)
+	memcpy(half, from, BLOCK);
+	if (((half[0] | half[1]) & 0x8080808080808080) != 0)
 		return false;
 	for (size_t i = 0; i < BLOCK; i++)
-		to[i] = lower(from[i]);
+		to[i] = fold_byte(from[i]);
 	return true;
 }
 
@@ -228,10 +101,10 @@ fold_ascii(struct output *out, const char *text, size_t size)
 
 	reserve(out, size);
 	to = out->data + out->size;
-	while (size - n >= BLOCK && lower_block(to + n, text + n))
+	while (size - n >= BLOCK && fold_block(to + n, text + n))
 		n += BLOCK;
 	for (; n < size && (unsigned char)text[n] < 0x80; n++)
-		to[n] = lower(text[n]);
+		to[n] = fold_byte(text[n]);
 	out->size += n;
 	return n;
 }
@@ -246,15 +119,16 @@ fold_plain(struct output *out, const char *text, size_t size)
 
 	while (at < size && ascii < BLOCK) {
 		uint32_t c;
-		size_t n = decode((const uint8_t *)text + at, size - at, &c);
+		size_t n =
+		    ph_fold_decode((const uint8_t *)text + at, size - at, &c);
 
 		if (c < 0x80) {
 			reserve(out, 1);
-			out->data[out->size++] = lower((char)c);
+			out->data[out->size++] = fold_byte((char)c);
 			ascii++;
 		} else {
-			c = plain(c);
-			if (c == NOT_PLAIN)
+			c = ph_fold_plain(c);
+			if (c == PH_FOLD_NOT_PLAIN)
 				break;
 			encode(out, c);
 			ascii = 0;
@@ -273,9 +147,10 @@ find_end(const char *text, size_t size, size_t at)
 
 	while (at < size) {
 		uint32_t c;
-		size_t n = decode((const uint8_t *)text + at, size - at, &c);
+		size_t n =
+		    ph_fold_decode((const uint8_t *)text + at, size - at, &c);
 
-		if (c >= 0x80 && plain(c) == NOT_PLAIN)
+		if (c >= 0x80 && ph_fold_plain(c) == PH_FOLD_NOT_PLAIN)
 			run = 0;
 		else if (run++ == 0)
 			end = at;
@@ -292,9 +167,25 @@ step_back(const char *text, size_t at)
 	if (at == 0)
 		return 0;
 	at--;
-	while (at > 0 && is_inside((uint8_t)text[at]))
+	while (at > 0 && ph_fold_is_inside((uint8_t)text[at]))
 		at--;
 	return at;
+}
+
+/* How much of the output the last character has become, the one at start. */
+static size_t
+last_size(const struct output *out, const char *text, size_t start, size_t at)
+{
+	size_t n = 0;
+	uint32_t c;
+
+	ph_fold_decode((const uint8_t *)text + start, at - start, &c);
+	c = c < 0x80 ? c : ph_fold_plain(c);
+	if ((c & PH_FOLD_SEVERAL) == 0)
+		return out->size - step_back(out->data, out->size);
+	for (c &= ~PH_FOLD_SEVERAL; c != 0; c >>= 7)
+		n++;
+	return n;
 }
 
 /* Folds from the character before "at", which is folded already and plain;
@@ -311,19 +202,14 @@ fold_stretch(struct output *out, const char *text, size_t size, size_t at)
 
 	if (folded == NULL && errno == ENOMEM)
 		g_error("no memory to fold %zu bytes", end - start);
-	out->size = step_back(out->data, out->size);
+	if (start < at)
+		out->size -= last_size(out, text, start, at);
 	if (folded == NULL)
 		append(out, text + start, end - start);
 	else
 		append(out, folded, n);
 	free(folded);
 	return end;
-}
-
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* Does a run of white space begin here that is not one blank already? */
@@ -333,7 +219,31 @@ is_gap(const char *p, const char *end)
 	return is_space(*p) && (*p != ' ' || (p + 1 < end && is_space(p[1])));
 }
 
-/* In place; what stays is moved by whole stretches, which are mostly lines. */
+/* Does a gap begin in a block? The byte behind it is looked at, too. */
+static inline bool
+has_gap(const char *p)
+{
+	unsigned char gap = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		gap |= (unsigned char)((p[i] == ' ') & (p[i + 1] == ' ')) |
+		       ((unsigned char)(p[i] - '\t') < 5);
+	return gap != 0;
+}
+
+/* The first gap, or the end. */
+static inline const char *
+find_gap(const char *from, const char *end)
+{
+	while ((size_t)(end - from) > BLOCK && !has_gap(from))
+		from += BLOCK;
+	while (from < end && !is_gap(from, end))
+		from++;
+	return from;
+}
+
+/* In place; what stays is moved by whole stretches, which are mostly
+ * paragraphs. */
 static void
 join_spaces(struct output *out)
 {
@@ -344,8 +254,7 @@ join_spaces(struct output *out)
 	while (from < end) {
 		const char *start = from;
 
-		while (from < end && !is_gap(from, end))
-			from++;
+		from = find_gap(from, end);
 		if (to != start)
 			memmove(to, start, (size_t)(from - start));
 		to += from - start;
@@ -383,12 +292,12 @@ ph_match_fold(const char *text, size_t size, size_t *size_r)
 bool
 ph_match_is_word(const char *text, size_t size)
 {
-	gunichar c = (unsigned char)text[0];
+	uint32_t c = (unsigned char)text[0];
 
 	if (c < 0x80)
-		return g_ascii_isalnum(c);
-	c = g_utf8_get_char_validated(text, (gssize)MIN(size, 4));
-	return g_unichar_isalnum(c) || g_unichar_ismark(c);
+		return g_ascii_isalnum((char)c);
+	ph_fold_decode((const uint8_t *)text, size, &c);
+	return ph_fold_is_word(c);
 }
 
 bool

@@ -58,7 +58,7 @@ add_rest(struct ph_match_plan *plan, const struct ph_terms *terms,
 
 		if (covered[i])
 			continue;
-		if (ph_term_expression(term) == NULL)
+		if (term->expression == NULL)
 			g_array_append_val(kind->single, i);
 		else
 			g_array_append_val(kind->pending, i);
@@ -82,7 +82,7 @@ index_rest(struct ph_match_plan *plan, const struct ph_terms *terms)
 	g_autoptr(GArray) patterns =
 	    without_database(&plan->kinds[PH_TERM_PATTERN]);
 
-	plan->kinds[PH_TERM_WORD].words = ph_pending_new(terms, words);
+	plan->kinds[PH_TERM_WORD].words = ph_words_new(terms, words);
 	plan->kinds[PH_TERM_PATTERN].factors = ph_factors_new(terms, patterns);
 }
 
@@ -125,7 +125,7 @@ ph_match_plan_unref(struct ph_match_plan *plan)
 		g_array_unref(plan->kinds[i].pending);
 		g_array_unref(plan->kinds[i].single);
 		if (plan->kinds[i].words != NULL)
-			ph_pending_free(plan->kinds[i].words);
+			ph_words_free(plan->kinds[i].words);
 		if (plan->kinds[i].factors != NULL)
 			ph_factors_free(plan->kinds[i].factors);
 	}

@@ -29,13 +29,13 @@ struct ph_term {
 	const char *text; /* the folded word; the pattern as written */
 	size_t size;
 	struct ph_pattern *pattern; /* NULL: a word */
+	/* What Hyperscan is given; NULL: nothing. */
+	const char *expression;
 	char copy[];
 };
 
 void ph_term_unref(struct ph_term *term);
 struct ph_term *ph_term_ref(struct ph_term *term);
-/* What Hyperscan is given; NULL: nothing. Borrowed. */
-const char *ph_term_expression(const struct ph_term *term);
 
 struct ph_term *ph_terms_at(const struct ph_terms *terms, uint32_t number);
 bool ph_terms_find(const struct ph_terms *terms, const struct ph_term *term,
@@ -107,20 +107,22 @@ int ph_segment_scan(struct ph_segment *segment, const char *text, size_t size,
 
 #define PH_NO_TERM UINT32_MAX
 
-/* ---- pending.c ---- */
+/* ---- words.c ---- */
 
-/* Words that no database answers for, found by their first letters and digits.
- * Immutable. */
-struct ph_pending;
-struct ph_pending *ph_pending_new(const struct ph_terms *terms,
-				  const GArray *numbers);
-void ph_pending_free(struct ph_pending *pending);
+/* Can the word, folded, be found by a token, so that it needs no database? */
+bool ph_words_take(const char *word, size_t size);
+
+/* Words that no database answers for, found by the letters and digits that they
+ * have; those without one by one. Immutable. */
+struct ph_words;
+struct ph_words *ph_words_new(const struct ph_terms *terms,
+			      const GArray *numbers);
+void ph_words_free(struct ph_words *words);
 /* text is folded; hit is told of each word that is there, perhaps more than
  * once. */
-void ph_pending_scan(const struct ph_pending *pending,
-		     const struct ph_terms *terms, const char *text,
-		     size_t size, void (*hit)(uint32_t number, void *context),
-		     void *context);
+void ph_words_scan(const struct ph_words *words, const struct ph_terms *terms,
+		   const char *text, size_t size,
+		   void (*hit)(uint32_t number, void *context), void *context);
 
 /* ---- factors.c ---- */
 
@@ -148,10 +150,10 @@ struct ph_part {
 
 struct ph_match_plan_kind {
 	GArray *pending; /* uint32_t: not compiled yet */
-	GArray *single;	 /* uint32_t: cannot be compiled */
+	GArray *single;	 /* uint32_t: cannot be compiled, or need not be */
 	/* Of words: those of both, to be found without a database; of patterns
 	 * NULL. */
-	struct ph_pending *words;
+	struct ph_words *words;
 	/* Of patterns: the same; of words NULL. */
 	struct ph_factors *factors;
 	size_t live;

@@ -366,8 +366,8 @@ find_kind(struct scan *s, const struct ph_match_plan *plan,
 	const struct ph_match_plan_kind *k = &plan->kinds[kind];
 
 	if (k->words != NULL)
-		ph_pending_scan(k->words, s->terms, s->text, s->size,
-				on_pending, s);
+		ph_words_scan(k->words, s->terms, s->text, s->size, on_pending,
+			      s);
 	if (k->factors != NULL)
 		ph_factors_scan(k->factors, s->text, s->size, on_pending, s);
 	for (guint i = 0; i < plan->parts->len; i++) {

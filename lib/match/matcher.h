@@ -12,10 +12,10 @@
 /*
  * Many words and patterns against one text in one pass, so that the cost grows
  * with the text and not with the rules. Words and patterns ("terms") are
- * numbered; a scan tells which of them a text has. Hyperscan does the passes:
- * words as literals over folded text with the boundaries checked in the
- * call-back, patterns as a prefilter, so a pattern's hit is only "perhaps" and
- * the caller asks ph_pattern_match.
+ * numbered; a scan tells which of them a text has. A word is looked up by its
+ * letters and digits, for each run of these in the folded text; one that has
+ * none is a literal for Hyperscan. Patterns have Hyperscan as a prefilter, so a
+ * pattern's hit is only "perhaps" and the caller asks ph_pattern_match.
  *
  * Hyperscan compiles for seconds and keeps hundreds of megabytes, so that is
  * done by a child process (the same program, ph_match_compiler_main), and the

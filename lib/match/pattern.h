@@ -48,9 +48,9 @@ unsigned ph_pattern_flags(const struct ph_pattern *pattern);
  * HS_FLAG_DOTALL as needed by its own (?s), HS_FLAG_PREFILTER) that finds every
  * text that the pattern finds, and perhaps more: without HS_FLAG_UCP \w, \d and
  * \s are ASCII there, so each is widened to all characters above U+007F, \b is
- * dropped, and so on. NULL: there is none that would save work (".*"): the
- * pattern has to be asked for each text. So has one whose expression Hyperscan
- * finds too large. Borrowed.
+ * dropped where nothing certain stands beside it, and so on. NULL: there is
+ * none that would save work (".*"): the pattern has to be asked for each text.
+ * So has one whose expression Hyperscan finds too large. Borrowed.
  */
 const char *ph_pattern_prefilter(const struct ph_pattern *pattern);
 

@@ -47,14 +47,14 @@ emit_literal(gunichar c, bool caseless, GString *out)
 }
 
 static void
-emit_boundary(struct writer *w, const struct ph_pattern_node *previous,
+emit_boundary(struct writer *w, bool after_word,
 	      const struct ph_pattern_node *node)
 {
 	bool is = node->kind == PH_PATTERN_BOUNDARY;
 
-	if (ph_pattern_is_word_at(node->next, false))
+	if (ph_pattern_is_word_next(node->next))
 		g_string_append(w->out, is ? "(?<!" WORD ")" : "(?<=" WORD ")");
-	else if (ph_pattern_is_word_at(previous, true))
+	else if (after_word)
 		g_string_append(w->out, is ? "(?!" WORD ")" : "(?=" WORD ")");
 	else
 		g_string_append(w->out, is ? "(?:(?<=" WORD ")(?!" WORD
@@ -88,7 +88,7 @@ unwrap(const struct ph_pattern_tree *tree, const struct ph_pattern_node *node)
 
 /* ---- the tree ---- */
 
-static int emit_node(struct writer *w, const struct ph_pattern_node *previous,
+static int emit_node(struct writer *w, bool after_word,
 		     const struct ph_pattern_node *node);
 
 static int
@@ -98,14 +98,14 @@ emit_branches(struct writer *w, const struct ph_pattern_node *parent)
 
 	for (const struct ph_pattern_node *b = parent->child; b != NULL;
 	     b = b->next) {
-		const struct ph_pattern_node *previous = NULL;
+		bool word = false;
 
 		if (b != parent->child)
 			g_string_append_c(w->out, '|');
 		w->watched = watched;
 		for (const struct ph_pattern_node *n = b->child; n != NULL;
-		     previous = n, n = n->next)
-			if (emit_node(w, previous, n) < 0)
+		     word = ph_pattern_is_word_behind(n, word), n = n->next)
+			if (emit_node(w, word, n) < 0)
 				return -1;
 		all = all && w->watched;
 	}
@@ -164,9 +164,9 @@ emit_test(struct writer *w, const struct ph_pattern_node *test)
 
 	if (test->kind >= PH_PATTERN_AHEAD &&
 	    test->kind <= PH_PATTERN_NOT_BEHIND)
-		return emit_node(w, NULL, test);
+		return emit_node(w, false, test);
 	g_string_append(w->out, "(?=");
-	if (emit_node(w, NULL, test) < 0)
+	if (emit_node(w, false, test) < 0)
 		return -1;
 	g_string_append_c(w->out, ')');
 	w->caseless = outer;
@@ -196,8 +196,7 @@ set_case(struct writer *w, const struct ph_pattern_node *node)
 }
 
 static int
-emit_atom(struct writer *w, const struct ph_pattern_node *previous,
-	  const struct ph_pattern_node *node)
+emit_atom(struct writer *w, bool after_word, const struct ph_pattern_node *node)
 {
 	switch (node->kind) {
 	case PH_PATTERN_CHAR:
@@ -228,7 +227,7 @@ emit_atom(struct writer *w, const struct ph_pattern_node *previous,
 		return 0;
 	case PH_PATTERN_BOUNDARY:
 	case PH_PATTERN_NOT_BOUNDARY:
-		emit_boundary(w, previous, node);
+		emit_boundary(w, after_word, node);
 		return 0;
 	case PH_PATTERN_GROUP:
 		return emit_group(w, "(?:", node);
@@ -310,8 +309,7 @@ watch(struct writer *w, const struct ph_pattern_node *node)
 }
 
 static int
-emit_node(struct writer *w, const struct ph_pattern_node *previous,
-	  const struct ph_pattern_node *node)
+emit_node(struct writer *w, bool after_word, const struct ph_pattern_node *node)
 {
 	struct ph_pattern_mark mark = {.emitted = w->out->len, .at = node->at};
 	bool repeated = node->min != 1 || node->max != 1;
@@ -325,7 +323,7 @@ emit_node(struct writer *w, const struct ph_pattern_node *previous,
 	if (wrap)
 		g_string_append(w->out, "(?:");
 	watched = w->watched;
-	if (emit_atom(w, previous, node) < 0)
+	if (emit_atom(w, after_word, node) < 0)
 		return -1;
 	if (node->min == 0)
 		w->watched = watched;

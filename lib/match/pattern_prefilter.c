@@ -252,8 +252,18 @@ weigh(const struct ph_pattern_node *node, bool loose)
 
 /* ---- the tree ---- */
 
-static void emit_node(const struct ph_pattern_node *node, bool loose,
-		      GString *out);
+struct writer {
+	GString *out;
+	bool loose;
+};
+
+/* Is nothing of the expression before, or behind? */
+struct place {
+	bool first, last;
+};
+
+static void emit_node(const struct writer *w,
+		      const struct ph_pattern_node *node, struct place place);
 
 /* An ASCII letter, digit or underscore whose other case is ASCII as well: k and
  * s have variants above, U+212A and U+017F. */
@@ -266,84 +276,122 @@ is_plain_word(const struct ph_pattern_node *node)
 	       strchr("kKsS", (int)node->c) == NULL;
 }
 
+/* Where a branch stands now. */
+struct step {
+	const struct ph_pattern_node *previous;
+	bool word; /* behind a word character */
+	struct place place;
+};
+
 /*
  * Hyperscan's \b knows ASCII alone. Beside an ASCII letter it is nevertheless
  * true wherever ours is: what is no letter for Unicode is none for ASCII. (It
- * refuses one between two letters, which is true nowhere.)
+ * refuses one between two letters, which is true nowhere.) At the ends of the
+ * expression the character on the other side can be taken in instead, whatever
+ * letter is on this.
  */
-static bool
-keeps_boundary(const struct ph_pattern_node *previous,
-	       const struct ph_pattern_node *node)
+static void
+emit_boundary(const struct writer *w, const struct step *step,
+	      const struct ph_pattern_node *node)
 {
-	return node->kind == PH_PATTERN_BOUNDARY && node->min >= 1 &&
-	       is_plain_word(node->next) != is_plain_word(previous);
+	if (node->min == 0)
+		return;
+	if (is_plain_word(node->next) != is_plain_word(step->previous))
+		g_string_append(w->out, "\\b");
+	else if (step->place.first && ph_pattern_is_word_next(node->next))
+		g_string_append(w->out, "(?:\\A|\\W)");
+	else if (step->place.last && step->word)
+		g_string_append(w->out, "(?:\\W|\\z)");
+}
+
+static bool
+is_solid(const struct ph_pattern_node *node)
+{
+	return node->kind == PH_PATTERN_BOUNDARY || !is_nothing(node);
 }
 
 static void
-emit_branch(const struct ph_pattern_node *branch, bool loose, GString *out)
+emit_branch(const struct writer *w, const struct ph_pattern_node *branch,
+	    struct place place)
 {
-	const struct ph_pattern_node *previous = NULL;
+	const struct ph_pattern_node *first = NULL, *last = NULL;
+	struct step step = {NULL, false, place};
 
 	for (const struct ph_pattern_node *n = branch->child; n != NULL;
 	     n = n->next) {
-		if (keeps_boundary(previous, n))
-			g_string_append(out, "\\b");
+		if (!is_solid(n))
+			continue;
+		if (first == NULL)
+			first = n;
+		last = n;
+	}
+	for (const struct ph_pattern_node *n = branch->child; n != NULL;
+	     n = n->next) {
+		step.place.first = place.first && n == first;
+		step.place.last = place.last && n == last;
+		if (n->kind == PH_PATTERN_BOUNDARY)
+			emit_boundary(w, &step, n);
 		else
-			emit_node(n, loose, out);
-		previous = n;
+			emit_node(w, n, step.place);
+		step.word = ph_pattern_is_word_behind(n, step.word);
+		step.previous = n;
 	}
 }
 
 static void
-emit_branches(const struct ph_pattern_node *parent, bool loose, GString *out)
+emit_branches(const struct writer *w, const struct ph_pattern_node *parent,
+	      struct place place)
 {
-	g_string_append(out, "(?:");
+	g_string_append(w->out, "(?:");
 	for (const struct ph_pattern_node *b = parent->child; b != NULL;
 	     b = b->next) {
 		if (b != parent->child)
-			g_string_append_c(out, '|');
-		emit_branch(b, loose, out);
+			g_string_append_c(w->out, '|');
+		emit_branch(w, b, place);
 	}
 	if (has_empty_no(parent))
-		g_string_append_c(out, '|');
-	g_string_append_c(out, ')');
+		g_string_append_c(w->out, '|');
+	g_string_append_c(w->out, ')');
 }
 
 static void
-emit_node(const struct ph_pattern_node *node, bool loose, GString *out)
+emit_node(const struct writer *w, const struct ph_pattern_node *node,
+	  struct place place)
 {
+	bool once = node->max == 1;
 	uint32_t min, max;
 
 	if (is_nothing(node))
 		return;
 	if (node->kind == PH_PATTERN_REFERENCE) {
-		g_string_append(out, "(?s:.*)");
+		g_string_append(w->out, "(?s:.*)");
 		return;
 	}
 	if (node->kind == PH_PATTERN_CHAR)
-		emit_char(node->c, out);
+		emit_char(node->c, w->out);
 	else if (node->kind == PH_PATTERN_CLASS)
-		emit_class(node, out);
+		emit_class(node, w->out);
 	else if (node->kind == PH_PATTERN_ANY)
-		g_string_append(out, (node->options & PH_PATTERN_S) != 0
-					 ? "(?s:.)"
-					 : "[^\\n]");
+		g_string_append(w->out, (node->options & PH_PATTERN_S) != 0
+					    ? "(?s:.)"
+					    : "[^\\n]");
 	else
-		emit_branches(node, loose, out);
-	get_repeat(node, loose, &min, &max);
-	ph_pattern_emit_repeat(min, max, out);
+		emit_branches(
+		    w, node,
+		    (struct place){once && place.first, once && place.last});
+	get_repeat(node, w->loose, &min, &max);
+	ph_pattern_emit_repeat(min, max, w->out);
 }
 
 char *
 ph_pattern_emit_prefilter(const struct ph_pattern_tree *tree)
 {
-	bool loose = weigh(tree->root, false) > LOOSE;
-	GString *out;
+	struct writer w = {NULL, weigh(tree->root, false) > LOOSE};
 
 	if (!is_narrow(tree->root) ||
-	    (loose && weigh(tree->root, true) > TOO_LARGE))
+	    (w.loose && weigh(tree->root, true) > TOO_LARGE))
 		return NULL;
-	out = g_string_new(NULL);
-	emit_branches(tree->root, loose, out);
-	return g_string_free(out, FALSE);
+	w.out = g_string_new(NULL);
+	emit_branches(&w, tree->root, (struct place){true, true});
+	return g_string_free(w.out, FALSE);
 }

@@ -205,8 +205,12 @@ bool ph_pattern_class_has(const struct ph_pattern_class *set, gunichar c,
 
 /* ---- what a node matches ---- */
 
-/* Does it certainly begin (or end) with a word character? NULL: no. */
-bool ph_pattern_is_word_at(const struct ph_pattern_node *node, bool end);
+/* Is the character that node and what follows it match first certainly one of
+ * a word? NULL: no. */
+bool ph_pattern_is_word_next(const struct ph_pattern_node *node);
+/* And the one that stands behind node's match; before: the one that stands
+ * before it is. */
+bool ph_pattern_is_word_behind(const struct ph_pattern_node *node, bool before);
 /* Characters of a BRANCH; -1: it varies, or is above 65535. */
 int64_t ph_pattern_length(const struct ph_pattern_node *branch);
 
@@ -228,13 +232,13 @@ void ph_pattern_emit_class(const struct ph_pattern_class *set, bool caseless,
 void ph_pattern_emit_char(gunichar c, GString *out);
 /* "*", "{2,3}", "" for once. */
 void ph_pattern_emit_repeat(uint32_t min, uint32_t max, GString *out);
-/* NULL: none is worth it. g_free. */
 /* At least this long, else it would be found too often; as in match_private.h.
  */
 #define PH_FACTOR_MIN ((size_t)4)
 /* g_free; NULL: there is none. (_factor.c) */
 char *ph_pattern_find_factor(const struct ph_pattern_tree *tree);
 
+/* NULL: none is worth it. g_free. */
 char *ph_pattern_emit_prefilter(const struct ph_pattern_tree *tree);
 
 #endif

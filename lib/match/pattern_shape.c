@@ -41,12 +41,13 @@ class_is_word(const struct ph_pattern_class *set)
 	return true;
 }
 
-/* Does what node matches certainly begin (or end) with a word character? */
-bool
-ph_pattern_is_word_at(const struct ph_pattern_node *node, bool end)
+static bool ends_with_word(const struct ph_pattern_node *branch);
+
+/* Does what node matches, if it matches anything, begin (or end) with a word
+ * character? */
+static bool
+is_word(const struct ph_pattern_node *node, bool end)
 {
-	if (node == NULL || node->min == 0)
-		return false;
 	switch (node->kind) {
 	case PH_PATTERN_CHAR:
 		return node->c < 0x530 && ph_pattern_is_word(node->c);
@@ -55,14 +56,10 @@ ph_pattern_is_word_at(const struct ph_pattern_node *node, bool end)
 	case PH_PATTERN_GROUP:
 	case PH_PATTERN_CAPTURE:
 	case PH_PATTERN_ATOMIC:
-		for (node = node->child; node != NULL; node = node->next) {
-			const struct ph_pattern_node *item = node->child;
-
-			while (end && item != NULL && item->next != NULL)
-				item = item->next;
-			if (!ph_pattern_is_word_at(item, end))
+		for (node = node->child; node != NULL; node = node->next)
+			if (end ? !ends_with_word(node)
+				: !ph_pattern_is_word_next(node->child))
 				return false;
-		}
 		return true;
 	case PH_PATTERN_ANY:
 	case PH_PATTERN_BEGIN:
@@ -82,6 +79,34 @@ ph_pattern_is_word_at(const struct ph_pattern_node *node, bool end)
 		return false;
 	}
 	g_assert_not_reached();
+}
+
+bool
+ph_pattern_is_word_next(const struct ph_pattern_node *node)
+{
+	while (node != NULL && is_word(node, false)) {
+		if (node->min > 0)
+			return true;
+		node = node->next;
+	}
+	return false;
+}
+
+bool
+ph_pattern_is_word_behind(const struct ph_pattern_node *node, bool before)
+{
+	return (node->min > 0 || before) && is_word(node, true);
+}
+
+static bool
+ends_with_word(const struct ph_pattern_node *branch)
+{
+	bool word = false;
+
+	for (const struct ph_pattern_node *n = branch->child; n != NULL;
+	     n = n->next)
+		word = ph_pattern_is_word_behind(n, word);
+	return word;
 }
 
 static int64_t

@@ -48,13 +48,6 @@ ph_term_unref(struct ph_term *term)
 	g_free(term);
 }
 
-const char *
-ph_term_expression(const struct ph_term *term)
-{
-	return term->pattern == NULL ? term->text
-				     : ph_pattern_prefilter(term->pattern);
-}
-
 static struct ph_term *
 term_new(const char *word, struct ph_pattern *pattern)
 {
@@ -73,6 +66,11 @@ term_new(const char *word, struct ph_pattern *pattern)
 		term->text = ph_pattern_text(pattern);
 	}
 	term->size = strlen(term->text);
+	if (pattern != NULL)
+		term->expression = ph_pattern_prefilter(pattern);
+	else
+		term->expression =
+		    ph_words_take(term->text, term->size) ? NULL : term->text;
 	term->hash = g_str_hash(term->text) + term->kind;
 	return term;
 }

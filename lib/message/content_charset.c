@@ -79,67 +79,51 @@ find_charset(const char *name)
 	return name;
 }
 
-static size_t
-ascii_prefix(const char *in, size_t size)
+/* LF for CR LF; there is no NUL. What is put together is at most as long as it
+ * was. */
+static void
+append_stretch(GString *out, const char *in, size_t size)
 {
-	size_t n = 0;
-	uint64_t word;
+	const char *p = in, *end = in + size;
+	gsize len = out->len;
 
-	for (; size - n >= sizeof(word); n += sizeof(word)) {
-		memcpy(&word, in + n, sizeof(word));
-		if ((word & 0x8080808080808080) != 0)
+	g_string_set_size(out, len + size);
+	while (p < end) {
+		const char *cr = memchr(p, '\r', (size_t)(end - p));
+		size_t n = (size_t)((cr != NULL ? cr : end) - p);
+
+		memcpy(out->str + len, p, n);
+		len += n;
+		p += n;
+		if (cr == NULL)
 			break;
+		if (end - cr < 2 || cr[1] != '\n')
+			out->str[len++] = '\r';
+		p++;
 	}
-	while (n < size && (unsigned char)in[n] < 0x80)
-		n++;
-	return n;
-}
-
-static bool
-is_utf8(const char *in, size_t size)
-{
-	size_t ascii = ascii_prefix(in, size);
-
-	return u8_check((const uint8_t *)in + ascii, size - ascii) == NULL;
+	g_string_truncate(out, len);
 }
 
 /* CR LF becomes LF, NUL becomes U+FFFD; the rest is valid UTF-8. */
 static void
 append_lines(GString *out, const char *in, size_t size)
 {
-	const char *p = in, *end = in + size;
+	const char *end = in + size, *nul;
 
-	while (p < end) {
-		const char *cr = memchr(p, '\r', (size_t)(end - p));
-		const char *stop = cr != NULL ? cr : end;
-
-		for (;;) {
-			const char *nul = memchr(p, '\0', (size_t)(stop - p));
-
-			if (nul == NULL)
-				break;
-			g_string_append_len(out, p, nul - p);
-			g_string_append(out, BAD_CHARACTER);
-			p = nul + 1;
-		}
-		g_string_append_len(out, p, stop - p);
-		p = stop;
-		if (cr == NULL)
-			break;
-		if (end - cr < 2 || cr[1] != '\n')
-			g_string_append_c(out, '\r');
-		p++;
+	while (in < end &&
+	       (nul = memchr(in, '\0', (size_t)(end - in))) != NULL) {
+		append_stretch(out, in, (size_t)(nul - in));
+		g_string_append(out, BAD_CHARACTER);
+		in = nul + 1;
 	}
+	append_stretch(out, in, (size_t)(end - in));
 }
 
 static void
 append_utf8(GString *out, const char *in, size_t size, size_t limit)
 {
 	while (size > 0 && out->len <= limit) {
-		size_t ascii = ascii_prefix(in, size);
-		const char *bad = (const char *)u8_check(
-		    (const uint8_t *)in + ascii, size - ascii);
-		size_t good = bad != NULL ? (size_t)(bad - in) : size;
+		size_t good = ph_utf8_valid(in, size);
 		ucs4_t c;
 		int skip;
 
@@ -159,7 +143,7 @@ static void
 append_windows(GString *out, const char *in, size_t size, size_t limit)
 {
 	while (size > 0 && out->len <= limit) {
-		size_t ascii = ascii_prefix(in, size);
+		size_t ascii = ph_utf8_ascii(in, size);
 		unsigned char c;
 
 		append_lines(out, in, ascii);
@@ -279,7 +263,7 @@ append_guess(GString *out, const char *in, size_t size,
 	g_autofree char *meta = NULL;
 	const char *charset;
 
-	if (is_utf8(in, size)) {
+	if (ph_utf8_valid(in, size) == size) {
 		append_lines(out, in, size);
 		return;
 	}

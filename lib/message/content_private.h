@@ -68,6 +68,12 @@ char *ph_charset_decode(const char *in, size_t size,
 			const struct ph_charset_options *options,
 			size_t *size_r);
 
+/* ---- content_utf8.c ----------------------------------------------------- */
+
+/* How much of the text is ASCII, or UTF-8, before something that is not. */
+size_t ph_utf8_ascii(const char *in, size_t size);
+size_t ph_utf8_valid(const char *in, size_t size);
+
 /* ---- content.c ---------------------------------------------------------- */
 
 struct ph_content_source {

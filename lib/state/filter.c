@@ -150,6 +150,8 @@ survey(const struct ph_node *node, struct ph_filter *filter)
 	}
 	if (ph_property_is_group(node))
 		filter->names_groups = true;
+	if (ph_property_is_link(&node->property))
+		filter->has_links = true;
 	if (node->property.member)
 		g_ptr_array_add(filter->groups, g_strdup(node->folded));
 }
@@ -198,6 +200,12 @@ bool
 ph_filter_names_groups(const struct ph_filter *filter)
 {
 	return filter->names_groups;
+}
+
+bool
+ph_filter_has_links(const struct ph_filter *filter)
+{
+	return filter->has_links;
 }
 
 const char *const *

@@ -54,6 +54,10 @@ const char *ph_filter_obstacle(const struct ph_filter *filter);
 /* It asks for groups by their type: else none are meant. */
 bool ph_filter_names_groups(const struct ph_filter *filter);
 
+/* It looks at what names other entries (Manager, Members, ...): else whoever
+ * asks need not look those up first. */
+bool ph_filter_has_links(const struct ph_filter *filter);
+
 /* The groups of MemberOfGroup, folded addresses; NULL-terminated; borrowed. */
 const char *const *ph_filter_groups(const struct ph_filter *filter);
 

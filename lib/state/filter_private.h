@@ -56,7 +56,7 @@ struct ph_node {
 struct ph_filter {
 	struct ph_node *root;
 	bool ldap;
-	bool names_groups;
+	bool names_groups, has_links;
 	char *obstacle;
 	GPtrArray *groups; /* char *, NULL at the end */
 };
@@ -101,6 +101,9 @@ int ph_property_value(const struct ph_property *property, enum ph_test test,
 		      struct ph_err *err);
 
 bool ph_property_is_number(const struct ph_property *property);
+
+/* Its values name other entries. */
+bool ph_property_is_link(const struct ph_property *property);
 
 /* Does a value name a kind of group, for a property of type? */
 bool ph_property_is_group(const struct ph_node *test);

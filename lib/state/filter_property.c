@@ -333,6 +333,16 @@ ph_property_is_number(const struct ph_property *property)
 					 property->row->type == PH_TYPE_SIZE);
 }
 
+bool
+ph_property_is_link(const struct ph_property *property)
+{
+	return property->row != NULL &&
+	       (property->row->type == PH_TYPE_ADDRESS ||
+		property->row->type == PH_TYPE_ADDRESSES) &&
+	       (property->values == field_values ||
+		property->values == list_values);
+}
+
 static int
 type_value(const char *text, char **value_r, struct ph_err *err)
 {

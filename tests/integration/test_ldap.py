@@ -127,6 +127,9 @@ def test_dynamic_group_by_us(office: Office, sales: str) -> None:
         department="Sales",
     )
     assert listed(office, "--group", address) == SELLERS
+    done = office.host.cli("recipient", "list", "--json", "--filter", "Department -eq 'Sales'")
+    managers = {e["Name"]: e.get("Manager") for e in json.loads(done.stdout)}
+    assert managers["s0@letsexchange.com"] == NUNO and len(managers) == 301
     wanted = ["out@letsexchange.com"]
     assert listed(office, "--filter", "(&(department=Sales)(!(manager=*)))") == wanted
     members = f"MemberOfGroup -eq '{STAFF}'"

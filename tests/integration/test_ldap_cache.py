@@ -18,8 +18,9 @@ from tests.lab.office import ALL, STAFF, Office
 from tests.lab.protocols import Dialogue
 
 ALIAS = "nm@letsexchange.com"
-# Stays with NUNO as well: both addresses must be known.
+# Its mail goes to NUNO as well.
 FORWARDING = MOTA
+OTHER_AUTHORITY = "/etc/ssl/certs/ca-certificates.crt"
 # All of its programs, as posthub ships them.
 DAEMONS = ("policy", "transport", "delivery", "submission", "tracking")
 
@@ -47,12 +48,17 @@ def file_of(host: Host) -> Path:
     return host.state / "directory"
 
 
-def wait_kept(host: Host, *addresses: str) -> None:
-    """Until the file has an answer about each; less than a second."""
+def wait_kept(office: Office, *addresses: str) -> None:
+    """Until the file has an answer about each; less than a second. Asked by a
+    program that no LDAP server is good enough for."""
+    host = office.host
+    deaf = host.conf.with_name("deaf.conf")
+    text = host.conf.read_text(encoding="utf-8")
+    deaf.write_text(text.replace(str(office.ldap.ca), OTHER_AUTHORITY), encoding="utf-8")
 
     def kept() -> bool:
-        held = file_of(host).read_bytes()
-        return all(address.encode() in held for address in addresses)
+        done = host.cli("-c", str(deaf), "resolve", "--json", *addresses, check=False)
+        return len(json.loads(done.stdout)) == len(addresses)
 
     wait.until(f"{addresses} to be kept", kept)
 
@@ -112,7 +118,7 @@ def test_ldap_goes_between_rcpt_and_the_end_of_data(
     start(office)
     wait_state(office.host)
     smtp, mail = begin(office, to)
-    wait_kept(office.host, to, *boxes)
+    wait_kept(office, to, *boxes)
     office.ldap.kill()
     answer = end(smtp, mail)
     assert answer.startswith("250"), answer
@@ -136,7 +142,7 @@ def test_what_nobody_asked_about_is_not_known(office: Office) -> None:
 def test_all_programs_know_what_one_was_told(office: Office) -> None:
     start(office)
     assert office.ask(NUNO) == "OK OK"
-    wait_kept(office.host, NUNO)
+    wait_kept(office, NUNO)
     office.ldap.kill()
     found = step(office.host, NUNO)
     assert found["Entry"]["DisplayName"] == "Nuno Mota"
@@ -151,7 +157,7 @@ def test_an_outage_over_a_restart_of_everything(office: Office) -> None:
     start(office)
     office.wait_known(NUNO)
     deliver(office, FORWARDING, MOTA, NUNO)
-    wait_kept(office.host, NUNO, MOTA)
+    wait_kept(office, NUNO, MOTA)
     office.ldap.kill()
     for killed in (True, False):
         if killed:
@@ -189,7 +195,7 @@ def test_who_has_gone_does_not_come_back(office: Office) -> None:
     office.set(positive_ttl="0")
     start(office)
     office.wait_known(NUNO)
-    wait_kept(office.host, NUNO)
+    wait_kept(office, NUNO)
     office.ldap.remove("Nuno")
     office.host.wait_recipient(NUNO, "NOTFOUND ")
     office.ldap.kill()
@@ -229,7 +235,7 @@ def test_damaged(office: Office, harm: Any) -> None:
     """Mail flows; whatever is there instead of the cache."""
     start(office)
     office.wait_known(NUNO)
-    wait_kept(office.host, NUNO)
+    wait_kept(office, NUNO)
     office.host.kill(*DAEMONS)
     harm(file_of(office.host))
     office.host.start(*DAEMONS)
@@ -240,7 +246,7 @@ def test_damaged(office: Office, harm: Any) -> None:
         assert "answers are not kept" in office.host.log_text("policy")
         assert status(office.host)["errors"]
         return
-    wait_kept(office.host, NUNO)
+    wait_kept(office, NUNO)
     office.ldap.kill()
     assert step(office.host, NUNO)["Source"] == "ldap"
 
@@ -251,11 +257,11 @@ def test_full(office: Office) -> None:
     office.set(cache_size="256KB", map_size="1MB", negative_ttl="1h")
     start(office)
     office.wait_known(NUNO)
-    wait_kept(office.host, NUNO)
+    wait_kept(office, NUNO)
     for i in range(10000):
         assert office.ask(f"{i}@letsexchange.com") == "NOTFOUND "
     deliver(office, NUNO)
-    wait_kept(office.host, "9999@letsexchange.com")
+    wait_kept(office, "9999@letsexchange.com")
     assert status(office.host)["entries"] > 100
     assert file_of(office.host).stat().st_size <= 1024 * 1024
     assert status(office.host)["errors"] == []
@@ -295,7 +301,7 @@ def test_type_is_changed(office: Office) -> None:
 def test_another_directory_begins_afresh(office: Office) -> None:
     start(office)
     office.wait_known(NUNO)
-    wait_kept(office.host, NUNO)
+    wait_kept(office, NUNO)
     office.ldap.kill()
     assert office.can_say(NUNO)
     office.set(base="ou=elsewhere,dc=test")
@@ -331,7 +337,7 @@ def test_writer_killed_while_it_writes(office: Office) -> None:
     people = [f"p{i}@letsexchange.com" for i in range(200)]
     for address in people:
         assert office.ask(address) == "OK OK"
-    wait_kept(office.host, *people)
+    wait_kept(office, *people)
     office.ldap.kill()
     assert step(office.host, "p0@letsexchange.com")["Stale"] is True
 
@@ -343,7 +349,7 @@ def test_status(office: Office) -> None:
     start(office)
     office.wait_known(NUNO)
     wait.until("the answer to be shown", lambda: status(office.host)["connected"])
-    wait_kept(office.host, NUNO)
+    wait_kept(office, NUNO)
     office.ldap.kill()
     assert office.ask(ALL).startswith("TEMP ")
     wait.until("the outage to be shown", lambda: not status(office.host)["connected"])

@@ -93,11 +93,10 @@ END_TEST
 START_TEST(test_long)
 {
 	const size_t over = PH_CSV_ROW_LIMIT + 1;
-	g_autofree char *text = g_malloc(over + 3);
+	g_autofree char *filled = g_strnfill(over, 'x');
+	g_autofree char *text = g_strconcat(filled, "\nd\n", NULL);
 	g_autofree char *got = NULL, *whole = NULL;
 
-	memset(text, 'x', over);
-	memcpy(text + over, "\nd\n", 3);
 	got = dump(text, over + 3, 65536);
 	ck_assert_str_eq(got, "1!" BAD("is longer than 32 MB") " 2:d");
 	text[over - 1] = '\n';

@@ -11,6 +11,8 @@ static const char *const lines[] = {
     "PrimarySmtpAddress=Nuno@test.org|EmailAddresses=n.mota@test.org",
     "recipient|old@test.org|RecipientType=UserMailbox|Database=DB1|"
     "PrimarySmtpAddress=Piet@test.org|EmailAddresses=p@test.org",
+    "recipient|lea@test.org|RecipientType=UserMailbox|Database=DB1|"
+    "EmailAddresses=l2@test.org|Title=Chief",
     "recipient|c@test.org|RecipientType=MailContact|"
     "ExternalEmailAddress=c@outside.test",
     "recipient|team@test.org" GROUP "nuno@test.org,inner@test.org,X@else.test",
@@ -22,7 +24,9 @@ static const char *const lines[] = {
     "recipient|two@test.org" GROUP "One@test.org,lea@test.org",
     "recipient|empty@test.org|RecipientType=MailUniversalDistributionGroup",
     "recipient|all@test.org|RecipientType=DynamicDistributionGroup|"
-    "RecipientFilter=(x=y)",
+    "RecipientFilter=Title -eq 'chief'",
+    "recipient|strange@test.org|RecipientType=DynamicDistributionGroup|"
+    "RecipientFilter=MemberOfGroup -eq 'nobody@test.org'",
     "recipient|mixed@test.org" GROUP "all@test.org,lea@test.org,inner@test.org",
     "recipient|twice@test.org" GROUP
     "nuno@test.org,N.Mota@test.org,NUNO@test.org",
@@ -168,14 +172,17 @@ START_TEST(test_dynamic)
 		const char *groups, *address;
 		int want;
 	} rows[] = {
-	    {"all@test.org", "nuno@test.org", -1},
-	    {"mixed@test.org", "nuno@test.org", -1},
+	    {"all@test.org", "lea@test.org", 1},
+	    {"all@test.org", "L2@test.org", 1},
+	    {"all@test.org", "nuno@test.org", 0},
 	    {"mixed@test.org", "lea@test.org", 1},
 	    {"mixed@test.org", "c@test.org", 1},
 	    {"mixed@test.org", "all@test.org", 1},
-	    {"all@test.org team@test.org", "nuno@test.org", 1},
-	    {"all@test.org team@test.org", "lea@test.org", -1},
-	    {"all@test.org", "", 0},
+	    {"mixed@test.org", "nuno@test.org", 0},
+	    {"strange@test.org", "nuno@test.org", -1},
+	    {"strange@test.org team@test.org", "nuno@test.org", 1},
+	    {"strange@test.org team@test.org", "lea@test.org", -1},
+	    {"strange@test.org", "", 0},
 	};
 	struct ph_directory *d = people();
 
@@ -188,7 +195,7 @@ START_TEST(test_dynamic)
 		if (r < 0) {
 			ck_assert_int_eq(err.kind, PH_ERR_PERM);
 			ck_assert_ptr_nonnull(
-			    strstr(err.text, "<all@test.org>"));
+			    strstr(err.text, "<strange@test.org>"));
 		}
 	}
 	ph_directory_close(&d);

@@ -31,7 +31,9 @@ static const char *const people[] = {
     GROUP("inner@t.org", "rui@t.org,staff@t.org"),
     GROUP("others@t.org", "eva@t.org"),
     "recipient|dyn@t.org|RecipientType=DynamicDistributionGroup|"
-    "RecipientFilter=Title -eq x",
+    "RecipientFilter=MemberOfGroup -eq 'none@t.org'",
+    "recipient|found@t.org|RecipientType=DynamicDistributionGroup|"
+    "RecipientFilter=UserLogonName -eq 'Eva.Logon'",
 };
 
 static struct ph_directory *
@@ -125,7 +127,10 @@ START_TEST(test_rows)
 	    {"|AcceptMessagesOnlyFrom=ana@t.org"
 	     "|RejectMessagesFromDLMembers=staff@t.org",
 	     "ana@t.org", DENIED},
-	    /* A dynamic group cannot be asked; a name in a list can. */
+	    {"|AcceptMessagesOnlyFromDLMembers=found@t.org", "eva@t.org", "ok"},
+	    {"|AcceptMessagesOnlyFromDLMembers=found@t.org", "ana@t.org",
+	     DENIED},
+	    /* A group that cannot be asked; a name in a list can. */
 	    {"|AcceptMessagesOnlyFromDLMembers=dyn@t.org", "ana@t.org",
 	     "temporary"},
 	    {"|AcceptMessagesOnlyFrom=ana@t.org"

@@ -16,7 +16,7 @@ static const char *const people[] = {
     "recipient|desk@t.org" GROUP "|Members=a@old.test,inner@t.org",
     "recipient|inner@t.org" GROUP "|Members=eva@t.org,far@far.test",
     "recipient|dyn@t.org|RecipientType=DynamicDistributionGroup|"
-    "RecipientFilter=(x=y)",
+    "RecipientFilter=UserLogonName -eq 'CORP-eva'",
     "recipient|info@t.org" MAILBOX "|SendAs=rui@t.org,nobody@t.org",
     "recipient|help@t.org" MAILBOX "|SendAs=desk@t.org",
     "recipient|boss@t.org" MAILBOX "|GrantSendOnBehalfTo=rui@t.org",
@@ -152,11 +152,11 @@ START_TEST(test_login)
 	    {"eva", "chief@t.org", "eva@t.org", "ok"},
 	    {"CORP-eva", "chief@t.org", "eva@t.org", "ok"},
 	    /* What cannot be said is no refusal; a yes is one all the same. */
-	    {"eva", "odd@t.org", NULL, "temporary"},
-	    {"ana.lima", "odd@t.org", NULL, "temporary"},
+	    {"eva", "odd@t.org", NULL, "ok"},
+	    {"ana.lima", "odd@t.org", NULL, "From: odd@t.org"},
 	    {"rui", "odd@t.org", NULL, "ok"},
 	    {"ana", "odd@t.org", "ana@t.org", "ok"},
-	    {"ana", "ana@t.org,odd@t.org", NULL, "temporary"},
+	    {"ana", "ana@t.org,odd@t.org", NULL, "From: odd@t.org"},
 	    /* A large group, whose members are known by address alone. */
 	    {"eva", "crowd@t.org", NULL, "ok"},
 	    {"m7", "crowd@t.org", NULL, "temporary"},
@@ -265,7 +265,7 @@ START_TEST(test_logins)
 	     "a@old.test ana ana.lima ana@t.org corp-eva eva eva@t.org "
 	     "far@far.test help help@t.org"},
 	    {"boss@t.org", "boss boss@t.org"},
-	    {"odd@t.org", "temporary"},
+	    {"odd@t.org", "corp-eva eva eva@t.org odd odd@t.org rui rui@t.org"},
 	    {"crowd@t.org", "temporary"},
 	    {"none@t.org", "-"},
 	};

@@ -124,7 +124,8 @@ START_TEST(test_terms)
 	ck_assert_uint_eq(ph_terms_count(terms), 3);
 	m = ph_matcher_new(terms, NULL, NULL);
 	ck_assert_uint_eq(ph_matcher_count(m), 3);
-	ck_assert_uint_eq(ph_matcher_pending(m), 3);
+	/* Words need no database. */
+	ck_assert_uint_eq(ph_matcher_pending(m), 1);
 	ck_assert_str_eq(ph_matcher_word(m, 0), "foo");
 	ck_assert_ptr_null(ph_matcher_word(m, 1));
 	ck_assert_ptr_null(ph_matcher_pattern(m, 2));
@@ -144,9 +145,10 @@ START_TEST(test_no_compiler)
 
 	add_word(terms, "stra\u00dfe");
 	add_word(terms, "two words");
+	add_word(terms, "!!!");
 	m = ph_matcher_new(terms, NULL, idle);
 	ph_match_compiler_stop(&idle);
-	ck_assert_uint_eq(ph_matcher_pending(m), 2);
+	ck_assert_uint_eq(ph_matcher_pending(m), 1);
 	ph_matcher_scan(m, "Die STRASSE.", 12, &hits);
 	ck_assert_uint_eq(hits.n, 1);
 	ck_assert(ph_hits_has(&hits, 0));
@@ -158,6 +160,7 @@ START_TEST(test_no_compiler)
 	ph_hits_clear(&hits);
 	check_scan(m, "two words, twowords");
 	check_scan(m, "two  words");
+	check_scan(m, "two wo!!rds!!!");
 	ph_matcher_unref(&m);
 	terms = ph_terms_new();
 	m = ph_matcher_new(terms, NULL, NULL);
@@ -172,9 +175,10 @@ END_TEST
 static char *
 random_word(GRand *rand)
 {
-	static const char *const parts[] = {"a",      "b",	"ab", "\u043a",
-					    "\u0301", "\u00df", "-",  " ",
-					    "1",      "\u4e2d", "A",  "S"};
+	static const char *const parts[] = {
+	    "a", "b",	   "ab", "\u043a", "\u0301", "\u00df", "-",	 " ",
+	    "1", "\u4e2d", "A",	 "S",	   "z9",     "\u2013", "\u20ac",
+	};
 	GString *word = g_string_new("");
 	int n = g_rand_int_range(rand, 1, 5);
 
@@ -277,48 +281,140 @@ START_TEST(test_random)
 }
 END_TEST
 
+/* Words in texts of some length, with runs of letters that are long. */
+START_TEST(test_long_texts)
+{
+	static const char *const letters[] = {"a", "z", "0", "9", "\u00e9"};
+	GRand *rand = g_rand_new_with_seed(64);
+
+	for (int round = 0; round < 60; round++) {
+		struct ph_matcher *m =
+		    ph_matcher_new(random_terms(rand, 60), NULL, NULL);
+
+		for (int i = 0; i < 40; i++) {
+			g_autofree char *text = random_text(rand);
+			g_autofree char *more = random_text(rand);
+			GString *all = g_string_new(text);
+			int at = g_rand_int_range(rand, 0, 5);
+
+			for (int n = g_rand_int_range(rand, 0, 140); n > 0; n--)
+				g_string_append(all, letters[at]);
+			g_string_append(all, more);
+			check_scan(m, all->str);
+			g_string_free(all, TRUE);
+		}
+		ph_matcher_unref(&m);
+	}
+	g_rand_free(rand);
+}
+END_TEST
+
+/* Each ASCII character inside a word, and at its sides, at each place of a
+ * block. */
+START_TEST(test_ascii)
+{
+	static const char word[] = "a0m9z";
+	struct ph_terms *terms = ph_terms_new();
+	struct ph_matcher *m;
+
+	add_word(terms, word);
+	add_word(terms, "9");
+	m = ph_matcher_new(terms, NULL, NULL);
+	for (int c = 1; c < 0x80; c++)
+		for (int at = 0; at < 140; at++) {
+			g_autofree char *before = g_strnfill((gsize)at, '.');
+			g_autofree char *text = g_strdup_printf(
+			    "%s%s%c%s%cx", before, word, c, word, c);
+
+			check_scan(m, text);
+		}
+	ph_matcher_unref(&m);
+}
+END_TEST
+
 /* ---- taking over ---- */
 
+/* A number without letters and digits, so that a database is needed. */
+static const char *
+sign(int number, char buffer[8])
+{
+	static const char digits[] = "!#$%&*+-/=";
+
+	buffer[0] = '<';
+	for (int i = 5; i > 0; i--, number /= 10)
+		buffer[i] = digits[number % 10];
+	buffer[6] = '>';
+	buffer[7] = '\0';
+	return buffer;
+}
+
+/* As many of them as there are numbers, up to -1; g_free. */
+static char *
+signs(const int *numbers)
+{
+	GString *text = g_string_new("see");
+	char buffer[8];
+
+	for (; *numbers >= 0; numbers++)
+		g_string_append_printf(text, " %s,", sign(*numbers, buffer));
+	return g_string_free(text, FALSE);
+}
+#define SIGNS(...) signs((const int[]){__VA_ARGS__, -1})
+
 static struct ph_terms *
-numbered_words(int first, int n)
+numbered(int first, int n)
 {
 	struct ph_terms *terms = ph_terms_new();
+	char buffer[8];
 
-	for (int i = first; i < first + n; i++) {
-		g_autofree char *word = g_strdup_printf("word%d", i);
-
-		ph_terms_add_word(terms, word);
-	}
+	for (int i = first; i < first + n; i++)
+		ph_terms_add_word(terms, sign(i, buffer));
 	return terms;
+}
+
+static void
+check_signs(struct ph_matcher *m, int a, int b, int c)
+{
+	g_autofree char *text = SIGNS(a, b, c);
+
+	check_scan(m, text);
+}
+
+/* How many of two are found. */
+static size_t
+count_signs(struct ph_matcher *m, int a, int b)
+{
+	g_autofree char *text = SIGNS(a, b);
+	struct ph_hits hits;
+	size_t n;
+
+	ph_matcher_scan(m, text, strlen(text), &hits);
+	n = hits.n;
+	ph_hits_clear(&hits);
+	return n;
 }
 
 START_TEST(test_take_over)
 {
 	struct ph_match_compiler *compiler = start(NULL, itself);
 	struct ph_matcher *a =
-	    ph_matcher_new(numbered_words(0, 1000), NULL, compiler);
+	    ph_matcher_new(numbered(0, 1000), NULL, compiler);
 	struct ph_matcher *b;
-	struct ph_hits hits;
 
 	wait_until_compiled(a);
 	/* The compiler has no part in this: all but the new are served. */
-	b = ph_matcher_new(numbered_words(10, 1000), a, NULL);
+	b = ph_matcher_new(numbered(10, 1000), a, NULL);
 	ck_assert_uint_eq(ph_matcher_pending(b), 10);
 	ph_matcher_unref(&a);
-	ph_matcher_scan(b, "Word9 WORD10 word1009 word1010 xword11", 38, &hits);
-	ck_assert_uint_eq(hits.n, 2);
-	ck_assert(ph_hits_has(&hits, 0));
-	ck_assert(ph_hits_has(&hits, 999));
-	ph_hits_clear(&hits);
-	a = ph_matcher_new(numbered_words(10, 1001), b, compiler);
+	ck_assert_uint_eq(count_signs(b, 10, 1009), 2);
+	ck_assert_uint_eq(count_signs(b, 9, 1010), 0);
+	a = ph_matcher_new(numbered(10, 1001), b, compiler);
 	wait_until_compiled(a);
 	/* Given up: what was before is still looked after. */
 	ph_matcher_unref(&b);
-	b = ph_matcher_new(numbered_words(10, 1002), a, compiler);
+	b = ph_matcher_new(numbered(10, 1002), a, compiler);
 	ph_matcher_unref(&b);
-	ph_matcher_scan(a, "word1010", 8, &hits);
-	ck_assert_uint_eq(hits.n, 1);
-	ph_hits_clear(&hits);
+	ck_assert_uint_eq(count_signs(a, 9, 1010), 1);
 	ph_matcher_unref(&a);
 	ph_match_compiler_stop(&compiler);
 }
@@ -328,12 +424,9 @@ END_TEST
 START_TEST(test_given_up)
 {
 	struct ph_match_compiler *compiler = start(NULL, itself);
-	struct ph_matcher *a =
-	    ph_matcher_new(numbered_words(0, 500), NULL, NULL);
-	struct ph_matcher *b =
-	    ph_matcher_new(numbered_words(0, 500), a, compiler);
-	struct ph_matcher *c =
-	    ph_matcher_new(numbered_words(5000, 9), b, compiler);
+	struct ph_matcher *a = ph_matcher_new(numbered(0, 500), NULL, NULL);
+	struct ph_matcher *b = ph_matcher_new(numbered(0, 500), a, compiler);
+	struct ph_matcher *c = ph_matcher_new(numbered(5000, 9), b, compiler);
 
 	ph_matcher_unref(&c);
 	wait_until_compiled(b);
@@ -349,20 +442,16 @@ START_TEST(test_many_changes)
 {
 	struct ph_match_compiler *compiler = start(NULL, itself);
 	struct ph_matcher *m =
-	    ph_matcher_new(numbered_words(0, 2000), NULL, compiler);
+	    ph_matcher_new(numbered(0, 2000), NULL, compiler);
 
 	for (int i = 1; i <= 300; i++) {
 		struct ph_matcher *next =
-		    ph_matcher_new(numbered_words(i, 2000), m, compiler);
-		g_autofree char *text =
-		    g_strdup_printf("word%d word%d word%d", i - 1, i, i + 1999);
-		struct ph_hits hits;
+		    ph_matcher_new(numbered(i, 2000), m, compiler);
 
 		ph_matcher_unref(&m);
 		m = next;
-		ph_matcher_scan(m, text, strlen(text), &hits);
-		ck_assert_uint_eq(hits.n, 2);
-		ph_hits_clear(&hits);
+		ck_assert_uint_eq(count_signs(m, i - 1, i), 1);
+		ck_assert_uint_eq(count_signs(m, i, i + 1999), 2);
 	}
 	wait_until_compiled(m);
 	ph_matcher_unref(&m);
@@ -374,9 +463,10 @@ END_TEST
 START_TEST(test_refused_word)
 {
 	struct ph_match_compiler *compiler = start(NULL, itself);
-	struct ph_terms *terms = numbered_words(0, 100);
-	g_autofree char *word = g_strnfill(40000, 'w');
-	g_autofree char *text = g_strconcat("- ", word, " word7", NULL);
+	struct ph_terms *terms = numbered(0, 100);
+	g_autofree char *word = g_strnfill(40000, '+');
+	g_autofree char *seven = SIGNS(7);
+	g_autofree char *text = g_strconcat("- ", word, " ", seven, NULL);
 	struct ph_matcher *m;
 	struct ph_hits hits;
 
@@ -396,6 +486,7 @@ END_TEST
 struct swapper {
 	GMutex mutex;
 	struct ph_matcher *matcher;
+	const char *text;
 	gint stop;
 	gint scans;
 };
@@ -412,8 +503,7 @@ scan_always(gpointer data)
 		g_mutex_lock(&s->mutex);
 		m = ph_matcher_ref(s->matcher);
 		g_mutex_unlock(&s->mutex);
-		ph_matcher_scan(m, "see word60 and constant, WORD61", 31,
-				&hits);
+		ph_matcher_scan(m, s->text, strlen(s->text), &hits);
 		g_assert_true(hits.n == 3);
 		ph_hits_clear(&hits);
 		ph_matcher_unref(&m);
@@ -425,14 +515,17 @@ scan_always(gpointer data)
 START_TEST(test_threads)
 {
 	struct ph_match_compiler *compiler = start(NULL, itself);
+	g_autofree char *two = SIGNS(60, 61);
+	g_autofree char *text = g_strconcat(two, " CONSTANT.", NULL);
 	struct swapper s = {
-	    .matcher = ph_matcher_new(numbered_words(0, 100), NULL, compiler)};
+	    .matcher = ph_matcher_new(numbered(0, 100), NULL, compiler),
+	    .text = text};
 	GThread *threads[4];
 	struct ph_terms *terms;
 	int64_t limit;
 
 	g_mutex_init(&s.mutex);
-	terms = numbered_words(0, 100);
+	terms = numbered(0, 100);
 	add_word(terms, "constant");
 	ph_matcher_unref(&s.matcher);
 	s.matcher = ph_matcher_new(terms, NULL, compiler);
@@ -442,7 +535,7 @@ START_TEST(test_threads)
 		struct ph_matcher *old = s.matcher;
 		struct ph_matcher *next;
 
-		terms = numbered_words(i, 100);
+		terms = numbered(i, 100);
 		add_word(terms, "constant");
 		next = ph_matcher_new(terms, old, compiler);
 		if (i % 10 == 0)
@@ -481,6 +574,8 @@ START_TEST(test_many_hits)
 	text[size] = '\0';
 	add_word(terms, "a");
 	add_word(terms, "aa");
+	add_word(terms, "+");
+	add_word(terms, "++");
 	m = ph_matcher_new(terms, NULL, compiler);
 	wait_until_compiled(m);
 	ph_matcher_scan(m, text, size, &hits);
@@ -491,6 +586,10 @@ START_TEST(test_many_hits)
 	ph_matcher_scan(m, text, size, &hits);
 	ck_assert_uint_eq(hits.n, 1);
 	ck_assert_uint_eq(hits.terms[0], 0);
+	ph_hits_clear(&hits);
+	memset(text, '+', size);
+	ph_matcher_scan(m, text, size, &hits);
+	ck_assert_uint_eq(hits.n, 2);
 	ph_hits_clear(&hits);
 	ph_matcher_unref(&m);
 	ph_match_compiler_stop(&compiler);
@@ -527,7 +626,7 @@ static struct ph_matcher *
 make_compiled(struct ph_match_compiler *compiler, int first, int n)
 {
 	struct ph_matcher *m =
-	    ph_matcher_new(numbered_words(first, n), NULL, compiler);
+	    ph_matcher_new(numbered(first, n), NULL, compiler);
 
 	wait_until_compiled(m);
 	return m;
@@ -546,7 +645,7 @@ START_TEST(test_cache)
 	/* A child that cannot compile shows where the database came from. */
 	compiler = start(dir, (const char *const[]){"/bin/false", NULL});
 	m = make_compiled(compiler, 0, 300);
-	check_scan(m, "word0 word299 word300");
+	check_signs(m, 0, 299, 300);
 	ph_matcher_unref(&m);
 	ph_match_compiler_stop(&compiler);
 	unit_rmdir(&base);
@@ -592,7 +691,7 @@ START_TEST(test_damaged_cache)
 		damage(files->pdata[0], places[i]);
 		compiler = start(dir, itself);
 		m = make_compiled(compiler, 0, 300);
-		check_scan(m, "word0 word299 word300");
+		check_signs(m, 0, 299, 300);
 		ph_match_compiler_stop(&compiler);
 		ph_matcher_unref(&m);
 		ck_assert(
@@ -658,15 +757,15 @@ check_script(const char *then)
 	g_autofree char *dir = unit_mkdir();
 	struct ph_match_compiler *compiler = start_script(dir, then);
 	struct ph_matcher *m =
-	    ph_matcher_new(numbered_words(0, 30000), NULL, compiler);
+	    ph_matcher_new(numbered(0, 30000), NULL, compiler);
 	pid_t pid = wait_for_pid(dir);
 
-	check_scan(m, "word17 word30000");
+	check_signs(m, 17, 1, 30000);
 	ph_match_compiler_stop(&compiler);
 	ck_assert_int_eq(kill(pid, 0), -1);
 	ck_assert_int_eq(errno, ESRCH);
 	ck_assert_uint_eq(ph_matcher_pending(m), 30000);
-	check_scan(m, "word17 word30000");
+	check_signs(m, 17, 1, 30000);
 	ph_matcher_unref(&m);
 	unit_rmdir(&dir);
 }
@@ -691,10 +790,9 @@ START_TEST(test_no_child)
 {
 	struct ph_match_compiler *compiler =
 	    start(NULL, (const char *const[]){"/nowhere/at/all", NULL});
-	struct ph_matcher *m =
-	    ph_matcher_new(numbered_words(0, 100), NULL, compiler);
+	struct ph_matcher *m = ph_matcher_new(numbered(0, 100), NULL, compiler);
 
-	check_scan(m, "word17 word100");
+	check_signs(m, 17, 1, 100);
 	ph_match_compiler_stop(&compiler);
 	ck_assert_uint_eq(ph_matcher_pending(m), 100);
 	ph_matcher_unref(&m);
@@ -712,7 +810,7 @@ START_TEST(test_retry)
 	    start(NULL, (const char *const[]){"/bin/sh", "-c", script, NULL});
 	struct ph_matcher *m = make_compiled(compiler, 0, 100);
 
-	check_scan(m, "word17 word100");
+	check_signs(m, 17, 1, 100);
 	ph_matcher_unref(&m);
 	ph_match_compiler_stop(&compiler);
 	unit_rmdir(&dir);
@@ -725,6 +823,8 @@ main(int argc, char **argv)
 	const TTest *const tests[] = {test_terms,
 				      test_no_compiler,
 				      test_random,
+				      test_long_texts,
+				      test_ascii,
 				      test_take_over,
 				      test_given_up,
 				      test_many_changes,

@@ -1,141 +1,46 @@
-#include "lib/match/pattern.h"
 #include "tests/unit/lib/match/pattern_rows.h"
-#include "tests/unit/unit.h"
-
-#include <hs.h>
-#include <stdbool.h>
-#include <string.h>
-
-/* A prefilter in Hyperscan, as the matcher uses it. */
-struct prefilter {
-	hs_database_t *db;
-	hs_scratch_t *scratch;
-};
-
-static void
-prefilter_open(struct prefilter *f, const char *expression)
-{
-	hs_compile_error_t *error = NULL;
-	int rc =
-	    hs_compile(expression,
-		       HS_FLAG_CASELESS | HS_FLAG_UTF8 | HS_FLAG_PREFILTER |
-			   HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY,
-		       HS_MODE_BLOCK, NULL, &f->db, &error);
-
-	ck_assert_msg(rc == HS_SUCCESS, "%s: %s", expression,
-		      error != NULL ? error->message : "");
-	f->scratch = NULL;
-	ck_assert_int_eq(hs_alloc_scratch(f->db, &f->scratch), HS_SUCCESS);
-}
-
-static void
-prefilter_close(struct prefilter *f)
-{
-	hs_free_scratch(f->scratch);
-	hs_free_database(f->db);
-}
-
-static int
-on_hit(unsigned id, unsigned long long from, unsigned long long to,
-       unsigned flags, void *context)
-{
-	(void)id;
-	(void)from;
-	(void)to;
-	(void)flags;
-	*(bool *)context = true;
-	return 1;
-}
-
-static bool
-prefilter_hits(const struct prefilter *f, const char *text)
-{
-	bool hit = false;
-
-	hs_scan(f->db, text, (unsigned)strlen(text), 0, f->scratch, on_hit,
-		&hit);
-	return hit;
-}
-
-/* What the pattern finds holds its factor. */
-static void
-check_factor(const struct ph_pattern *pattern, const char *text)
-{
-	const char *factor = ph_pattern_factor(pattern);
-	g_autofree char *small = g_ascii_strdown(text, -1);
-
-	ck_assert_msg(factor == NULL || strstr(small, factor) != NULL,
-		      "%s finds \"%s\", which does not hold \"%s\"",
-		      ph_pattern_text(pattern), text, factor);
-}
-
-/* What the pattern finds, its prefilter finds. Counts what was found. */
-static void
-check_text(const struct ph_pattern *pattern, const struct prefilter *f,
-	   const char *text, unsigned *found)
-{
-	if (ph_pattern_match(pattern, text, strlen(text), NULL, NULL, NULL) !=
-	    1)
-		return;
-	++*found;
-	check_factor(pattern, text);
-	ck_assert_msg(prefilter_hits(f, text), "%s finds \"%s\", %s does not",
-		      ph_pattern_text(pattern), text,
-		      ph_pattern_prefilter(pattern));
-}
+#include "tests/unit/lib/match/prefilter.h"
 
 /* ---- random texts ---- */
 
-static const char *
-pick(GRand *random, const char *const *list, size_t n)
-{
-	return list[g_rand_int_range(random, 0, (gint32)n)];
-}
-
-static const char *
-random_piece(GRand *random)
-{
-	static const char *const pieces[] = {
-	    "a",
-	    "b",
-	    "K",
-	    "s",
-	    "z",
-	    "A",
-	    "5",
-	    "0",
-	    " ",
-	    "\t",
-	    "\n",
-	    "\r\n",
-	    "_",
-	    "-",
-	    ".",
-	    ",",
-	    "\"",
-	    "(",
-	    "]",
-	    "foo",
-	    "ж",
-	    "В",
-	    "É",
-	    "ς",
-	    "Σ",
-	    "ı",
-	    "日",
-	    "\xe2\x84\xaa",
-	    "\xc5\xbf",
-	    "\xe2\x80\x8d",
-	    "\xc2\xa0",
-	    "\xcc\x81",
-	    "\xd9\xa3",
-	    "\xc2\xbd",
-	    "\xf0\x9f\x98\x80",
-	    "\xf0\x9d\x90\x80",
-	};
-
-	return pick(random, pieces, G_N_ELEMENTS(pieces));
-}
+static const char *const text_pieces[] = {
+    "a",
+    "b",
+    "K",
+    "s",
+    "z",
+    "A",
+    "5",
+    "0",
+    " ",
+    "\t",
+    "\n",
+    "\r\n",
+    "_",
+    "-",
+    ".",
+    ",",
+    "\"",
+    "(",
+    "]",
+    "foo",
+    "ж",
+    "В",
+    "É",
+    "ς",
+    "Σ",
+    "ı",
+    "日",
+    "\xe2\x84\xaa",
+    "\xc5\xbf",
+    "\xe2\x80\x8d",
+    "\xc2\xa0",
+    "\xcc\x81",
+    "\xd9\xa3",
+    "\xc2\xbd",
+    "\xf0\x9f\x98\x80",
+    "\xf0\x9d\x90\x80",
+};
 
 /* Some characters are left out, doubled, replaced, or change case. */
 static char *
@@ -150,7 +55,8 @@ mutate(GRand *random, const char *text)
 		case 0:
 			continue;
 		case 1:
-			g_string_append(out, random_piece(random));
+			g_string_append(out, pick(random, text_pieces,
+						  G_N_ELEMENTS(text_pieces)));
 			break;
 		case 2:
 			g_string_append_unichar(out, c);
@@ -167,9 +73,11 @@ mutate(GRand *random, const char *text)
 		g_string_append_unichar(out, c);
 	}
 	if (g_rand_boolean(random))
-		g_string_prepend(out, random_piece(random));
+		g_string_prepend(
+		    out, pick(random, text_pieces, G_N_ELEMENTS(text_pieces)));
 	if (g_rand_boolean(random))
-		g_string_append(out, random_piece(random));
+		g_string_append(
+		    out, pick(random, text_pieces, G_N_ELEMENTS(text_pieces)));
 	return g_string_free(out, FALSE);
 }
 
@@ -216,108 +124,98 @@ START_TEST(test_rows)
 }
 END_TEST
 
-static char *
-random_pattern(GRand *random)
-{
-	static const char *const pieces[] = {
-	    "a",
-	    "b",
-	    "K",
-	    "s",
-	    "ж",
-	    "5",
-	    "B",
-	    " ",
-	    ".",
-	    "*",
-	    "+",
-	    "?",
-	    "{2}",
-	    "{1,3}",
-	    "{0,40}",
-	    "{2,}",
-	    "{",
-	    "}",
-	    "(",
-	    "(",
-	    ")",
-	    ")",
-	    "|",
-	    "^",
-	    "$",
-	    "[",
-	    "]",
-	    "[^",
-	    "-",
-	    "\\",
-	    "\\w",
-	    "\\W",
-	    "\\d",
-	    "\\D",
-	    "\\s",
-	    "\\S",
-	    "\\b",
-	    "\\B",
-	    "\\1",
-	    "\\p{L}",
-	    "\\P{Lu}",
-	    "\\p{Nd}",
-	    "(?:",
-	    "(?=",
-	    "(?!",
-	    "(?<=",
-	    "(?<!",
-	    "(?>",
-	    "(?<n>",
-	    "\\k<n>",
-	    "(?(1)",
-	    "(?i)",
-	    "(?-i)",
-	    "(?s:",
-	    "(?m)",
-	    "(?x)",
-	    "(?n)",
-	    "#",
-	    "(?#",
-	    "a-z",
-	    "-[",
-	    "&&",
-	    "[:alpha:",
-	    ":",
-	    "=",
-	    "!",
-	    "<",
-	    ">",
-	    "'",
-	    ",",
-	    "(?(a)",
-	    "\\x41",
-	    "\\u0436",
-	    "\\101",
-	    "\\.",
-	    "\\Z",
-	    "\\A",
-	    "\\z",
-	    "[a-f]",
-	    "[^s]",
-	    "(?P<",
-	    "\\Q",
-	    "\\E",
-	    "\\h",
-	    "[\\w-[a]]",
-	    "\xf0\x9f\x98\x80",
-	    "\n",
-	    "ſ",
-	    "\\p{IsGreek}",
-	    "%s",
-	};
-	GString *out = g_string_new(NULL);
-
-	for (gint32 n = g_rand_int_range(random, 1, 12); n > 0; n--)
-		g_string_append(out,
-				pick(random, pieces, G_N_ELEMENTS(pieces)));
-	return g_string_free(out, FALSE);
-}
+static const char *const pattern_pieces[] = {
+    "a",
+    "b",
+    "K",
+    "s",
+    "ж",
+    "5",
+    "B",
+    " ",
+    ".",
+    "*",
+    "+",
+    "?",
+    "{2}",
+    "{1,3}",
+    "{0,40}",
+    "{2,}",
+    "{",
+    "}",
+    "(",
+    "(",
+    ")",
+    ")",
+    "|",
+    "^",
+    "$",
+    "[",
+    "]",
+    "[^",
+    "-",
+    "\\",
+    "\\w",
+    "\\W",
+    "\\d",
+    "\\D",
+    "\\s",
+    "\\S",
+    "\\b",
+    "\\B",
+    "\\1",
+    "\\p{L}",
+    "\\P{Lu}",
+    "\\p{Nd}",
+    "(?:",
+    "(?=",
+    "(?!",
+    "(?<=",
+    "(?<!",
+    "(?>",
+    "(?<n>",
+    "\\k<n>",
+    "(?(1)",
+    "(?i)",
+    "(?-i)",
+    "(?s:",
+    "(?m)",
+    "(?x)",
+    "(?n)",
+    "#",
+    "(?#",
+    "a-z",
+    "-[",
+    "&&",
+    "[:alpha:",
+    ":",
+    "=",
+    "!",
+    "<",
+    ">",
+    "'",
+    ",",
+    "(?(a)",
+    "\\x41",
+    "\\u0436",
+    "\\101",
+    "\\.",
+    "\\Z",
+    "\\A",
+    "\\z",
+    "[a-f]",
+    "[^s]",
+    "(?P<",
+    "\\Q",
+    "\\E",
+    "\\h",
+    "[\\w-[a]]",
+    "\xf0\x9f\x98\x80",
+    "\n",
+    "ſ",
+    "\\p{IsGreek}",
+    "%s",
+};
 
 static void
 check_random(GRand *random, const struct ph_pattern *pattern, unsigned *found)
@@ -326,12 +224,10 @@ check_random(GRand *random, const struct ph_pattern *pattern, unsigned *found)
 
 	prefilter_open(&f, ph_pattern_prefilter(pattern));
 	for (int i = 0; i < 40; i++) {
-		GString *text = g_string_new(NULL);
+		g_autofree char *text = pick_some(
+		    random, text_pieces, G_N_ELEMENTS(text_pieces), 11);
 
-		for (gint32 n = g_rand_int_range(random, 0, 12); n > 0; n--)
-			g_string_append(text, random_piece(random));
-		check_text(pattern, &f, text->str, found);
-		g_string_free(text, TRUE);
+		check_text(pattern, &f, text, found);
 	}
 	prefilter_close(&f);
 }
@@ -357,7 +253,8 @@ START_TEST(test_random)
 	unsigned found = 0, taken = 0;
 
 	for (int i = 0; i < 4000; i++) {
-		g_autofree char *text = random_pattern(random);
+		g_autofree char *text = pick_some(
+		    random, pattern_pieces, G_N_ELEMENTS(pattern_pieces), 11);
 		struct ph_err err = PH_ERR_INIT;
 		struct ph_pattern *pattern;
 

@@ -354,6 +354,33 @@ START_TEST(test_groups)
 }
 END_TEST
 
+START_TEST(test_links)
+{
+	static const struct {
+		const char *filter;
+		bool links;
+	} rows[] = {
+	    {"Department -eq 'Sales'", false},
+	    {"EmailAddresses -like 'a*' -or PrimarySmtpAddress -eq 'a@b'",
+	     false},
+	    {"MemberOfGroup -eq 'team@t.org'", false},
+	    {"-not(Manager -eq 'ann@t.org')", true},
+	    {"Title -eq 'x' -and Members -eq 'ann@t.org'", true},
+	    {"(manager=*)", true},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_filter *filter = NULL;
+
+		ck_assert_int_eq(ph_filter_parse(rows[i].filter, &filter, NULL),
+				 0);
+		ck_assert_msg(ph_filter_has_links(filter) == rows[i].links,
+			      "%s", rows[i].filter);
+		ph_filter_free(&filter);
+	}
+}
+END_TEST
+
 /* ---- printed and read again --------------------------------------------- */
 
 static void
@@ -513,4 +540,5 @@ START_TEST(test_of_group)
 END_TEST
 
 UNIT_MAIN("lib/state/filter", test_opath, test_ldap, test_malformed,
-	  test_limits, test_groups, test_printed, test_mutated, test_of_group)
+	  test_limits, test_groups, test_links, test_printed, test_mutated,
+	  test_of_group)
