@@ -15,13 +15,14 @@
 #include <strings.h>
 
 #define SECTION "policy"
-/* Inside lmtp_data_done_timeout, 600 s, with one portion begun just before: ten
- * seconds, ENVELOPE_MS and FINAL_MS. What is left goes on when the MTA tries
- * again. */
+/* Inside lmtp_data_done_timeout, 600 s, with one portion begun just before the
+ * budget is used up, which may take all of its own. What is left goes on when
+ * the MTA tries again. */
 enum {
 	BUDGET_MS = 200 * 1000,
+	ANSWER_MS = 30 * 1000,
 	ENVELOPE_MS = 120 * 1000,
-	FINAL_MS = 180 * 1000,
+	FINAL_MS = 150 * 1000,
 };
 /* smtpd_recipient_limit of the private smtpd, with some room for a group. */
 #define PORTION ((size_t)5000)
@@ -85,6 +86,7 @@ open_fork(const struct ph_conf *conf, struct ph_expander *expander,
 	    .fqdn = find_fqdn,
 	    .context = expander,
 	    .lifetime = ph_conf_int(conf, SECTION, "expansion_lifetime"),
+	    .timeout = ANSWER_MS,
 	    .envelope_timeout = ENVELOPE_MS,
 	    .final_timeout = FINAL_MS,
 	};

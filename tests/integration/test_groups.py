@@ -27,6 +27,7 @@ def at(name: str) -> str:
 
 FRIEND, NOBODY = "friend@outside.test", at("nobody")
 MANAGER = {"ReportToManagerEnabled": "true", "ReportToOriginatorEnabled": "false"}
+SALES = "((Department -eq 'Sales') -and (RecipientType -eq 'UserMailbox'))"
 CROWD = [at(f"p{i}") for i in range(8)]
 
 
@@ -50,7 +51,7 @@ def lab(internet: Sink) -> Iterator[Lab]:
         made.put("sendconnector", "Internet", AddressSpaces="*", SmartHosts=hosts)
         made.redis.call("HSET", "posthub:transportconfig", "ExpansionSizeLimit", str(LIMIT))
         for i, address in enumerate(CROWD):
-            made.mailbox(address, f"DB{i % 2 + 1}")
+            made.mailbox(address, f"DB{i % 2 + 1}", Department="Sales" if i < 5 else "Other")
         group(made, "inner", *CROWD[3:], NUNO, at("all"))
         group(made, "all", *CROWD[:4], at("inner"), MOTA, FRIEND)
         group(made, "managed", FRIEND, NOBODY, ManagedBy=BOSS, **MANAGER)
@@ -61,6 +62,8 @@ def lab(internet: Sink) -> Iterator[Lab]:
         group(made, "closed", MOTA, RequireSenderAuthenticationEnabled="true")
         group(made, "half", *CROWD[:3], at("closed"), NOBODY)
         group(made, "lost", NOBODY, at("no1"), at("no2"), at("no3"))
+        group(made, "sales", RecipientType="DynamicDistributionGroup", RecipientFilter=SALES)
+        group(made, "mixed", at("sales"), CROWD[0], RUI, BOSS)
         group(made, "porto", NUNO, MOTA, ExpansionServer="MBX2")
         yield office(made)
 
@@ -96,6 +99,23 @@ def test_everybody_gets_it_once(lab: Lab, host: Host, internet: Sink) -> None:
         assert outcome.body(content) == outcome.body(mail.content)
     (taken,) = internet.taken(mail.ident)
     assert taken.recipients == (f"<{FRIEND}>",)
+
+
+def test_dynamic_groups(lab: Lab, host: Host) -> None:
+    """Alone and inside another one; whoever comes is in it."""
+    for name, more in (("sales", []), ("mixed", [RUI, BOSS])):
+        mail = post(host, at(name))
+        check_once(lab, mail, *CROWD[:5], *more)
+        assert not outcome.copies(lab, CROWD[5], mail)
+    lab.put("recipient", CROWD[5], Department="Sales")
+
+    def members() -> set[str]:
+        answer = json.loads(host.cli("group", "expand", at("sales"), "--json").stdout)
+        return {row["Address"] for row in answer}
+
+    wait.until("him to be in it", lambda: members() == set(CROWD[:6]))
+    check_once(lab, post(host, at("sales")), *CROWD[:6])
+    lab.put("recipient", CROWD[5], Department="Other")
 
 
 # ---- what the sender wants to hear, and what the group wants -----------------
@@ -201,9 +221,22 @@ def test_some_members_cannot_get_it(lab: Lab, host: Host) -> None:
 
 
 def test_no_member_can_get_it(lab: Lab, host: Host) -> None:
-    mail = post(host, at("lost"))
-    told = failed(outcome.report(lab, ANA, mail))
-    assert told == dict.fromkeys([NOBODY, at("no1"), at("no2"), at("no3")], "5.1.1")
+    """What the sender wants to be told of, and by which words."""
+    mail = outcome.from_inside(at("lost"), sender=ANA)
+    mail.parameters = "ENVID=QQ+2B17"
+    mail.rcpt_parameters[at("lost")] = "NOTIFY=FAILURE ORCPT=rfc822;Lost+2Bx@old.test"
+    assert outcome.post_inside(host, mail).accepted, mail.last
+    message = outcome.report(lab, ANA, mail)
+    assert failed(message) == dict.fromkeys([NOBODY, at("no1"), at("no2"), at("no3")], "5.1.1")
+    about, *each = outcome.status(message)
+    assert about["original-envelope-id"] == "QQ+17"
+    assert {block["original-recipient"] for block in each} == {"rfc822; Lost+x@old.test"}
+    mail = outcome.from_inside(at("lost"), sender=ANA)
+    mail.rcpt_parameters[at("lost")] = "NOTIFY=NEVER"
+    assert outcome.post_inside(host, mail).accepted, mail.last
+    wait.until("FAIL", lambda: events(host, mail, "FAIL"))
+    lab.wait_empty()
+    assert not outcome.reports(lab, ANA, mail)
 
 
 # ---- the service ---------------------------------------------------------------
@@ -298,7 +331,9 @@ def test_every_step_is_tracked_once(lab: Lab, host: Host) -> None:
     wait.until("all rows by the command", lambda: len(routed(host, mail)) == len(ROUTED))
     assert routed(host, mail) == ROUTED
     every = [row for each in lab.hosts.values() for row in rows(each, mail.ident)]
-    (received,) = (r for r in every if r["recipient-address"] == at("all") and r["event-id"] == "RECEIVE")
+    (received,) = (
+        r for r in every if (r["event-id"], r["recipient-address"]) == ("RECEIVE", at("all"))
+    )
     sent = [r["recipient-address"].split(";") for r in every if r["event-id"] == "SEND"]
     assert at("all") not in {who for names in sent for who in names}
     transfers = events(host, mail, "TRANSFER")

@@ -127,6 +127,35 @@ START_TEST(test_hub_hop)
 }
 END_TEST
 
+/* A group that is opened behind the queue, in two portions; what is sent is
+ * logged in whole seconds. */
+START_TEST(test_group)
+{
+	static const struct line lines[] = {
+	    {"1", "01.500", "client.test", "MBX2", DEFAULT2, "SMTP", "RECEIVE",
+	     "all@x.test", NULL},
+	    {"2", "01.510", "MBX2", "", "", "AGENT", "AGENTINFO", "all@x.test",
+	     NULL},
+	    {"3", "01.520", "MBX2", "", "", "ROUTING", "EXPAND",
+	     "mota@x.test;in@x.test", NULL},
+	    {"4", "01.521", "MBX2", "", "", "ROUTING", "EXPAND", "ana@x.test",
+	     NULL},
+	    {"5", "01.522", "MBX2", "", "", "ROUTING", "DUPLICATEEXPAND",
+	     "mota@x.test", NULL},
+	    {"6", "01.530", "MBX2", "", "", "ROUTING", "TRANSFER",
+	     "mota@x.test", NULL},
+	    {"7", "01.540", "MBX2", "", "", "ROUTING", "TRANSFER", "ana@x.test",
+	     NULL},
+	    {"8", "01.000", "MBX2", "MBX2.lets.test", INTRA, "SMTP", "SEND",
+	     "mota@x.test;ana@x.test", NULL},
+	    {"9", "01.600", "MBX2.lets.test", "MBX2", DELIVERY2, "SMTP",
+	     "RECEIVE", "mota@x.test;ana@x.test", NULL},
+	};
+
+	check_order(lines, G_N_ELEMENTS(lines));
+}
+END_TEST
+
 /* Two recipients in two transactions to one server: each RECEIVE after its own
  * SEND, which is half a minute after the other. */
 START_TEST(test_two_transactions)
@@ -255,6 +284,6 @@ START_TEST(test_nothing)
 }
 END_TEST
 
-UNIT_MAIN("cli/trace", test_two_servers, test_hub_hop, test_two_transactions,
-	  test_other_recipient, test_addresses, test_two_messages, test_ring,
-	  test_nothing)
+UNIT_MAIN("cli/trace", test_two_servers, test_hub_hop, test_group,
+	  test_two_transactions, test_other_recipient, test_addresses,
+	  test_two_messages, test_ring, test_nothing)
