@@ -78,6 +78,7 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	struct ph_policy_sources sources = {
 	    .topology = TOPOLOGY,
 	    .server = ph_conf_text(conf, "server", "name"),
+	    .credentials = ph_conf_text(conf, "policy", "credentials"),
 	    .stopping = stopping,
 	    .context = run,
 	};

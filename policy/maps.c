@@ -8,6 +8,7 @@
 #include "lib/routing/connector.h"
 #include "lib/routing/route.h"
 #include "policy/ahead.h"
+#include "policy/map_hop.h"
 
 #include <string.h>
 
@@ -396,6 +397,8 @@ const struct ph_map ph_maps[] = {
     {"alias", lookup_alias},
     {"login", lookup_login},
     {"server", lookup_server},
+    {"tls", ph_map_tls},
+    {"sasl", ph_map_sasl},
     {NULL, NULL},
 };
 

@@ -12,7 +12,7 @@
 
 /*
  * The tables that Postfix asks by socketmap. Answers are functions of what
- * struct ph_sources holds, without I/O but for the directory.
+ * struct ph_sources holds, without I/O but for the directory and passwords.
  */
 
 /* All borrowed, for one request. */
@@ -22,6 +22,7 @@ struct ph_sources {
 	const struct ph_topology *topology; /* NULL with it */
 	const char *server;		    /* this server's name */
 	struct ph_peers *peers;		    /* or NULL */
+	const char *credentials; /* directory of passwords; or NULL */
 };
 
 struct ph_map {

@@ -78,6 +78,7 @@ take_sources(const struct ph_policy *policy, struct ph_snapshot **snapshot_r)
 			    : NULL,
 	    .server = from->server,
 	    .peers = from->peers,
+	    .credentials = from->credentials,
 	};
 }
 

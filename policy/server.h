@@ -22,7 +22,8 @@ struct ph_policy_sources {
 	size_t topology;
 	struct ph_directory *directory;
 	const char *server;
-	struct ph_peers *peers; /* or NULL */
+	struct ph_peers *peers;	 /* or NULL */
+	const char *credentials; /* directory of passwords; or NULL */
 	bool (*stopping)(const void *context);
 	const void *context;
 };

@@ -182,6 +182,8 @@ const struct ph_setting ph_settings[] = {
     {"policy", "members", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/public/posthub-members", NO_LIMIT,
      "the private smtpd with milters, for copies to members of groups"},
+    {"policy", "credentials", PH_SETTING_TEXT, "/etc/posthub/credentials",
+     NO_LIMIT, "directory of the files that AuthenticationCredential names"},
     {"policy", "expansion_lifetime", PH_SETTING_SPAN, "7d", 1 * H, 365 * D,
      NULL,
      "how long lists of members are kept; longer than Postfix's "

@@ -36,7 +36,7 @@ struct ph_connector_query {
 };
 
 enum ph_connector_type {
-	PH_CONNECTOR_OUT,  /* sent from here: ph-out, ph-out-tls */
+	PH_CONNECTOR_OUT,  /* sent from here: ph-out, ph-out-tls, ... */
 	PH_CONNECTOR_HUB,  /* to Transport services of the source servers */
 	PH_CONNECTOR_NONE, /* no way is known: the message waits, no bounce */
 	PH_CONNECTOR_TOO_LARGE, /* a smaller message would go: refused for good

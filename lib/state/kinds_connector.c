@@ -53,7 +53,12 @@ const struct ph_field ph_fields_sendconnector[] = {
      .help = "hosts in place of the domain's MX: name (its own MX, or "
 	     "address), [name], address; each may have :port"},
     {"SmartHostAuthMechanism", PH_TYPE_WORD, .value = "None",
-     .words = smart_host_auth, .help = "how a smart host is logged in to"},
+     .words = smart_host_auth,
+     .help = "how a smart host is logged in to: BasicAuth with TLS if it is "
+	     "offered, BasicAuthRequireTLS over TLS alone"},
+    {"AuthenticationCredential", PH_TYPE_TEXT, .max = 64,
+     .help = "file in [policy] credentials of the source servers, whose first "
+	     "line is user:password"},
     {"DNSRoutingEnabled", PH_TYPE_BOOL,
      .help = "the domain's MX is looked up; true when there are no SmartHosts"},
     {"Port", PH_TYPE_INT, .value = "25", .min = 1, .max = 65535,
@@ -63,13 +68,16 @@ const struct ph_field ph_fields_sendconnector[] = {
     {"RequireTLS", PH_TYPE_BOOL, .value = "false",
      .help = "over TLS or not at all"},
     {"TlsAuthLevel", PH_TYPE_WORD, .words = tls_levels,
-     .help = "what the certificate must prove; needs RequireTLS"},
+     .help = "what the certificate must prove: nothing, the name of the host "
+	     "that is connected to, TlsDomain; needs RequireTLS"},
     {"TlsDomain", PH_TYPE_TEXT, .max = 255,
-     .help = "name in the certificate, with DomainValidation"},
+     .help = "name in the certificate, with DomainValidation: mx.example, or "
+	     "*.example; the recipient's domain when unset"},
     {"TlsCertificateName", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
      .help = "<I>issuer<S>subject of the client certificate"},
     {"DomainSecureEnabled", PH_TYPE_BOOL, .value = "false",
-     .help = "mutual TLS with domains that are set up for it"},
+     .help = "as with DomainValidation for the domains in "
+	     "TLSSendDomainSecureList"},
     {"IgnoreSTARTTLS", PH_TYPE_BOOL, .value = "false",
      .help = "TLS is not used even when it is offered"},
     {"MaxMessageSize", PH_TYPE_SIZE, .value = "35MB", .max = INT64_MAX,
@@ -239,6 +247,69 @@ check_spaces(const struct ph_object *connector, struct ph_err *err)
 	return 0;
 }
 
+static bool
+is_tls_domain(const char *name)
+{
+	return ph_value_is_domain(g_str_has_prefix(name, "*.") ? name + 2
+							       : name);
+}
+
+static int
+check_tls(const struct ph_object *connector, struct ph_err *err)
+{
+	const char *level = ph_object_text(connector, "TlsAuthLevel");
+	const char *name = ph_object_text(connector, "TlsDomain");
+
+	if (level != NULL && !ph_object_bool(connector, "RequireTLS"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "TlsAuthLevel: is not looked at without TLS; "
+				  "expected RequireTLS true as well");
+	if (name != NULL && !is_tls_domain(name))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "TlsDomain: is no domain; expected "
+				  "mx.example.com or *.example.com");
+	/* Else any certificate of any smart host's name would do. */
+	if (level != NULL && strcmp(level, "DomainValidation") == 0 &&
+	    name == NULL && ph_object_has(connector, "SmartHosts"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "TlsDomain: is needed for DomainValidation "
+				  "of SmartHosts; expected the name in their "
+				  "certificate");
+	if (ph_object_bool(connector, "IgnoreSTARTTLS") &&
+	    (ph_object_bool(connector, "RequireTLS") ||
+	     ph_object_bool(connector, "DomainSecureEnabled")))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "IgnoreSTARTTLS: contradicts RequireTLS and "
+				  "DomainSecureEnabled; expected one of them");
+	return 0;
+}
+
+static int
+check_login(const struct ph_object *connector, struct ph_err *err)
+{
+	const char *how = ph_object_text(connector, "SmartHostAuthMechanism");
+	const char *file =
+	    ph_object_text(connector, "AuthenticationCredential");
+
+	if (file != NULL && (*file == '.' || strchr(file, '/') != NULL))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "AuthenticationCredential: is no file name; "
+				  "expected one without / and . at its start");
+	if (!g_str_has_prefix(how, "BasicAuth"))
+		return 0;
+	if (file == NULL || !ph_object_has(connector, "SmartHosts"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "SmartHostAuthMechanism: needs somewhere to "
+				  "log in, and as whom; expected SmartHosts "
+				  "and AuthenticationCredential as well");
+	if (strcmp(how, "BasicAuthRequireTLS") == 0 &&
+	    ph_object_bool(connector, "IgnoreSTARTTLS"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "IgnoreSTARTTLS: contradicts "
+				  "BasicAuthRequireTLS; expected one of them");
+	return 0;
+}
+
 int
 ph_check_sendconnector(const struct ph_object *connector, struct ph_err *err)
 {
@@ -256,15 +327,5 @@ ph_check_sendconnector(const struct ph_object *connector, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "DNSRoutingEnabled: contradicts SmartHosts; "
 				  "expected one of them");
-	if (ph_object_has(connector, "TlsAuthLevel") &&
-	    !ph_object_bool(connector, "RequireTLS"))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "TlsAuthLevel: is not looked at without TLS; "
-				  "expected RequireTLS true as well");
-	if (ph_object_bool(connector, "RequireTLS") &&
-	    ph_object_bool(connector, "IgnoreSTARTTLS"))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "IgnoreSTARTTLS: contradicts RequireTLS; "
-				  "expected one of them");
-	return 0;
+	return check_tls(connector, err) < 0 ? -1 : check_login(connector, err);
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import socketserver
+import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ class Taken:
     content: bytes
     parameters: str  # of MAIL
     rcpt_parameters: tuple[str, ...]
+    tls: str  # version, "" in clear
+    login: str  # "user:password", "" of a stranger
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -43,11 +47,36 @@ class _Session(socketserver.StreamRequestHandler):
                 return b"".join(lines)
             lines.append(line.removeprefix(b"."))
 
+    tls = login = ""
+
     def _hello(self) -> None:
         lines = ["sink.test", *self.server.extensions]
+        if self.server.tls is not None and not self.tls:
+            lines.append("STARTTLS")
+        elif self.server.login:
+            lines.append("AUTH PLAIN")
         for line in lines[:-1]:
             self._say(f"250-{line}")
         self._say(f"250 {lines[-1]}")
+
+    def _start_tls(self) -> None:
+        assert self.server.tls is not None
+        self._say("220 go ahead")
+        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        self.setup()
+        self.tls = str(self.request.version())
+
+    def _log_in(self, words: str) -> str:
+        _, user, password = base64.b64decode(words).decode().split("\0")
+        if f"{user}:{password}" != self.server.login:
+            return "535 5.7.8 no"
+        self.login = f"{user}:{password}"
+        return "235 2.7.0 welcome"
+
+    def _refusal(self) -> str:
+        if self.server.login and not self.login:
+            return "530 5.7.0 Authentication required"
+        return ""
 
     def _take(self, sender: str, recipients: list[str]) -> None:
         content = self._content()
@@ -62,6 +91,8 @@ class _Session(socketserver.StreamRequestHandler):
                 content,
                 parameters,
                 words,
+                self.tls,
+                self.login,
             )
         )
 
@@ -72,6 +103,15 @@ class _Session(socketserver.StreamRequestHandler):
             verb = line.upper()
             if verb.startswith("EHLO "):
                 self._hello()
+                continue
+            if verb == "STARTTLS":
+                self._start_tls()
+                continue
+            if verb.startswith("AUTH PLAIN "):
+                self._say(self._log_in(line[11:]))
+                continue
+            if verb.startswith("MAIL FROM:") and self._refusal():
+                self._say(self._refusal())
                 continue
             if verb.startswith("MAIL FROM:"):
                 sender, recipients = line[10:], []
@@ -90,17 +130,28 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, address: str, extensions: Sequence[str]) -> None:
+    def __init__(
+        self, address: str, extensions: Sequence[str], tls: ssl.SSLContext | None, login: str
+    ) -> None:
         super().__init__((address, 0), _Session)
         self.extensions = extensions
+        self.tls = tls
+        self.login = login
         self.taken: list[Taken] = []
 
 
 class Sink:
-    """Listens from the start, on a port of its own, until it is left."""
+    """Listens from the start, on a port of its own, until it is left. With tls it
+    offers STARTTLS, with a login it takes mail of nobody else."""
 
-    def __init__(self, address: str = "127.0.0.1", extensions: Sequence[str] = ()) -> None:
-        self._server = _Server(address, extensions)
+    def __init__(
+        self,
+        address: str = "127.0.0.1",
+        extensions: Sequence[str] = (),
+        tls: ssl.SSLContext | None = None,
+        login: str = "",
+    ) -> None:
+        self._server = _Server(address, extensions, tls, login)
         self.address = address
         self.port = int(self._server.server_address[1])
 
