@@ -17,6 +17,7 @@ struct app {
 	struct ph_feeder *feeder;
 	struct ph_directory *directory;
 	struct ph_peers *peers;
+	struct ph_rates *rates;
 	struct ph_policy *policy;
 	struct ph_expander *expander;
 	struct ph_ticker *housekeeper;
@@ -43,6 +44,7 @@ stop(void *data)
 	ph_ticker_stop(&app->housekeeper);
 	ph_expander_close(&app->expander);
 	ph_policy_free(&app->policy);
+	ph_rates_free(&app->rates);
 	ph_peers_stop(&app->peers);
 	ph_directory_close(&app->directory);
 	ph_feeder_stop(&app->feeder);
@@ -94,6 +96,8 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	sources.directory = app->directory;
 	app->peers = ph_peers_start(app->state, TOPOLOGY);
 	sources.peers = app->peers;
+	app->rates = ph_rates_new(ph_state_redis(app->state));
+	sources.rates = app->rates;
 	app->policy = ph_policy_new(&sources);
 	if (ph_expander_open(conf, &sources, &app->expander, err) < 0) {
 		stop(app);

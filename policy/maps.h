@@ -7,6 +7,7 @@
 #include "lib/health/peers.h"
 #include "lib/routing/topology.h"
 #include "lib/state/snapshot.h"
+#include "policy/rates.h"
 
 #include <glib.h>
 
@@ -23,6 +24,7 @@ struct ph_sources {
 	const char *server;		    /* this server's name */
 	struct ph_peers *peers;		    /* or NULL */
 	const char *credentials; /* directory of passwords; or NULL */
+	struct ph_rates *rates;	 /* NULL: nothing is counted */
 };
 
 struct ph_map {

@@ -5,6 +5,7 @@
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
 #include "lib/state/state.h"
+#include "policy/rates.h"
 
 #include <stdbool.h>
 
@@ -24,6 +25,7 @@ struct ph_policy_sources {
 	const char *server;
 	struct ph_peers *peers;	 /* or NULL */
 	const char *credentials; /* directory of passwords; or NULL */
+	struct ph_rates *rates;	 /* or NULL */
 	bool (*stopping)(const void *context);
 	const void *context;
 };

@@ -153,6 +153,7 @@ static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct session *s = get(ctx);
+	const char *port;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
@@ -162,6 +163,8 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 								   : name);
 	set_address(&s->client, address);
 	replace(&s->client.server_address, macro(ctx, "{daemon_addr}"));
+	port = macro(ctx, "{daemon_port}");
+	s->client.server_port = port != NULL ? atoi(port) : 0;
 	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
 	     a++) {
 		struct ph_err err = PH_ERR_INIT;

@@ -87,6 +87,7 @@ org_open(struct org *org)
 					   org->world.topology,
 					   "MBX1",
 					   NULL,
+					   NULL,
 					   NULL};
 }
 

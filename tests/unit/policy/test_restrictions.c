@@ -14,7 +14,7 @@ ask(const struct ph_sources *sources, const char *text, struct ph_err *err)
 
 	ph_request_feed(request, text, strlen(text));
 	ck_assert_int_eq(ph_request_next(request, NULL), 1);
-	ph_restrictions_answer(sources, request, out, err);
+	ph_restrictions_answer(sources, request, NULL, out, err);
 	ph_request_free(&request);
 	return g_string_free(out, FALSE);
 }
