@@ -17,6 +17,7 @@ struct app {
 	struct ph_feeder *feeder;
 	struct ph_directory *directory;
 	struct ph_peers *peers;
+	struct ph_peer_tls peer_tls;
 	struct ph_rates *rates;
 	struct ph_policy *policy;
 	struct ph_expander *expander;
@@ -86,6 +87,7 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	};
 
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
+	    ph_peer_tls_read(conf, &app->peer_tls, err) < 0 ||
 	    ph_state_open(conf, "posthub-policy", derive, &app->state, err) <
 		0 ||
 	    open_directory(app, conf, err) < 0) {
@@ -98,6 +100,7 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	sources.peers = app->peers;
 	app->rates = ph_rates_new(ph_state_redis(app->state));
 	sources.rates = app->rates;
+	sources.peer_tls = &app->peer_tls;
 	app->policy = ph_policy_new(&sources);
 	if (ph_expander_open(conf, &sources, &app->expander, err) < 0) {
 		stop(app);

@@ -22,6 +22,32 @@ begin(const struct ph_sources *sources, const char *key,
 	return 0;
 }
 
+/* Of a server of ours, by the host in "[host]:port". */
+static bool
+find_peer_policy(const struct ph_sources *sources, const char *hop,
+		 GString *policy)
+{
+	static const char *const levels[] = {
+	    [PH_PEER_OFF] = "none",
+	    [PH_PEER_MAY] = "may",
+	    [PH_PEER_ENCRYPT] = "encrypt",
+	    [PH_PEER_VERIFY] = "secure match=",
+	};
+	g_autofree char *host = NULL;
+	const struct ph_server *peer;
+
+	if (sources->peer_tls == NULL || *hop != '[')
+		return false;
+	host = g_strndup(hop + 1, strcspn(hop + 1, "]"));
+	peer = ph_topology_peer(sources->topology, host);
+	if (peer == NULL)
+		return false;
+	g_string_append(policy, levels[sources->peer_tls->mode]);
+	if (sources->peer_tls->mode == PH_PEER_VERIFY)
+		g_string_append(policy, peer->fqdn);
+	return true;
+}
+
 int
 ph_map_tls(const struct ph_sources *sources, const char *key, GString *value,
 	   struct ph_err *err)
@@ -30,7 +56,8 @@ ph_map_tls(const struct ph_sources *sources, const char *key, GString *value,
 
 	if (begin(sources, key, &query, err) < 0)
 		return -1;
-	return ph_hop_tls(&query, value) ? 1 : 0;
+	return ph_hop_tls(&query, value) ||
+	       find_peer_policy(sources, key, value);
 }
 
 /* The first line; Postfix takes what is before the first colon as the name. */

@@ -6,6 +6,7 @@
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
 #include "lib/routing/topology.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
 #include "policy/rates.h"
 
@@ -24,7 +25,8 @@ struct ph_sources {
 	const char *server;		    /* this server's name */
 	struct ph_peers *peers;		    /* or NULL */
 	const char *credentials; /* directory of passwords; or NULL */
-	struct ph_rates *rates;	 /* NULL: nothing is counted */
+	const struct ph_peer_tls *peer_tls; /* NULL: nothing is said of it */
+	struct ph_rates *rates;		    /* NULL: nothing is counted */
 };
 
 struct ph_map {

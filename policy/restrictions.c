@@ -136,7 +136,12 @@ ph_restrictions_answer(const struct ph_sources *sources,
 	const char *context = ph_policy_attribute(request, "policy_context");
 	g_autoptr(GString) action = g_string_new(NULL);
 	struct ph_receive_answer receive = {action, 0};
+	const char *fault = ph_client_fault(sources, request);
 
+	if (fault != NULL && strcmp(state, "RCPT") == 0) {
+		ph_policy_reply(out, fault);
+		return 0;
+	}
 	if (sources->snapshot != NULL)
 		ph_receive_check(sources, request, session, &receive);
 	if (action->len == 0) {

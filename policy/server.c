@@ -80,6 +80,7 @@ take_sources(const struct ph_policy *policy, struct ph_snapshot **snapshot_r)
 	    .server = from->server,
 	    .peers = from->peers,
 	    .credentials = from->credentials,
+	    .peer_tls = from->peer_tls,
 	    .rates = from->rates,
 	};
 }

@@ -275,6 +275,11 @@ check_tls(const struct ph_object *connector, struct ph_err *err)
 				  "TlsDomain: is needed for DomainValidation "
 				  "of SmartHosts; expected the name in their "
 				  "certificate");
+	if (ph_object_bool(connector, "DomainSecureEnabled") &&
+	    ph_object_has(connector, "SmartHosts"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "DomainSecureEnabled: is about the domain's "
+				  "own hosts; expected no SmartHosts");
 	if (ph_object_bool(connector, "IgnoreSTARTTLS") &&
 	    (ph_object_bool(connector, "RequireTLS") ||
 	     ph_object_bool(connector, "DomainSecureEnabled")))

@@ -6,6 +6,7 @@
 #include "lib/health/watcher.h"
 #include "lib/routing/topology.h"
 #include "lib/smtp/client.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/state.h"
 #include "milters/host/agent.h"
 
@@ -28,8 +29,9 @@ enum {
 
 /* What the agent shares; immutable while it runs, but for the counter. */
 struct ph_frontend {
-	const char *server;	 /* this server's short name */
-	const char *address;	 /* of connections to servers; "" any */
+	const char *server;  /* this server's short name */
+	const char *address; /* of connections to servers; "" any */
+	struct ph_peer_tls tls;
 	int64_t connect_timeout; /* ms; the four as in posthub.conf */
 	int64_t timeout;
 	int64_t final_timeout;

@@ -105,6 +105,7 @@ struct ph_mail {
 	char *author;			/* AUTH= of MAIL, as it came; "" */
 	char *mechanism;		/* of the login: "PLAIN"; "" */
 	char *tls;			/* "TLSv1.3" of the client; "" */
+	char *certificate;		/* name in the client's, verified; "" */
 	char *queue_id;			/* "" until DATA or end of message */
 	GPtrArray *recipients;		/* struct ph_recipient, in order */
 	struct ph_headers *headers;	/* read; change by the functions below

@@ -276,6 +276,7 @@ on_mail(SMFICTX *ctx, char **argv)
 	replace(&s->mail->author, macro(ctx, "{auth_author}"));
 	replace(&s->mail->mechanism, macro(ctx, "{auth_type}"));
 	replace(&s->mail->tls, macro(ctx, "{tls_version}"));
+	replace(&s->mail->certificate, macro(ctx, "{cert_subject}"));
 	serving->begin(s->mail, serving->app);
 	if (ask_agents(s->mail, mail_of) == 1)
 		return ph_reply_verdict(ctx, &s->mail->verdict,

@@ -259,6 +259,37 @@ START_TEST(test_hops)
 }
 END_TEST
 
+/* [server] peer_tls. */
+START_TEST(test_peers)
+{
+	static const struct {
+		enum ph_peer_mode mode;
+		const char *reply;
+	} rows[] = {
+	    {PH_PEER_OFF, "OK none"},
+	    {PH_PEER_MAY, "OK may"},
+	    {PH_PEER_ENCRYPT, "OK encrypt"},
+	    {PH_PEER_VERIFY, "OK secure match=mbx2.test"},
+	};
+	struct org org;
+
+	org_open(&org);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct ph_peer_tls tls = {.mode = rows[i].mode};
+		const struct row asked[] = {
+		    {"tls", "[mbx2.test]:2525", rows[i].reply},
+		    {"tls", "[MBX2.test]:475", rows[i].reply},
+		    {"tls", "mbx2.test", NOT_FOUND},
+		    {"tls", "[outside.test]:25", NOT_FOUND},
+		};
+
+		org.sources.peer_tls = &tls;
+		check(&org.sources, asked, G_N_ELEMENTS(asked));
+	}
+	org_close(&org);
+}
+END_TEST
+
 /* A full address is never "not found", however odd it is. */
 START_TEST(test_transport_never_not_found)
 {
@@ -427,5 +458,5 @@ START_TEST(test_table)
 END_TEST
 
 UNIT_MAIN("policy/maps", test_transport, test_transport_connector, test_hops,
-	  test_login, test_transport_never_not_found, test_others,
+	  test_peers, test_login, test_transport_never_not_found, test_others,
 	  test_directory_down, test_no_state, test_table)
