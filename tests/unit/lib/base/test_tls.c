@@ -1,0 +1,243 @@
+#include "lib/base/tls.h"
+
+#include "tests/unit/unit.h"
+
+#include <gio/gio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- a certificate of its own, for mx.test --------------------------------
+ */
+
+static char *directory, *cert, *key;
+
+static void
+make_certificate(void)
+{
+	const char *argv[] = {"openssl",
+			      "req",
+			      "-x509",
+			      "-newkey",
+			      "ec",
+			      "-pkeyopt",
+			      "ec_paramgen_curve:prime256v1",
+			      "-nodes",
+			      "-subj",
+			      "/CN=mx.test",
+			      "-addext",
+			      "subjectAltName=DNS:mx.test",
+			      "-days",
+			      "2",
+			      "-keyout",
+			      NULL,
+			      "-out",
+			      NULL,
+			      NULL};
+	int status = -1;
+
+	directory = unit_mkdir();
+	cert = g_build_filename(directory, "cert.pem", NULL);
+	key = g_build_filename(directory, "key.pem", NULL);
+	argv[15] = key;
+	argv[17] = cert;
+	ck_assert(g_spawn_sync(NULL, (char **)(uintptr_t)argv, NULL,
+			       G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
+			       NULL, NULL, NULL, NULL, &status, NULL));
+	ck_assert_int_eq(status, 0);
+}
+
+static void
+remove_certificate(void)
+{
+	unit_rmdir(&directory);
+	g_free(cert);
+	g_free(key);
+}
+
+/* ---- a server that sends back what it gets --------------------------------
+ */
+
+static void *
+echo(void *arg)
+{
+	g_autoptr(GSocket) socket =
+	    g_socket_new_from_fd(GPOINTER_TO_INT(arg), NULL);
+	g_autoptr(GSocketConnection) base =
+	    g_socket_connection_factory_create_connection(socket);
+	g_autoptr(GTlsCertificate) own =
+	    g_tls_certificate_new_from_files(cert, key, NULL);
+	g_autoptr(GIOStream) tls =
+	    g_tls_server_connection_new(G_IO_STREAM(base), own, NULL);
+	GInputStream *in = g_io_stream_get_input_stream(tls);
+	GOutputStream *out = g_io_stream_get_output_stream(tls);
+	char buffer[4096];
+	gssize n;
+
+	while ((n = g_input_stream_read(in, buffer, sizeof buffer, NULL,
+					NULL)) > 0)
+		if (!g_output_stream_write_all(out, buffer, (gsize)n, NULL,
+					       NULL, NULL))
+			break;
+	return NULL;
+}
+
+struct pair {
+	struct ph_stream *stream;
+	int other;
+	GThread *thread; /* NULL: nobody is there */
+};
+
+static struct pair
+pair_open(bool server)
+{
+	struct pair pair = {NULL, -1, NULL};
+	int fds[2];
+
+	make_certificate();
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	pair.stream = ph_stream_new(fds[0]);
+	ph_stream_set_timeout(pair.stream, 5000);
+	pair.other = fds[1];
+	if (server)
+		pair.thread =
+		    g_thread_new("echo", echo, GINT_TO_POINTER(fds[1]));
+	return pair;
+}
+
+static void
+pair_close(struct pair *pair)
+{
+	ph_stream_free(&pair->stream);
+	if (pair->thread != NULL)
+		g_thread_join(pair->thread);
+	else
+		close(pair->other);
+	remove_certificate();
+}
+
+/* ---- tests -----------------------------------------------------------------
+ */
+
+static const struct {
+	const char *name;
+	enum ph_tls_verify verify;
+	bool authority; /* its own certificate is known */
+	bool good;
+} offers[] = {
+    {NULL, PH_TLS_ANY, false, true},
+    {"mx.test", PH_TLS_ANY, false, true},
+    {"other.test", PH_TLS_ANY, false, true},
+    {"mx.test", PH_TLS_CA, false, false},
+    {"mx.test", PH_TLS_CA, true, true},
+    {"other.test", PH_TLS_CA, true, true},
+    {"mx.test", PH_TLS_NAME, false, false},
+    {"mx.test", PH_TLS_NAME, true, true},
+    {"other.test", PH_TLS_NAME, true, false},
+};
+
+START_TEST(certificates_are_weighed)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(offers); i++) {
+		struct pair pair = pair_open(true);
+		const struct ph_tls_options options = {
+		    .name = offers[i].name,
+		    .verify = offers[i].verify,
+		    .ca_file = offers[i].authority ? cert : NULL,
+		};
+		struct ph_err err = PH_ERR_INIT;
+		int rc = ph_tls_start(pair.stream, &options, &err);
+
+		ck_assert_msg((rc == 0) == offers[i].good, "row %zu: %d %s", i,
+			      rc, err.text);
+		ck_assert(rc == 0 || err.kind == PH_ERR_TEMP);
+		pair_close(&pair);
+	}
+}
+END_TEST
+
+START_TEST(all_bytes_come_back)
+{
+	const struct ph_tls_options options = {.verify = PH_TLS_ANY};
+	struct pair pair = pair_open(true);
+	struct ph_err err = PH_ERR_INIT;
+	char sent[60000], got[sizeof sent];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof sent; i++)
+		sent[i] = (char)(i * 7 % 251);
+	ck_assert_msg(ph_tls_start(pair.stream, &options, &err) == 0, "%s",
+		      err.text);
+	ck_assert_int_eq(ph_stream_write(pair.stream, sent, sizeof sent, &err),
+			 0);
+	while (n < sizeof got) {
+		ssize_t part =
+		    ph_stream_read(pair.stream, got + n, sizeof got - n, &err);
+
+		ck_assert_msg(part > 0, "%s", err.text);
+		n += (size_t)part;
+	}
+	ck_assert_mem_eq(got, sent, sizeof sent);
+	pair_close(&pair);
+}
+END_TEST
+
+START_TEST(silence_ends)
+{
+	const struct ph_tls_options options = {.verify = PH_TLS_ANY};
+	struct pair pair = pair_open(false);
+	struct ph_err err = PH_ERR_INIT;
+
+	ph_stream_set_timeout(pair.stream, 100);
+	ck_assert_int_eq(ph_tls_start(pair.stream, &options, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_str_eq(err.text, "TLS handshake: timed out");
+	pair_close(&pair);
+}
+END_TEST
+
+START_TEST(silence_after_the_handshake_ends)
+{
+	const struct ph_tls_options options = {.verify = PH_TLS_ANY};
+	struct pair pair = pair_open(true);
+	struct ph_err err = PH_ERR_INIT;
+	char c;
+
+	ck_assert_int_eq(ph_tls_start(pair.stream, &options, &err), 0);
+	ph_stream_set_timeout(pair.stream, 100);
+	ck_assert_int_eq(ph_stream_read(pair.stream, &c, 1, &err), -1);
+	ck_assert_str_eq(err.text, "TLS read: timed out");
+	pair_close(&pair);
+}
+END_TEST
+
+START_TEST(no_tls_at_the_other_end)
+{
+	const struct ph_tls_options options = {.verify = PH_TLS_ANY};
+	struct pair pair = pair_open(false);
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(write(pair.other, "500 what?\r\n", 11), 11);
+	ck_assert_int_eq(ph_tls_start(pair.stream, &options, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	pair_close(&pair);
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there)
+{
+	const struct ph_tls_options options = {.verify = PH_TLS_ANY,
+					       .ca_file = "/nonexistent.pem"};
+	struct pair pair = pair_open(false);
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(ph_tls_start(pair.stream, &options, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_PERM);
+	pair_close(&pair);
+}
+END_TEST
+
+UNIT_MAIN("lib/base/tls", certificates_are_weighed, all_bytes_come_back,
+	  silence_ends, silence_after_the_handshake_ends,
+	  no_tls_at_the_other_end, a_file_that_is_not_there)
