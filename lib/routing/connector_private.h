@@ -1,6 +1,7 @@
 #ifndef PH_ROUTING_CONNECTOR_PRIVATE_H
 #define PH_ROUTING_CONNECTOR_PRIVATE_H
 
+#include "lib/routing/topology.h"
 #include "lib/state/object.h"
 
 #include <stdbool.h>
@@ -34,5 +35,12 @@ bool ph_space_find(const struct ph_object *connector, const char *domain,
  */
 char *ph_connector_hops(const struct ph_object *connector, const char *domain,
 			bool tls);
+
+/* ---- connector_proxy.c -------------------------------------------------- */
+
+/* "ph-proxy:[fe1.example]:717, ...": front ends that take mail for outside from
+ * the server, those of its site first; g_free. NULL: there is none. */
+char *ph_connector_proxies(const struct ph_topology *topology,
+			   const struct ph_server *from);
 
 #endif
