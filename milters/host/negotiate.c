@@ -45,7 +45,7 @@ static const struct {
 	int stage;
 	char macros[64];
 } wanted_macros[] = {
-    {SMFIM_CONNECT, "{daemon_addr}"},
+    {SMFIM_CONNECT, "{daemon_addr} {daemon_name}"},
     {SMFIM_ENVFROM, "{auth_authen} {auth_author} {auth_type} {tls_version}"},
     {SMFIM_DATA, "i"},
     {SMFIM_EOM, "i"},

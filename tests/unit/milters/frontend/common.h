@@ -111,7 +111,8 @@ world_snapshot(int port1, int port2)
 }
 
 static char world_name[] = "mx.out.test", world_address[] = "198.51.100.7";
-static char world_helo[] = "helo.test", world_server[] = "192.0.2.3";
+static char world_daemon[] = "", world_helo[] = "helo.test",
+	    world_server[] = "192.0.2.3";
 
 static void
 world_open(struct world *world, int port1, int port2)
@@ -129,7 +130,8 @@ world_open(struct world *world, int port1, int port2)
 	    .client = {.name = world_name,
 		       .address = world_address,
 		       .helo = world_helo,
-		       .server_address = world_server},
+		       .server_address = world_server,
+		       .daemon = world_daemon},
 	    .snapshot = world_snapshot(port1, port2),
 	};
 }
