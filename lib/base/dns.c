@@ -80,7 +80,7 @@ prepare(const struct ph_dns *dns, int64_t deadline, struct __res_state *state,
 	}
 	/* The library doubles the wait in its second round. */
 	each = left / 1000 / (MAX(state->nscount, 1) * (TRIES + 1));
-	state->retry = TRIES;
+	state->retry = each > 0 ? TRIES : 1;
 	state->retrans = (int)CLAMP(each, 1, TRY_TIME);
 	return 0;
 }
