@@ -17,6 +17,7 @@ static const char *const profile_words[] = {"exchange", "ad", "openldap",
 					    "freeipa", NULL};
 static const char *const peer_tls_words[] = {"off", "may", "encrypt", "verify",
 					     NULL};
+static const char *const outbound_words[] = {"proxy", "relay", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 
 const struct ph_setting ph_settings[] = {
@@ -146,6 +147,25 @@ const struct ph_setting ph_settings[] = {
      "limit of all servers tried; below milter_command_timeout"},
     {"frontend", "final_timeout", PH_SETTING_SPAN, "300s", 10, 1 * H, NULL,
      "limit of the answer to a whole message"},
+
+    {"frontend", "outbound", PH_SETTING_WORD, "proxy", 0, 0, outbound_words,
+     "mail for outside: handed on while the Transport server waits, or kept "
+     "in the queue of this server's Postfix (relay)"},
+    {"frontend", "outbound_connect_timeout", PH_SETTING_SPAN, "30s", 10,
+     240 * S, NULL,
+     "limit of a connection to a host outside, its greeting included"},
+    {"frontend", "outbound_timeout", PH_SETTING_SPAN, "60s", 10, 240 * S, NULL,
+     "limit of its answer to one command"},
+    {"frontend", "outbound_try_timeout", PH_SETTING_SPAN, "120s", 10, 240 * S,
+     NULL,
+     "limit of all hosts tried, DNS included; below milter_content_timeout"},
+    {"frontend", "dns_servers", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "DNS servers asked for hosts outside, IPv4 addresses, each may have "
+     ":port; empty: those of /etc/resolv.conf"},
+    {"frontend", "ca_file", PH_SETTING_TEXT,
+     "/etc/ssl/certs/ca-certificates.crt", NO_LIMIT,
+     "authorities that certificates outside may be of (PEM), where a send "
+     "connector wants them verified"},
 
     {"transport", "milter", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/transport.sock", NO_LIMIT,

@@ -9,7 +9,7 @@
  * same one, so that waiting has a main context of its own. */
 struct tls {
 	GMainContext *context;
-	GSocketConnection *base;
+	GIOStream *base;
 	GTlsConnection *connection;
 	enum ph_tls_verify verify;
 };
@@ -247,17 +247,31 @@ shake_hands(struct tls *tls, int64_t deadline, struct ph_err *err)
 	return done ? 0 : fail("handshake", wait.late ? NULL : error, err);
 }
 
-static GSocketConnection *
+/*
+ * As a plain pair of streams: GIO would remember the sessions of a socket by
+ * its far end, and a session that is resumed is one whose certificate nobody
+ * looks at, whatever was thought of it the first time.
+ */
+static GIOStream *
 wrap(const struct ph_stream *stream, GError **error)
 {
 	int fd = dup(ph_stream_fd(stream));
 	g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, error);
+	g_autoptr(GSocketConnection) connection = NULL;
+	GIOStream *base;
 
 	if (socket == NULL) {
 		close(fd);
 		return NULL;
 	}
-	return g_socket_connection_factory_create_connection(socket);
+	connection = g_socket_connection_factory_create_connection(socket);
+	base = g_simple_io_stream_new(
+	    g_io_stream_get_input_stream(G_IO_STREAM(connection)),
+	    g_io_stream_get_output_stream(G_IO_STREAM(connection)));
+	/* Its streams live no longer than the connection. */
+	g_object_set_data_full(G_OBJECT(base), "connection",
+			       g_steal_pointer(&connection), g_object_unref);
+	return base;
 }
 
 static int
@@ -288,8 +302,8 @@ begin_client(struct tls *tls, const struct ph_stream *stream,
 	tls->verify = options->verify;
 	tls->base = wrap(stream, &error);
 	if (tls->base != NULL)
-		connection = g_tls_client_connection_new(G_IO_STREAM(tls->base),
-							 name, &error);
+		connection =
+		    g_tls_client_connection_new(tls->base, name, &error);
 	return begin(tls, connection, options, error, err);
 }
 
@@ -303,8 +317,8 @@ begin_server(struct tls *tls, const struct ph_stream *stream,
 	tls->verify = PH_TLS_ANY;
 	tls->base = wrap(stream, &error);
 	if (tls->base != NULL)
-		connection = g_tls_server_connection_new(G_IO_STREAM(tls->base),
-							 NULL, &error);
+		connection =
+		    g_tls_server_connection_new(tls->base, NULL, &error);
 	if (connection != NULL)
 		g_object_set(connection, "authentication-mode",
 			     G_TLS_AUTHENTICATION_REQUESTED, NULL);

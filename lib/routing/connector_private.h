@@ -1,6 +1,7 @@
 #ifndef PH_ROUTING_CONNECTOR_PRIVATE_H
 #define PH_ROUTING_CONNECTOR_PRIVATE_H
 
+#include "lib/routing/topology.h"
 #include "lib/state/object.h"
 #include "lib/state/snapshot.h"
 
@@ -61,5 +62,12 @@ enum ph_connector_tls ph_connector_tls_for(const struct ph_object *connector,
 
 /* In master.cf: "ph-out-tls"; borrowed. */
 const char *ph_connector_transport(enum ph_connector_tls tls);
+
+/* ---- connector_proxy.c -------------------------------------------------- */
+
+/* "ph-proxy:[fe1.example]:717, ...": front ends that take mail for outside from
+ * the server, those of its site first; g_free. NULL: there is none. */
+char *ph_connector_proxies(const struct ph_topology *topology,
+			   const struct ph_server *from);
 
 #endif

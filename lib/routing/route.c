@@ -128,8 +128,8 @@ usable(const struct ph_server *server, const void *context)
 
 /* FNV-1a, then a finish that lets each bit of the input reach the high ones,
  * which decide. */
-static uint64_t
-hash(const char *database, const char *server)
+uint64_t
+ph_route_hash(const char *database, const char *server)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
 
@@ -154,7 +154,9 @@ weigh(const struct ph_server *server, const void *context)
 
 	if (server == ask->route->database->active)
 		return UINT64_MAX;
-	return hash(ask->database, ask->topology->folded[server->index]) >> 1;
+	return ph_route_hash(ask->database,
+			     ask->topology->folded[server->index]) >>
+	       1;
 }
 
 static void

@@ -68,6 +68,10 @@ int64_t ph_paths_get(const struct ph_paths *paths, size_t from, size_t to,
  * g_free. The names in it are whatever somebody typed. */
 char *ph_reason_line(const char *reason);
 
+/* Of two names: the higher one is preferred, so that each first name has an
+ * order of its own of the second ones (rendezvous hashing). */
+uint64_t ph_route_hash(const char *name, const char *server);
+
 /* ---- group.c ------------------------------------------------------------ */
 
 /* Borrowed servers, by name. */

@@ -110,18 +110,46 @@ refuse_session(struct ph_smtp_reply *reply, struct ph_err *err)
 }
 
 static int
+take_hello(struct ph_smtp *smtp, struct ph_smtp_reply *reply,
+	   struct ph_err *err)
+{
+	if (reply->code != 250)
+		return refuse_session(reply, err);
+	g_strfreev(smtp->offers);
+	smtp->offers = g_strdupv(reply->lines + 1);
+	ph_smtp_reply_clear(reply);
+	return 0;
+}
+
+static int
 say_hello(struct ph_smtp *smtp, struct ph_err *err)
 {
 	struct ph_smtp_reply reply;
 
 	if (ph_smtp_command(smtp, smtp->hello, &reply, err) < 0)
 		return -1;
-	if (reply.code != 250)
-		return refuse_session(&reply, err);
-	g_strfreev(smtp->offers);
-	smtp->offers = g_strdupv(reply.lines + 1);
-	ph_smtp_reply_clear(&reply);
-	return 0;
+	return take_hello(smtp, &reply, err);
+}
+
+/* RFC 5321 section 3.2: for a server that knows no EHLO. */
+static int
+say_either(struct ph_smtp *smtp, const struct ph_smtp_options *options,
+	   struct ph_err *err)
+{
+	struct ph_smtp_reply reply;
+	g_autofree char *helo = NULL;
+
+	if (!options->helo)
+		return say_hello(smtp, err);
+	if (ph_smtp_command(smtp, smtp->hello, &reply, err) < 0)
+		return -1;
+	if (reply.code / 100 == 5) {
+		ph_smtp_reply_clear(&reply);
+		helo = g_strconcat("HELO ", options->hello, NULL);
+		if (ph_smtp_command(smtp, helo, &reply, err) < 0)
+			return -1;
+	}
+	return take_hello(smtp, &reply, err);
 }
 
 static int
@@ -137,7 +165,7 @@ greet(struct ph_smtp *smtp, const struct ph_smtp_options *options,
 		return refuse_session(&reply, err);
 	ph_smtp_reply_clear(&reply);
 	smtp->timeout = MAX(deadline - ph_clock_mono(), 1);
-	if (say_hello(smtp, err) < 0)
+	if (say_either(smtp, options, err) < 0)
 		return -1;
 	smtp->timeout = options->timeout;
 	return 0;

@@ -4,6 +4,8 @@
 
 const struct ph_map_name ph_map_names[] = {
     {"transport", "next hops of an address, in order of preference"},
+    {"outbound",
+     "the same, for a front end that keeps mail for outside in its queue"},
     {"recipient", "is an address valid, for relay_recipient_maps"},
     {"domain", "is a domain accepted, for relay_domains"},
     {"alias",

@@ -41,8 +41,9 @@ struct ph_client {
 	char *helo;	      /* "" before HELO */
 	char *server_address; /* ours, as the client sees it; may be "" */
 	int server_port;      /* of that; 0: not known */
-	bool private_socket;  /* an smtpd on a UNIX socket: a service of ours;
-			       * not sendmail(1), which has an address */
+	char *daemon; /* milter_macro_daemon_name of the listener; may be "" */
+	bool private_socket; /* an smtpd on a UNIX socket: a service of ours;
+			      * not sendmail(1), which has an address */
 };
 
 struct ph_recipient {

@@ -66,6 +66,7 @@ session_free(struct session *s)
 	g_free(s->client.address);
 	g_free(s->client.helo);
 	g_free(s->client.server_address);
+	g_free(s->client.daemon);
 	g_free(s);
 }
 
@@ -117,6 +118,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 		replace(&s->client.address, NULL);
 		replace(&s->client.helo, NULL);
 		replace(&s->client.server_address, NULL);
+		replace(&s->client.daemon, NULL);
 		if (smfi_setpriv(ctx, s) != MI_SUCCESS) {
 			session_free(s);
 			return SMFIS_REJECT;
@@ -165,6 +167,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	replace(&s->client.server_address, macro(ctx, "{daemon_addr}"));
 	port = macro(ctx, "{daemon_port}");
 	s->client.server_port = port != NULL ? atoi(port) : 0;
+	replace(&s->client.daemon, macro(ctx, "{daemon_name}"));
 	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
 	     a++) {
 		struct ph_err err = PH_ERR_INIT;

@@ -3,9 +3,11 @@
 #include "tests/unit/unit.h"
 
 #include <gio/gio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- a certificate of its own, for mx.test --------------------------------
@@ -52,8 +54,8 @@ static void
 remove_certificate(void)
 {
 	unit_rmdir(&directory);
-	g_free(cert);
-	g_free(key);
+	g_clear_pointer(&cert, g_free);
+	g_clear_pointer(&key, g_free);
 }
 
 /* ---- a server that sends back what it gets --------------------------------
@@ -90,13 +92,10 @@ struct pair {
 };
 
 static struct pair
-pair_open(bool server)
+pair_new(int fds[2], bool server)
 {
 	struct pair pair = {NULL, -1, NULL};
-	int fds[2];
 
-	make_certificate();
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	pair.stream = ph_stream_new(fds[0]);
 	ph_stream_set_timeout(pair.stream, 5000);
 	pair.other = fds[1];
@@ -104,6 +103,16 @@ pair_open(bool server)
 		pair.thread =
 		    g_thread_new("echo", echo, GINT_TO_POINTER(fds[1]));
 	return pair;
+}
+
+static struct pair
+pair_open(bool server)
+{
+	int fds[2];
+
+	make_certificate();
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	return pair_new(fds, server);
 }
 
 static void
@@ -154,6 +163,74 @@ START_TEST(certificates_are_weighed)
 		ck_assert(rc == 0 || err.kind == PH_ERR_TEMP);
 		pair_close(&pair);
 	}
+}
+END_TEST
+
+/* A server that lets clients resume their sessions; its port. */
+static int
+start_openssl(GPid *pid_r, int *output_r)
+{
+	const char *argv[] = {"openssl", "s_server", "-accept", "127.0.0.1:0",
+			      "-rev",	 "-cert",    cert,	"-key",
+			      key,	 NULL};
+	g_autoptr(GString) said = g_string_new(NULL);
+	const char *found;
+	char c;
+
+	ck_assert(g_spawn_async_with_pipes(
+	    NULL, (char **)(uintptr_t)argv, NULL,
+	    G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL |
+		G_SPAWN_DO_NOT_REAP_CHILD,
+	    NULL, NULL, pid_r, NULL, output_r, NULL, NULL));
+	while (read(*output_r, &c, 1) == 1) {
+		g_string_append_c(said, c);
+		found = strstr(said->str, "ACCEPT 127.0.0.1:");
+		if (c == '\n' && found != NULL)
+			return atoi(strrchr(found, ':') + 1);
+	}
+	ck_abort_msg("openssl: %s", said->str);
+	return -1;
+}
+
+/* A certificate that was not looked at the first time is looked at the second.
+ */
+START_TEST(no_session_is_resumed)
+{
+	static const enum ph_tls_verify order[] = {PH_TLS_ANY, PH_TLS_ANY,
+						   PH_TLS_NAME};
+	struct ph_endpoint endpoint = {.host = "127.0.0.1"};
+	int output = -1;
+	GPid pid;
+
+	make_certificate();
+	endpoint.port = start_openssl(&pid, &output);
+	for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
+		const struct ph_tls_options options = {.name = "mx.test",
+						       .verify = order[i]};
+		struct ph_stream *stream;
+		struct ph_err err = PH_ERR_INIT;
+		char buffer[8];
+		int rc;
+
+		ck_assert_int_eq(
+		    ph_stream_connect(&endpoint, NULL, 5000, &stream, &err), 0);
+		rc = ph_tls_start(stream, &options, &err);
+		ck_assert_msg(rc == (order[i] == PH_TLS_ANY ? 0 : -1),
+			      "%zu: %d %s", i, rc, err.text);
+		/* Tickets come with the first bytes. */
+		if (rc == 0) {
+			ck_assert_int_eq(
+			    ph_stream_write(stream, "x\n", 2, &err), 0);
+			ck_assert_int_gt(
+			    ph_stream_read(stream, buffer, sizeof buffer, &err),
+			    0);
+		}
+		ph_stream_free(&stream);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(output);
+	remove_certificate();
 }
 END_TEST
 
@@ -311,5 +388,6 @@ START_TEST(a_client_proves_who_it_is)
 END_TEST
 
 UNIT_MAIN("lib/base/tls", a_client_proves_who_it_is, certificates_are_weighed,
-	  all_bytes_come_back, silence_ends, silence_after_the_handshake_ends,
-	  no_tls_at_the_other_end, a_file_that_is_not_there)
+	  no_session_is_resumed, all_bytes_come_back, silence_ends,
+	  silence_after_the_handshake_ends, no_tls_at_the_other_end,
+	  a_file_that_is_not_there)
