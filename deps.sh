@@ -9,7 +9,7 @@ libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libldap-dev libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
 	libsystemd-dev libpcre2-dev nettle-dev glib-networking'
 tests='check postfix redis-server redis-tools slapd ldap-utils openssl sasl2-bin
-	python3 python3-pytest python3-yaml procps mandoc dnsmasq-base'
+	libsasl2-modules python3 python3-pytest python3-yaml procps mandoc dnsmasq-base'
 lint='clang-format clang-tidy cppcheck'
 samba='samba samba-ad-dc samba-ad-provision samba-dsdb-modules
 	samba-vfs-modules winbind ldb-tools iproute2'
