@@ -58,6 +58,52 @@ ph_directory_find_from(struct ph_directory *directory, const char *address,
 				    err);
 }
 
+static void
+find_each(struct ph_directory *directory, char *const *folded, size_t n,
+	  struct ph_directory_answer *answers)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct ph_directory_answer *answer = &answers[i];
+
+		answer->r = directory->ops->find(directory->self, folded[i],
+						 &answer->entry, &answer->found,
+						 &answer->err);
+	}
+}
+
+void
+ph_directory_find_many(struct ph_directory *directory,
+		       const char *const *addresses, size_t n,
+		       struct ph_directory_answer *answers_r)
+{
+	g_auto(GStrv) folded = g_new0(char *, n + 1);
+
+	g_assert(n <= PH_DIRECTORY_MANY);
+	for (size_t i = 0; i < n; i++) {
+		folded[i] = ph_fold(addresses[i]);
+		answers_r[i] = (struct ph_directory_answer){
+		    .found = {.source = directory->ops->name}};
+	}
+	if (n > 1 && directory->ops->find_many != NULL)
+		directory->ops->find_many(
+		    directory->self, (const char *const *)folded, n, answers_r);
+	else
+		find_each(directory, folded, n, answers_r);
+}
+
+bool
+ph_directory_takes_many(const struct ph_directory *directory)
+{
+	return directory->ops->find_many != NULL;
+}
+
+void
+ph_directory_answers_clear(struct ph_directory_answer *answers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ph_object_unref(&answers[i].entry);
+}
+
 int
 ph_directory_walk(struct ph_directory *directory, const struct ph_object *group,
 		  ph_directory_each *each, void *arg, struct ph_err *err)
