@@ -144,7 +144,7 @@ START_TEST(test_mailbox)
 	ck_assert_int_eq(ph_object_int(o, "MaxReceiveSize"), 10485760);
 	expect(o, "CustomAttribute15", "z");
 	expect(o, "OtherPhoneNumber", "1\n2");
-	expect(o, "UserLogonName", "x@ad.test");
+	expect(o, "UserLogonName", "x@ad.test\nx");
 	expect(o, "ExpansionServer", "MBX1");
 	expect(o, "MaxSendSize", NULL);
 	ph_object_unref(&o);
