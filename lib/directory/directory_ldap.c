@@ -68,7 +68,8 @@ check_settings(const struct ph_ldap_settings *settings, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "[directory] base: expected the name of the "
 				  "entry that everybody is below");
-	if (!settings->external && (*settings->bind_dn != '\0') != has_password)
+	if (settings->bind == PH_LDAP_SIMPLE &&
+	    (*settings->bind_dn != '\0') != has_password)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "[directory] bind_dn and password_file: "
 				  "expected both or neither");
@@ -91,7 +92,8 @@ read_settings(const struct ph_conf *conf, struct ph_ldap_settings *settings_r,
 	    .ca_file = text(conf, "ca_file"),
 	    .cert_file = text(conf, "cert_file"),
 	    .key_file = text(conf, "key_file"),
-	    .external = ph_conf_word(conf, section, "bind") == 1,
+	    .bind = (enum ph_ldap_bind)ph_conf_word(conf, section, "bind"),
+	    .keytab = text(conf, "keytab"),
 	    .bind_dn = text(conf, "bind_dn"),
 	    .connect_timeout = ph_conf_int(conf, section, "connect_timeout"),
 	    .timeout = ph_conf_int(conf, section, "timeout"),
@@ -141,11 +143,14 @@ make_origin(const struct ph_conf *conf)
 					    "bind_dn",	"profile",
 					    "database", "database_attribute"};
 	g_autoptr(GString) text = g_string_new(NULL);
+	const char *keytab = ph_conf_text(conf, "directory", "keytab");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		g_string_append_printf(
 		    text, "%s=%s\n", names[i],
 		    ph_conf_text(conf, "directory", names[i]));
+	if (*keytab != '\0')
+		g_string_append_printf(text, "keytab=%s\n", keytab);
 	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
 }
 
