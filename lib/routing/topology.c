@@ -107,6 +107,12 @@ link_cost(const struct ph_object *link)
 	return CLAMP(cost, 1, PH_LINK_COST_MAX);
 }
 
+static uint64_t
+link_size(const struct ph_object *link)
+{
+	return (uint64_t)MAX(ph_object_int(link, "MaxMessageSize"), 0);
+}
+
 /* The sites of a link, each once. */
 static size_t *
 link_sites(struct build *b, const struct ph_object *link, size_t *n_r)
@@ -139,11 +145,17 @@ build_paths(struct build *b)
 	size_t n;
 	const struct ph_object *const *list = objects(b, "sitelink", &n);
 	struct ph_link *links = g_new0(struct ph_link, n + 1);
+	uint64_t least = UINT64_MAX;
 
 	for (size_t i = 0; i < n; i++) {
+		links[i].name = keep(b, ph_object_name(list[i]));
 		links[i].sites = link_sites(b, list[i], &links[i].n);
 		links[i].cost = link_cost(list[i]);
+		links[i].max_size = link_size(list[i]);
+		if (links[i].max_size > 0)
+			least = MIN(least, links[i].max_size);
 	}
+	b->t->least_size = least == UINT64_MAX ? 0 : least;
 	b->t->paths = ph_paths_build(b->t->sites, b->t->n_sites, links, n);
 	for (size_t i = 0; i < n; i++)
 		g_free((gpointer)links[i].sites);
@@ -578,4 +590,55 @@ ph_topology_path(const struct ph_topology *topology, const struct ph_site *from,
 	}
 	return ph_paths_get(topology->paths, from->index, to->index, path_r,
 			    n_path_r);
+}
+
+bool
+ph_topology_last_link(const struct ph_topology *topology,
+		      const struct ph_site *from, const struct ph_site *to,
+		      struct ph_path_link *link_r)
+{
+	const struct ph_link *link =
+	    from && to
+		? ph_paths_last_link(topology->paths, from->index, to->index)
+		: NULL;
+
+	memset(link_r, 0, sizeof *link_r);
+	if (!link)
+		return false;
+	*link_r =
+	    (struct ph_path_link){link->name, link->cost, link->max_size};
+	return true;
+}
+
+uint64_t
+ph_topology_size_limit(const struct ph_topology *topology,
+		       const struct ph_site *from, const struct ph_site *to,
+		       const char **link_r)
+{
+	const struct ph_site *const *path;
+	size_t n;
+	uint64_t least = 0;
+
+	if (topology->least_size == 0)
+		return 0;
+	ph_topology_path(topology, from, to, &path, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct ph_path_link link;
+
+		/* A path's beginning is the path to there. */
+		ph_topology_last_link(topology, from, path[i], &link);
+		if (link.max_size == 0 ||
+		    (least > 0 && link.max_size >= least))
+			continue;
+		least = link.max_size;
+		if (link_r)
+			*link_r = link.name;
+	}
+	return least;
+}
+
+uint64_t
+ph_topology_least_size(const struct ph_topology *topology)
+{
+	return topology->least_size;
 }

@@ -34,6 +34,8 @@ struct ph_topology {
 	GHashTable *peers; /* host name or address to server */
 
 	struct ph_paths *paths;
+	/* The least MaxMessageSize of all links; 0: no link has one. */
+	uint64_t least_size;
 };
 
 /* ---- paths.c ------------------------------------------------------------ */
@@ -43,12 +45,15 @@ struct ph_topology {
 
 /* An edge between each two of its sites. */
 struct ph_link {
+	const char *name;
 	const size_t *sites; /* indexes, each once */
 	size_t n;
-	int64_t cost; /* 1 to PH_LINK_COST_MAX */
+	int64_t cost;	   /* 1 to PH_LINK_COST_MAX */
+	uint64_t max_size; /* MaxMessageSize in bytes; 0: unlimited */
 };
 
-/* Least-cost paths between all pairs. sites is borrowed for its life. */
+/* Least-cost paths between all pairs; safe for threads. sites and the names of
+ * links are borrowed for its life. */
 struct ph_paths;
 struct ph_paths *ph_paths_build(const struct ph_site *sites, size_t n_sites,
 				const struct ph_link *links, size_t n_links);
@@ -57,6 +62,10 @@ void ph_paths_free(struct ph_paths **paths);
 /* As ph_topology_path, by index. */
 int64_t ph_paths_get(const struct ph_paths *paths, size_t from, size_t to,
 		     const struct ph_site *const **path_r, size_t *n_path_r);
+
+/* The last link of the path; NULL: to itself, or not connected. */
+const struct ph_link *ph_paths_last_link(const struct ph_paths *paths,
+					 size_t from, size_t to);
 
 /* ---- route.c ------------------------------------------------------------ */
 
