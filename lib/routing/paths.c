@@ -17,8 +17,8 @@
 
 /* All paths from one site; immutable once it can be seen. */
 struct row {
-	uint64_t *distance;	     /* [to] */
-	uint32_t *via;		     /* [to]: the last link */
+	uint64_t *distance;	      /* [to] */
+	uint32_t *via;		      /* [to]: the last link */
 	const struct ph_site ***path; /* [to], into chunk */
 	const struct ph_site **chunk;
 };
@@ -117,8 +117,7 @@ relax(struct search *s, size_t node, uint64_t distance, size_t before,
 	if (distance < s->distance[node])
 		heap_push(s->heap, distance, node);
 	else if (before > s->before[node] ||
-		 (before == s->before[node] &&
-		  !roomier(s, via, s->via[node])))
+		 (before == s->before[node] && !roomier(s, via, s->via[node])))
 		return;
 	s->distance[node] = distance;
 	s->before[node] = before;
@@ -173,8 +172,8 @@ hops(uint64_t distance)
 /* A path is a prefix of every path that goes on from its end: only those to
  * the leaves are written, the others point into them. */
 static void
-keep_paths(struct row *row, const struct search *s,
-	   const struct ph_site *sites, size_t from)
+keep_paths(struct row *row, const struct search *s, const struct ph_site *sites,
+	   size_t from)
 {
 	g_autofree bool *inner = g_new0(bool, s->n_sites);
 	size_t total = 0, used = 0;

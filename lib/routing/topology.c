@@ -46,17 +46,6 @@ enter(struct build *b, GHashTable *table, const char *name, gconstpointer value)
 	return true;
 }
 
-static const void *
-look_up(GHashTable *table, const char *name)
-{
-	g_autofree char *folded = NULL;
-
-	if (!name || !*name)
-		return NULL;
-	folded = ph_fold(name);
-	return g_hash_table_lookup(table, folded);
-}
-
 /* Ends the list, hands it to the topology. */
 static const struct ph_server *const *
 keep_list(struct build *b, GPtrArray *list)
@@ -110,7 +99,9 @@ link_cost(const struct ph_object *link)
 static uint64_t
 link_size(const struct ph_object *link)
 {
-	return (uint64_t)MAX(ph_object_int(link, "MaxMessageSize"), 0);
+	int64_t size = ph_object_int(link, "MaxMessageSize");
+
+	return size > 0 && size < INT64_MAX ? (uint64_t)size : 0;
 }
 
 /* The sites of a link, each once. */
@@ -236,19 +227,6 @@ server_service(struct build *b, const struct ph_object *object,
 	memset(endpoint_r, 0, sizeof *endpoint_r);
 }
 
-/* Addresses have many spellings; a peer's comes from the kernel. */
-static char *
-peer_key(const char *host)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-
-	if (inet_pton(AF_INET6, host, &address) == 1 &&
-	    inet_ntop(AF_INET6, &address, text, sizeof text))
-		return g_strdup(text);
-	return ph_fold(host);
-}
-
 static void
 enter_peer(struct build *b, const char *host, const struct ph_server *server)
 {
@@ -257,7 +235,7 @@ enter_peer(struct build *b, const char *host, const struct ph_server *server)
 	/* An address that means "all" would make everybody a server of ours. */
 	if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
 		return;
-	key = peer_key(host);
+	key = ph_peer_key(host);
 	if (!g_hash_table_contains(b->t->peers, key))
 		g_hash_table_insert(b->t->peers, (gpointer)keep(b, key),
 				    (gpointer)server);
@@ -537,108 +515,4 @@ ph_topology_free(void *topology)
 	g_free(t->no_copy);
 	g_string_chunk_free(t->text);
 	g_free(t);
-}
-
-const struct ph_site *
-ph_topology_site(const struct ph_topology *topology, const char *name)
-{
-	return look_up(topology->site_names, name);
-}
-
-const struct ph_server *
-ph_topology_server(const struct ph_topology *topology, const char *name)
-{
-	return look_up(topology->server_names, name);
-}
-
-const struct ph_database *
-ph_topology_database(const struct ph_topology *topology, const char *name)
-{
-	return look_up(topology->database_names, name);
-}
-
-const struct ph_server *
-ph_topology_peer(const struct ph_topology *topology,
-		 const char *host_or_address)
-{
-	g_autofree char *key = NULL;
-
-	if (!host_or_address)
-		return NULL;
-	key = peer_key(host_or_address);
-	return g_hash_table_lookup(topology->peers, key);
-}
-
-const struct ph_server *const *
-ph_topology_servers(const struct ph_topology *topology, size_t *n_r)
-{
-	*n_r = topology->n_servers;
-	return topology->by_name;
-}
-
-int64_t
-ph_topology_path(const struct ph_topology *topology, const struct ph_site *from,
-		 const struct ph_site *to, const struct ph_site *const **path_r,
-		 size_t *n_path_r)
-{
-	if (!from || !to) {
-		if (path_r)
-			*path_r = NULL;
-		if (n_path_r)
-			*n_path_r = 0;
-		return -1;
-	}
-	return ph_paths_get(topology->paths, from->index, to->index, path_r,
-			    n_path_r);
-}
-
-bool
-ph_topology_last_link(const struct ph_topology *topology,
-		      const struct ph_site *from, const struct ph_site *to,
-		      struct ph_path_link *link_r)
-{
-	const struct ph_link *link =
-	    from && to
-		? ph_paths_last_link(topology->paths, from->index, to->index)
-		: NULL;
-
-	memset(link_r, 0, sizeof *link_r);
-	if (!link)
-		return false;
-	*link_r =
-	    (struct ph_path_link){link->name, link->cost, link->max_size};
-	return true;
-}
-
-uint64_t
-ph_topology_size_limit(const struct ph_topology *topology,
-		       const struct ph_site *from, const struct ph_site *to,
-		       const char **link_r)
-{
-	const struct ph_site *const *path;
-	size_t n;
-	uint64_t least = 0;
-
-	if (topology->least_size == 0)
-		return 0;
-	ph_topology_path(topology, from, to, &path, &n);
-	for (size_t i = 0; i < n; i++) {
-		struct ph_path_link link;
-
-		/* A path's beginning is the path to there. */
-		ph_topology_last_link(topology, from, path[i], &link);
-		if (link.max_size == 0 ||
-		    (least > 0 && link.max_size >= least))
-			continue;
-		least = link.max_size;
-		if (link_r)
-			*link_r = link.name;
-	}
-	return least;
-}
-
-uint64_t
-ph_topology_least_size(const struct ph_topology *topology)
-{
-	return topology->least_size;
 }

@@ -38,6 +38,10 @@ struct ph_topology {
 	uint64_t least_size;
 };
 
+/* What a host is known by in "peers", g_free: addresses have many spellings,
+ * and a peer's comes from the kernel. */
+char *ph_peer_key(const char *host);
+
 /* ---- paths.c ------------------------------------------------------------ */
 
 #define PH_LINK_COST 100
@@ -67,15 +71,16 @@ int64_t ph_paths_get(const struct ph_paths *paths, size_t from, size_t to,
 const struct ph_link *ph_paths_last_link(const struct ph_paths *paths,
 					 size_t from, size_t to);
 
-/* ---- route.c ------------------------------------------------------------ */
-
-/* Postfix tries each hop of a list in turn; more than these would hold a
- * delivery for longer than they help. */
-#define PH_HOPS_MAX 10
+/* ---- route_format.c ----------------------------------------------------- */
 
 /* A reason that ends up in Postfix's log and in bounces: one line, not long;
  * g_free. The names in it are whatever somebody typed. */
 char *ph_reason_line(const char *reason);
+
+/* Exchange's words, for a link as for a connector. */
+#define PH_TEXT_SIZE_LIMIT                                            \
+	"ROUTING.SizeLimit; message size exceeds fixed maximum size " \
+	"for route"
 
 /* ---- group.c ------------------------------------------------------------ */
 
@@ -96,12 +101,26 @@ struct ph_span ph_group_site(const struct ph_topology *topology,
 /* May mail from one server enter the site of the other? */
 bool ph_group_inbound(const struct ph_server *from, const struct ph_server *to);
 
+/* Postfix tries each hop of a list in turn; more than these would hold a
+ * delivery for longer than they help. */
+#define PH_HOPS_MAX 10
+
+/* Why a server is in a list; in the order of the list. */
+enum ph_hop_reason {
+	PH_HOP_MEMBER,	  /* of the group, in its nearest site */
+	PH_HOP_HUB,	  /* in the hub site that is stopped at */
+	PH_HOP_ELSEWHERE, /* of the group, in another site */
+	PH_HOP_PRIMARY,	  /* not of the group, but in that site */
+	PH_HOP_BACK,	  /* in a site before it: the point of failure */
+};
+
 /* One server that a message may go to next. */
 struct ph_candidate {
 	const struct ph_server *server;
 	int64_t cost; /* of the path to its site */
 	size_t hops;
 	uint64_t weight; /* of equals, the highest first */
+	enum ph_hop_reason reason;
 };
 
 /* How far the search for a candidate came. */
@@ -118,11 +137,13 @@ struct ph_group_query {
 	const struct ph_server *active; /* whose group is the target */
 	/* The target itself, in place of a group; servers NULL: none. */
 	struct ph_span sources;
-	/* Sites and hops decide before weight does; else cost alone. */
-	bool by_site;
+	/* At most PH_HOPS_MAX, and when the target is in another site, after
+	 * its servers those at which a message may wait nearer to it. */
+	bool back_off;
 	bool (*usable)(const struct ph_server *server, const void *context);
 	uint64_t (*weigh)(const struct ph_server *server, const void *context);
 	const void *context; /* of both */
+	GPtrArray *why;	     /* who is left out is told there; NULL is fine */
 };
 
 struct ph_group_answer {
@@ -142,8 +163,28 @@ struct ph_group_answer {
 bool ph_group_transport(const struct ph_server *server);
 
 /* The Transport services to hand a message for the group to, by the rules of
- * paths, hub sites and primary sites. */
+ * paths, hub sites, primary sites and fallbacks. */
 void ph_group_find(const struct ph_group_query *query,
 		   struct ph_group_answer *answer_r);
+
+/* ---- explain.c ---------------------------------------------------------- */
+
+/* Steps of a decision in words, for people; why NULL: nobody asked. */
+void ph_explain(GPtrArray *why, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* The path of an answer, link by link, and where it is broken. */
+void ph_explain_path(GPtrArray *why, const struct ph_group_query *query,
+		     const struct ph_group_answer *answer);
+
+/* Each next hop, and why it stands there; active may be NULL. */
+void ph_explain_hops(GPtrArray *why, const GArray *hops,
+		     const struct ph_server *active);
+
+/* Why a server is no candidate. */
+void ph_explain_left_out(GPtrArray *why, const struct ph_server *server,
+			 enum ph_group_end end);
+
+/* "none" for a server without a site. */
+const char *ph_site_text(const struct ph_server *server);
 
 #endif
