@@ -231,7 +231,13 @@ judge(struct ask *ask, const struct ph_object *connector,
 	candidate_r->connector = connector;
 	if (!ph_object_bool(connector, "Enabled"))
 		return skip(ask, connector, "is not enabled");
-	if (!find_space(ask, candidate_r) || !find_way(ask, candidate_r))
+	if (!find_space(ask, candidate_r))
+		return false;
+	/* It cannot win: its way matters to people alone. */
+	if (!ask->why && ask->best.connector &&
+	    candidate_r->space.fit < ask->best.space.fit)
+		return false;
+	if (!find_way(ask, candidate_r))
 		return false;
 	candidate_r->out = ph_connector_hops(connector, ask->domain,
 					     requires_tls(ask, connector));

@@ -9,8 +9,8 @@
 struct ask {
 	const struct ph_route_query *query;
 	const struct ph_server *from;
-	const char *spread; /* folded name of what decides the spread */
-	bool drain;	    /* Draining servers count as well */
+	uint64_t spread; /* hash of the name that decides the spread */
+	bool drain;	 /* Draining servers count as well */
 	struct ph_group_query group;
 	struct ph_route *route;
 };
@@ -132,25 +132,6 @@ usable(const struct ph_server *server, const void *context)
 	return server->state == PH_SERVER_ACTIVE || ask->drain;
 }
 
-/* FNV-1a, then a finish that lets each bit of the input reach the high ones,
- * which decide. */
-static uint64_t
-hash(const char *database, const char *server)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (; *database; database++)
-		h = (h ^ (unsigned char)*database) * UINT64_C(1099511628211);
-	h *= UINT64_C(1099511628211);
-	for (; *server; server++)
-		h = (h ^ (unsigned char)*server) * UINT64_C(1099511628211);
-	h ^= h >> 33;
-	h *= UINT64_C(0xff51afd7ed558ccd);
-	h ^= h >> 33;
-	h *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return h ^ (h >> 33);
-}
-
 /* Rendezvous: databases spread over the servers of a site, and a server that
  * comes or goes moves only its own share of them. */
 static uint64_t
@@ -160,7 +141,8 @@ weigh(const struct ph_server *server, const void *context)
 
 	if (server == ask->group.active)
 		return UINT64_MAX;
-	return hash(ask->spread, ask->query->topology->folded[server->index]) >>
+	return ph_hash_mix(ask->spread ^
+			   ask->query->topology->hash[server->index]) >>
 	       1;
 }
 
@@ -350,7 +332,7 @@ ph_route_find(const struct ph_route_query *query, struct ph_route *route_r)
 	struct ask ask = {
 	    .query = query,
 	    .from = ph_topology_server(query->topology, query->from),
-	    .spread = folded,
+	    .spread = ph_hash(folded),
 	    .route = route_r,
 	    .group = {.topology = query->topology,
 		      .usable = usable,

@@ -288,6 +288,7 @@ build_servers(struct build *b)
 
 	t->servers = g_new0(struct ph_server, t->n_servers + 1);
 	t->folded = g_new0(const char *, t->n_servers + 1);
+	t->hash = g_new0(uint64_t, t->n_servers + 1);
 	t->by_name = g_new0(const struct ph_server *, t->n_servers + 1);
 	for (size_t i = 0; i < t->n_servers; i++) {
 		struct ph_server *server = &t->servers[i];
@@ -296,6 +297,7 @@ build_servers(struct build *b)
 		server->index = i;
 		build_server(b, list[i], server);
 		t->folded[i] = keep(b, folded);
+		t->hash[i] = ph_hash(folded);
 		t->by_name[i] = server;
 		g_hash_table_insert(t->server_names, (gpointer)t->folded[i],
 				    server);
@@ -510,6 +512,7 @@ ph_topology_free(void *topology)
 	g_free(t->dags);
 	g_free(t->databases);
 	g_free(t->folded);
+	g_free(t->hash);
 	g_free(t->by_name);
 	g_free(t->in_site);
 	g_free(t->no_copy);

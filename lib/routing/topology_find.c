@@ -5,6 +5,25 @@
 
 /* What is asked of a topology; topology.c builds it. */
 
+uint64_t
+ph_hash(const char *text)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	return h;
+}
+
+uint64_t
+ph_hash_mix(uint64_t x)
+{
+	x *= UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return x ^ (x >> 31);
+}
+
 static const void *
 look_up(GHashTable *table, const char *name)
 {

@@ -23,6 +23,7 @@ struct ph_topology {
 	size_t n_databases;
 
 	const char **folded;		  /* by server index */
+	uint64_t *hash;			  /* of folded */
 	const struct ph_server **by_name; /* by server index */
 	/* By site index: its servers by name, NULL-terminated. */
 	const struct ph_server *const **in_site;
@@ -70,6 +71,13 @@ int64_t ph_paths_get(const struct ph_paths *paths, size_t from, size_t to,
 /* The last link of the path; NULL: to itself, or not connected. */
 const struct ph_link *ph_paths_last_link(const struct ph_paths *paths,
 					 size_t from, size_t to);
+
+/* FNV-1a, of a folded name. */
+uint64_t ph_hash(const char *text);
+
+/* splitmix64's finish: each bit of the input reaches the high ones, and
+ * neighbours give unrelated numbers. */
+uint64_t ph_hash_mix(uint64_t x);
 
 /* ---- route_format.c ----------------------------------------------------- */
 
