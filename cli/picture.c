@@ -219,12 +219,12 @@ add_links(struct ph_picture *picture, const struct ph_snapshot *snapshot,
 		int64_t max = ph_object_int(list[i], "MaxMessageSize");
 
 		link->name = ph_object_name(list[i]);
+		link->cost = ph_object_int(
+		    list[i], ph_object_has(list[i], "ExchangeCost")
+				 ? "ExchangeCost"
+				 : "Cost");
 		link->label = g_strdup_printf(
-		    "%" G_GINT64_FORMAT "%s%s",
-		    ph_object_int(list[i],
-				  ph_object_has(list[i], "ExchangeCost")
-				      ? "ExchangeCost"
-				      : "Cost"),
+		    "%" G_GINT64_FORMAT "%s%s", link->cost,
 		    max > 0 && max < INT64_MAX ? ", up to " : "",
 		    max > 0 && max < INT64_MAX
 			? ph_object_text(list[i], "MaxMessageSize")

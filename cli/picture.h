@@ -44,6 +44,7 @@ struct ph_picture_site {
 /* Of two sites or more. */
 struct ph_picture_link {
 	const char *name;
+	int64_t cost;
 	char *label;   /* "10", "10, up to 64KB" */
 	GArray *sites; /* size_t, indexes of sites */
 };
@@ -75,12 +76,17 @@ struct ph_box {
 	size_t parent;		    /* SIZE_MAX: a root */
 };
 
+struct ph_edge {
+	size_t a, b;
+	double cost;
+};
+
 /*
- * Places boxes as trees: the best connected in the middle, its branches to the
- * left and to the right, so that no two overlap. edges: pairs of indexes,
- * 2 * n_edges of them; those that are no branch are drawn across.
+ * Places boxes as trees: the best connected in the middle, least-cost paths
+ * from it to the left and to the right, so that no two boxes overlap. Edges
+ * that are no branch are drawn across.
  */
-void ph_layout(struct ph_box *boxes, size_t n, const size_t *edges,
+void ph_layout(struct ph_box *boxes, size_t n, const struct ph_edge *edges,
 	       size_t n_edges, double *width_r, double *height_r);
 
 #endif

@@ -1,16 +1,18 @@
 #include "cli/picture.h"
 
-#include <string.h>
+#include <math.h>
 
 #define GAP_X 110
 #define GAP_Y 14
 #define MARGIN 20
 
-/* Boxes as trees, breadth first from the best connected. */
+/* Boxes as trees, from the best connected. */
 struct layout {
 	struct ph_box *boxes;
 	size_t n;
 	GArray **near;	/* [box]: size_t, what it is joined to */
+	GArray **steps; /* [box]: double, at what cost */
+	double *cost;	/* [box]: from its root */
 	double *height; /* [box]: of its subtree */
 	GArray *order;	/* size_t, parents before children */
 };
@@ -41,25 +43,32 @@ find_root(const struct layout *l, const bool *seen)
 	return best;
 }
 
+/* The least-cost paths from the root are the branches. */
 static void
 grow(struct layout *l, size_t root, bool *seen)
 {
-	guint next = l->order->len;
+	size_t box = root;
 
-	seen[root] = true;
+	l->cost[root] = 0;
 	l->boxes[root].parent = SIZE_MAX;
-	g_array_append_val(l->order, root);
-	for (; next < l->order->len; next++) {
-		size_t box = at(l->order, next);
-
+	while (box != SIZE_MAX) {
+		seen[box] = true;
+		g_array_append_val(l->order, box);
 		for (guint i = 0; i < l->near[box]->len; i++) {
 			size_t other = at(l->near[box], i);
+			double cost = l->cost[box] +
+				      g_array_index(l->steps[box], double, i);
 
-			if (seen[other])
+			if (seen[other] || cost >= l->cost[other])
 				continue;
-			seen[other] = true;
+			l->cost[other] = cost;
 			l->boxes[other].parent = box;
-			g_array_append_val(l->order, other);
+		}
+		box = SIZE_MAX;
+		for (size_t i = 0; i < l->n; i++) {
+			if (!seen[i] && l->cost[i] < INFINITY &&
+			    (box == SIZE_MAX || l->cost[i] < l->cost[box]))
+				box = i;
 		}
 	}
 }
@@ -162,28 +171,38 @@ shift(struct layout *l, double *width_r, double *height_r)
 		right = MAX(right, b->x + b->width);
 		bottom = MAX(bottom, b->y + b->height);
 	}
-	*width_r = right + MARGIN;
+	/* Lines between boxes of the last column bend beyond it. */
+	*width_r = right + MARGIN + GAP_X / 2;
 	*height_r = bottom + MARGIN;
 }
 
 void
-ph_layout(struct ph_box *boxes, size_t n, const size_t *edges, size_t n_edges,
-	  double *width_r, double *height_r)
+ph_layout(struct ph_box *boxes, size_t n, const struct ph_edge *edges,
+	  size_t n_edges, double *width_r, double *height_r)
 {
 	struct layout l = {.boxes = boxes, .n = n};
 	g_autofree bool *seen = g_new0(bool, n + 1);
 	g_autofree double *height = g_new0(double, n + 1);
 	g_autofree GArray **near = g_new0(GArray *, n + 1);
+	g_autofree GArray **steps = g_new0(GArray *, n + 1);
+	g_autofree double *cost = g_new0(double, n + 1);
 	g_autoptr(GArray) order = g_array_new(FALSE, FALSE, sizeof(size_t));
 	double top = 0;
 	size_t root;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		near[i] = g_array_new(FALSE, FALSE, sizeof(size_t));
-	for (size_t i = 0; i < n_edges; i++) {
-		g_array_append_val(near[edges[2 * i]], edges[2 * i + 1]);
-		g_array_append_val(near[edges[2 * i + 1]], edges[2 * i]);
+		steps[i] = g_array_new(FALSE, FALSE, sizeof(double));
+		cost[i] = INFINITY;
 	}
+	for (size_t i = 0; i < n_edges; i++) {
+		g_array_append_val(near[edges[i].a], edges[i].b);
+		g_array_append_val(steps[edges[i].a], edges[i].cost);
+		g_array_append_val(near[edges[i].b], edges[i].a);
+		g_array_append_val(steps[edges[i].b], edges[i].cost);
+	}
+	l.steps = steps;
+	l.cost = cost;
 	l.near = near;
 	l.height = height;
 	l.order = order;
@@ -195,6 +214,8 @@ ph_layout(struct ph_box *boxes, size_t n, const size_t *edges, size_t n_edges,
 			top += place_tree(&l, at(order, i), top) + 2 * GAP_Y;
 	}
 	shift(&l, width_r, height_r);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		g_array_unref(near[i]);
+		g_array_unref(steps[i]);
+	}
 }

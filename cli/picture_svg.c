@@ -28,7 +28,7 @@ struct drawing {
 	GString *out;
 	struct ph_box *boxes; /* sites, then links of three sites and more */
 	size_t n;
-	GArray *edges;	/* size_t, pairs of boxes */
+	GArray *edges;	/* struct ph_edge */
 	GArray *labels; /* const struct ph_picture_link *, of edges; NULL */
 };
 
@@ -203,7 +203,7 @@ draw_site(struct drawing *d, const struct ph_picture_site *site,
 	text_at(d, box->x + 8, box->y + box->height - 7,
 		down ? " fill=\"#c62828\" font-weight=\"bold\""
 		     : " fill=\"#455a64\"",
-		databases, 38);
+		databases, 34);
 }
 
 /* A link of many sites, such as DEFAULTIPSITELINK. */
@@ -238,8 +238,9 @@ is_down(const struct drawing *d, size_t box)
 static void
 draw_edge(struct drawing *d, size_t i)
 {
-	size_t ends[2] = {g_array_index(d->edges, size_t, 2 * i),
-			  g_array_index(d->edges, size_t, 2 * i + 1)};
+	const struct ph_edge *edge =
+	    &g_array_index(d->edges, struct ph_edge, i);
+	size_t ends[2] = {edge->a, edge->b};
 	const struct ph_picture_link *link =
 	    g_array_index(d->labels, const struct ph_picture_link *, i);
 	bool branch = d->boxes[ends[0]].parent == ends[1] ||
@@ -286,13 +287,40 @@ draw_edge(struct drawing *d, size_t i)
 			18);
 }
 
-static void
-add_edge(struct drawing *d, size_t a, size_t b,
+/* Of two links between the same sites the cheaper one counts, and is drawn. */
+static bool
+replaces(struct drawing *d, size_t a, size_t b,
 	 const struct ph_picture_link *link)
 {
-	g_array_append_val(d->edges, a);
-	g_array_append_val(d->edges, b);
-	g_array_append_val(d->labels, link);
+	for (guint i = 0; i < d->edges->len; i++) {
+		struct ph_edge *edge =
+		    &g_array_index(d->edges, struct ph_edge, i);
+
+		if ((edge->a != a || edge->b != b) &&
+		    (edge->a != b || edge->b != a))
+			continue;
+		if ((double)link->cost < edge->cost) {
+			edge->cost = (double)link->cost;
+			g_array_index(d->labels, const struct ph_picture_link *,
+				      i) = link;
+		}
+		return true;
+	}
+	return false;
+}
+
+static void
+add_edge(struct drawing *d, size_t a, size_t b,
+	 const struct ph_picture_link *link, bool wide)
+{
+	const struct ph_picture_link *label = wide ? NULL : link;
+	struct ph_edge edge = {
+	    a, b, wide ? (double)link->cost / 2 : (double)link->cost};
+
+	if (!wide && replaces(d, a, b, link))
+		return;
+	g_array_append_val(d->edges, edge);
+	g_array_append_val(d->labels, label);
 }
 
 static void
@@ -302,7 +330,7 @@ add_link(struct drawing *d, const struct ph_picture_link *link)
 
 	if (link->sites->len == 2) {
 		add_edge(d, g_array_index(link->sites, size_t, 0),
-			 g_array_index(link->sites, size_t, 1), link);
+			 g_array_index(link->sites, size_t, 1), link, false);
 		return;
 	}
 	if (link->sites->len < 2)
@@ -311,7 +339,8 @@ add_link(struct drawing *d, const struct ph_picture_link *link)
 	d->boxes[box].width = WIDTH;
 	d->boxes[box].height = 26;
 	for (guint i = 0; i < link->sites->len; i++)
-		add_edge(d, g_array_index(link->sites, size_t, i), box, NULL);
+		add_edge(d, g_array_index(link->sites, size_t, i), box, link,
+			 true);
 }
 
 static void
@@ -375,10 +404,10 @@ ph_picture_svg(const struct ph_picture *picture, GString *out)
 	struct drawing d = {.picture = picture, .out = out};
 	double width, height;
 
-	d.edges = g_array_new(FALSE, FALSE, sizeof(size_t));
+	d.edges = g_array_new(FALSE, FALSE, sizeof(struct ph_edge));
 	d.labels = g_array_new(FALSE, FALSE, sizeof(gpointer));
 	add_boxes(&d);
-	ph_layout(d.boxes, d.n, (const size_t *)(gpointer)d.edges->data,
+	ph_layout(d.boxes, d.n, (const struct ph_edge *)(gpointer)d.edges->data,
 		  d.labels->len, &width, &height);
 	width = MAX(width, 900);
 	g_string_append_printf(
