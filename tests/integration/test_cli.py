@@ -572,7 +572,8 @@ def test_resolve_and_route(world, policy):
     assert re.search(r"least-cost path A > B \(link [^,]+, cost 10\), cost 10, hops 1", text)
     assert world.json("route", "mota@x.test", "--size", "1MB")[0]["Route"] == routes[1]["Route"]
     assert world.run("route", "mota@x.test", "--size", "large").returncode == USAGE
-    assert ["A", "  -- B  cost 10"] == [
+    # Nobody has a heartbeat here.
+    assert ["A  DOWN", "  -- B (down)  cost 10"] == [
         line.rpartition(" (")[0] or line
         for line in world.ok("status").split("Sites (", 1)[1].splitlines()[1:3]
     ]

@@ -155,4 +155,52 @@ START_TEST(test_no_site)
 }
 END_TEST
 
-UNIT_MAIN("lib/routing/paths", test_all_paths, test_no_site)
+static gpointer
+ask_all(gpointer data)
+{
+	const struct ph_topology *topology = data;
+	GString *out = g_string_new(NULL);
+
+	for (int pair = 0; pair < N * N; pair++) {
+		const char a[] = {(char)('A' + pair / N), '\0'};
+		const char b[] = {(char)('A' + pair % N), '\0'};
+		const struct ph_site *const *path;
+		size_t n;
+		int64_t cost =
+		    ph_topology_path(topology, ph_topology_site(topology, a),
+				     ph_topology_site(topology, b), &path, &n);
+
+		g_string_append_printf(out, "%d %s,", (int)cost,
+				       n > 0 ? path[0]->name : "");
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* Paths are made when they are first asked for, by whichever thread. */
+START_TEST(test_threads)
+{
+	g_autoptr(GRand) random = g_rand_new_with_seed(5);
+
+	for (int round = 0; round < 50; round++) {
+		int cost[N][N];
+		g_autofree char *text = random_map(random, cost);
+		g_autofree char *want = NULL;
+		GThread *threads[4];
+		struct world w;
+
+		world_open(&w, text);
+		for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+			threads[i] = g_thread_new("paths", ask_all, w.topology);
+		for (size_t i = 0; i < G_N_ELEMENTS(threads); i++) {
+			g_autofree char *got = g_thread_join(threads[i]);
+
+			if (!want)
+				want = g_strdup(got);
+			ck_assert_str_eq(got, want);
+		}
+		world_close(&w);
+	}
+}
+END_TEST
+
+UNIT_MAIN("lib/routing/paths", test_all_paths, test_no_site, test_threads)
