@@ -58,6 +58,24 @@ ph_directory_find_from(struct ph_directory *directory, const char *address,
 				    err);
 }
 
+bool
+ph_directory_brief(struct ph_directory *directory, const char *address,
+		   struct ph_brief *brief_r)
+{
+	char folded[PH_BRIEF_SIZE];
+	size_t i;
+
+	if (directory->ops->brief == NULL)
+		return false;
+	for (i = 0; address[i] != '\0'; i++) {
+		if (i == sizeof folded - 1 || (unsigned char)address[i] >= 0x80)
+			return false;
+		folded[i] = g_ascii_tolower(address[i]);
+	}
+	folded[i] = '\0';
+	return directory->ops->brief(directory->self, folded, brief_r);
+}
+
 int
 ph_directory_walk(struct ph_directory *directory, const struct ph_object *group,
 		  ph_directory_each *each, void *arg, struct ph_err *err)

@@ -28,6 +28,16 @@ struct ph_found {
 typedef int ph_directory_each(const struct ph_object *entry, void *arg,
 			      struct ph_err *err);
 
+/*
+ * Where mail for an address is delivered, of a mailbox that does not forward
+ * it: what the maps ask of nearly every recipient.
+ */
+#define PH_BRIEF_SIZE 512
+struct ph_brief {
+	const char *primary, *database; /* in text */
+	char text[PH_BRIEF_SIZE];
+};
+
 /* A back end: rows of this form are the only thing that differs. */
 struct ph_directory_ops {
 	const char *name; /* of [directory] type, or of the twin */
@@ -35,6 +45,9 @@ struct ph_directory_ops {
 	 * to the back end's name and an age of 0 before. */
 	int (*find)(void *self, const char *address, struct ph_object **entry_r,
 		    struct ph_found *found_r, struct ph_err *err);
+	/* As ph_directory_brief; NULL: it knows no short way. */
+	bool (*brief)(void *self, const char *address,
+		      struct ph_brief *brief_r);
 	/* As ph_directory_walk; NULL: it cannot. */
 	int (*walk)(void *self, const struct ph_object *group,
 		    ph_directory_each *each, void *arg, struct ph_err *err);
@@ -62,6 +75,11 @@ int ph_directory_find(struct ph_directory *directory, const char *address,
 int ph_directory_find_from(struct ph_directory *directory, const char *address,
 			   struct ph_object **entry_r, struct ph_found *found_r,
 			   struct ph_err *err);
+
+/* The same as a find would say, in a fraction of its time. false: find has to
+ * be asked, for whatever reason. */
+bool ph_directory_brief(struct ph_directory *directory, const char *address,
+			struct ph_brief *brief_r);
 
 /*
  * All entries (group NULL), or those that a DynamicDistributionGroup holds now,
