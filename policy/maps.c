@@ -102,32 +102,33 @@ append_external(const struct ph_sources *sources, const char *address,
 	ph_connector_clear(&route);
 }
 
+/* The route of a database, or to where a group is opened. */
+static void
+append_found(const struct ph_sources *sources, const char *database,
+	     const char *expansion, GString *value)
+{
+	const struct ph_route_query query = {.topology = sources->topology,
+					     .from = sources->server,
+					     .database = database,
+					     .expansion = expansion};
+	struct ph_route route;
+	g_autofree char *hops = NULL;
+
+	ph_route_find(&query, &route);
+	hops = ph_route_format(&route);
+	g_string_append(value, hops);
+	ph_route_clear(&route);
+}
+
 /* One that posthub-transport has left whole. */
 static void
 append_group(const struct ph_sources *sources, const struct ph_object *group,
 	     GString *value)
 {
 	struct ph_group_wishes wishes;
-	g_autofree char *hop = NULL;
 
 	ph_group_wishes(group, &wishes);
-	hop = ph_route_expansion(sources->topology, sources->server,
-				 wishes.server);
-	g_string_append(value, hop);
-}
-
-static void
-append_mailbox(const struct ph_sources *sources, const char *database,
-	       GString *value)
-{
-	struct ph_route route;
-	g_autofree char *hops = NULL;
-
-	ph_route_database(sources->topology, sources->server, database, false,
-			  &route);
-	hops = ph_route_format(&route);
-	g_string_append(value, hops);
-	ph_route_clear(&route);
+	append_found(sources, NULL, wishes.server ? wishes.server : "", value);
 }
 
 static void
@@ -138,8 +139,8 @@ append_entry_route(const struct ph_sources *sources,
 	const char *external = ph_object_text(entry, "ExternalEmailAddress");
 
 	if (ph_entry_is_mailbox(entry)) {
-		append_mailbox(sources, ph_object_text(entry, "Database"),
-			       value);
+		append_found(sources, ph_object_text(entry, "Database"), NULL,
+			     value);
 	} else if (ph_entry_is_group(entry)) {
 		append_group(sources, entry, value);
 	} else if (external != NULL) {
@@ -237,7 +238,7 @@ lookup_transport(const struct ph_sources *sources, const char *key,
 		return -1;
 	if (!ph_directory_brief(sources->directory, key, &brief))
 		return resolve_transport(sources, key, value, err);
-	append_mailbox(sources, brief.database, value);
+	append_found(sources, brief.database, NULL, value);
 	return 1;
 }
 
