@@ -62,9 +62,7 @@ strip_brackets(const char *typed)
 static bool
 is_address(const char *text)
 {
-	g_autofree char *local = NULL, *domain = NULL;
-
-	return ph_split_address(text, &local, &domain) == 1;
+	return ph_address_domain(text) != NULL;
 }
 
 /* g_free; NULL: the message does not say. */

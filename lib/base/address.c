@@ -20,15 +20,15 @@ ph_is_hostname(const char *text)
 	return n >= 1 && n <= 255 && is_fit(text, n, ",[]\"'<>@");
 }
 
-int
-ph_split_address(const char *address, char **local_r, char **domain_r)
+const char *
+ph_address_domain(const char *address)
 {
 	const char *at = NULL;
 	bool quoted = false;
 
 	for (const char *p = address; *p != '\0'; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return 0;
+			return NULL;
 		if (quoted && *p == '\\' && p[1] != '\0')
 			p++;
 		else if (*p == '"')
@@ -36,10 +36,20 @@ ph_split_address(const char *address, char **local_r, char **domain_r)
 		else if (*p == '@' && !quoted)
 			at = p;
 	}
-	if (at == NULL || at == address || quoted || !ph_is_hostname(at + 1))
+	return at == NULL || at == address || quoted || !ph_is_hostname(at + 1)
+		   ? NULL
+		   : at + 1;
+}
+
+int
+ph_split_address(const char *address, char **local_r, char **domain_r)
+{
+	const char *domain = ph_address_domain(address);
+
+	if (domain == NULL)
 		return 0;
-	*local_r = g_strndup(address, (gsize)(at - address));
-	*domain_r = g_strdup(at + 1);
+	*local_r = g_strndup(address, (gsize)(domain - 1 - address));
+	*domain_r = g_strdup(domain);
 	return 1;
 }
 

@@ -120,7 +120,7 @@ int
 ph_smap_next(struct ph_smap *p, struct ph_smap_request *req_r,
 	     struct ph_err *err)
 {
-	const char *data = NULL;
+	const char *data = "";
 	size_t length = 0;
 	int r = next_netstring(p, PH_SMAP_REQUEST_LIMIT, &data, &length, err);
 
@@ -201,7 +201,7 @@ int
 ph_smap_next_answer(struct ph_smap *p, struct ph_smap_answer *answer_r,
 		    struct ph_err *err)
 {
-	const char *data = NULL;
+	const char *data = "";
 	size_t length = 0;
 	int r = next_netstring(p, PH_SMAP_REPLY_LIMIT, &data, &length, err);
 

@@ -241,6 +241,13 @@ ph_stream_put(struct ph_stream *stream, const struct ph_stream_layer *layer,
 	stream->layer_ctx = ctx;
 }
 
+const void *
+ph_stream_layer_ctx(const struct ph_stream *stream,
+		    const struct ph_stream_layer *layer)
+{
+	return stream->layer == layer ? stream->layer_ctx : NULL;
+}
+
 int
 ph_stream_fd(const struct ph_stream *stream)
 {

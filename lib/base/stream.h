@@ -59,6 +59,9 @@ struct ph_stream_layer {
 /* One at most. The layer is borrowed for ever. */
 void ph_stream_put(struct ph_stream *stream,
 		   const struct ph_stream_layer *layer, void *ctx);
+/* ctx of a stream that has this layer; else NULL. */
+const void *ph_stream_layer_ctx(const struct ph_stream *stream,
+				const struct ph_stream_layer *layer);
 int ph_stream_fd(const struct ph_stream *stream); /* borrowed */
 /* When a call that begins now has to end; 0: never. */
 int64_t ph_stream_deadline(const struct ph_stream *stream);

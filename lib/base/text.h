@@ -67,6 +67,10 @@ char *ph_fold(const char *text);
  * clients that know no UTF-8. g_free. */
 char *ph_to_ascii(const char *text);
 
+/* The part behind the last '@' outside quotes, borrowed; NULL when this is not
+ * local@domain with both parts present and no control character. */
+const char *ph_address_domain(const char *address);
+
 /* Splits at the last '@' outside quotes. 1 and *local_r, *domain_r (g_free),
  * or 0 when this is not local@domain with both parts present and no control
  * character. */

@@ -10,7 +10,7 @@
 struct tls {
 	GMainContext *context;
 	GIOStream *base;
-	GTlsClientConnection *connection;
+	GTlsConnection *connection;
 	enum ph_tls_verify verify;
 };
 
@@ -197,7 +197,7 @@ static int
 set_files(struct tls *tls, const struct ph_tls_options *options,
 	  struct ph_err *err)
 {
-	GTlsConnection *connection = G_TLS_CONNECTION(tls->connection);
+	GTlsConnection *connection = tls->connection;
 	g_autoptr(GTlsCertificate) certificate = NULL;
 	g_autoptr(GTlsDatabase) database = NULL;
 	g_autoptr(GError) error = NULL;
@@ -235,15 +235,14 @@ shake_hands(struct tls *tls, int64_t deadline, struct ph_err *err)
 
 	g_main_context_push_thread_default(tls->context);
 	limit = add_limit(tls, &wait, deadline);
-	g_tls_connection_handshake_async(G_TLS_CONNECTION(tls->connection),
-					 G_PRIORITY_DEFAULT, cancel, on_done,
-					 &wait);
+	g_tls_connection_handshake_async(tls->connection, G_PRIORITY_DEFAULT,
+					 cancel, on_done, &wait);
 	while (!wait.ready)
 		g_main_context_iteration(tls->context, TRUE);
 	drop(limit);
 	g_main_context_pop_thread_default(tls->context);
-	done = g_tls_connection_handshake_finish(
-	    G_TLS_CONNECTION(tls->connection), wait.result, &error);
+	done = g_tls_connection_handshake_finish(tls->connection, wait.result,
+						 &error);
 	g_object_unref(wait.result);
 	return done ? 0 : fail("handshake", wait.late ? NULL : error, err);
 }
@@ -276,8 +275,22 @@ wrap(const struct ph_stream *stream, GError **error)
 }
 
 static int
-begin(struct tls *tls, const struct ph_stream *stream,
-      const struct ph_tls_options *options, struct ph_err *err)
+begin(struct tls *tls, GIOStream *connection,
+      const struct ph_tls_options *options, const GError *error,
+      struct ph_err *err)
+{
+	if (connection == NULL)
+		return fail("set-up", error, err);
+	tls->connection = G_TLS_CONNECTION(connection);
+	g_tls_connection_set_require_close_notify(tls->connection, FALSE);
+	g_signal_connect(connection, "accept-certificate",
+			 G_CALLBACK(on_certificate), tls);
+	return set_files(tls, options, err);
+}
+
+static int
+begin_client(struct tls *tls, const struct ph_stream *stream,
+	     const struct ph_tls_options *options, struct ph_err *err)
 {
 	g_autoptr(GSocketConnectable) name = NULL;
 	g_autoptr(GError) error = NULL;
@@ -286,33 +299,82 @@ begin(struct tls *tls, const struct ph_stream *stream,
 	g_assert(options->verify != PH_TLS_NAME || options->name != NULL);
 	if (options->name != NULL)
 		name = g_network_address_new(options->name, 25);
+	tls->verify = options->verify;
 	tls->base = wrap(stream, &error);
 	if (tls->base != NULL)
-		connection = g_tls_client_connection_new(G_IO_STREAM(tls->base),
-							 name, &error);
-	if (connection == NULL)
-		return fail("set-up", error, err);
-	tls->connection = G_TLS_CLIENT_CONNECTION(connection);
-	g_tls_connection_set_require_close_notify(G_TLS_CONNECTION(connection),
-						  FALSE);
-	g_signal_connect(connection, "accept-certificate",
-			 G_CALLBACK(on_certificate), tls);
-	return set_files(tls, options, err);
+		connection =
+		    g_tls_client_connection_new(tls->base, name, &error);
+	return begin(tls, connection, options, error, err);
 }
 
-int
-ph_tls_start(struct ph_stream *stream, const struct ph_tls_options *options,
-	     struct ph_err *err)
+static int
+begin_server(struct tls *tls, const struct ph_stream *stream,
+	     const struct ph_tls_options *options, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+	GIOStream *connection = NULL;
+
+	tls->verify = PH_TLS_ANY;
+	tls->base = wrap(stream, &error);
+	if (tls->base != NULL)
+		connection =
+		    g_tls_server_connection_new(tls->base, NULL, &error);
+	if (connection != NULL)
+		g_object_set(connection, "authentication-mode",
+			     G_TLS_AUTHENTICATION_REQUESTED, NULL);
+	return begin(tls, connection, options, error, err);
+}
+
+static int
+start(struct ph_stream *stream, const struct ph_tls_options *options,
+      int (*begin_side)(struct tls *tls, const struct ph_stream *stream,
+			const struct ph_tls_options *options,
+			struct ph_err *err),
+      struct ph_err *err)
 {
 	struct tls *tls = g_new0(struct tls, 1);
 
 	tls->context = g_main_context_new();
-	tls->verify = options->verify;
-	if (begin(tls, stream, options, err) < 0 ||
+	if (begin_side(tls, stream, options, err) < 0 ||
 	    shake_hands(tls, ph_stream_deadline(stream), err) < 0) {
 		tls_free(tls);
 		return -1;
 	}
 	ph_stream_put(stream, &layer, tls);
 	return 0;
+}
+
+int
+ph_tls_start(struct ph_stream *stream, const struct ph_tls_options *options,
+	     struct ph_err *err)
+{
+	return start(stream, options, begin_client, err);
+}
+
+int
+ph_tls_accept(struct ph_stream *stream, const struct ph_tls_options *options,
+	      struct ph_err *err)
+{
+	return start(stream, options, begin_server, err);
+}
+
+bool
+ph_tls_proves(const struct ph_stream *stream, const char *name)
+{
+	const struct tls *tls = ph_stream_layer_ctx(stream, &layer);
+	GTlsCertificate *certificate;
+	GTlsDatabase *database;
+	g_autoptr(GSocketConnectable) identity = NULL;
+
+	if (tls == NULL)
+		return false;
+	certificate = g_tls_connection_get_peer_certificate(tls->connection);
+	database = g_tls_connection_get_database(tls->connection);
+	if (certificate == NULL || database == NULL)
+		return false;
+	identity = g_network_address_new(name, 25);
+	return g_tls_database_verify_chain(
+		   database, certificate,
+		   G_TLS_DATABASE_PURPOSE_AUTHENTICATE_CLIENT, identity, NULL,
+		   G_TLS_DATABASE_VERIFY_NONE, NULL, NULL) == 0;
 }

@@ -4,9 +4,11 @@
 #include "lib/base/err.h"
 #include "lib/base/stream.h"
 
+#include <stdbool.h>
+
 /*
- * TLS over a stream that is connected already (STARTTLS), the client's side, by
- * GIO. Every wait has the stream's timeout as its limit.
+ * TLS over a stream that is connected already (STARTTLS), by GIO. Every wait
+ * has the stream's timeout as its limit.
  */
 enum ph_tls_verify {
 	PH_TLS_ANY,  /* encryption alone: any certificate will do */
@@ -29,5 +31,17 @@ struct ph_tls_options {
  */
 int ph_tls_start(struct ph_stream *stream, const struct ph_tls_options *options,
 		 struct ph_err *err);
+
+/*
+ * The server's side: cert_file is needed, name and verify are not looked at. A
+ * client may have a certificate or not, and any will do: ph_tls_proves says
+ * what it is worth. As ph_tls_start.
+ */
+int ph_tls_accept(struct ph_stream *stream,
+		  const struct ph_tls_options *options, struct ph_err *err);
+
+/* Has the far end of a stream with TLS shown a certificate of an authority in
+ * ca_file, for this host name? */
+bool ph_tls_proves(const struct ph_stream *stream, const char *name);
 
 #endif

@@ -12,12 +12,11 @@
 static bool
 is_address(const char *address)
 {
-	g_autofree char *local = NULL;
-	g_autofree char *domain = NULL;
+	const char *domain = ph_address_domain(address);
 
-	return g_utf8_validate(address, -1, NULL) &&
-	       ph_split_address(address, &local, &domain) == 1 &&
-	       strlen(local) <= LOCAL_LIMIT && strlen(domain) <= DOMAIN_LIMIT;
+	return domain != NULL && domain - 1 - address <= LOCAL_LIMIT &&
+	       strlen(domain) <= DOMAIN_LIMIT &&
+	       g_utf8_validate(address, -1, NULL);
 }
 
 static const struct ph_object *
@@ -37,12 +36,9 @@ find_domain(const struct ph_snapshot *snapshot, const char *domain)
 const struct ph_object *
 ph_accepted_domain(const struct ph_snapshot *snapshot, const char *address)
 {
-	g_autofree char *local = NULL;
-	g_autofree char *domain = NULL;
+	const char *domain = ph_address_domain(address);
 
-	if (ph_split_address(address, &local, &domain) != 1)
-		return NULL;
-	return find_domain(snapshot, domain);
+	return domain != NULL ? find_domain(snapshot, domain) : NULL;
 }
 
 static enum ph_resolve_verdict

@@ -139,10 +139,11 @@ static void
 count_tokens(GHashTable *counts, const struct ph_term *term)
 {
 	struct token token;
-	size_t at = 0;
+	size_t at = 0, n_tokens = 0;
 
-	if (!next_token(term->text, term->size, &at, &token) ||
-	    !next_token(term->text, term->size, &at, &token))
+	while (next_token(term->text, term->size, &at, &token))
+		n_tokens++;
+	if (n_tokens < 2)
 		return;
 	at = 0;
 	while (next_token(term->text, term->size, &at, &token)) {

@@ -66,14 +66,11 @@ take_until(const char *p, const char *stop, GString *out)
 static char *
 check(const GString *address)
 {
-	g_autofree char *local = NULL;
-	g_autofree char *domain = NULL;
 	const char *text = address->str;
 
 	if (text[0] == '@' && strchr(text, ':') != NULL)
 		text = strchr(text, ':') + 1;
-	return ph_split_address(text, &local, &domain) == 1 ? g_strdup(text)
-							    : NULL;
+	return ph_address_domain(text) != NULL ? g_strdup(text) : NULL;
 }
 
 /*

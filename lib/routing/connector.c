@@ -204,11 +204,15 @@ fits_size(struct ask *ask, const struct ph_object *connector)
 		    "has a MaxMessageSize below the size of the message");
 }
 
-static bool
-requires_tls(const struct ask *ask, const struct ph_object *connector)
+static const char *
+find_transport(const struct ask *ask, const struct ph_object *connector)
 {
-	return ask->query->require_tls ||
-	       ph_object_bool(connector, "RequireTLS");
+	enum ph_connector_tls tls =
+	    ph_connector_tls_for(connector, ask->query->snapshot, ask->domain);
+
+	if (ask->query->require_tls)
+		tls = MAX(tls, PH_CONNECTOR_ENCRYPT);
+	return ph_connector_transport(tls);
 }
 
 static bool
@@ -254,8 +258,8 @@ judge(struct ask *ask, const struct ph_object *connector,
 		return skip(ask, connector, "is not enabled");
 	if (!find_space(ask, candidate_r) || !find_way(ask, candidate_r))
 		return false;
-	candidate_r->out = ph_connector_hops(connector, ask->domain,
-					     requires_tls(ask, connector));
+	candidate_r->out = ph_connector_hops(
+	    connector, find_transport(ask, connector), ask->domain);
 	if (!candidate_r->out)
 		return skip(ask, connector,
 			    "has no smart host that can be read, and DNS does "

@@ -38,7 +38,7 @@ struct ph_connector_query {
 };
 
 enum ph_connector_type {
-	PH_CONNECTOR_OUT,   /* sent from here: ph-out, ph-out-tls */
+	PH_CONNECTOR_OUT,   /* sent from here: ph-out, ph-out-tls, ... */
 	PH_CONNECTOR_PROXY, /* the same, through a front end: ph-proxy */
 	PH_CONNECTOR_HUB,   /* to Transport services of the source servers */
 	PH_CONNECTOR_NONE,  /* no way is known: the message waits, no bounce */

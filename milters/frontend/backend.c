@@ -261,7 +261,8 @@ open_session(const struct ph_frontend *frontend, const struct ph_mail *mail,
 		ph_err_set(err, PH_ERR_TEMP, "out of time");
 		return -1;
 	}
-	if (ph_smtp_open(&options, &smtp, err) < 0)
+	if (ph_smtp_open_peer(&options, &frontend->tls, server->fqdn, &smtp,
+			      err) < 0)
 		return -1;
 	*backend_r = g_new0(struct ph_backend, 1);
 	(*backend_r)->name = g_strdup(server->name);

@@ -7,6 +7,7 @@
 #include "lib/routing/topology.h"
 #include "lib/smtp/client.h"
 #include "lib/smtp/exchangers.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/state.h"
 #include "lib/track/log.h"
 #include "milters/host/agent.h"
@@ -16,10 +17,10 @@
 #include <stdint.h>
 
 /*
- * Front End Transport: a stateless SMTP proxy in the shape of a milter. Every
- * recipient and the content are offered to one Transport server while the
- * client waits, and that server's answer is the client's. Nothing is queued
- * here and nothing is written to disk.
+ * Front End Transport: a stateless SMTP proxy in the shape of a milter.
+ * Every recipient and the content are offered to one Transport server while
+ * the client waits, and that server's answer is the client's. Nothing is
+ * queued here and nothing is written to disk.
  */
 
 /* Rows of the derive table that posthub-frontend gives to ph_state_open. */
@@ -41,8 +42,9 @@ struct ph_outbound {
 
 /* What the agents share; immutable while they run, but for the counter. */
 struct ph_frontend {
-	const char *server;	 /* this server's short name */
-	const char *address;	 /* of connections to servers; "" any */
+	const char *server;  /* this server's short name */
+	const char *address; /* of connections to servers; "" any */
+	struct ph_peer_tls tls;
 	int64_t connect_timeout; /* ms; the four as in posthub.conf */
 	int64_t timeout;
 	int64_t final_timeout;

@@ -111,6 +111,7 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .done = done,
 	};
 	if (open_outbound(conf, app, err) < 0 ||
+	    ph_peer_tls_read(conf, &frontend->tls, err) < 0 ||
 	    ph_directory_open(conf, &frontend->directory, err) < 0 ||
 	    ph_state_open(conf, "posthub-frontend", derive, &frontend->state,
 			  err) < 0)

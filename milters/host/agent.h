@@ -41,6 +41,7 @@ struct ph_client {
 	char *helo;	      /* "" before HELO */
 	char *server_address; /* ours, as the client sees it; may be "" */
 	char *daemon; /* milter_macro_daemon_name of the listener; may be "" */
+	int server_port;     /* of that; 0: not known */
 	bool private_socket; /* an smtpd on a UNIX socket: a service of ours;
 			      * not sendmail(1), which has an address */
 };
@@ -105,6 +106,7 @@ struct ph_mail {
 	char *author;			/* AUTH= of MAIL, as it came; "" */
 	char *mechanism;		/* of the login: "PLAIN"; "" */
 	char *tls;			/* "TLSv1.3" of the client; "" */
+	char *certificate;		/* name in the client's, verified; "" */
 	char *queue_id;			/* "" until DATA or end of message */
 	GPtrArray *recipients;		/* struct ph_recipient, in order */
 	struct ph_headers *headers;	/* read; change by the functions below

@@ -155,6 +155,7 @@ static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct session *s = get(ctx);
+	const char *port;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
@@ -165,6 +166,8 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	set_address(&s->client, address);
 	replace(&s->client.server_address, macro(ctx, "{daemon_addr}"));
 	replace(&s->client.daemon, macro(ctx, "{daemon_name}"));
+	port = macro(ctx, "{daemon_port}");
+	s->client.server_port = port != NULL ? atoi(port) : 0;
 	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
 	     a++) {
 		struct ph_err err = PH_ERR_INIT;
@@ -276,6 +279,7 @@ on_mail(SMFICTX *ctx, char **argv)
 	replace(&s->mail->author, macro(ctx, "{auth_author}"));
 	replace(&s->mail->mechanism, macro(ctx, "{auth_type}"));
 	replace(&s->mail->tls, macro(ctx, "{tls_version}"));
+	replace(&s->mail->certificate, macro(ctx, "{cert_subject}"));
 	serving->begin(s->mail, serving->app);
 	if (ask_agents(s->mail, mail_of) == 1)
 		return ph_reply_verdict(ctx, &s->mail->verdict,

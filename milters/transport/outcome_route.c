@@ -39,17 +39,11 @@ outside(const struct ph_mail *copy, struct ph_recipient *recipient)
 		      : recipient->address;
 }
 
-/* transport:nexthop for the recipient, g_free; NULL: as the map says. */
-static char *
-find_route(const struct ph_transport *transport, const struct ph_mail *copy,
-	   const struct wish *wish, struct ph_recipient *recipient)
+static void
+find(const struct ph_transport *transport, const struct ph_mail *copy,
+     const struct wish *wish, const char *address, uint64_t size,
+     struct ph_connector_route *route_r)
 {
-	const char *address = outside(copy, recipient);
-	struct ph_connector_route route;
-	char *text;
-
-	if (address == NULL)
-		return NULL;
 	ph_connector_find(
 	    &(struct ph_connector_query){
 		.snapshot = copy->snapshot,
@@ -57,26 +51,73 @@ find_route(const struct ph_transport *transport, const struct ph_mail *copy,
 		    ph_snapshot_derived(copy->snapshot, PH_DERIVED_TOPOLOGY),
 		.from = transport->server,
 		.address = address,
-		.size = copy->size,
+		.size = size,
 		.connector = wish->connector,
 		.require_tls = wish->require_tls,
 	    },
-	    &route);
+	    route_r);
+}
+
+/* What the map answers, which knows no size. */
+static bool
+is_as_map_says(const struct ph_transport *transport, const struct ph_mail *copy,
+	       const struct wish *wish, const char *address, const char *text)
+{
+	struct ph_connector_route route;
+	g_autofree char *usual = NULL;
+
+	if (wish->connector != NULL || wish->require_tls)
+		return false;
+	find(transport, copy, wish, address, 0, &route);
+	usual = ph_connector_format(&route);
+	ph_connector_clear(&route);
+	return strcmp(usual, text) == 0;
+}
+
+/* transport:nexthop for the recipient, g_free; NULL: as the map says. */
+static char *
+find_route(const struct ph_transport *transport, const struct ph_mail *copy,
+	   const struct wish *wish, struct ph_recipient *recipient,
+	   enum ph_connector_type *type_r)
+{
+	const char *address = outside(copy, recipient);
+	struct ph_connector_route route;
+	g_autofree char *text = NULL;
+
+	if (address == NULL)
+		return NULL;
+	find(transport, copy, wish, address, copy->size, &route);
+	*type_r = route.type;
 	text = ph_connector_format(&route);
 	ph_connector_clear(&route);
-	return text;
+	return is_as_map_says(transport, copy, wish, address, text)
+		   ? NULL
+		   : g_steal_pointer(&text);
+}
+
+/* The text is "error:5.3.4 reason": who has no connector that is large enough
+ * is refused, as by a rule. */
+static void
+refuse(struct ph_mail *copy, const char *text)
+{
+	g_auto(GStrv) words = g_strsplit(strchr(text, ':') + 1, " ", 2);
+
+	ph_verdict_reject(&copy->verdict, PH_RESOLVE_AGENT, words[0], words[1]);
 }
 
 static struct ph_mail *
 fork_for(GPtrArray *copies, GHashTable *by_route, struct ph_mail *copy,
-	 const char *route)
+	 const char *route, enum ph_connector_type type)
 {
 	struct ph_mail *fork = g_hash_table_lookup(by_route, route);
 
 	if (fork != NULL)
 		return fork;
 	fork = ph_mail_fork(copy);
-	ph_mail_set_header(fork, PH_HEADER_ROUTE, route, NULL);
+	if (type == PH_CONNECTOR_TOO_LARGE)
+		refuse(fork, route);
+	else
+		ph_mail_set_header(fork, PH_HEADER_ROUTE, route, NULL);
 	g_ptr_array_add(copies, fork);
 	g_hash_table_insert(by_route, g_strdup(route), fork);
 	return fork;
@@ -93,17 +134,36 @@ route_copy(const struct ph_transport *transport, GPtrArray *copies,
 
 	for (guint i = 0; i < copy->recipients->len;) {
 		struct ph_recipient *r = copy->recipients->pdata[i];
+		enum ph_connector_type type = PH_CONNECTOR_NONE;
 		g_autofree char *route =
-		    r->removed ? NULL : find_route(transport, copy, wish, r);
+		    r->removed ? NULL
+			       : find_route(transport, copy, wish, r, &type);
 
 		if (route == NULL) {
 			i++;
 			continue;
 		}
 		g_ptr_array_add(
-		    fork_for(copies, by_route, copy, route)->recipients,
+		    fork_for(copies, by_route, copy, route, type)->recipients,
 		    g_ptr_array_steal_index(copy->recipients, i));
 	}
+}
+
+/* Is there a connector that this message does not fit into? */
+static bool
+is_large(const struct ph_mail *copy)
+{
+	size_t n;
+	const struct ph_object *const *list =
+	    ph_snapshot_list(copy->snapshot, "sendconnector", &n);
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t max = ph_object_int(list[i], "MaxMessageSize");
+
+		if (max > 0 && copy->size > (uint64_t)max)
+			return true;
+	}
+	return false;
 }
 
 void
@@ -117,7 +177,7 @@ ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies)
 
 		if (copy->verdict.decision != PH_DECISION_ACCEPT)
 			continue;
-		if (read_wish(copy, &wish))
+		if (read_wish(copy, &wish) || is_large(copy))
 			route_copy(transport, copies, copy, &wish);
 		g_free(wish.connector);
 	}

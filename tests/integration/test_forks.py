@@ -19,7 +19,7 @@ REFUSAL = {
     "RejectMessageReasonText": "Not by mail",
     "RejectMessageEnhancedStatusCode": "5.7.901",
 }
-TEAM, DYNAMIC = "team@letsexchange.com", "everybody@letsexchange.com"
+TEAM, UNSURE = "team@letsexchange.com", "unsure@letsexchange.com"
 NOBODY = "nobody@letsexchange.com"
 JOSE = "josé@letsexchange.com"
 
@@ -58,12 +58,14 @@ def lab(internet: Sink, bank: Sink) -> Iterator[Lab]:
             PrimarySmtpAddress=TEAM,
             Members=f"{NUNO},{MOTA},{RUI}",
         )
+        # Of its member nobody can say who he is.
+        for name in ("this", "that"):
+            made.mailbox(f"{name}@letsexchange.com", "DB1", EmailAddresses="both@letsexchange.com")
         made.put(
             "recipient",
-            DYNAMIC,
-            RecipientType="DynamicDistributionGroup",
-            PrimarySmtpAddress=DYNAMIC,
-            RecipientFilter="(Department -eq 'Sales')",
+            UNSURE,
+            RecipientType="MailUniversalDistributionGroup",
+            Members="both@letsexchange.com",
         )
         made.mailbox(JOSE, "DB1")
         yield office(made)
@@ -621,7 +623,7 @@ def test_one_member_of_a_group_gets_another_copy(lab: Lab, host: Host) -> None:
 
 def test_a_group_that_cannot_be_opened(lab: Lab, host: Host) -> None:
     """Nobody can say who is in it, so the rule says what is to be done."""
-    rule = {"SentToMemberOf": DYNAMIC, "PrependSubject": "[x] "}
+    rule = {"SentToMemberOf": UNSURE, "PrependSubject": "[x] "}
     outcome.put_rules(lab, {"Group": rule | {"RuleErrorAction": "Defer"}})
     mail = letter.compose(NUNO, MOTA)
     letter.post(host, mail)

@@ -54,8 +54,8 @@ static void
 remove_certificate(void)
 {
 	unit_rmdir(&directory);
-	g_clear_pointer(&cert, g_free);
-	g_clear_pointer(&key, g_free);
+	g_free(cert);
+	g_free(key);
 }
 
 /* ---- a server that sends back what it gets --------------------------------
@@ -92,10 +92,13 @@ struct pair {
 };
 
 static struct pair
-pair_new(int fds[2], bool server)
+pair_open(bool server)
 {
 	struct pair pair = {NULL, -1, NULL};
+	int fds[2];
 
+	make_certificate();
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	pair.stream = ph_stream_new(fds[0]);
 	ph_stream_set_timeout(pair.stream, 5000);
 	pair.other = fds[1];
@@ -103,16 +106,6 @@ pair_new(int fds[2], bool server)
 		pair.thread =
 		    g_thread_new("echo", echo, GINT_TO_POINTER(fds[1]));
 	return pair;
-}
-
-static struct pair
-pair_open(bool server)
-{
-	int fds[2];
-
-	make_certificate();
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	return pair_new(fds, server);
 }
 
 static void
@@ -315,6 +308,79 @@ START_TEST(a_file_that_is_not_there)
 }
 END_TEST
 
-UNIT_MAIN("lib/base/tls", certificates_are_weighed, no_session_is_resumed,
-	  all_bytes_come_back, silence_ends, silence_after_the_handshake_ends,
-	  no_tls_at_the_other_end, a_file_that_is_not_there)
+/* The server's side; the client shows its certificate, or none. */
+struct accepting {
+	struct ph_stream *stream;
+	bool authority, named, other;
+	int rc;
+};
+
+static void *
+accept_one(void *arg)
+{
+	struct accepting *a = arg;
+	const struct ph_tls_options options = {
+	    .cert_file = cert,
+	    .key_file = key,
+	    .ca_file = a->authority ? cert : NULL,
+	};
+	char c;
+
+	a->rc = ph_tls_accept(a->stream, &options, NULL);
+	/* With TLS 1.3 the client's certificate comes with what it says. */
+	if (a->rc == 0 && ph_stream_read(a->stream, &c, 1, NULL) == 1) {
+		a->named = ph_tls_proves(a->stream, "mx.test");
+		a->other = ph_tls_proves(a->stream, "other.test");
+		(void)ph_stream_write(a->stream, &c, 1, NULL);
+	}
+	return NULL;
+}
+
+static void
+check_accept(bool shown, bool authority)
+{
+	struct pair pair = pair_open(false);
+	struct accepting a = {.stream = ph_stream_new(dup(pair.other)),
+			      .authority = authority};
+	const struct ph_tls_options options = {
+	    .verify = PH_TLS_NAME,
+	    .name = "mx.test",
+	    .ca_file = cert,
+	    .cert_file = shown ? cert : NULL,
+	    .key_file = shown ? key : NULL,
+	};
+	struct ph_err err = PH_ERR_INIT;
+	GThread *thread;
+	char c = 'x';
+
+	ph_stream_set_timeout(a.stream, 5000);
+	thread = g_thread_new("accept", accept_one, &a);
+	ck_assert_msg(ph_tls_start(pair.stream, &options, &err) == 0, "%s",
+		      err.text);
+	ck_assert(!ph_tls_proves(pair.stream, "other.test"));
+	ck_assert_int_eq(ph_stream_write(pair.stream, &c, 1, &err), 0);
+	ck_assert_int_eq(ph_stream_read(pair.stream, &c, 1, &err), 1);
+	g_thread_join(thread);
+	ck_assert_int_eq(a.rc, 0);
+	ck_assert(a.named == (shown && authority));
+	ck_assert(!a.other);
+	ph_stream_free(&a.stream);
+	pair_close(&pair);
+}
+
+START_TEST(a_client_proves_who_it_is)
+{
+	struct pair plain = pair_open(false);
+
+	ck_assert(!ph_tls_proves(plain.stream, "mx.test"));
+	pair_close(&plain);
+	check_accept(true, true);
+	check_accept(true, false);
+	check_accept(false, true);
+}
+END_TEST
+
+UNIT_MAIN("lib/base/tls", a_client_proves_who_it_is, certificates_are_weighed,
+	  no_session_is_resumed, all_bytes_come_back, silence_ends,
+	  silence_after_the_handshake_ends, no_tls_at_the_other_end,
+	  a_file_that_is_not_there)

@@ -18,7 +18,7 @@ static const struct ph_derive derive[] = {
 
 static const struct {
 	const char *kind, *name;
-	struct ph_pair pairs[3];
+	struct ph_pair pairs[4];
 } objects[] = {
     {"site", "S1", {{NULL, NULL}}},
     {"domain", "a.test", {{"DomainType", "Authoritative"}}},
@@ -29,7 +29,15 @@ static const struct {
       {"Transport", "192.0.2.2:2525"}}},
     {"sendconnector",
      "Internet",
-     {{"AddressSpaces", "*"}, {"SmartHosts", "out.test"}, {NULL, NULL}}},
+     {{"AddressSpaces", "*"},
+      {"SmartHosts", "out.test"},
+      {"MaxMessageSize", "1000000"},
+      {NULL, NULL}}},
+    {"sendconnector",
+     "Sized",
+     {{"AddressSpaces", "sized.test"},
+      {"MaxMessageSize", "1000"},
+      {NULL, NULL}}},
     {"sendconnector",
      "Bank",
      {{"AddressSpaces", "bank.test"},
@@ -846,6 +854,7 @@ static const struct route_case {
 	const char *connector, *tls; /* header fields; NULL: none */
 	bool came; /* with the message, from the server that ran the rules */
 	const char *to;
+	uint64_t size;
 	const char *going, *plan;
 	const char *route; /* of the message itself; NULL: none */
 } routes[] = {
@@ -871,6 +880,13 @@ static const struct route_case {
      .to = "y@b.test x@bank.test z@c.test", .going = "#0 #1",
      .plan = "copy y@b.test z@c.test, X-PostHub-Route=ph-out-tls:out.test:25; "
 	     "copy x@bank.test, X-PostHub-Route=ph-out-tls:bank.test:25"},
+    {"too large for a connector: another one", .to = "z@sized.test",
+     .size = 2000, .going = "z@sized.test", .route = "ph-out:out.test:25"},
+    {"as large as it may be", .to = "z@sized.test", .size = 1000,
+     .going = "z@sized.test"},
+    {"too large for some", .came = true, .to = "z@sized.test y@b.test u@a.test",
+     .size = 2000, .going = "#0 u@a.test y@b.test",
+     .plan = "copy z@sized.test, X-PostHub-Route=ph-out:out.test:25"},
     {"a connector and TLS", .connector = "Bank", .tls = "true",
      .to = "z@b.test", .going = "z@b.test", .route = "ph-out-tls:bank.test:25"},
 };
@@ -894,6 +910,7 @@ run_route(const struct route_case *c)
 		ph_mail_set_header(mail, PH_HEADER_REQUIRE_TLS, c->tls, NULL);
 	if (c->came)
 		ph_rules_result_init(&result, mail);
+	mail->size = c->size;
 	add_recipients(mail, c->to);
 	apply(mail, &result, 0);
 	going = going_of(mail);
@@ -914,6 +931,23 @@ START_TEST(test_routes)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
 		run_route(&routes[i]);
+}
+END_TEST
+
+/* With no connector that is large enough. */
+START_TEST(test_route_too_large)
+{
+	struct ph_mail *mail = make_mail("x@b.test");
+	struct ph_rules_result result = make_result(mail);
+
+	mail->size = 1000001;
+	add_recipients(mail, "z@sized.test y@b.test");
+	apply(mail, &result, 1);
+	ck_assert_int_eq(mail->verdict.decision, PH_DECISION_REJECT);
+	ck_assert_str_eq(mail->verdict.enhanced, "5.3.4");
+	ck_assert_ptr_nonnull(strstr(mail->verdict.text, "ROUTING.SizeLimit"));
+	ph_rules_result_clear(&result);
+	mail_clear(&mail);
 }
 END_TEST
 
@@ -1014,5 +1048,5 @@ END_TEST
 
 UNIT_MAIN("milters/transport/outcome", test_situations, test_envelope,
 	  test_recipients, test_token_params, test_headers, test_restored,
-	  test_unwritable, test_redirected, test_routes, test_route_refused,
-	  test_gather, test_notes, test_status)
+	  test_unwritable, test_redirected, test_routes, test_route_too_large,
+	  test_route_refused, test_gather, test_notes, test_status)
