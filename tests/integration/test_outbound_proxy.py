@@ -3,6 +3,7 @@ which answers with the far end's words and queues nothing."""
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,18 @@ from tests.lab.dns import Dns
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail, Session
-from tests.lab.smtp_sink import Sink
+from tests.lab.smtp_sink import Sink, Taken
 from tests.lab.track import event, rows
 
 # The hosts of domains outside.
 FIRST, SECOND, DEAD, PLAIN = "127.0.2.1", "127.0.2.2", "127.0.2.3", "127.0.2.4"
 KEY = "posthub:sendconnector:Internet"
+
+
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 class World:
@@ -40,9 +47,9 @@ class World:
         self.authority, key = self._certificate("mx1.test")
         other = self._certificate("mx2.test")
         extensions = ("8BITMIME", "SIZE 10000000", "SMTPUTF8", "DSN")
-        self.first = Sink(FIRST, extensions, self.port, (self.authority, key))
-        self.second = Sink(SECOND, extensions, self.port, other)
-        self.plain = Sink(PLAIN, (), self.port)
+        self.first = Sink(FIRST, extensions, _context(self.authority, key), port=self.port)
+        self.second = Sink(SECOND, extensions, _context(*other), port=self.port)
+        self.plain = Sink(PLAIN, port=self.port)
         self.dns = Dns(
             lab.directory,
             lab.env,
@@ -113,6 +120,18 @@ class World:
         assert mail.accepted == set(mail.recipients), mail.last
         return mail
 
+    def wait_again(self, sink: Sink, mail: Mail, host: Host | None = None) -> Taken:
+        """A mail that was deferred, once it is outside. Asked for, because
+        qmgr passes over for long what its scan met in the middle of a try."""
+        postfix = (host or self.hub).postfix
+
+        def taken() -> list[Taken]:
+            if not sink.taken(mail.ident):
+                postfix.flush()
+            return sink.taken(mail.ident)
+
+        return wait.until(f"{mail.ident} outside", taken, interval=0.3)[0]
+
     def wait_log(self, recipient: str, status: str, *texts: str) -> str:
         """MBX1's line about a recipient."""
 
@@ -170,7 +189,7 @@ def test_mail_leaves_through_a_front_end(world: World) -> None:
     taken = world.first.wait(mail.ident)
     assert (taken.sender, taken.recipients) == (f"<{NUNO}>", ("<a@one.test>",))
     assert taken.client == front.address
-    assert taken.encrypted, "TLS was offered"
+    assert taken.tls, "TLS was offered"
     assert "BODY=8BITMIME" in taken.parameters and "SIZE=" in taken.parameters
     assert not [name for name in taken.message if name.lower().startswith("x-posthub-")]
     assert taken.content.endswith(b"\r\n\r\n" + mail.content.partition(b"\r\n\r\n")[2])
@@ -261,7 +280,7 @@ def test_later_is_later(world: World, when: str) -> None:
     mail = world.send(name)
     world.wait_log(name, "deferred", "4.2.1", "Come back later")
     world.first.answer()
-    world.first.wait(mail.ident)
+    world.wait_again(world.first, mail)
     world.hub.postfix.wait_empty()
     assert len(world.first.taken(mail.ident)) == 1
 
@@ -274,7 +293,7 @@ def test_a_far_end_that_does_not_answer(world: World, when: str, how: str) -> No
     mail = world.send(name)
     world.wait_log(name, "deferred", " said: 451 4.4.2 ")
     world.first.answer()
-    world.first.wait(mail.ident)
+    world.wait_again(world.first, mail)
 
 
 def test_a_later_of_one_host_is_asked_of_the_next(world: World) -> None:
@@ -313,7 +332,7 @@ def test_dns_cannot_say(world: World) -> None:
 def test_starttls_is_ignored(world: World) -> None:
     with world.changed(IgnoreSTARTTLS="true"):
         mail = world.send("m@one.test")
-        assert not world.first.wait(mail.ident).encrypted
+        assert not world.first.wait(mail.ident).tls
 
 
 def test_tls_that_is_required_and_not_offered(world: World) -> None:
@@ -322,13 +341,18 @@ def test_tls_that_is_required_and_not_offered(world: World) -> None:
         world.wait_log("n@plain.test", "deferred", "4.7.5", "TLS is required")
         world.hub.postfix.run("postsuper", "-d", "ALL")
         mail = world.send("n@two.test")
-        assert world.second.wait(mail.ident).encrypted, "any certificate will do"
+        assert world.second.wait(mail.ident).tls, "any certificate will do"
 
 
 def test_a_certificate_that_is_looked_at(world: World) -> None:
-    with world.changed(RequireTLS="true", TlsAuthLevel="DomainValidation"):
+    fields = {"RequireTLS": "true", "TlsAuthLevel": "DomainValidation"}
+    with world.changed(TlsDomain="mx1.test", **fields):
         mail = world.send("o@two.test")
-        assert world.first.wait(mail.ident).encrypted, "mx2.test is of no known authority"
+        assert world.first.wait(mail.ident).tls, "mx2.test is of no known authority"
+    with world.changed(**fields):
+        world.send("o@one.test")
+        world.wait_log("o@one.test", "deferred", "4.7.5", "certificate")
+        world.hub.postfix.run("postsuper", "-d", "ALL")
     assert not world.second.taken(mail.ident)
 
 
@@ -364,7 +388,7 @@ def test_a_front_end_is_killed_in_the_middle(world: World) -> None:
     with first.down("frontend"), second.down("frontend"):
         world.wait_log("r@one.test", "deferred")
         world.first.answer()
-    world.first.wait(mail.ident)
+    world.wait_again(world.first, mail)
     world.hub.postfix.wait_empty()
     assert len(world.first.taken(mail.ident)) == 1
 
@@ -426,6 +450,6 @@ def test_a_front_end_that_queues(world: World) -> None:
         wait.until("it to be queued", lambda: first.postfix.queued() == 1)
         world.wait_report(world.send("w@queue.test"), "no such user", first.fqdn)
         world.first.answer()
-        taken = world.first.wait(mail.ident)
+        taken = world.wait_again(world.first, mail, first)
         assert taken.client == first.address
         assert not [name for name in taken.message if name.lower().startswith("x-posthub-")]
