@@ -13,7 +13,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libhs \
 	libpcre2-8 lmdb milter libsystemd nettle smartcols
 PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
-PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lm
+PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lresolv -lm
 CFLAGS ?= -O2 -g
 SANITIZE =
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \

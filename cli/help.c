@@ -145,6 +145,9 @@ field_line(GString *out, const struct ph_field *field)
 		g_string_append(help, "; has an ExceptIf twin");
 	if (field->flags & PH_FIELD_SETUP)
 		g_string_append(help, "; Postfix reads it from master.cf");
+	if (field->flags & PH_FIELD_KEPT)
+		g_string_append(help, "; kept, and without effect in this "
+				      "version");
 	if (field->flags & PH_FIELD_UNSUPPORTED)
 		g_string_append(help, "; not in this version");
 	g_string_append_c(help, ')');

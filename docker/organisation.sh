@@ -11,7 +11,7 @@ posthub site set Porto InboundMailEnabled=true
 posthub sitelink set Lisbon-Porto Sites=Lisbon,Porto Cost=10
 
 posthub server set FE1 Fqdn=fe1.$domain Site=Lisbon \
-	Roles=FrontendTransport Frontend=fe1.$domain:25
+	Roles=FrontendTransport Frontend=fe1.$domain:25 OutboundProxy=fe1.$domain:717
 posthub server set MBX1 Fqdn=mbx1.$domain Site=Lisbon \
 	Roles=HubTransport,Mailbox Transport=mbx1.$domain:2525 \
 	Delivery=mbx1.$domain:475

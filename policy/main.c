@@ -17,6 +17,8 @@ struct app {
 	struct ph_feeder *feeder;
 	struct ph_directory *directory;
 	struct ph_peers *peers;
+	struct ph_peer_tls peer_tls;
+	struct ph_rates *rates;
 	struct ph_policy *policy;
 	struct ph_expander *expander;
 	struct ph_ticker *housekeeper;
@@ -43,6 +45,7 @@ stop(void *data)
 	ph_ticker_stop(&app->housekeeper);
 	ph_expander_close(&app->expander);
 	ph_policy_free(&app->policy);
+	ph_rates_free(&app->rates);
 	ph_peers_stop(&app->peers);
 	ph_directory_close(&app->directory);
 	ph_feeder_stop(&app->feeder);
@@ -78,11 +81,13 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	struct ph_policy_sources sources = {
 	    .topology = TOPOLOGY,
 	    .server = ph_conf_text(conf, "server", "name"),
+	    .credentials = ph_conf_text(conf, "policy", "credentials"),
 	    .stopping = stopping,
 	    .context = run,
 	};
 
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
+	    ph_peer_tls_read(conf, &app->peer_tls, err) < 0 ||
 	    ph_state_open(conf, "posthub-policy", derive, &app->state, err) <
 		0 ||
 	    open_directory(app, conf, err) < 0) {
@@ -93,6 +98,9 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	sources.directory = app->directory;
 	app->peers = ph_peers_start(app->state, TOPOLOGY);
 	sources.peers = app->peers;
+	app->rates = ph_rates_new(ph_state_redis(app->state));
+	sources.rates = app->rates;
+	sources.peer_tls = &app->peer_tls;
 	app->policy = ph_policy_new(&sources);
 	if (ph_expander_open(conf, &sources, &app->expander, err) < 0) {
 		stop(app);

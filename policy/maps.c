@@ -8,6 +8,8 @@
 #include "lib/routing/connector.h"
 #include "lib/routing/route.h"
 #include "policy/ahead.h"
+#include "policy/map_hop.h"
+#include "policy/map_outbound.h"
 
 #include <string.h>
 
@@ -426,13 +428,11 @@ lookup_login(const struct ph_sources *sources, const char *key, GString *value,
 
 /* Those of ph_map_names, in its order. */
 const struct ph_map ph_maps[] = {
-    {"transport", lookup_transport},
-    {"recipient", lookup_recipient},
-    {"domain", lookup_domain},
-    {"alias", lookup_alias},
-    {"login", lookup_login},
-    {"server", lookup_server},
-    {NULL, NULL},
+    {"transport", lookup_transport}, {"outbound", ph_map_outbound},
+    {"recipient", lookup_recipient}, {"domain", lookup_domain},
+    {"alias", lookup_alias},	     {"login", lookup_login},
+    {"server", lookup_server},	     {"tls", ph_map_tls},
+    {"sasl", ph_map_sasl},	     {NULL, NULL},
 };
 
 const struct ph_map *

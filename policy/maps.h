@@ -6,13 +6,15 @@
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
 #include "lib/routing/topology.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
+#include "policy/rates.h"
 
 #include <glib.h>
 
 /*
  * The tables that Postfix asks by socketmap. Answers are functions of what
- * struct ph_sources holds, without I/O but for the directory.
+ * struct ph_sources holds, without I/O but for the directory and passwords.
  */
 
 /* All borrowed, for one request. */
@@ -22,6 +24,9 @@ struct ph_sources {
 	const struct ph_topology *topology; /* NULL with it */
 	const char *server;		    /* this server's name */
 	struct ph_peers *peers;		    /* or NULL */
+	const char *credentials; /* directory of passwords; or NULL */
+	const struct ph_peer_tls *peer_tls; /* NULL: nothing is said of it */
+	struct ph_rates *rates;		    /* NULL: nothing is counted */
 };
 
 struct ph_map {

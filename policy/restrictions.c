@@ -3,6 +3,7 @@
 #include "lib/directory/resolve_steps.h"
 #include "lib/directory/texts.h"
 #include "policy/ahead.h"
+#include "policy/client.h"
 
 #include <string.h>
 
@@ -11,24 +12,6 @@
 #define NO_DIRECTORY "451 4.4.3 Recipient directory is not available"
 
 /* ---- who sends? --------------------------------------------------------- */
-
-static const struct ph_server *
-find_peer(const struct ph_sources *sources, const struct ph_request *request)
-{
-	static const char *const names[] = {"client_address", "client_name"};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		const char *client = ph_policy_attribute(request, names[i]);
-		const struct ph_server *peer =
-		    *client == '\0' ? NULL
-				    : ph_peers_find(sources->peers,
-						    sources->topology, client);
-
-		if (peer != NULL)
-			return peer;
-	}
-	return NULL;
-}
 
 /* What AUTH= of MAIL says, in xtext; g_free; NULL: nothing. */
 static char *
@@ -56,7 +39,7 @@ find_login(const struct ph_sources *sources, const struct ph_request *request)
 
 	if (*login != '\0')
 		return g_strdup(login);
-	peer = find_peer(sources, request);
+	peer = ph_client_peer(sources, request);
 	if (peer == NULL)
 		return g_strdup("");
 	author = find_author(request);
@@ -143,16 +126,32 @@ static const struct {
     {"RCPT", check_recipient},
 };
 
-void
+int64_t
 ph_restrictions_answer(const struct ph_sources *sources,
-		       const struct ph_request *request, GString *out,
+		       const struct ph_request *request,
+		       struct ph_receive_session *session, GString *out,
 		       struct ph_err *err)
 {
 	const char *state = ph_policy_attribute(request, "protocol_state");
-	g_autoptr(GString) action = g_string_new(DUNNO);
+	const char *context = ph_policy_attribute(request, "policy_context");
+	g_autoptr(GString) action = g_string_new(NULL);
+	struct ph_receive_answer receive = {action, 0};
+	const char *fault = ph_client_fault(sources, request);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
-		if (strcmp(checks[i].state, state) == 0)
-			checks[i].check(sources, request, action, err);
+	if (fault != NULL && strcmp(state, "RCPT") == 0) {
+		ph_policy_reply(out, fault);
+		return 0;
+	}
+	if (sources->snapshot != NULL)
+		ph_receive_check(sources, request, session, &receive);
+	if (action->len == 0) {
+		g_string_assign(action, DUNNO);
+		for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
+			if (strcmp(checks[i].state, state) == 0 &&
+			    strcmp(context, "receive") != 0)
+				checks[i].check(sources, request, action, err);
+	}
 	ph_policy_reply(out, action->str);
+	/* What we cannot say is not the client's fault. */
+	return *action->str == '5' ? receive.tarpit : 0;
 }

@@ -13,6 +13,7 @@
 #define BUFFER_SIZE 16384
 /* The same outage answers each request; it is logged this often. */
 #define LOG_MS 60000
+#define TARPIT_STEP_MS INT64_C(100)
 
 struct ph_policy {
 	struct ph_policy_sources sources;
@@ -78,7 +79,18 @@ take_sources(const struct ph_policy *policy, struct ph_snapshot **snapshot_r)
 			    : NULL,
 	    .server = from->server,
 	    .peers = from->peers,
+	    .credentials = from->credentials,
+	    .peer_tls = from->peer_tls,
+	    .rates = from->rates,
 	};
+}
+
+static bool
+is_stopping(const struct ph_policy *policy)
+{
+	const struct ph_policy_sources *sources = &policy->sources;
+
+	return sources->stopping != NULL && sources->stopping(sources->context);
 }
 
 /* ---- the two protocols --------------------------------------------------- */
@@ -133,41 +145,68 @@ map_answer(struct ph_policy *policy, void *parser, GString *out,
 	return 1;
 }
 
+struct policy_parser {
+	struct ph_request *request;
+	struct ph_receive_session session;
+};
+
 static void *
 policy_open(void)
 {
-	return ph_request_new();
+	struct policy_parser *p = g_new0(struct policy_parser, 1);
+
+	p->request = ph_request_new();
+	return p;
 }
 
 static void
 policy_close(void *parser)
 {
-	struct ph_request *p = parser;
+	struct policy_parser *p = parser;
 
-	ph_request_free(&p);
+	ph_request_free(&p->request);
+	ph_receive_session_clear(&p->session);
+	g_free(p);
 }
 
 static void
 policy_feed(void *parser, const void *data, size_t size)
 {
-	ph_request_feed(parser, data, size);
+	struct policy_parser *p = parser;
+
+	ph_request_feed(p->request, data, size);
+}
+
+/* The client is a stranger who was refused. Ends early with a stop. */
+static void
+tarpit(const struct ph_policy *policy, int64_t ms)
+{
+	const int64_t until = ph_clock_mono() + ms;
+	int64_t left;
+
+	while ((left = until - ph_clock_mono()) > 0 && !is_stopping(policy))
+		g_usleep((gulong)MIN(left, TARPIT_STEP_MS) * 1000);
 }
 
 static int
 policy_answer(struct ph_policy *policy, void *parser, GString *out,
 	      struct ph_err *err)
 {
+	struct policy_parser *p = parser;
 	struct ph_err unknown = PH_ERR_INIT;
 	struct ph_snapshot *snapshot;
 	struct ph_sources sources;
-	int r = ph_request_next(parser, err);
+	int r = ph_request_next(p->request, err);
+	int64_t wait;
 
 	if (r != 1)
 		return r;
 	sources = take_sources(policy, &snapshot);
-	ph_restrictions_answer(&sources, parser, out, &unknown);
+	wait = ph_restrictions_answer(&sources, p->request, &p->session, out,
+				      &unknown);
 	ph_snapshot_unref(&snapshot);
 	log_unknown(policy, "policy", &unknown);
+	tarpit(policy, wait);
 	return 1;
 }
 
@@ -177,14 +216,6 @@ static const struct protocol policy_protocol = {
     "policy", policy_open, policy_close, policy_feed, policy_answer};
 
 /* ---- connections --------------------------------------------------------- */
-
-static bool
-is_stopping(const struct ph_policy *policy)
-{
-	const struct ph_policy_sources *sources = &policy->sources;
-
-	return sources->stopping != NULL && sources->stopping(sources->context);
-}
 
 /* Answers everything that was fed. 0, or -1: close. */
 static int

@@ -4,7 +4,9 @@
 #include "lib/base/stream.h"
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/state.h"
+#include "policy/rates.h"
 
 #include <stdbool.h>
 
@@ -22,7 +24,10 @@ struct ph_policy_sources {
 	size_t topology;
 	struct ph_directory *directory;
 	const char *server;
-	struct ph_peers *peers; /* or NULL */
+	struct ph_peers *peers;	 /* or NULL */
+	const char *credentials; /* directory of passwords; or NULL */
+	const struct ph_peer_tls *peer_tls; /* or NULL */
+	struct ph_rates *rates;		    /* or NULL */
 	bool (*stopping)(const void *context);
 	const void *context;
 };

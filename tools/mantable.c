@@ -227,6 +227,7 @@ describe_field(const struct ph_field *field, unsigned without)
 	    {PH_FIELD_REQUIRED, "; required"},
 	    {PH_FIELD_CONDITION, "; has an ExceptIf twin"},
 	    {PH_FIELD_SETUP, "; read from master.cf, not from Redis"},
+	    {PH_FIELD_KEPT, "; kept, and without effect in this version"},
 	    {PH_FIELD_SECRET, "; not shown"},
 	    {PH_FIELD_UNSUPPORTED, "; not in this version"},
 	};

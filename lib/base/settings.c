@@ -15,6 +15,9 @@ static const char *const tls_words[] = {"off", "starttls", "ldaps", NULL};
 static const char *const bind_words[] = {"simple", "external", "gssapi", NULL};
 static const char *const profile_words[] = {"exchange", "ad", "openldap",
 					    "freeipa", NULL};
+static const char *const peer_tls_words[] = {"off", "may", "encrypt", "verify",
+					     NULL};
+static const char *const outbound_words[] = {"proxy", "relay", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 
 const struct ph_setting ph_settings[] = {
@@ -31,6 +34,17 @@ const struct ph_setting ph_settings[] = {
      "group of UNIX sockets"},
     {"server", "stop_timeout", PH_SETTING_SPAN, "10s", 0, 10 * MINUTE, NULL,
      "how long a stop waits for busy connections"},
+
+    {"server", "peer_tls", PH_SETTING_WORD, "may", 0, 0, peer_tls_words,
+     "TLS between servers of ours: not at all, where it is offered, or else "
+     "mail waits; verify: and certificates name them, which decides who is a "
+     "server of ours"},
+    {"server", "tls_cert", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "this server's certificate, for its Fqdn (PEM)"},
+    {"server", "tls_key", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "its key (PEM); empty: in tls_cert"},
+    {"server", "tls_ca", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "authorities that certificates of servers of ours may be of (PEM)"},
 
     {"redis", "url", PH_SETTING_TEXT, "unix:///run/redis/redis-server.sock",
      NO_LIMIT, "unix:///path or redis://[:password@]host:port[/db]"},
@@ -140,6 +154,25 @@ const struct ph_setting ph_settings[] = {
     {"frontend", "final_timeout", PH_SETTING_SPAN, "300s", 10, 1 * H, NULL,
      "limit of the answer to a whole message"},
 
+    {"frontend", "outbound", PH_SETTING_WORD, "proxy", 0, 0, outbound_words,
+     "mail for outside: handed on while the Transport server waits, or kept "
+     "in the queue of this server's Postfix (relay)"},
+    {"frontend", "outbound_connect_timeout", PH_SETTING_SPAN, "30s", 10,
+     240 * S, NULL,
+     "limit of a connection to a host outside, its greeting included"},
+    {"frontend", "outbound_timeout", PH_SETTING_SPAN, "60s", 10, 240 * S, NULL,
+     "limit of its answer to one command"},
+    {"frontend", "outbound_try_timeout", PH_SETTING_SPAN, "120s", 10, 240 * S,
+     NULL,
+     "limit of all hosts tried, DNS included; below milter_content_timeout"},
+    {"frontend", "dns_servers", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "DNS servers asked for hosts outside, IPv4 addresses, each may have "
+     ":port; empty: those of /etc/resolv.conf"},
+    {"frontend", "ca_file", PH_SETTING_TEXT,
+     "/etc/ssl/certs/ca-certificates.crt", NO_LIMIT,
+     "authorities that certificates outside may be of (PEM), where a send "
+     "connector wants them verified"},
+
     {"transport", "milter", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/transport.sock", NO_LIMIT,
      "socket for smtpd_milters"},
@@ -188,6 +221,8 @@ const struct ph_setting ph_settings[] = {
     {"policy", "members", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/public/posthub-members", NO_LIMIT,
      "the private smtpd with milters, for copies to members of groups"},
+    {"policy", "credentials", PH_SETTING_TEXT, "/etc/posthub/credentials",
+     NO_LIMIT, "directory of the files that AuthenticationCredential names"},
     {"policy", "expansion_lifetime", PH_SETTING_SPAN, "7d", 1 * H, 365 * D,
      NULL,
      "how long lists of members are kept; longer than Postfix's "

@@ -16,8 +16,10 @@
 
 struct ph_stream {
 	int fd;
-	int64_t timeout; /* ms; 0: none */
-	int64_t limited; /* the one that the kernel minds */
+	int64_t timeout;		     /* ms; 0: none */
+	int64_t limited;		     /* the one that the kernel minds */
+	const struct ph_stream_layer *layer; /* NULL: none */
+	void *layer_ctx;
 	atomic_bool held;
 	char peer[INET6_ADDRSTRLEN];
 };
@@ -211,6 +213,8 @@ ph_stream_free(struct ph_stream **stream)
 {
 	if (*stream == NULL)
 		return;
+	if ((*stream)->layer != NULL)
+		(*stream)->layer->free((*stream)->layer_ctx);
 	close((*stream)->fd);
 	g_free(*stream);
 	*stream = NULL;
@@ -222,10 +226,32 @@ ph_stream_set_timeout(struct ph_stream *stream, int64_t timeout_ms)
 	stream->timeout = timeout_ms;
 }
 
-static int64_t
-deadline_of(const struct ph_stream *stream)
+int64_t
+ph_stream_deadline(const struct ph_stream *stream)
 {
 	return stream->timeout == 0 ? 0 : ph_clock_mono() + stream->timeout;
+}
+
+void
+ph_stream_put(struct ph_stream *stream, const struct ph_stream_layer *layer,
+	      void *ctx)
+{
+	g_assert(stream->layer == NULL);
+	stream->layer = layer;
+	stream->layer_ctx = ctx;
+}
+
+const void *
+ph_stream_layer_ctx(const struct ph_stream *stream,
+		    const struct ph_stream_layer *layer)
+{
+	return stream->layer == layer ? stream->layer_ctx : NULL;
+}
+
+int
+ph_stream_fd(const struct ph_stream *stream)
+{
+	return stream->fd;
 }
 
 static int
@@ -261,6 +287,9 @@ ph_stream_read(struct ph_stream *stream, void *buffer, size_t size,
 {
 	ssize_t n;
 
+	if (stream->layer != NULL)
+		return stream->layer->read(stream->layer_ctx, buffer, size,
+					   ph_stream_deadline(stream), err);
 	limit_reading(stream);
 	do
 		n = recv(stream->fd, buffer, size, 0);
@@ -269,13 +298,33 @@ ph_stream_read(struct ph_stream *stream, void *buffer, size_t size,
 		      : set_io_error(stream, "read from", errno != EAGAIN, err);
 }
 
+static int
+write_layer(struct ph_stream *stream, const char *p, size_t size,
+	    struct ph_err *err)
+{
+	int64_t deadline = ph_stream_deadline(stream);
+
+	while (size > 0) {
+		ssize_t n = stream->layer->write(stream->layer_ctx, p, size,
+						 deadline, err);
+
+		if (n < 0)
+			return -1;
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
 int
 ph_stream_write(struct ph_stream *stream, const void *data, size_t size,
 		struct ph_err *err)
 {
-	int64_t deadline = deadline_of(stream);
+	int64_t deadline = ph_stream_deadline(stream);
 	const char *p = data;
 
+	if (stream->layer != NULL)
+		return write_layer(stream, data, size, err);
 	while (size > 0) {
 		ssize_t n =
 		    send(stream->fd, p, size, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -45,6 +45,28 @@ int ph_stream_write(struct ph_stream *stream, const void *data, size_t size,
 const char *ph_stream_peer(const struct ph_stream *stream);
 
 /*
+ * What is between the caller and the socket from now on, such as TLS. Each call
+ * ends by the deadline (monotonic ms; 0: never): bytes, 0 end of stream (of
+ * read), -1 TEMP. ctx is the stream's to free.
+ */
+struct ph_stream_layer {
+	ssize_t (*read)(void *ctx, void *buffer, size_t size, int64_t deadline,
+			struct ph_err *err);
+	ssize_t (*write)(void *ctx, const void *data, size_t size,
+			 int64_t deadline, struct ph_err *err);
+	void (*free)(void *ctx);
+};
+/* One at most. The layer is borrowed for ever. */
+void ph_stream_put(struct ph_stream *stream,
+		   const struct ph_stream_layer *layer, void *ctx);
+/* ctx of a stream that has this layer; else NULL. */
+const void *ph_stream_layer_ctx(const struct ph_stream *stream,
+				const struct ph_stream_layer *layer);
+int ph_stream_fd(const struct ph_stream *stream); /* borrowed */
+/* When a call that begins now has to end; 0: never. */
+int64_t ph_stream_deadline(const struct ph_stream *stream);
+
+/*
  * A server holds the stream while it is inside a transaction that a graceful
  * stop should not cut; between transactions it is idle, and a stop wakes it
  * with end of stream.

@@ -204,6 +204,7 @@ on_event(struct session *session, enum ph_lmtp_event event,
 		break;
 	case PH_LMTP_MORE:
 		return READ;
+	case PH_LMTP_TLS: /* is not offered */
 	case PH_LMTP_QUIT:
 	case PH_LMTP_CLOSE:
 		return STOP;

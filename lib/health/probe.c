@@ -56,7 +56,8 @@ connect_probe(struct ph_probe *probe, const struct ph_probe_target *target,
 
 	probe->endpoint = target->endpoint;
 	probe->rounds = 0;
-	return ph_smtp_open(&options, &probe->smtp, err);
+	return ph_smtp_open_peer(&options, &target->tls, target->hello,
+				 &probe->smtp, err);
 }
 
 /* 1 the answer is 250; 0 another one; -1 none. */

@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/text.h"
+#include "lib/smtp/peer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ struct ph_probe_target {
 	const char *bind_address; /* or NULL */
 	const char *hello;
 	int64_t timeout; /* ms, of each step */
+	struct ph_peer_tls tls;
 };
 
 struct ph_probe *ph_probe_new(void);

@@ -18,6 +18,7 @@ struct ph_prober {
 	struct ph_prober_options options;
 	const char *server; /* as in posthub.conf */
 	int64_t expiry;
+	struct ph_peer_tls tls;
 	struct ph_probe *probe;
 	bool said; /* something has been logged */
 	bool up;
@@ -126,6 +127,7 @@ ask(struct ph_prober *prober, const struct ph_server *server,
 	    .bind_address = *bind ? bind : NULL,
 	    .hello = ph_is_hostname(server->fqdn) ? server->fqdn : "localhost",
 	    .timeout = STEP_MS,
+	    .tls = prober->tls,
 	};
 
 	return ph_probe_ask(prober->probe, &target, err);
@@ -165,6 +167,10 @@ ph_prober_start(const struct ph_prober_options *options)
 	prober->options = *options;
 	prober->server = ph_conf_text(options->conf, "server", "name");
 	prober->expiry = ph_conf_int(options->conf, "health", "expiry");
+	/* Whether it answers is asked, not whether to others it would. */
+	if (ph_peer_tls_read(options->conf, &prober->tls, NULL) == 0 &&
+	    prober->tls.mode != PH_PEER_OFF)
+		prober->tls.mode = PH_PEER_MAY;
 	prober->probe = ph_probe_new();
 	prober->ticker = ph_ticker_start(
 	    "prober", ph_conf_int(options->conf, "health", "interval"), beat,

@@ -37,6 +37,9 @@ void ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
 #define PH_HEADER_RULES_ENDED "X-PostHub-Rules-Ended"
 /* Who has sent it, where the envelope sender is another by now. */
 #define PH_HEADER_ORIGINATOR "X-PostHub-Originator"
+/* How a rule wants it to leave the organisation. */
+#define PH_HEADER_CONNECTOR "X-PostHub-Outbound-Connector"
+#define PH_HEADER_REQUIRE_TLS "X-PostHub-Outbound-Require-Tls"
 #define PH_HEADER_AUTH_AS "X-PostHub-AuthAs"
 #define PH_HEADER_AUTH_SOURCE "X-PostHub-AuthSource"
 #define PH_HEADER_AUTH_MECHANISM "X-PostHub-AuthMechanism"

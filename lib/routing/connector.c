@@ -18,6 +18,7 @@ struct candidate {
 	uint64_t limit;	  /* of the links to there; 0: none */
 	const char *link; /* whose it is */
 	char *out;	  /* what a source server does with the mail */
+	char *proxies;	  /* through whom this server does it; NULL: itself */
 };
 
 /* One question while it is answered. */
@@ -52,6 +53,7 @@ candidate_clear(struct candidate *candidate)
 	if (candidate->hops)
 		g_array_unref(candidate->hops);
 	g_free(candidate->out);
+	g_free(candidate->proxies);
 	memset(candidate, 0, sizeof *candidate);
 }
 
@@ -178,11 +180,16 @@ find_way(struct ask *ask, struct candidate *candidate)
 	const struct ph_object *connector = candidate->connector;
 	g_autoptr(GPtrArray) sources = find_sources(ask, connector);
 
-	if (is_source(ask, connector, sources))
+	if (!ask->query->frontend && is_source(ask, connector, sources))
 		return true;
+	if (ask->query->frontend &&
+	    !ph_object_bool(connector, "FrontendProxyEnabled"))
+		return skip(ask, connector, "does not send through front ends");
 	if (ph_object_bool(connector, "IsScopedConnector") &&
 	    !in_site(ask, sources))
 		return skip(ask, connector, "is scoped to another site");
+	if (ask->query->frontend)
+		return true;
 	return reach(ask, sources, candidate);
 }
 
@@ -200,11 +207,15 @@ fits_size(struct ask *ask, const struct ph_object *connector)
 		    "has a MaxMessageSize below the size of the message");
 }
 
-static bool
-requires_tls(const struct ask *ask, const struct ph_object *connector)
+static const char *
+find_transport(const struct ask *ask, const struct ph_object *connector)
 {
-	return ask->query->require_tls ||
-	       ph_object_bool(connector, "RequireTLS");
+	enum ph_connector_tls tls =
+	    ph_connector_tls_for(connector, ask->query->snapshot, ask->domain);
+
+	if (ask->query->require_tls)
+		tls = MAX(tls, PH_CONNECTOR_ENCRYPT);
+	return ph_connector_transport(tls);
 }
 
 static bool
@@ -220,6 +231,23 @@ find_space(struct ask *ask, struct candidate *candidate)
 			    "has no address space that holds the domain");
 	candidate->cost = candidate->space.cost;
 	return true;
+}
+
+/* A source server that does not send itself. */
+static bool
+find_proxies(struct ask *ask, struct candidate *candidate)
+{
+	const struct ph_object *connector = candidate->connector;
+
+	if (candidate->hops || ask->query->frontend ||
+	    !ph_object_bool(connector, "FrontendProxyEnabled"))
+		return true;
+	candidate->proxies =
+	    ph_connector_proxies(ask->query->topology, ask->from);
+	return candidate->proxies ||
+	       skip(ask, connector,
+		    "is sent through a front end, and there is none with an "
+		    "OutboundProxy that can be reached");
 }
 
 /* The size comes last: who fails by it alone is too large, not without a
@@ -239,13 +267,13 @@ judge(struct ask *ask, const struct ph_object *connector,
 		return false;
 	if (!find_way(ask, candidate_r))
 		return false;
-	candidate_r->out = ph_connector_hops(connector, ask->domain,
-					     requires_tls(ask, connector));
+	candidate_r->out = ph_connector_hops(
+	    connector, find_transport(ask, connector), ask->domain);
 	if (!candidate_r->out)
 		return skip(ask, connector,
 			    "has no smart host that can be read, and DNS does "
 			    "not help");
-	return fits_size(ask, connector);
+	return find_proxies(ask, candidate_r) && fits_size(ask, connector);
 }
 
 /* ---- which of them is best ---------------------------------------------- */
@@ -382,6 +410,12 @@ take(struct ask *ask, struct ph_connector_route *route)
 		note(ask, "connector %s: to its source servers", name);
 		route->type = PH_CONNECTOR_HUB;
 		route->nexthop = format_hub(ask, best->hops);
+	} else if (best->proxies) {
+		note(ask, "connector %s: through a front end, which does %s",
+		     name, best->out);
+		route->type = PH_CONNECTOR_PROXY;
+		route->nexthop = g_steal_pointer(&best->proxies);
+		route->onward = g_steal_pointer(&best->out);
 	} else {
 		note(ask, "connector %s: sent from here", name);
 		route->type = PH_CONNECTOR_OUT;
@@ -457,6 +491,7 @@ void
 ph_connector_clear(struct ph_connector_route *route)
 {
 	g_free(route->nexthop);
+	g_free(route->onward);
 	g_free(route->reason);
 	g_strfreev(route->why);
 	memset(route, 0, sizeof *route);
@@ -468,6 +503,7 @@ ph_connector_format(const struct ph_connector_route *route)
 {
 	switch (route->type) {
 	case PH_CONNECTOR_OUT:
+	case PH_CONNECTOR_PROXY:
 	case PH_CONNECTOR_HUB:
 		return g_strdup(route->nexthop);
 	case PH_CONNECTOR_TOO_LARGE:
@@ -483,6 +519,7 @@ ph_connector_type_name(enum ph_connector_type type)
 {
 	static const char *const names[] = {
 	    [PH_CONNECTOR_OUT] = "out",
+	    [PH_CONNECTOR_PROXY] = "proxy",
 	    [PH_CONNECTOR_HUB] = "hub",
 	    [PH_CONNECTOR_NONE] = "none",
 	    [PH_CONNECTOR_TOO_LARGE] = "too large",

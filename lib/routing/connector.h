@@ -13,8 +13,7 @@
  * action and "posthub route" say the same. Source:
  * facts/exchange-routing.md section 5.
  *
- * Not looked at in this version: FrontendProxyEnabled (mail goes out from the
- * source server itself), the address space "--", types other than SMTP.
+ * Not looked at in this version: the address space "--", types other than SMTP.
  */
 
 /* All borrowed. */
@@ -32,26 +31,33 @@ struct ph_connector_query {
 	 * Binds the sending server alone: with HUB the next one has to be told
 	 * as well. */
 	bool require_tls;
+	/* A front end's own queue asks, to which source servers hand mail over:
+	 * of connectors with FrontendProxyEnabled, as if sent from here. */
+	bool frontend;
 	bool explain; /* fill "why" */
 };
 
 enum ph_connector_type {
-	PH_CONNECTOR_OUT,  /* sent from here: ph-out, ph-out-tls */
-	PH_CONNECTOR_HUB,  /* to Transport services of the source servers */
-	PH_CONNECTOR_NONE, /* no way is known: the message waits, no bounce */
+	PH_CONNECTOR_OUT,   /* sent from here: ph-out, ph-out-tls, ... */
+	PH_CONNECTOR_PROXY, /* the same, through a front end: ph-proxy */
+	PH_CONNECTOR_HUB,   /* to Transport services of the source servers */
+	PH_CONNECTOR_NONE,  /* no way is known: the message waits, no bounce */
 	PH_CONNECTOR_TOO_LARGE, /* a smaller message would go: refused for good
 				 */
 };
 
 struct ph_connector_route {
 	enum ph_connector_type type;
-	/* Borrowed from the snapshot; of OUT and HUB, else NULL. */
+	/* Borrowed from the snapshot; of OUT, PROXY and HUB, else NULL. */
 	const struct ph_object *connector;
-	/* Of OUT and HUB, else NULL: transport and at most ten elements,
+	/* Of OUT, PROXY and HUB, else NULL: transport and at most ten elements,
 	 * separated by ", ": "ph-out:smart.example:25, [192.0.2.1]:587",
+	 * "ph-proxy:[fe1.example]:717",
 	 * "ph-out-tls:example.com", "ph-hub:[mbx2.example]:2525". No control
 	 * character, and no white space but after a comma. */
 	char *nexthop;
+	char *onward; /* of PROXY: what nexthop would be without the front end,
+		       * which is what the front end does; else NULL */
 	char *reason; /* of NONE, TOO_LARGE: one line, for people; else NULL */
 	char **why;   /* each step in words; NULL unless asked for */
 };

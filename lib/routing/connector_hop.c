@@ -139,13 +139,14 @@ uses_dns(const struct ph_object *connector)
 }
 
 char *
-ph_connector_hops(const struct ph_object *connector, const char *domain,
-		  bool tls)
+ph_connector_hops(const struct ph_object *connector, const char *transport,
+		  const char *domain)
 {
 	const char *const *hosts = ph_object_list(connector, "SmartHosts");
 	int64_t port = ph_object_int(connector, "Port");
-	g_autoptr(GString) out = g_string_new(tls ? "ph-out-tls:" : "ph-out:");
+	g_autoptr(GString) out = g_string_new(transport);
 
+	g_string_append_c(out, ':');
 	if (*hosts != NULL) {
 		if (append_smart_hosts(out, hosts, port) == 0)
 			return NULL;
@@ -157,4 +158,24 @@ ph_connector_hops(const struct ph_object *connector, const char *domain,
 		return NULL;
 	}
 	return g_strdup(out->str);
+}
+
+bool
+ph_connector_has_hop(const struct ph_object *connector, const char *hop)
+{
+	const char *const *list = ph_object_list(connector, "SmartHosts");
+	int64_t port = ph_object_int(connector, "Port");
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (; *list != NULL; list++) {
+		struct smart_host host;
+
+		g_string_truncate(text, 0);
+		if (!parse_smart_host(*list, port, &host))
+			continue;
+		append_smart_host(text, &host);
+		if (g_ascii_strcasecmp(text->str, hop) == 0)
+			return true;
+	}
+	return false;
 }

@@ -277,6 +277,8 @@ build_server(struct build *b, const struct ph_object *object,
 		server_service(b, object, fields[i], &server->service[i]);
 		enter_peer(b, server->service[i].host, server);
 	}
+	server_service(b, object, "OutboundProxy", &server->outbound_proxy);
+	enter_peer(b, server->outbound_proxy.host, server);
 }
 
 static void

@@ -49,6 +49,8 @@ struct ph_server {
 	bool frontend_role, transport_role, mailbox_role;
 	/* Where each service listens; host "" when not set. */
 	struct ph_endpoint service[PH_SERVICES];
+	/* Where its front end takes mail for outside. */
+	struct ph_endpoint outbound_proxy;
 };
 
 struct ph_dag {

@@ -12,6 +12,7 @@
 struct ph_smtp {
 	struct ph_stream *stream;
 	struct ph_reply_parser *parser;
+	char *hello;   /* the command */
 	char **offers; /* lines of the EHLO answer after the first */
 	GString *output;
 	int64_t timeout, final_timeout;
@@ -109,13 +110,54 @@ refuse_session(struct ph_smtp_reply *reply, struct ph_err *err)
 }
 
 static int
+take_hello(struct ph_smtp *smtp, struct ph_smtp_reply *reply,
+	   struct ph_err *err)
+{
+	if (reply->code != 250)
+		return refuse_session(reply, err);
+	g_strfreev(smtp->offers);
+	smtp->offers = g_strdupv(reply->lines + 1);
+	ph_smtp_reply_clear(reply);
+	return 0;
+}
+
+static int
+say_hello(struct ph_smtp *smtp, struct ph_err *err)
+{
+	struct ph_smtp_reply reply;
+
+	if (ph_smtp_command(smtp, smtp->hello, &reply, err) < 0)
+		return -1;
+	return take_hello(smtp, &reply, err);
+}
+
+/* RFC 5321 section 3.2: for a server that knows no EHLO. */
+static int
+say_either(struct ph_smtp *smtp, const struct ph_smtp_options *options,
+	   struct ph_err *err)
+{
+	struct ph_smtp_reply reply;
+	g_autofree char *helo = NULL;
+
+	if (!options->helo)
+		return say_hello(smtp, err);
+	if (ph_smtp_command(smtp, smtp->hello, &reply, err) < 0)
+		return -1;
+	if (reply.code / 100 == 5) {
+		ph_smtp_reply_clear(&reply);
+		helo = g_strconcat("HELO ", options->hello, NULL);
+		if (ph_smtp_command(smtp, helo, &reply, err) < 0)
+			return -1;
+	}
+	return take_hello(smtp, &reply, err);
+}
+
+static int
 greet(struct ph_smtp *smtp, const struct ph_smtp_options *options,
       struct ph_err *err)
 {
 	int64_t deadline = ph_clock_mono() + options->connect_timeout;
 	struct ph_smtp_reply reply;
-	g_autofree char *hello = g_strconcat(options->lmtp ? "LHLO " : "EHLO ",
-					     options->hello, NULL);
 
 	if (read_reply(smtp, options->connect_timeout, &reply, err) < 0)
 		return -1;
@@ -123,14 +165,30 @@ greet(struct ph_smtp *smtp, const struct ph_smtp_options *options,
 		return refuse_session(&reply, err);
 	ph_smtp_reply_clear(&reply);
 	smtp->timeout = MAX(deadline - ph_clock_mono(), 1);
-	if (ph_smtp_command(smtp, hello, &reply, err) < 0)
+	if (say_either(smtp, options, err) < 0)
 		return -1;
-	if (reply.code != 250)
-		return refuse_session(&reply, err);
-	smtp->offers = g_strdupv(reply.lines + 1);
-	ph_smtp_reply_clear(&reply);
 	smtp->timeout = options->timeout;
 	return 0;
+}
+
+int
+ph_smtp_start_tls(struct ph_smtp *smtp, const struct ph_tls_options *options,
+		  struct ph_smtp_reply *reply_r, struct ph_err *err)
+{
+	if (ph_smtp_command(smtp, "STARTTLS", reply_r, err) < 0)
+		return -1;
+	if (reply_r->code != 220)
+		return 0;
+	/* What came in the clear behind the answer is not the server's word
+	 * (CVE-2011-0411). */
+	ph_reply_parser_free(&smtp->parser);
+	smtp->parser = ph_reply_parser_new();
+	ph_stream_set_timeout(smtp->stream, smtp->timeout);
+	if (ph_tls_start(smtp->stream, options, err) == 0 &&
+	    say_hello(smtp, err) == 0)
+		return 0;
+	ph_smtp_reply_clear(reply_r);
+	return -1;
 }
 
 int
@@ -140,6 +198,8 @@ ph_smtp_open(const struct ph_smtp_options *options, struct ph_smtp **smtp_r,
 	struct ph_smtp *smtp = g_new0(struct ph_smtp, 1);
 
 	smtp->output = g_string_new(NULL);
+	smtp->hello = g_strconcat(options->lmtp ? "LHLO " : "EHLO ",
+				  options->hello, NULL);
 	smtp->parser = ph_reply_parser_new();
 	smtp->final_timeout = options->final_timeout;
 	if (ph_stream_connect(&options->endpoint, options->bind_address,
@@ -165,6 +225,7 @@ ph_smtp_close(struct ph_smtp **smtp)
 	}
 	ph_stream_free(&(*smtp)->stream);
 	ph_reply_parser_free(&(*smtp)->parser);
+	g_free((*smtp)->hello);
 	g_strfreev((*smtp)->offers);
 	g_string_free((*smtp)->output, TRUE);
 	g_free(*smtp);

@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/text.h"
+#include "lib/base/tls.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -35,6 +36,7 @@ struct ph_smtp_options {
 	const char *bind_address; /* or NULL */
 	const char *hello;	  /* name for EHLO or LHLO */
 	bool lmtp;
+	bool helo; /* HELO where EHLO is refused: then nothing is offered */
 	int64_t connect_timeout; /* ms: connection, greeting and EHLO */
 	int64_t timeout;	 /* ms: each later answer */
 	int64_t final_timeout;	 /* ms: the answer to the final dot */
@@ -50,6 +52,16 @@ void ph_smtp_close(struct ph_smtp **smtp);
 
 /* ms: each answer and each piece of content from now on, but the final one. */
 void ph_smtp_set_timeout(struct ph_smtp *smtp, int64_t timeout_ms);
+
+/*
+ * STARTTLS (RFC 3207), right after open. 0 and *reply_r: with 220 all that
+ * follows is encrypted, and what is offered is the answer to a new EHLO; with
+ * any other code the session is as it was. -1: PERM, a file of ours cannot be
+ * read; else TEMP.
+ */
+int ph_smtp_start_tls(struct ph_smtp *smtp,
+		      const struct ph_tls_options *options,
+		      struct ph_smtp_reply *reply_r, struct ph_err *err);
 
 /* Offered in the answer to EHLO: "XFORWARD", "SIZE", "AUTH", ... */
 bool ph_smtp_offers(const struct ph_smtp *smtp, const char *keyword);

@@ -29,6 +29,7 @@ enum ph_lmtp_stage {
 	PH_LMTP_STAGE_COMMAND,
 	PH_LMTP_STAGE_CONTENT,
 	PH_LMTP_STAGE_FINAL, /* the final dot was read */
+	PH_LMTP_STAGE_TLS,   /* until ph_lmtp_secure */
 	PH_LMTP_STAGE_QUIT,
 	PH_LMTP_STAGE_CLOSED,
 };
@@ -42,7 +43,7 @@ struct ph_lmtp {
 	enum ph_lmtp_stage stage;
 	enum ph_lmtp_event asked; /* what the next reply answers */
 	size_t owed;		  /* replies */
-	bool trusted, transaction, utf8, too_big;
+	bool trusted, secure, transaction, utf8, too_big;
 	char *helo;
 	size_t recipients;
 	unsigned errors;

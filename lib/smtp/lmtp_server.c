@@ -64,12 +64,24 @@ ph_lmtp_trust(struct ph_lmtp *lmtp)
 	lmtp->trusted = true;
 }
 
+/* RFC 3207 section 4.2: nothing that was said in clear counts. */
+void
+ph_lmtp_secure(struct ph_lmtp *lmtp)
+{
+	g_assert(lmtp->stage == PH_LMTP_STAGE_TLS);
+	lmtp->stage = PH_LMTP_STAGE_COMMAND;
+	lmtp->secure = true;
+	g_clear_pointer(&lmtp->helo, g_free);
+	ph_lmtp_end_transaction(lmtp);
+}
+
 void
 ph_lmtp_feed(struct ph_lmtp *lmtp, const void *data, size_t size)
 {
 	g_string_erase(lmtp->in, 0, (gssize)lmtp->used);
 	lmtp->used = 0;
 	if (lmtp->stage != PH_LMTP_STAGE_CLOSED &&
+	    lmtp->stage != PH_LMTP_STAGE_TLS &&
 	    lmtp->stage != PH_LMTP_STAGE_QUIT)
 		g_string_append_len(lmtp->in, data, (gssize)size);
 }
@@ -158,6 +170,7 @@ apply_reply(struct ph_lmtp *lmtp, char class)
 	case PH_LMTP_CONTENT:
 	case PH_LMTP_TOO_BIG:
 	case PH_LMTP_RESET:
+	case PH_LMTP_TLS:
 	case PH_LMTP_QUIT:
 	case PH_LMTP_CLOSE:
 		g_assert_not_reached();
@@ -311,6 +324,8 @@ step(struct ph_lmtp *lmtp, bool *again_r)
 		break;
 	case PH_LMTP_STAGE_FINAL:
 		return finish(lmtp);
+	case PH_LMTP_STAGE_TLS:
+		return PH_LMTP_TLS;
 	case PH_LMTP_STAGE_QUIT:
 		return PH_LMTP_QUIT;
 	case PH_LMTP_STAGE_CLOSED:

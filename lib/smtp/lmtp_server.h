@@ -12,7 +12,7 @@
  * LMTP server engine (RFC 2033): a parser and state machine without a file
  * descriptor. Feed bytes, ask next what happened, answer, take the bytes to
  * send. PIPELINING, 8BITMIME, SMTPUTF8, SIZE, ENHANCEDSTATUSCODES, XFORWARD,
- * DSN.
+ * DSN, STARTTLS.
  * One a connection; not thread-safe.
  */
 struct ph_lmtp;
@@ -30,6 +30,8 @@ struct ph_lmtp_limits {
 	unsigned errors;   /* bad commands before 421 */
 	bool dsn;	   /* RFC 3461 is offered: RET, ENVID, NOTIFY and ORCPT
 			    * are among the parameters, unchecked */
+	bool tls;	   /* STARTTLS is offered */
+	bool tls_required; /* without it MAIL is put off with 454 */
 };
 
 enum ph_lmtp_event {
@@ -44,6 +46,8 @@ enum ph_lmtp_event {
 	PH_LMTP_TOO_BIG, /* the final dot of a message above the limit; the
 			  * engine answered 552 for each recipient itself */
 	PH_LMTP_RESET,	 /* RSET, a new LHLO: the transaction is gone */
+	PH_LMTP_TLS,	 /* STARTTLS: send what is left, shake hands, then
+			  * ph_lmtp_secure; what was fed behind it is gone */
 	PH_LMTP_QUIT,	 /* send what is left, then close */
 	PH_LMTP_CLOSE,	 /* the peer broke the protocol; 421 was queued */
 };
@@ -64,6 +68,9 @@ void ph_lmtp_free(struct ph_lmtp **lmtp);
 
 /* XFORWARD and PH_LMTP_REROUTED are announced and believed only after this. */
 void ph_lmtp_trust(struct ph_lmtp *lmtp);
+
+/* TLS has begun: the client starts anew. */
+void ph_lmtp_secure(struct ph_lmtp *lmtp);
 
 /* Copies. */
 void ph_lmtp_feed(struct ph_lmtp *lmtp, const void *data, size_t size);

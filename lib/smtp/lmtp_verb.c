@@ -41,6 +41,8 @@ run_lhlo(struct ph_lmtp *lmtp, const char *arguments)
 	}
 	if (lmtp->limits.dsn)
 		g_string_append(text, "250 DSN\n");
+	if (lmtp->limits.tls && !lmtp->secure)
+		g_string_append(text, "250 STARTTLS\n");
 	g_string_append(text, "250 ENHANCEDSTATUSCODES");
 	ph_lmtp_put(lmtp, text->str);
 	return lost ? PH_LMTP_RESET : PH_LMTP_MORE;
@@ -158,6 +160,10 @@ run_mail(struct ph_lmtp *lmtp, const char *arguments)
 		return answer(lmtp, "503 5.5.1 Say LHLO first");
 	if (lmtp->transaction)
 		return answer(lmtp, "503 5.5.1 Nested MAIL command");
+	/* A fault of some set-up, for which no mail should be returned. */
+	if (lmtp->limits.tls_required && !lmtp->secure)
+		return answer(lmtp, "454 4.7.0 TLS is required: STARTTLS "
+				    "first");
 	if (!ph_lmtp_path(arguments, "FROM:", lmtp->address, &rest))
 		return ph_lmtp_bad(lmtp, "501 5.5.4 Syntax: MAIL FROM:<path>");
 	ph_lmtp_split(rest, lmtp->params);
@@ -233,6 +239,23 @@ run_vrfy(struct ph_lmtp *lmtp, const char *arguments)
 	return answer(lmtp, "252 2.0.0 Send some mail, it will be tried");
 }
 
+/* What the client has sent behind it, in clear, is not its word
+ * (CVE-2011-0411). */
+static enum ph_lmtp_event
+run_starttls(struct ph_lmtp *lmtp, const char *arguments)
+{
+	if (!lmtp->limits.tls || lmtp->secure)
+		return ph_lmtp_bad(lmtp, "502 5.5.1 STARTTLS is not offered");
+	if (*arguments)
+		return ph_lmtp_bad(lmtp, "501 5.5.4 Syntax: STARTTLS");
+	if (lmtp->transaction)
+		return answer(lmtp, "503 5.5.1 Mail transaction in progress");
+	ph_lmtp_put(lmtp, "220 2.0.0 Ready to start TLS");
+	lmtp->used = lmtp->in->len;
+	lmtp->stage = PH_LMTP_STAGE_TLS;
+	return PH_LMTP_TLS;
+}
+
 static enum ph_lmtp_event
 run_quit(struct ph_lmtp *lmtp, const char *arguments)
 {
@@ -299,7 +322,7 @@ static const struct verb {
     {"LHLO", run_lhlo}, {"MAIL", run_mail},	    {"RCPT", run_rcpt},
     {"DATA", run_data}, {"RSET", run_rset},	    {"NOOP", run_noop},
     {"QUIT", run_quit}, {"XFORWARD", run_xforward}, {"VRFY", run_vrfy},
-    {"HELO", run_helo}, {"EHLO", run_helo},
+    {"HELO", run_helo}, {"EHLO", run_helo},	    {"STARTTLS", run_starttls},
 };
 
 enum ph_lmtp_event

@@ -55,8 +55,10 @@ enum {
 	/* With UNSUPPORTED: never will be, because what it needs is Microsoft's
 	 * alone. */
 	PH_FIELD_IMPOSSIBLE = 1 << 9,
-	PH_FIELD_EITHER = 1 << 10,   /* a BOOL condition: false is a question,
-				      * too; of others it asks nothing */
+	PH_FIELD_EITHER = 1 << 10, /* a BOOL condition: false is a question,
+				    * too; of others it asks nothing */
+	/* Checked and kept, as an import brings it; nothing here acts on it. */
+	PH_FIELD_KEPT = 1 << 11,
 	PH_FIELD_DIRECTORY = 1 << 8, /* of ATTRIBUTE_...: the attribute is one
 				      * of the directory's that rules know */
 };

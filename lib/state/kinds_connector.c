@@ -53,7 +53,12 @@ const struct ph_field ph_fields_sendconnector[] = {
      .help = "hosts in place of the domain's MX: name (its own MX, or "
 	     "address), [name], address; each may have :port"},
     {"SmartHostAuthMechanism", PH_TYPE_WORD, .value = "None",
-     .words = smart_host_auth, .help = "how a smart host is logged in to"},
+     .words = smart_host_auth,
+     .help = "how a smart host is logged in to: BasicAuth with TLS if it is "
+	     "offered, BasicAuthRequireTLS over TLS alone"},
+    {"AuthenticationCredential", PH_TYPE_TEXT, .max = 64,
+     .help = "file in [policy] credentials of the source servers, whose first "
+	     "line is user:password"},
     {"DNSRoutingEnabled", PH_TYPE_BOOL,
      .help = "the domain's MX is looked up; true when there are no SmartHosts"},
     {"Port", PH_TYPE_INT, .value = "25", .min = 1, .max = 65535,
@@ -63,35 +68,40 @@ const struct ph_field ph_fields_sendconnector[] = {
     {"RequireTLS", PH_TYPE_BOOL, .value = "false",
      .help = "over TLS or not at all"},
     {"TlsAuthLevel", PH_TYPE_WORD, .words = tls_levels,
-     .help = "what the certificate must prove; needs RequireTLS"},
+     .help = "what the certificate must prove: nothing, the name of the host "
+	     "that is connected to, TlsDomain; needs RequireTLS"},
     {"TlsDomain", PH_TYPE_TEXT, .max = 255,
-     .help = "name in the certificate, with DomainValidation"},
+     .help = "name in the certificate, with DomainValidation: mx.example, or "
+	     "*.example; the recipient's domain when unset"},
     {"TlsCertificateName", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
      .help = "<I>issuer<S>subject of the client certificate"},
     {"DomainSecureEnabled", PH_TYPE_BOOL, .value = "false",
-     .help = "mutual TLS with domains that are set up for it"},
+     .help = "as with DomainValidation for the domains in "
+	     "TLSSendDomainSecureList"},
     {"IgnoreSTARTTLS", PH_TYPE_BOOL, .value = "false",
      .help = "TLS is not used even when it is offered"},
     {"MaxMessageSize", PH_TYPE_SIZE, .value = "35MB", .max = INT64_MAX,
      .help = "larger messages do not use this connector"},
-    {"ConnectionInactivityTimeOut", PH_TYPE_SPAN, .value = "10m",
+    {"ConnectionInactivityTimeOut", PH_TYPE_SPAN, PH_FIELD_KEPT, .value = "10m",
      .min = PH_SECOND, .max = PH_DAY,
      .help = "how long an idle connection is kept"},
-    {"SmtpMaxMessagesPerConnection", PH_TYPE_INT, .value = "20",
+    {"SmtpMaxMessagesPerConnection", PH_TYPE_INT, PH_FIELD_KEPT, .value = "20",
      .max = INT32_MAX, .help = "then a new connection is made; 0: no limit"},
-    {"ErrorPolicies", PH_TYPE_LIST, .value = "Default", .words = error_policies,
+    {"ErrorPolicies", PH_TYPE_LIST, PH_FIELD_KEPT, .value = "Default",
+     .words = error_policies,
      .help = "which failures are made temporary or permanent"},
     {"IsScopedConnector", PH_TYPE_BOOL, .value = "false",
      .help = "seen only by servers in the site of its source servers"},
     {"Fqdn", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 255,
      .help = "name given in EHLO; the server's own when unset"},
-    {"UseExternalDNSServersEnabled", PH_TYPE_BOOL, .value = "false",
+    {"UseExternalDNSServersEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT,
+     .value = "false",
      .help = "the external DNS servers of the server are asked"},
     {"ForceHELO", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "false",
      .help = "HELO in place of EHLO"},
-    {"CloudServicesMailEnabled", PH_TYPE_BOOL, .value = "false",
+    {"CloudServicesMailEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "false",
      .help = "headers of the organisation are kept under other names"},
-    {"ProtocolLoggingLevel", PH_TYPE_WORD, .value = "None",
+    {"ProtocolLoggingLevel", PH_TYPE_WORD, PH_FIELD_KEPT, .value = "None",
      .words = logging_levels, .help = "whether sessions are logged"},
     {"Comment", PH_TYPE_TEXT, .max = 256, .help = "for people"},
     {NULL},
@@ -101,80 +111,89 @@ const struct ph_field ph_fields_receiveconnector[] = {
     {"Enabled", PH_TYPE_BOOL, .value = "true",
      .help = "false: the connector is kept but not used"},
     {"Server", PH_TYPE_NAME, .refers = "server", .help = "whose it is"},
-    {"TransportRole", PH_TYPE_WORD, .value = "FrontendTransport",
+    {"TransportRole", PH_TYPE_WORD, PH_FIELD_KEPT, .value = "FrontendTransport",
      .words = transport_roles, .help = "the service that listens"},
     {"Bindings", PH_TYPE_LIST, PH_FIELD_SETUP,
-     .help = "address:port it listens on"},
+     .help = "address:port it listens on, and by which a client is known to be "
+	     "its"},
     {"RemoteIPRanges", PH_TYPE_LIST,
      .value = "0.0.0.0-255.255.255.255,::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:"
 	      "ffff",
      .help = "clients it is for; the most specific range wins"},
-    {"AuthMechanism", PH_TYPE_LIST, .value = "Tls", .words = auth_mechanisms,
-     .help = "what is offered"},
-    {"PermissionGroups", PH_TYPE_LIST, .value = "None",
-     .words = permission_groups, .help = "who may send through it"},
+    {"AuthMechanism", PH_TYPE_LIST, PH_FIELD_SETUP, .value = "Tls",
+     .words = auth_mechanisms,
+     .help = "what is offered: smtpd_sasl_auth_enable, "
+	     "smtpd_tls_security_level"},
+    {"PermissionGroups", PH_TYPE_LIST, .words = permission_groups,
+     .help = "who may send through it; unset: as Postfix says"},
     {"Banner", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
-     .help = "greeting, beginning with 220"},
+     .help = "greeting, beginning with 220: smtpd_banner"},
     {"Fqdn", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 255,
-     .help = "name given in the greeting and in Received"},
-    {"ServiceDiscoveryFqdn", PH_TYPE_TEXT, .max = 255,
+     .help = "name given in the greeting and in Received: myhostname"},
+    {"ServiceDiscoveryFqdn", PH_TYPE_TEXT, PH_FIELD_KEPT, .max = 255,
      .help = "name that clients are told"},
     {"TlsCertificateName", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
-     .help = "<I>issuer<S>subject of its certificate"},
-    {"ConnectionTimeout", PH_TYPE_SPAN, .value = "10m", .min = PH_SECOND,
-     .max = PH_DAY, .help = "longest connection"},
-    {"ConnectionInactivityTimeout", PH_TYPE_SPAN, .value = "5m",
+     .help = "<I>issuer<S>subject of its certificate: smtpd_tls_cert_file"},
+    {"ConnectionTimeout", PH_TYPE_SPAN, PH_FIELD_KEPT, .value = "10m",
+     .min = PH_SECOND, .max = PH_DAY, .help = "longest connection"},
+    {"ConnectionInactivityTimeout", PH_TYPE_SPAN, PH_FIELD_SETUP, .value = "5m",
      .min = PH_SECOND, .max = PH_DAY,
-     .help = "how long an idle client is kept"},
-    {"MaxHeaderSize", PH_TYPE_SIZE, .value = "256KB", .max = INT64_MAX,
-     .help = "a message with a larger header is refused"},
+     .help = "how long an idle client is kept: smtpd_timeout"},
+    {"MaxHeaderSize", PH_TYPE_SIZE, PH_FIELD_SETUP, .value = "256KB",
+     .max = INT64_MAX, .help = "a longer header is cut: header_size_limit"},
     {"MaxMessageSize", PH_TYPE_SIZE, .value = "36MB", .max = INT64_MAX,
      .help = "a larger message is refused"},
     {"MaxRecipientsPerMessage", PH_TYPE_INT, .value = "200", .min = 1,
      .max = 512000, .help = "further recipients are put off with 452"},
-    {"MaxHopCount", PH_TYPE_INT, .value = "30", .max = 500,
-     .help = "Received fields at most; 0: no limit"},
-    {"MaxLocalHopCount", PH_TYPE_INT, .value = "8", .max = 50,
+    {"MaxHopCount", PH_TYPE_INT, PH_FIELD_SETUP, .value = "30", .max = 500,
+     .help = "Received fields at most: hopcount_limit"},
+    {"MaxLocalHopCount", PH_TYPE_INT, PH_FIELD_KEPT, .value = "8", .max = 50,
      .help = "Received fields of servers of ours at most; 0: no limit"},
-    {"MaxInboundConnection", PH_TYPE_INT, PH_FIELD_UNLIMITED, .value = "5000",
-     .min = 1, .max = INT32_MAX, .help = "connections at once"},
-    {"MaxInboundConnectionPerSource", PH_TYPE_INT, PH_FIELD_UNLIMITED,
-     .value = "20", .min = 1, .max = 10000,
-     .help = "connections at once of one address"},
-    {"MaxInboundConnectionPercentagePerSource", PH_TYPE_INT, .value = "2",
-     .min = 1, .max = 100,
+    {"MaxInboundConnection", PH_TYPE_INT, PH_FIELD_UNLIMITED | PH_FIELD_SETUP,
+     .value = "5000", .min = 1, .max = INT32_MAX,
+     .help = "connections at once: the column maxproc"},
+    {"MaxInboundConnectionPerSource", PH_TYPE_INT,
+     PH_FIELD_UNLIMITED | PH_FIELD_SETUP, .value = "20", .min = 1, .max = 10000,
+     .help = "connections at once of one address: "
+	     "smtpd_client_connection_count_limit"},
+    {"MaxInboundConnectionPercentagePerSource", PH_TYPE_INT, PH_FIELD_KEPT,
+     .value = "2", .min = 1, .max = 100,
      .help = "share of the free connections that one address may have"},
-    {"MaxLogonFailures", PH_TYPE_INT, .value = "3", .max = 10,
+    {"MaxLogonFailures", PH_TYPE_INT, PH_FIELD_KEPT, .value = "3", .max = 10,
      .help = "then the connection is closed"},
-    {"MaxProtocolErrors", PH_TYPE_INT, PH_FIELD_UNLIMITED, .value = "5",
-     .max = INT32_MAX, .help = "then the connection is closed"},
+    {"MaxProtocolErrors", PH_TYPE_INT, PH_FIELD_UNLIMITED | PH_FIELD_SETUP,
+     .value = "5", .max = INT32_MAX,
+     .help = "then the connection is closed: smtpd_hard_error_limit"},
     {"MessageRateLimit", PH_TYPE_INT, PH_FIELD_UNLIMITED, .value = "unlimited",
-     .min = 1, .max = INT32_MAX, .help = "messages a minute"},
+     .min = 1, .max = INT32_MAX,
+     .help = "messages a minute, on all servers together"},
     {"MessageRateSource", PH_TYPE_WORD, .value = "IPAddress",
      .words = rate_sources, .help = "whose messages are counted together"},
     {"TarpitInterval", PH_TYPE_SPAN, .value = "5s", .max = 10 * PH_MINUTE,
-     .help = "how long an error reply to a stranger waits"},
-    {"AuthTarpitInterval", PH_TYPE_SPAN, .value = "5s", .max = 10 * PH_MINUTE,
-     .help = "how long a reply to a failed login waits"},
+     .help = "how long a 5xx reply of posthub-policy to a stranger waits"},
+    {"AuthTarpitInterval", PH_TYPE_SPAN, PH_FIELD_KEPT, .value = "5s",
+     .max = 10 * PH_MINUTE, .help = "how long a reply to a failed login waits"},
     {"RequireTLS", PH_TYPE_BOOL, .value = "false",
      .help = "mail is taken over TLS alone"},
-    {"RequireEHLODomain", PH_TYPE_BOOL, .value = "false",
+    {"RequireEHLODomain", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "false",
      .help = "EHLO must give a name"},
-    {"DomainSecureEnabled", PH_TYPE_BOOL, .value = "false",
+    {"DomainSecureEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "false",
      .help = "mutual TLS with domains that are set up for it"},
-    {"SizeEnabled", PH_TYPE_WORD, .value = "Enabled", .words = size_modes,
-     .help = "how SIZE is offered"},
-    {"BinaryMimeEnabled", PH_TYPE_BOOL, .value = "true",
+    {"SizeEnabled", PH_TYPE_WORD, PH_FIELD_SETUP, .value = "Enabled",
+     .words = size_modes,
+     .help = "how SIZE is offered: smtpd_discard_ehlo_keywords, as for the "
+	     "next six"},
+    {"BinaryMimeEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
      .help = "BINARYMIME is offered"},
-    {"ChunkingEnabled", PH_TYPE_BOOL, .value = "true",
+    {"ChunkingEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
      .help = "CHUNKING is offered"},
-    {"DeliveryStatusNotificationEnabled", PH_TYPE_BOOL, .value = "true",
-     .help = "DSN is offered"},
-    {"EightBitMimeEnabled", PH_TYPE_BOOL, .value = "true",
+    {"DeliveryStatusNotificationEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP,
+     .value = "true", .help = "DSN is offered"},
+    {"EightBitMimeEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
      .help = "8BITMIME is offered"},
-    {"EnhancedStatusCodesEnabled", PH_TYPE_BOOL, .value = "true",
-     .help = "ENHANCEDSTATUSCODES is offered"},
-    {"PipeliningEnabled", PH_TYPE_BOOL, .value = "true",
+    {"EnhancedStatusCodesEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP,
+     .value = "true", .help = "ENHANCEDSTATUSCODES is offered"},
+    {"PipeliningEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
      .help = "PIPELINING is offered"},
     {"RejectReservedTopLevelRecipientDomains", PH_TYPE_BOOL, .value = "false",
      .help = "recipients below test, example, invalid, localhost are refused"},
@@ -183,7 +202,7 @@ const struct ph_field ph_fields_receiveconnector[] = {
      .help = "recipients below example.com, .net, .org are refused"},
     {"RejectSingleLabelRecipientDomains", PH_TYPE_BOOL, .value = "false",
      .help = "recipients in a domain without a dot are refused"},
-    {"ProtocolLoggingLevel", PH_TYPE_WORD, .value = "None",
+    {"ProtocolLoggingLevel", PH_TYPE_WORD, PH_FIELD_KEPT, .value = "None",
      .words = logging_levels, .help = "whether sessions are logged"},
     {"Comment", PH_TYPE_TEXT, .max = 256, .help = "for people"},
     {NULL},
@@ -239,6 +258,80 @@ check_spaces(const struct ph_object *connector, struct ph_err *err)
 	return 0;
 }
 
+static bool
+is_tls_domain(const char *name)
+{
+	return ph_value_is_domain(g_str_has_prefix(name, "*.") ? name + 2
+							       : name);
+}
+
+static int
+check_tls(const struct ph_object *connector, struct ph_err *err)
+{
+	const char *level = ph_object_text(connector, "TlsAuthLevel");
+	const char *name = ph_object_text(connector, "TlsDomain");
+
+	if (level != NULL && !ph_object_bool(connector, "RequireTLS"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "TlsAuthLevel: is not looked at without TLS; "
+				  "expected RequireTLS true as well");
+	if (name != NULL && !is_tls_domain(name))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "TlsDomain: is no domain; expected "
+				  "mx.example.com or *.example.com");
+	/* Else any certificate of any smart host's name would do. */
+	if (level != NULL && strcmp(level, "DomainValidation") == 0 &&
+	    name == NULL && ph_object_has(connector, "SmartHosts"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "TlsDomain: is needed for DomainValidation "
+				  "of SmartHosts; expected the name in their "
+				  "certificate");
+	if (ph_object_bool(connector, "DomainSecureEnabled") &&
+	    ph_object_has(connector, "SmartHosts"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "DomainSecureEnabled: is about the domain's "
+				  "own hosts; expected no SmartHosts");
+	if (ph_object_bool(connector, "IgnoreSTARTTLS") &&
+	    (ph_object_bool(connector, "RequireTLS") ||
+	     ph_object_bool(connector, "DomainSecureEnabled")))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "IgnoreSTARTTLS: contradicts RequireTLS and "
+				  "DomainSecureEnabled; expected one of them");
+	return 0;
+}
+
+static int
+check_login(const struct ph_object *connector, struct ph_err *err)
+{
+	const char *how = ph_object_text(connector, "SmartHostAuthMechanism");
+	const char *file =
+	    ph_object_text(connector, "AuthenticationCredential");
+
+	if (file != NULL && (*file == '.' || strchr(file, '/') != NULL))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "AuthenticationCredential: is no file name; "
+				  "expected one without / and . at its start");
+	if (!g_str_has_prefix(how, "BasicAuth"))
+		return 0;
+	if (file == NULL || !ph_object_has(connector, "SmartHosts"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "SmartHostAuthMechanism: needs somewhere to "
+				  "log in, and as whom; expected SmartHosts "
+				  "and AuthenticationCredential as well");
+	/* The far end would refuse for good what nobody has logged in for. */
+	if (ph_object_bool(connector, "FrontendProxyEnabled"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "SmartHostAuthMechanism: front ends do not "
+				  "log in; expected None, or "
+				  "FrontendProxyEnabled false");
+	if (strcmp(how, "BasicAuthRequireTLS") == 0 &&
+	    ph_object_bool(connector, "IgnoreSTARTTLS"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "IgnoreSTARTTLS: contradicts "
+				  "BasicAuthRequireTLS; expected one of them");
+	return 0;
+}
+
 int
 ph_check_sendconnector(const struct ph_object *connector, struct ph_err *err)
 {
@@ -256,15 +349,5 @@ ph_check_sendconnector(const struct ph_object *connector, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "DNSRoutingEnabled: contradicts SmartHosts; "
 				  "expected one of them");
-	if (ph_object_has(connector, "TlsAuthLevel") &&
-	    !ph_object_bool(connector, "RequireTLS"))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "TlsAuthLevel: is not looked at without TLS; "
-				  "expected RequireTLS true as well");
-	if (ph_object_bool(connector, "RequireTLS") &&
-	    ph_object_bool(connector, "IgnoreSTARTTLS"))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "IgnoreSTARTTLS: contradicts RequireTLS; "
-				  "expected one of them");
-	return 0;
+	return check_tls(connector, err) < 0 ? -1 : check_login(connector, err);
 }

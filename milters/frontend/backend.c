@@ -95,8 +95,8 @@ may_say(const struct ph_smtp *smtp, const char *param)
 	return false;
 }
 
-static GPtrArray *
-pick_params(const struct ph_smtp *smtp, char *const *given)
+GPtrArray *
+ph_backend_pick(const struct ph_smtp *smtp, char *const *given)
 {
 	GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
 
@@ -171,7 +171,8 @@ say_sender(const struct ph_frontend *frontend, const struct ph_backend *backend,
 	   const struct ph_mail *mail, struct ph_smtp_reply *reply_r,
 	   struct ph_err *err)
 {
-	g_autoptr(GPtrArray) list = pick_params(backend->smtp, mail->params);
+	g_autoptr(GPtrArray) list =
+	    ph_backend_pick(backend->smtp, mail->params);
 	char *auth = auth_param(frontend, mail);
 
 	if (auth != NULL)
@@ -191,7 +192,7 @@ ph_backend_rcpt(const struct ph_frontend *frontend,
 		struct ph_smtp_reply *reply_r, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) list =
-	    pick_params(backend->smtp, recipient->params);
+	    ph_backend_pick(backend->smtp, recipient->params);
 
 	g_ptr_array_add(list, NULL);
 	if (ph_backend_limit(frontend, backend, deadline, err) < 0 ||
@@ -260,7 +261,8 @@ open_session(const struct ph_frontend *frontend, const struct ph_mail *mail,
 		ph_err_set(err, PH_ERR_TEMP, "out of time");
 		return -1;
 	}
-	if (ph_smtp_open(&options, &smtp, err) < 0)
+	if (ph_smtp_open_peer(&options, &frontend->tls, server->fqdn, &smtp,
+			      err) < 0)
 		return -1;
 	*backend_r = g_new0(struct ph_backend, 1);
 	(*backend_r)->name = g_strdup(server->name);

@@ -41,6 +41,10 @@ int ph_backend_limit(const struct ph_frontend *frontend,
 		     const struct ph_backend *backend, int64_t deadline,
 		     struct ph_err *err);
 
+/* Those of a client's parameters that the server has a keyword for; AUTH=
+ * never; to be freed with g_ptr_array_unref, not NULL-terminated. */
+GPtrArray *ph_backend_pick(const struct ph_smtp *smtp, char *const *given);
+
 /* What the server will be told of an address can be said in one line. */
 bool ph_backend_can_say(const char *address, char *const *params);
 

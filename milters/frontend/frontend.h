@@ -6,7 +6,10 @@
 #include "lib/health/watcher.h"
 #include "lib/routing/topology.h"
 #include "lib/smtp/client.h"
+#include "lib/smtp/exchangers.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/state.h"
+#include "lib/track/log.h"
 #include "milters/host/agent.h"
 
 #include <glib.h>
@@ -26,16 +29,29 @@ enum {
 	PH_FRONTEND_DERIVED /* how many */
 };
 
-/* What the agent shares; immutable while it runs, but for the counter. */
+/* Of mail for outside. */
+struct ph_outbound {
+	bool relay;		 /* it stays in Postfix's own queue */
+	int64_t connect_timeout; /* ms; the three as in posthub.conf */
+	int64_t timeout;
+	int64_t try_timeout;
+	const char *ca_file;
+	struct ph_exchangers exchangers;
+	struct ph_track_log *track; /* NULL: no rows */
+};
+
+/* What the agents share; immutable while they run, but for the counter. */
 struct ph_frontend {
-	const char *server;	 /* this server's short name */
-	const char *address;	 /* of connections to servers; "" any */
+	const char *server;  /* this server's short name */
+	const char *address; /* of connections to servers; "" any */
+	struct ph_peer_tls tls;
 	int64_t connect_timeout; /* ms; the four as in posthub.conf */
 	int64_t timeout;
 	int64_t final_timeout;
 	int64_t try_timeout;
 	int64_t progress_interval; /* ms between two signs of life */
 	int64_t sessions;	   /* messages at once */
+	struct ph_outbound outbound;
 	struct ph_state *state;
 	struct ph_directory *directory;
 	struct ph_health_watch *health; /* NULL: all are tried */
@@ -43,8 +59,18 @@ struct ph_frontend {
 	int busy;			/* messages now; atomic */
 };
 
-/* The proxy. */
+/* The proxy for mail from outside. */
 extern const struct ph_agent ph_frontend_agent;
+
+/*
+ * The proxy for mail to outside, which servers of ours hand in at a listener of
+ * its own: outbound.h.
+ */
+extern const struct ph_agent ph_outbound_agent;
+
+/* milter_macro_daemon_name of that listener in master.cf. */
+#define PH_OUTBOUND_LISTENER "outbound-proxy"
+bool ph_frontend_is_outbound(const struct ph_mail *mail);
 
 /* One line to the log about a message that came to its end. */
 void ph_frontend_log(const struct ph_mail *mail);
@@ -68,8 +94,10 @@ const struct ph_server **ph_frontend_select(const struct ph_frontend *frontend,
 
 /* ---- header fields of our own: header.c ---------------------------------- */
 
-/* The client is a server of ours, whose X-PostHub-* fields and AUTH= are
- * believed. */
+/* The client, if it is a server of ours, whose X-PostHub-* fields and AUTH= are
+ * believed; NULL: it is none. */
+const struct ph_server *ph_frontend_peer(const struct ph_frontend *frontend,
+					 const struct ph_mail *mail);
 bool ph_frontend_trusts(const struct ph_frontend *frontend,
 			const struct ph_mail *mail);
 

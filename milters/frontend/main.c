@@ -4,6 +4,8 @@
 #include "lib/health/prober.h"
 #include "milters/host/host.h"
 
+#include <string.h>
+
 #define SECTION "frontend"
 
 /* Postfix ends the milter's turn after 300 s without a sign of life. */
@@ -15,10 +17,12 @@ static const struct ph_derive derive[] = {
     [PH_FRONTEND_DERIVED] = {NULL, NULL, NULL, NULL},
 };
 
-static const struct ph_agent *const agents[] = {&ph_frontend_agent, NULL};
+static const struct ph_agent *const agents[] = {&ph_frontend_agent,
+						&ph_outbound_agent, NULL};
 
 struct app {
 	struct ph_frontend frontend;
+	struct ph_dns dns;
 	struct ph_host host;
 	struct ph_prober *prober;
 };
@@ -36,7 +40,8 @@ static void
 done(struct ph_mail *mail, void *app)
 {
 	(void)app;
-	ph_frontend_log(mail);
+	if (!ph_frontend_is_outbound(mail))
+		ph_frontend_log(mail);
 }
 
 static void
@@ -49,7 +54,36 @@ stop(void *arg)
 	ph_peers_stop(&app->frontend.peers);
 	ph_state_close(&app->frontend.state);
 	ph_directory_close(&app->frontend.directory);
+	ph_track_log_close(&app->frontend.outbound.track);
 	g_free(app);
+}
+
+static int
+find_in_dns(void *ctx, const char *name, enum ph_dns_type type,
+	    int64_t deadline, GPtrArray **records_r, struct ph_err *err)
+{
+	return ph_dns_find(ctx, name, type, deadline, records_r, err);
+}
+
+static int
+open_outbound(const struct ph_conf *conf, struct app *app, struct ph_err *err)
+{
+	struct ph_outbound *outbound = &app->frontend.outbound;
+
+	*outbound = (struct ph_outbound){
+	    .relay =
+		strcmp(ph_conf_text(conf, SECTION, "outbound"), "relay") == 0,
+	    .connect_timeout =
+		ph_conf_int(conf, SECTION, "outbound_connect_timeout"),
+	    .timeout = ph_conf_int(conf, SECTION, "outbound_timeout"),
+	    .try_timeout = ph_conf_int(conf, SECTION, "outbound_try_timeout"),
+	    .ca_file = ph_conf_text(conf, SECTION, "ca_file"),
+	    .exchangers = {find_in_dns, &app->dns},
+	};
+	if (ph_dns_parse(ph_conf_text(conf, SECTION, "dns_servers"), &app->dns,
+			 err) < 0)
+		return ph_err_wrap(err, "[" SECTION "] dns_servers");
+	return ph_track_log_configure(conf, "MSGTRK", &outbound->track, err);
 }
 
 static int
@@ -76,7 +110,9 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .begin = begin,
 	    .done = done,
 	};
-	if (ph_directory_open(conf, &frontend->directory, err) < 0 ||
+	if (ph_peer_tls_read(conf, &frontend->tls, err) < 0 ||
+	    open_outbound(conf, app, err) < 0 ||
+	    ph_directory_open(conf, &frontend->directory, err) < 0 ||
 	    ph_state_open(conf, "posthub-frontend", derive, &frontend->state,
 			  err) < 0)
 		return -1;

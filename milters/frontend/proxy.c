@@ -15,20 +15,14 @@
 /* ---- envelope ------------------------------------------------------------ */
 
 static int
-no_state(struct ph_mail *mail)
-{
-	return ph_verdict_defer(&mail->verdict, PH_FRONTEND_AGENT, "4.3.0",
-				"Temporary server error. Please try again "
-				"later");
-}
-
-static int
 on_mail(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	(void)app;
 	(void)err;
+	if (ph_frontend_is_outbound(mail))
+		return 0;
 	if (mail->snapshot == NULL)
-		return no_state(mail);
+		return ph_work_no_state(mail);
 	if (ph_backend_can_say(mail->sender, mail->params))
 		return 0;
 	return ph_verdict_reject(&mail->verdict, PH_FRONTEND_AGENT, "5.1.7",
@@ -64,8 +58,10 @@ on_rcpt(struct ph_mail *mail, struct ph_recipient *recipient, void *app,
 	int rc = 0;
 
 	(void)err;
+	if (ph_frontend_is_outbound(mail))
+		return 0;
 	if (mail->snapshot == NULL)
-		return no_state(mail);
+		return ph_work_no_state(mail);
 	if (!ph_backend_can_say(recipient->given, recipient->params))
 		return ph_verdict_reject(&mail->verdict, PH_FRONTEND_AGENT,
 					 "5.1.3",
@@ -100,7 +96,8 @@ on_data(struct ph_mail *mail, void *app, struct ph_err *err)
 	const struct ph_server *const *best;
 
 	(void)app;
-	if (work == NULL || work->backend == NULL || mail->recipients->len < 2)
+	if (ph_frontend_is_outbound(mail) || work == NULL ||
+	    work->backend == NULL || mail->recipients->len < 2)
 		return 0;
 	ph_work_begin(work);
 	servers = ph_frontend_select(work->frontend, mail, work->seed);
@@ -222,6 +219,8 @@ on_header(struct ph_mail *mail, const char *name, const char *value, void *app,
 	g_autoptr(GString) out = NULL;
 
 	(void)app;
+	if (ph_frontend_is_outbound(mail))
+		return 0;
 	if (work == NULL)
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "content without a recipient");
@@ -246,6 +245,8 @@ on_body(struct ph_mail *mail, const void *data, size_t size, void *app,
 	struct ph_work *work = mail->work.data;
 
 	(void)app;
+	if (ph_frontend_is_outbound(mail))
+		return 0;
 	if (work == NULL)
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "content without a recipient");
@@ -256,35 +257,6 @@ on_body(struct ph_mail *mail, const void *data, size_t size, void *app,
 
 /* ---- the answer ---------------------------------------------------------- */
 
-/* 0 and *reply_r, or -1: nobody knows whether the message was taken. */
-static int
-wait_final(struct ph_work *work, struct ph_mail *mail,
-	   struct ph_smtp_reply *reply_r, struct ph_err *err)
-{
-	int64_t deadline = ph_clock_mono() + work->frontend->final_timeout;
-
-	if (ph_smtp_end(work->backend->smtp, err) < 0)
-		return -1;
-	for (;;) {
-		int64_t left = deadline - ph_clock_mono();
-		int rc;
-
-		if (left <= 0)
-			return ph_err_set(err, PH_ERR_MAYBE,
-					  "no answer to the message");
-		rc = ph_smtp_final(work->backend->smtp,
-				   MIN(left, work->frontend->progress_interval),
-				   reply_r, err);
-		if (rc != 0)
-			return rc < 0 ? -1 : 0;
-		if (mail->progress != NULL &&
-		    !mail->progress(mail->progress_arg))
-			return ph_err_set(err, PH_ERR_MAYBE,
-					  "the MTA went away before the "
-					  "server's answer");
-	}
-}
-
 static int
 on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
@@ -293,6 +265,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	int rc;
 
 	(void)app;
+	if (ph_frontend_is_outbound(mail))
+		return 0;
 	if (work == NULL)
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "content without a recipient");
@@ -300,7 +274,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 		return 1;
 	/* What it may have taken is recognised at the mailbox when the client
 	 * sends it again. */
-	if (wait_final(work, mail, &reply, err) < 0)
+	if (ph_work_final(work->frontend, mail, work->backend->smtp, &reply,
+			  err) < 0)
 		return break_off(work, mail, err);
 	ph_work_note(work, work->backend->name, ph_smtp_reply_format(&reply));
 	rc = reply.code / 100 == 2

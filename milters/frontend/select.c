@@ -4,6 +4,8 @@
 #include "lib/directory/resolve.h"
 #include "lib/routing/route.h"
 
+#include <string.h>
+
 static const struct ph_topology *
 topology_of(const struct ph_mail *mail)
 {
@@ -69,16 +71,30 @@ ph_frontend_select(const struct ph_frontend *frontend,
 
 /* A private socket is no reason: here it would be a client whose address the
  * MTA does not know. */
+const struct ph_server *
+ph_frontend_peer(const struct ph_frontend *frontend, const struct ph_mail *mail)
+{
+	const struct ph_topology *topology = topology_of(mail);
+	const struct ph_client *client = mail->client;
+	const struct ph_server *peer = NULL;
+
+	if (*client->address != '\0')
+		peer =
+		    ph_peers_find(frontend->peers, topology, client->address);
+	if (peer == NULL && *client->name != '\0')
+		peer = ph_peers_find(frontend->peers, topology, client->name);
+	return peer;
+}
+
 bool
 ph_frontend_trusts(const struct ph_frontend *frontend,
 		   const struct ph_mail *mail)
 {
-	const struct ph_topology *topology = topology_of(mail);
-	const struct ph_client *client = mail->client;
+	return ph_frontend_peer(frontend, mail) != NULL;
+}
 
-	if (*client->address != '\0' &&
-	    ph_peers_find(frontend->peers, topology, client->address) != NULL)
-		return true;
-	return *client->name != '\0' &&
-	       ph_peers_find(frontend->peers, topology, client->name) != NULL;
+bool
+ph_frontend_is_outbound(const struct ph_mail *mail)
+{
+	return strcmp(mail->client->daemon, PH_OUTBOUND_LISTENER) == 0;
 }

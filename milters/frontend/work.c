@@ -84,6 +84,14 @@ ph_work_note(struct ph_work *work, const char *server, char *answer)
 }
 
 int
+ph_work_no_state(struct ph_mail *mail)
+{
+	return ph_verdict_defer(&mail->verdict, PH_FRONTEND_AGENT, "4.3.0",
+				"Temporary server error. Please try again "
+				"later");
+}
+
+int
 ph_work_pass(struct ph_mail *mail, const struct ph_smtp_reply *reply)
 {
 	char buffer[12];
@@ -114,6 +122,36 @@ ph_work_failed(const struct ph_work *work, const struct ph_server *server)
 {
 	return g_ptr_array_find_with_equal_func(work->failed, server->name,
 						g_str_equal, NULL);
+}
+
+/* ---- the end of the content ---------------------------------------------- */
+
+int
+ph_work_final(const struct ph_frontend *frontend, const struct ph_mail *mail,
+	      struct ph_smtp *smtp, struct ph_smtp_reply *reply_r,
+	      struct ph_err *err)
+{
+	int64_t deadline = ph_clock_mono() + frontend->final_timeout;
+
+	if (ph_smtp_end(smtp, err) < 0)
+		return -1;
+	for (;;) {
+		int64_t left = deadline - ph_clock_mono();
+		int rc;
+
+		if (left <= 0)
+			return ph_err_set(err, PH_ERR_MAYBE,
+					  "no answer to the message");
+		rc = ph_smtp_final(smtp, MIN(left, frontend->progress_interval),
+				   reply_r, err);
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+		if (mail->progress != NULL &&
+		    !mail->progress(mail->progress_arg))
+			return ph_err_set(err, PH_ERR_MAYBE,
+					  "the MTA went away before the "
+					  "server's answer");
+	}
 }
 
 /* ---- finding a server ---------------------------------------------------- */

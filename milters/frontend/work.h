@@ -51,12 +51,21 @@ bool ph_work_failed(const struct ph_work *work, const struct ph_server *server);
 /* Keeps the session for the next message of the client's session; takes it. */
 void ph_work_keep(struct ph_mail *mail, struct ph_backend **backend);
 
+/* 451: there never was a state. Returns 1. */
+int ph_work_no_state(struct ph_mail *mail);
+
 /*
  * A server's refusal as the client's. 421 is about the server's connection and
  * would close the client's; anything that is no refusal is no answer at all.
  * Returns 1.
  */
 int ph_work_pass(struct ph_mail *mail, const struct ph_smtp_reply *reply);
+
+/* The final dot and its answer; the MTA is told that it is waited for. 0 and
+ * *reply_r, or -1: nobody knows whether the message was taken. */
+int ph_work_final(const struct ph_frontend *frontend,
+		  const struct ph_mail *mail, struct ph_smtp *smtp,
+		  struct ph_smtp_reply *reply_r, struct ph_err *err);
 
 /* A server's last word, for the log; takes answer. */
 void ph_work_note(struct ph_work *work, const char *server, char *answer);

@@ -40,8 +40,10 @@ struct ph_client {
 	char *address;	      /* "192.0.2.1", "2001:db8::1"; "" if private */
 	char *helo;	      /* "" before HELO */
 	char *server_address; /* ours, as the client sees it; may be "" */
-	bool private_socket;  /* an smtpd on a UNIX socket: a service of ours;
-			       * not sendmail(1), which has an address */
+	int server_port;      /* of that; 0: not known */
+	char *daemon; /* milter_macro_daemon_name of the listener; may be "" */
+	bool private_socket; /* an smtpd on a UNIX socket: a service of ours;
+			      * not sendmail(1), which has an address */
 };
 
 struct ph_recipient {
@@ -104,6 +106,7 @@ struct ph_mail {
 	char *author;			/* AUTH= of MAIL, as it came; "" */
 	char *mechanism;		/* of the login: "PLAIN"; "" */
 	char *tls;			/* "TLSv1.3" of the client; "" */
+	char *certificate;		/* name in the client's, verified; "" */
 	char *queue_id;			/* "" until DATA or end of message */
 	GPtrArray *recipients;		/* struct ph_recipient, in order */
 	struct ph_headers *headers;	/* read; change by the functions below

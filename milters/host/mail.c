@@ -74,6 +74,7 @@ ph_mail_new(const struct ph_client *client, const char *sender)
 	mail->author = g_strdup("");
 	mail->mechanism = g_strdup("");
 	mail->tls = g_strdup("");
+	mail->certificate = g_strdup("");
 	mail->queue_id = g_strdup("");
 	mail->original_ip = g_strdup("");
 	mail->recipients = g_ptr_array_new_with_free_func(ph_recipient_free);
@@ -117,6 +118,7 @@ ph_mail_free(struct ph_mail **mailp)
 	g_free(mail->author);
 	g_free(mail->mechanism);
 	g_free(mail->tls);
+	g_free(mail->certificate);
 	g_free(mail->queue_id);
 	g_free(mail->original_ip);
 	ph_nmid_free(&mail->hash);

@@ -43,10 +43,11 @@ ph_negotiate_steps(const struct ph_events *events, unsigned long offered)
 
 static const struct {
 	int stage;
-	char macros[64];
+	char macros[96];
 } wanted_macros[] = {
-    {SMFIM_CONNECT, "{daemon_addr}"},
-    {SMFIM_ENVFROM, "{auth_authen} {auth_author} {auth_type} {tls_version}"},
+    {SMFIM_CONNECT, "{daemon_addr} {daemon_port} {daemon_name}"},
+    {SMFIM_ENVFROM, "{auth_authen} {auth_author} {auth_type} {tls_version} "
+		    "{cert_subject}"},
     {SMFIM_DATA, "i"},
     {SMFIM_EOM, "i"},
 };

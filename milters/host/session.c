@@ -66,6 +66,7 @@ session_free(struct session *s)
 	g_free(s->client.address);
 	g_free(s->client.helo);
 	g_free(s->client.server_address);
+	g_free(s->client.daemon);
 	g_free(s);
 }
 
@@ -117,6 +118,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 		replace(&s->client.address, NULL);
 		replace(&s->client.helo, NULL);
 		replace(&s->client.server_address, NULL);
+		replace(&s->client.daemon, NULL);
 		if (smfi_setpriv(ctx, s) != MI_SUCCESS) {
 			session_free(s);
 			return SMFIS_REJECT;
@@ -153,6 +155,7 @@ static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct session *s = get(ctx);
+	const char *port;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
@@ -162,6 +165,9 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 								   : name);
 	set_address(&s->client, address);
 	replace(&s->client.server_address, macro(ctx, "{daemon_addr}"));
+	port = macro(ctx, "{daemon_port}");
+	s->client.server_port = port != NULL ? atoi(port) : 0;
+	replace(&s->client.daemon, macro(ctx, "{daemon_name}"));
 	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
 	     a++) {
 		struct ph_err err = PH_ERR_INIT;
@@ -273,6 +279,7 @@ on_mail(SMFICTX *ctx, char **argv)
 	replace(&s->mail->author, macro(ctx, "{auth_author}"));
 	replace(&s->mail->mechanism, macro(ctx, "{auth_type}"));
 	replace(&s->mail->tls, macro(ctx, "{tls_version}"));
+	replace(&s->mail->certificate, macro(ctx, "{cert_subject}"));
 	serving->begin(s->mail, serving->app);
 	if (ask_agents(s->mail, mail_of) == 1)
 		return ph_reply_verdict(ctx, &s->mail->verdict,

@@ -202,6 +202,8 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	struct ph_transport *transport = &app->transport;
 
 	configure(conf, app);
+	if (ph_peer_tls_read(conf, &app->transport.peer_tls, err) < 0)
+		return -1;
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_track_log_configure(conf, "MSGTRK", &transport->track, err) <
 		0 ||

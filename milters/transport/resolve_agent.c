@@ -34,6 +34,16 @@ has_field(const struct ph_mail *mail, const char *name)
 	return ph_headers_raw(mail->headers, name, 0) != NULL;
 }
 
+/* The MTA names the subject of a certificate that it has verified, no other. */
+static bool
+is_proven(const struct ph_transport *transport, const struct ph_mail *mail,
+	  const struct ph_server *peer)
+{
+	return transport->peer_tls.mode != PH_PEER_VERIFY ||
+	       strcasecmp(mail->certificate, peer->fqdn) == 0 ||
+	       strcasecmp(mail->certificate, peer->name) == 0;
+}
+
 static void
 identify(const struct ph_transport *transport, struct ph_mail *mail)
 {
@@ -47,6 +57,8 @@ identify(const struct ph_transport *transport, struct ph_mail *mail)
 		    ph_peers_find(transport->peers, topology, client->address);
 	if (peer == NULL && *client->name != '\0')
 		peer = ph_peers_find(transport->peers, topology, client->name);
+	if (peer != NULL && !is_proven(transport, mail, peer))
+		peer = NULL;
 	mail->peer = peer != NULL ? peer->fqdn : NULL;
 	mail->trusted = peer != NULL || client->private_socket;
 	mail->members = client->private_socket &&

@@ -2,7 +2,9 @@
 #include "milters/transport/transport.h"
 
 #include "lib/base/log.h"
+#include "lib/routing/receive.h"
 
+#include <string.h>
 #include <strings.h>
 
 static void
@@ -125,11 +127,38 @@ set_original_subject(struct ph_track_record *row, const struct ph_mail *mail)
 	}
 }
 
+/* "MBX2\\Default MBX2": of the receive connector that the client came in by;
+ * g_free. */
+static char *
+find_connector(const struct ph_transport *transport, const struct ph_mail *mail)
+{
+	const struct ph_object *connector =
+	    mail->snapshot == NULL
+		? NULL
+		: ph_receive_find(&(struct ph_receive_query){
+		      .snapshot = mail->snapshot,
+		      .server = transport->server,
+		      .address = mail->client->server_address,
+		      .port = mail->client->server_port,
+		      .client = mail->client->address,
+		  });
+	const char *name;
+
+	if (connector == NULL)
+		return g_strdup(transport->connector);
+	/* Two servers may each have one of a name, which Exchange writes so. */
+	name = ph_object_name(connector);
+	return strchr(name, '\\') != NULL
+		   ? g_strdup(name)
+		   : g_strconcat(transport->server, "\\", name, NULL);
+}
+
 static void
 write_receive(const struct ph_transport *transport, struct ph_mail *mail)
 {
 	struct ph_track_record row = {{NULL}};
 	const struct ph_client *client = mail->client;
+	g_autofree char *connector = find_connector(transport, mail);
 	const char *name = mail->peer;
 
 	if (name == NULL)
@@ -143,7 +172,7 @@ write_receive(const struct ph_transport *transport, struct ph_mail *mail)
 	ph_track_set(&row, PH_COL_CLIENT_HOSTNAME, name);
 	ph_track_set(&row, PH_COL_SERVER_IP, client->server_address);
 	ph_track_set(&row, PH_COL_SERVER_HOSTNAME, transport->server);
-	ph_track_set(&row, PH_COL_CONNECTOR_ID, transport->connector);
+	ph_track_set(&row, PH_COL_CONNECTOR_ID, connector);
 	ph_track_setf(&row, PH_COL_CUSTOM_DATA, "S:QueueId=%s", mail->queue_id);
 	write_row(transport, mail, &row);
 }

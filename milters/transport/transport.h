@@ -3,6 +3,7 @@
 
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/state.h"
 #include "lib/track/log.h"
 #include "milters/host/agent.h"
@@ -21,7 +22,8 @@ struct ph_rule_stats;
 
 /* What the agents of posthub-transport share; immutable while it runs. */
 struct ph_transport {
-	const char *server;	  /* this server's short name */
+	const char *server; /* this server's short name */
+	struct ph_peer_tls peer_tls;
 	char *connector;	  /* of RECEIVE rows: "MBX2\Default MBX2" */
 	bool resolve;		  /* [transport] resolve */
 	bool check_from;	  /* [transport] check_from */

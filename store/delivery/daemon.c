@@ -108,6 +108,7 @@ open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
 				  "[server] name is not set; it is this "
 				  "server's name in its server: key");
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
+	    ph_peer_tls_read(app->conf, &app->shared.tls, err) < 0 ||
 	    ph_store_maildir(&options, &app->store, err) < 0 ||
 	    ph_track_log_configure(app->conf, "MSGTRKMD", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
@@ -138,11 +139,16 @@ fill_shared(struct app *app, struct ph_run *run)
 	app->shared.limits.recipients = (size_t)ph_run_int(run, "recipients");
 	app->shared.limits.size = (uint64_t)ph_run_int(run, "max_message_size");
 	app->shared.limits.errors = ERRORS;
+	app->shared.limits.tls = app->shared.tls.mode != PH_PEER_OFF &&
+				 *app->shared.tls.cert_file != '\0';
+	app->shared.limits.tls_required =
+	    app->shared.tls.mode >= PH_PEER_ENCRYPT;
 	app->shared.inactive = ph_conf_word(app->conf, "delivery", "inactive");
 	app->shared.reroute.bind_address =
 	    *app->deliver.address ? app->deliver.address : NULL;
 	app->shared.reroute.connect_timeout = REROUTE_CONNECT_MS;
 	app->shared.reroute.timeout = REROUTE_MS;
+	app->shared.reroute.tls = app->shared.tls;
 	app->shared.reroute.final_timeout = REROUTE_FINAL_MS;
 	app->timeout = ph_run_int(run, "timeout");
 }

@@ -224,7 +224,8 @@ open_hop(struct ph_reroute *reroute, struct hop *hop)
 		fail(hop, "its server: object has no Delivery");
 		return;
 	}
-	if (ph_smtp_open(&options, &hop->smtp, &err) < 0) {
+	if (ph_smtp_open_peer(&options, &reroute->options->tls, hop->fqdn,
+			      &hop->smtp, &err) < 0) {
 		fail(hop, err.text);
 		return;
 	}

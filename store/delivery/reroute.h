@@ -2,6 +2,7 @@
 #define PH_STORE_DELIVERY_REROUTE_H
 
 #include "lib/routing/topology.h"
+#include "lib/smtp/peer.h"
 #include "store/delivery/deliver.h"
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct ph_reroute_options {
 	const char *bind_address; /* or NULL */
 	int64_t connect_timeout;  /* ms, as struct ph_smtp_options */
 	int64_t timeout, final_timeout;
+	struct ph_peer_tls tls;
 };
 
 /* What MAIL said; copied. */

@@ -17,6 +17,7 @@ struct ph_session {
 	struct ph_lmtp *lmtp;
 	bool trusted;
 	char *server; /* FQDN of the server of ours at the other end, or NULL */
+	const struct ph_stream *secure; /* with TLS; NULL: in clear */
 	char *reverse_path;
 	char **params;		    /* of MAIL */
 	bool rerouted;		    /* another store driver handed it over */
@@ -50,6 +51,15 @@ find_server(struct ph_peers *peers, const struct ph_topology *topology,
 	return ph_peers_find(peers, topology, peer);
 }
 
+static bool
+is_proven(const struct ph_session *session, const struct ph_server *server)
+{
+	if (session->shared->tls.mode != PH_PEER_VERIFY ||
+	    strcmp(session->peer, "local") == 0)
+		return true;
+	return session->secure && ph_tls_proves(session->secure, server->fqdn);
+}
+
 /* Also after the connection began, because the first snapshot may come later
  * than the first client. */
 static void
@@ -73,7 +83,7 @@ find_trust(struct ph_session *session)
 	}
 	server = find_server(shared->peers, topology, session->peer,
 			     shared->deliver->server);
-	if (server) {
+	if (server && is_proven(session, server)) {
 		session->trusted = true;
 		session->server = g_strdup(server->fqdn);
 	}
@@ -84,6 +94,7 @@ struct ph_session *
 ph_session_new(const struct ph_session_shared *shared, const char *peer)
 {
 	struct ph_session *session = g_new0(struct ph_session, 1);
+	struct ph_lmtp_limits limits;
 
 	session->shared = shared;
 	session->peer = g_strdup(peer);
@@ -94,10 +105,22 @@ ph_session_new(const struct ph_session_shared *shared, const char *peer)
 	session->recipients = g_ptr_array_new_with_free_func(free_recipient);
 	session->remote = g_byte_array_new();
 	find_trust(session);
-	session->lmtp = ph_lmtp_new(session->host, &shared->limits);
+	limits = shared->limits;
+	limits.tls_required &= strcmp(peer, "local") != 0;
+	session->lmtp = ph_lmtp_new(session->host, &limits);
 	if (session->trusted)
 		ph_lmtp_trust(session->lmtp);
 	return session;
+}
+
+void
+ph_session_secure(struct ph_session *session, const struct ph_stream *stream)
+{
+	session->secure = stream;
+	ph_lmtp_secure(session->lmtp);
+	find_trust(session);
+	if (session->trusted)
+		ph_lmtp_trust(session->lmtp);
 }
 
 static void
@@ -385,6 +408,9 @@ on_event(struct ph_session *session, enum ph_lmtp_event event,
 	case PH_LMTP_MORE:
 		*go_on_r = false;
 		return PH_SESSION_MORE;
+	case PH_LMTP_TLS:
+		*go_on_r = false;
+		return PH_SESSION_TLS;
 	case PH_LMTP_QUIT:
 	case PH_LMTP_CLOSE:
 		*go_on_r = false;
@@ -439,6 +465,23 @@ read_input(struct ph_session *session, struct ph_stream *stream,
 	return 1;
 }
 
+static int
+shake_hands(struct ph_session *session, struct ph_stream *stream,
+	    struct ph_err *err)
+{
+	const struct ph_peer_tls *tls = &session->shared->tls;
+	const struct ph_tls_options options = {
+	    .cert_file = tls->cert_file,
+	    .key_file = tls->key_file,
+	    .ca_file = tls->ca_file,
+	};
+
+	if (ph_tls_accept(stream, &options, err) < 0)
+		return -1;
+	ph_session_secure(session, stream);
+	return 0;
+}
+
 void
 ph_session_serve(const struct ph_session_shared *shared,
 		 struct ph_stream *stream)
@@ -458,6 +501,10 @@ ph_session_serve(const struct ph_session_shared *shared,
 		}
 		state = ph_session_step(session);
 		r = send_output(session, stream, &err);
+		if (r >= 0 && state == PH_SESSION_TLS) {
+			r = shake_hands(session, stream, &err);
+			state = PH_SESSION_MORE;
+		}
 	}
 	if (session->taking)
 		ph_log(PH_LOG_WARN, session->queue_id,

@@ -5,6 +5,7 @@
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
 #include "lib/smtp/lmtp_server.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
 #include "store/delivery/deliver.h"
 #include "store/delivery/reroute.h"
@@ -36,11 +37,13 @@ struct ph_session_shared {
 	struct ph_lmtp_limits limits;
 	enum ph_inactive inactive;
 	struct ph_reroute_options reroute;
+	struct ph_peer_tls tls;
 };
 
 enum ph_session_state {
 	PH_SESSION_MORE,  /* send the output, then feed */
 	PH_SESSION_AGAIN, /* send the output, then step again */
+	PH_SESSION_TLS,	  /* send the output, shake hands, ph_session_secure */
 	PH_SESSION_END,	  /* send the output, then close */
 };
 
@@ -52,6 +55,10 @@ void ph_session_free(struct ph_session **session);
 
 void ph_session_feed(struct ph_session *session, const void *data, size_t size);
 enum ph_session_state ph_session_step(struct ph_session *session);
+
+/* The stream, borrowed, has TLS now. */
+void ph_session_secure(struct ph_session *session,
+		       const struct ph_stream *stream);
 
 const char *ph_session_output(const struct ph_session *session, size_t *size_r);
 void ph_session_sent(struct ph_session *session, size_t size);

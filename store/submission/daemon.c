@@ -99,6 +99,7 @@ open_parts(struct app *app, struct ph_err *err)
 				  "[server] name is not set; it is this "
 				  "server's name in its server: key");
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
+	    ph_peer_tls_read(app->conf, &app->submission.tls, err) < 0 ||
 	    open_root(app, err) < 0 ||
 	    ph_track_log_configure(app->conf, "MSGTRKMS", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)

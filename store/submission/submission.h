@@ -3,6 +3,7 @@
 
 #include "lib/directory/directory.h"
 #include "lib/routing/health.h"
+#include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
 #include "lib/track/log.h"
 
@@ -34,6 +35,7 @@ struct ph_submission {
 	int64_t max_size; /* 0: no limit */
 	int64_t retry_min, retry_max, expiry;
 	int64_t connect_timeout, timeout, final_timeout; /* ms */
+	struct ph_peer_tls tls;
 	gsize *next_id; /* atomic: of tracking rows and file names */
 };
 

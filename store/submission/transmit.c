@@ -279,7 +279,8 @@ ph_transmit(const struct ph_transmit *transmit, GPtrArray *taken_r,
 	struct session session = {transmit, NULL, accepted, false};
 	enum ph_transmit_end end;
 
-	if (ph_smtp_open(&options, &session.smtp, err) < 0)
+	if (ph_smtp_open_peer(&options, &submission->tls, transmit->name,
+			      &session.smtp, err) < 0)
 		return PH_TRANSMIT_NEXT;
 	end = converse(&session, taken_r, err);
 	ph_smtp_close(&session.smtp);

@@ -17,6 +17,7 @@ struct ph_transmit {
 	const char *fqdn;  /* own */
 	const char *owner; /* who has written it */
 	const struct ph_endpoint *endpoint;
+	const char *name; /* the server's Fqdn */
 	const struct ph_letter *letter;
 	int fd; /* of the letter's file */
 	struct ph_item_state *state;

@@ -16,6 +16,7 @@ OWN = {
     "mynetworks": "127.0.0.0/8",
     "smtpd_authorized_xforward_hosts": "",
     "smtpd_recipient_restrictions": "",
+    "smtpd_end_of_data_restrictions": "",
 }
 ANYBODY = "anybody@letsexchange.com"
 

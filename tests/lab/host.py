@@ -108,6 +108,7 @@ class Host:
         self.address = address
         self.hub = ports.ask(address)
         self.lmtp = ports.ask(address)
+        self.outbound = ports.ask(address)
         self.redis_url = redis_url
         self.env = env
         self.conf = directory / "posthub.conf"
@@ -115,7 +116,13 @@ class Host:
         self.store = store or directory / "store"
         self.tracking = directory / "tracking"
         self.postfix = Postfix(
-            directory / "postfix", file_name(name), fqdn, address, self.hub, env, role
+            directory / "postfix",
+            file_name(name),
+            fqdn,
+            address,
+            (self.hub, self.outbound),
+            env,
+            role,
         )
         self.daemons = {
             name: Child(name, self._argv(name), directory / f"{name}.log", env)

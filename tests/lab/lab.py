@@ -160,6 +160,7 @@ class Lab:
             return common | {
                 "Roles": "FrontendTransport",
                 "Frontend": f"{made.address}:{made.hub}",
+                "OutboundProxy": f"{made.address}:{made.outbound}",
             }
         return common | {
             "Roles": "HubTransport,Mailbox",

@@ -38,9 +38,9 @@ def ldif(dn: str, attributes: dict[str, Values]) -> str:
     return text + "\n"
 
 
-def certify(directory: Path, address: str, env: dict[str, str]) -> None:
-    """An authority (ca.pem), and a certificate of it for an address
-    (server.pem, server.key)."""
+def certify(directory: Path, address: str, env: dict[str, str], host: str = "") -> None:
+    """An authority (ca.pem), and a certificate of it for an address, and for a
+    host name (server.pem, server.key)."""
 
     def openssl(*args: str) -> None:
         subprocess.run(
@@ -56,7 +56,8 @@ def certify(directory: Path, address: str, env: dict[str, str]) -> None:
     openssl(*new, "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Lab")
     openssl(*new, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=ldap")
     names = directory / "names"
-    names.write_text(f"subjectAltName=IP:{address}\n", encoding="ascii")
+    more = f",DNS:{host}" if host else ""
+    names.write_text(f"subjectAltName=IP:{address}{more}\n", encoding="ascii")
     sign = ["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key"]
     openssl(*sign, "-CAcreateserial", "-extfile", "names", "-out", "server.pem")
 

@@ -6,13 +6,14 @@ import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab import process, wait
 
 CONF = Path(__file__).resolve().parents[2] / "postfix-conf"
-# The listener of each role, whose port becomes one of the lab.
-SERVICES = {"transport": "2525", "frontend": "25"}
+# The listeners of each role, whose ports become those of the lab.
+SERVICES = {"transport": ("2525",), "frontend": ("25", "717")}
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")
 # What Debian copies into the chroot when Postfix starts.
 CHROOT_FILES = ("localtime", "services", "hosts", "nsswitch.conf", "resolv.conf")
@@ -78,7 +79,7 @@ class Postfix:
         name: str,
         fqdn: str,
         address: str,
-        port: int,
+        listeners: Sequence[int],
         env: dict[str, str],
         role: str = "transport",
     ) -> None:
@@ -90,7 +91,7 @@ class Postfix:
         self.name = name
         self.fqdn = fqdn
         self.address = address
-        self.port = port
+        self.listeners = listeners
         self.role = role
         self.env = env
 
@@ -134,12 +135,12 @@ class Postfix:
         main = (shipped / "main.cf").read_text(encoding="utf-8")
         (self.conf / "main.cf").write_text(local + main, encoding="utf-8")
         master = (shipped / "master.cf").read_text(encoding="utf-8")
-        service = SERVICES[self.role]
-        port = f"\n{service} "
-        if master.count(port) != 1:
-            raise RuntimeError(f"{shipped}/master.cf has not exactly one service {service}")
-        listener = f"\n{self.address}:{self.port} "
-        (self.conf / "master.cf").write_text(master.replace(port, listener), encoding="utf-8")
+        for service, listener in zip(SERVICES[self.role], self.listeners):
+            port = f"\n{service} "
+            if master.count(port) != 1:
+                raise RuntimeError(f"{shipped}/master.cf has not exactly one service {service}")
+            master = master.replace(port, f"\n{self.address}:{listener} ")
+        (self.conf / "master.cf").write_text(master, encoding="utf-8")
 
     def run(self, program: str, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A Postfix command for this instance."""

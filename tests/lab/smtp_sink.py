@@ -1,13 +1,17 @@
-"""A receiving MTA outside the organisation: it takes every mail and keeps it."""
+"""A receiving MTA outside the organisation: it takes every mail and keeps it,
+unless it was told otherwise."""
 
 from __future__ import annotations
 
+import base64
 import socketserver
+import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
+from pathlib import Path
 from types import TracebackType
 
 from tests.lab import wait
@@ -24,11 +28,19 @@ class Taken:
     content: bytes
     parameters: str  # of MAIL
     rcpt_parameters: tuple[str, ...]
+    encrypted: bool = False
+    login: str = ""  # "user:password"
+
+
+# In place of an answer: the connection is closed, or nothing comes any more.
+CLOSE, HANG = "close", "hang"
 
 
 class _Session(socketserver.StreamRequestHandler):
     server: _Server
     timeout = 60
+    encrypted = False
+    login = ""
 
     def _say(self, line: str) -> None:
         self.wfile.write(line.encode() + b"\r\n")
@@ -43,16 +55,48 @@ class _Session(socketserver.StreamRequestHandler):
                 return b"".join(lines)
             lines.append(line.removeprefix(b"."))
 
+    def _answer(self, line: str) -> None:
+        """One that the test may have chosen."""
+        self.server.reached.append(line)
+        if line == HANG:
+            self.rfile.read()
+        if line in (HANG, CLOSE):
+            raise ConnectionError("as the test wants it")
+        self._say(line)
+
+    def _encrypt(self) -> None:
+        assert self.server.tls is not None
+        self.wfile.flush()
+        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        self.rfile = self.request.makefile("rb")
+        self.wfile = socketserver._SocketWriter(self.request)  # type: ignore[attr-defined]
+        self.encrypted = True
+
     def _hello(self) -> None:
         lines = ["sink.test", *self.server.extensions]
+        if self.server.tls is not None and not self.encrypted:
+            lines.append("STARTTLS")
+        elif self.server.login:
+            lines.append("AUTH PLAIN")
         for line in lines[:-1]:
             self._say(f"250-{line}")
         self._say(f"250 {lines[-1]}")
+
+    def _log_in(self, words: str) -> str:
+        _, user, password = base64.b64decode(words).decode().split("\0")
+        if f"{user}:{password}" != self.server.login:
+            return "535 5.7.8 no"
+        self.login = self.server.login
+        return "235 2.7.0 welcome"
 
     def _take(self, sender: str, recipients: list[str]) -> None:
         content = self._content()
         paths, words = zip(*(line.partition(" ")[::2] for line in recipients))
         path, _, parameters = sender.partition(" ")
+        chosen = [self.server.finals[path] for path in paths if path in self.server.finals]
+        if chosen:
+            self._answer(chosen[0])
+            return
         self.server.taken.append(
             Taken(
                 str(self.client_address[0]),
@@ -62,10 +106,19 @@ class _Session(socketserver.StreamRequestHandler):
                 content,
                 parameters,
                 words,
+                self.encrypted,
+                self.login,
             )
         )
+        self._say("250 ok")
 
     def handle(self) -> None:
+        try:
+            self._serve()
+        except OSError:
+            pass
+
+    def _serve(self) -> None:
         sender, recipients = "", list[str]()
         self._say("220 sink.test ESMTP")
         while line := self.rfile.readline(4096).decode("utf-8", "replace").rstrip():
@@ -73,13 +126,28 @@ class _Session(socketserver.StreamRequestHandler):
             if verb.startswith("EHLO "):
                 self._hello()
                 continue
+            if verb.startswith("AUTH PLAIN "):
+                self._say(self._log_in(line[11:]))
+                continue
+            if verb.startswith("MAIL FROM:") and self.login != self.server.login:
+                self._say("530 5.7.0 Authentication required")
+                continue
             if verb.startswith("MAIL FROM:"):
                 sender, recipients = line[10:], []
+            elif verb == "STARTTLS" and self.server.tls is not None:
+                self._say("220 go on")
+                self._encrypt()
+                continue
             elif verb.startswith("RCPT TO:"):
+                chosen = self.server.answers.get(line[8:].partition(" ")[0])
+                if chosen is not None:
+                    self._answer(chosen)
+                    continue
                 recipients.append(line[8:])
             elif verb == "DATA":
                 self._say("354 go on")
                 self._take(sender, recipients)
+                continue
             elif verb == "QUIT":
                 self._say("221 bye")
                 return
@@ -90,19 +158,49 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, address: str, extensions: Sequence[str]) -> None:
-        super().__init__((address, 0), _Session)
+    def __init__(self, address: str, extensions: Sequence[str], port: int = 0) -> None:
+        super().__init__((address, port), _Session)
         self.extensions = extensions
+        self.login = ""
+        self.tls: ssl.SSLContext | None = None
+        self.answers: Mapping[str, str] = {}
+        self.finals: Mapping[str, str] = {}
+        self.reached: list[str] = []
         self.taken: list[Taken] = []
 
 
 class Sink:
-    """Listens from the start, on a port of its own, until it is left."""
+    """Listens from the start, on a port of its own, until it is left. With a
+    certificate it offers STARTTLS, with a login it takes mail of nobody else."""
 
-    def __init__(self, address: str = "127.0.0.1", extensions: Sequence[str] = ()) -> None:
-        self._server = _Server(address, extensions)
+    def __init__(
+        self,
+        address: str = "127.0.0.1",
+        extensions: Sequence[str] = (),
+        port: int = 0,
+        certificate: tuple[Path, Path] | None = None,
+        login: str = "",
+    ) -> None:
+        self._server = _Server(address, extensions, port)
+        self._server.login = login
         self.address = address
         self.port = int(self._server.server_address[1])
+        if certificate is not None:
+            self._server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._server.tls.load_cert_chain(*certificate)
+
+    def answer(
+        self, answers: Mapping[str, str] | None = None, finals: Mapping[str, str] | None = None
+    ) -> None:
+        """What RCPT and the final dot are answered with, by recipient (with
+        angle brackets), from now on; others are taken."""
+        self._server.answers = answers or {}
+        self._server.finals = finals or {}
+        self._server.reached = []
+
+    def reached(self) -> list[str]:
+        """Chosen answers that were due so far."""
+        return list(self._server.reached)
 
     def __enter__(self) -> Sink:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -8,8 +8,6 @@
 #define PH_HEADER_SCL PH_HEADER_PREFIX "SCL"
 #define PH_HEADER_CLASSIFICATION PH_HEADER_PREFIX "Classification"
 #define PH_HEADER_OVERRIDE PH_HEADER_PREFIX "Sender-Override"
-#define PH_HEADER_CONNECTOR PH_HEADER_PREFIX "Outbound-Connector"
-#define PH_HEADER_REQUIRE_TLS PH_HEADER_PREFIX "Outbound-Require-Tls"
 /* The next hop of a copy, for Postfix: transport:nexthop. */
 #define PH_HEADER_ROUTE PH_HEADER_PREFIX "Route"
 

@@ -82,8 +82,12 @@ org_open(struct org *org)
 	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)
 		ph_object_unref(&entries[i]);
 	org->down = ph_directory_failing(PH_ERR_TEMP, "down");
-	org->sources = (struct ph_sources){org->directory, org->world.snapshot,
-					   org->world.topology, "MBX1", NULL};
+	org->sources = (struct ph_sources){
+	    .directory = org->directory,
+	    .snapshot = org->world.snapshot,
+	    .topology = org->world.topology,
+	    .server = "MBX1",
+	};
 }
 
 G_GNUC_UNUSED static void

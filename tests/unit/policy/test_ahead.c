@@ -55,7 +55,7 @@ ask_policy(const struct ph_sources *sources, const char *recipient)
 
 	ph_request_feed(request, text, strlen(text));
 	ck_assert_int_eq(ph_request_next(request, NULL), 1);
-	ph_restrictions_answer(sources, request, out, NULL);
+	ph_restrictions_answer(sources, request, NULL, out, NULL);
 	ph_request_free(&request);
 }
 

@@ -3,6 +3,7 @@
 #include "tests/unit/policy/sources.h"
 #include "tests/unit/unit.h"
 
+#include <glib/gstdio.h>
 #include <stdlib.h>
 
 #define NOT_FOUND "NOTFOUND "
@@ -174,6 +175,121 @@ START_TEST(test_transport_connector)
 }
 END_TEST
 
+/* What Postfix's client asks about a next hop. */
+#define CONNECTORS                                                         \
+	"sendconnector Bank AddressSpaces=bank.test RequireTLS=true "      \
+	"SmartHosts=192.0.2.1,in.bank.test:587,2001:db8::7 "               \
+	"TlsAuthLevel=DomainValidation TlsDomain=mx.bank.test "            \
+	"SmartHostAuthMechanism=BasicAuth AuthenticationCredential=bank\n" \
+	"sendconnector Elsewhere AddressSpaces=else.test RequireTLS=true " \
+	"SourceTransportServers=MBX2 SmartHosts=else.test "                \
+	"TlsAuthLevel=DomainValidation TlsDomain=else.test "               \
+	"SmartHostAuthMechanism=BasicAuth AuthenticationCredential=bank\n" \
+	"sendconnector Internet AddressSpaces=*\n"                         \
+	"sendconnector Lost AddressSpaces=lost.test SmartHosts=lost.test " \
+	"SmartHostAuthMechanism=BasicAuth AuthenticationCredential=lost\n" \
+	"sendconnector Mute AddressSpaces=mute.test SmartHosts=mute.test " \
+	"SmartHostAuthMechanism=BasicAuth AuthenticationCredential=mute\n" \
+	"sendconnector Off AddressSpaces=off.test SmartHosts=off.test "    \
+	"SmartHostAuthMechanism=BasicAuth AuthenticationCredential=bank "  \
+	"Enabled=false\n"                                                  \
+	"sendconnector Open AddressSpaces=open.test SmartHosts=open.test " \
+	"AuthenticationCredential=bank\n"                                  \
+	"sendconnector Partner AddressSpaces=*.partner.test Port=587 "     \
+	"RequireTLS=true TlsAuthLevel=DomainValidation "                   \
+	"TlsDomain=*.partner.test\n"                                       \
+	"sendconnector Strict AddressSpaces=strict.test RequireTLS=true "  \
+	"TlsAuthLevel=DomainValidation\n"
+
+START_TEST(test_hops)
+{
+	static const struct row rows[] = {
+	    {"tls", "[192.0.2.1]:25", "OK secure match=mx.bank.test"},
+	    {"tls", "in.bank.test:587", "OK secure match=mx.bank.test"},
+	    {"tls", "IN.Bank.test:587", "OK secure match=mx.bank.test"},
+	    {"tls", "[ipv6:2001:db8::7]:25", "OK secure match=mx.bank.test"},
+	    {"tls", "[192.0.2.1]:26", NOT_FOUND},
+	    {"tls", "192.0.2.1", NOT_FOUND},
+	    {"tls", "in.bank.test", NOT_FOUND},
+	    {"tls", "bank.test", NOT_FOUND},
+	    {"tls", "partner.test:587", "OK secure match=.partner.test"},
+	    {"tls", "a.partner.test:587", "OK secure match=.partner.test"},
+	    {"tls", ".partner.test", NOT_FOUND},
+	    {"tls", "strict.test", NOT_FOUND},
+	    {"tls", "outside.test", NOT_FOUND},
+	    {"tls", "else.test:25", NOT_FOUND},
+	    {"tls", "", NOT_FOUND},
+	    {"tls", "*", NOT_FOUND},
+	    {"tls", "\xff", NOT_FOUND},
+	    {"sasl", "[192.0.2.1]:25", "OK post hub:se cret:"},
+	    {"sasl", "in.bank.test:587", "OK post hub:se cret:"},
+	    {"sasl", "in.bank.test", NOT_FOUND},
+	    {"sasl", "open.test:25", NOT_FOUND},
+	    {"sasl", "off.test:25", NOT_FOUND},
+	    {"sasl", "else.test:25", NOT_FOUND},
+	    {"sasl", "outside.test", NOT_FOUND},
+	    {"sasl", "", NOT_FOUND},
+	};
+	g_autofree char *directory = g_dir_make_tmp("ph.XXXXXX", NULL);
+	g_autofree char *bank = g_build_filename(directory, "bank", NULL);
+	g_autofree char *mute = g_build_filename(directory, "mute", NULL);
+	g_autofree char *lost = NULL, *empty = NULL;
+	struct org org;
+	struct world world;
+
+	ck_assert(
+	    g_file_set_contents(bank, "post hub:se cret:\nmore\n", -1, NULL));
+	ck_assert(g_file_set_contents(mute, "hidden\nx:y\n", -1, NULL));
+	org_open(&org);
+	world_open(&world, ORG CONNECTORS);
+	org.sources.snapshot = world.snapshot;
+	org.sources.topology = world.topology;
+	org.sources.credentials = directory;
+	check(&org.sources, rows, G_N_ELEMENTS(rows));
+	lost = ask(&org.sources, "sasl", "lost.test:25", NULL);
+	ck_assert(g_str_has_prefix(lost, "TEMP send connector Lost: "));
+	empty = ask(&org.sources, "sasl", "mute.test:25", NULL);
+	ck_assert(g_str_has_prefix(empty, "TEMP send connector Mute: "));
+	ck_assert_ptr_null(strstr(empty, "hidden"));
+	world_close(&world);
+	org_close(&org);
+	ck_assert_int_eq(g_unlink(bank), 0);
+	ck_assert_int_eq(g_unlink(mute), 0);
+	ck_assert_int_eq(g_rmdir(directory), 0);
+}
+END_TEST
+
+/* [server] peer_tls. */
+START_TEST(test_peers)
+{
+	static const struct {
+		enum ph_peer_mode mode;
+		const char *reply;
+	} rows[] = {
+	    {PH_PEER_OFF, "OK none"},
+	    {PH_PEER_MAY, "OK may"},
+	    {PH_PEER_ENCRYPT, "OK encrypt"},
+	    {PH_PEER_VERIFY, "OK secure match=mbx2.test"},
+	};
+	struct org org;
+
+	org_open(&org);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct ph_peer_tls tls = {.mode = rows[i].mode};
+		const struct row asked[] = {
+		    {"tls", "[mbx2.test]:2525", rows[i].reply},
+		    {"tls", "[MBX2.test]:475", rows[i].reply},
+		    {"tls", "mbx2.test", NOT_FOUND},
+		    {"tls", "[outside.test]:25", NOT_FOUND},
+		};
+
+		org.sources.peer_tls = &tls;
+		check(&org.sources, asked, G_N_ELEMENTS(asked));
+	}
+	org_close(&org);
+}
+END_TEST
+
 /* A full address is never "not found", however odd it is. */
 START_TEST(test_transport_never_not_found)
 {
@@ -341,6 +457,6 @@ START_TEST(test_table)
 }
 END_TEST
 
-UNIT_MAIN("policy/maps", test_transport, test_transport_connector, test_login,
-	  test_transport_never_not_found, test_others, test_directory_down,
-	  test_no_state, test_table)
+UNIT_MAIN("policy/maps", test_transport, test_transport_connector, test_hops,
+	  test_peers, test_login, test_transport_never_not_found, test_others,
+	  test_directory_down, test_no_state, test_table)

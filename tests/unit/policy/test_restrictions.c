@@ -14,7 +14,7 @@ ask(const struct ph_sources *sources, const char *text, struct ph_err *err)
 
 	ph_request_feed(request, text, strlen(text));
 	ck_assert_int_eq(ph_request_next(request, NULL), 1);
-	ph_restrictions_answer(sources, request, out, err);
+	ph_restrictions_answer(sources, request, NULL, out, err);
 	ph_request_free(&request);
 	return g_string_free(out, FALSE);
 }
@@ -217,5 +217,54 @@ START_TEST(test_other_states)
 }
 END_TEST
 
-UNIT_MAIN("policy/restrictions", test_recipients, test_senders, test_forwarding,
-	  test_cannot_say, test_other_states)
+/* Whoever has the address of a server of ours, and does not speak as one. */
+START_TEST(test_peer_tls)
+{
+	static const struct {
+		enum ph_peer_mode mode;
+		const char *client, *code;
+	} rows[] = {
+	    {PH_PEER_MAY, PEER(2), "DUNNO"},
+	    {PH_PEER_ENCRYPT, STRANGER, "DUNNO"},
+	    {PH_PEER_ENCRYPT, PEER(2), "454 4.7.0 "},
+	    {PH_PEER_ENCRYPT, PEER(2) "encryption_protocol=TLSv1.3\n", "DUNNO"},
+	    {PH_PEER_VERIFY, STRANGER, "DUNNO"},
+	    {PH_PEER_VERIFY, PEER(2), "454 4.7.0 "},
+	    {PH_PEER_VERIFY, PEER(2) "encryption_protocol=TLSv1.3\n",
+	     "454 4.7.0 "},
+	    {PH_PEER_VERIFY,
+	     PEER(2) "encryption_protocol=TLSv1.3\nccert_subject=x.test\n",
+	     "454 4.7.0 "},
+	    {PH_PEER_VERIFY,
+	     PEER(2) "encryption_protocol=TLSv1.3\nccert_subject=mbx2\n",
+	     "DUNNO"},
+	};
+	struct org org;
+	struct world world;
+
+	org_open(&org);
+	world_open(&world, "domain test.org\nserver MBX2 Fqdn=mbx2.test "
+			   "Transport=192.0.2.2:2525\n");
+	org.sources.snapshot = world.snapshot;
+	org.sources.topology = world.topology;
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct ph_peer_tls tls = {.mode = rows[i].mode};
+		g_autofree char *text = g_strdup_printf(
+		    "protocol_state=RCPT\nrecipient=nuno@test.org\n%s\n",
+		    rows[i].client);
+		g_autofree char *want =
+		    g_strdup_printf("action=%s", rows[i].code);
+		g_autofree char *reply = NULL;
+
+		org.sources.peer_tls = &tls;
+		reply = ask(&org.sources, text, NULL);
+		ck_assert_msg(g_str_has_prefix(reply, want), "row %zu: %s", i,
+			      reply);
+	}
+	world_close(&world);
+	org_close(&org);
+}
+END_TEST
+
+UNIT_MAIN("policy/restrictions", test_peer_tls, test_recipients, test_senders,
+	  test_forwarding, test_cannot_say, test_other_states)

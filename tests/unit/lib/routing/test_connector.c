@@ -259,6 +259,40 @@ static const struct {
      "M1", .want = "ph-out-tls:a.test:25"},
     {"TLS because a rule says so", "sendconnector C AddressSpaces=*\n", "M1",
      .tls = true, .want = "ph-out-tls:mail.contoso.com"},
+    {"a rule that wants TLS beats IgnoreSTARTTLS",
+     "sendconnector C AddressSpaces=* IgnoreSTARTTLS=true\n", "M1", .tls = true,
+     .want = "ph-out-tls:mail.contoso.com"},
+    {"IgnoreSTARTTLS", "sendconnector C AddressSpaces=* IgnoreSTARTTLS=true\n",
+     "M1", .want = "ph-out-plain:mail.contoso.com"},
+    {"TlsAuthLevel EncryptionOnly",
+     "sendconnector C AddressSpaces=* RequireTLS=true "
+     "TlsAuthLevel=EncryptionOnly\n",
+     "M1", .want = "ph-out-tls:mail.contoso.com"},
+    {"TlsAuthLevel CertificateValidation",
+     "sendconnector C AddressSpaces=* RequireTLS=true "
+     "TlsAuthLevel=CertificateValidation\n",
+     "M1", .want = "ph-out-verify:mail.contoso.com"},
+    {"TlsAuthLevel DomainValidation; a rule that wants TLS takes nothing away",
+     "sendconnector C AddressSpaces=* RequireTLS=true "
+     "TlsAuthLevel=DomainValidation\n",
+     "M1", .tls = true, .want = "ph-out-secure:mail.contoso.com"},
+    {"a password is not said in clear where TLS is wanted for it",
+     "sendconnector C AddressSpaces=* SmartHosts=a.test "
+     "SmartHostAuthMechanism=BasicAuthRequireTLS "
+     "AuthenticationCredential=a\n",
+     "M1", .want = "ph-out-tls:a.test:25"},
+    {"DomainSecureEnabled, of a partner",
+     "transportconfig - TLSSendDomainSecureList=Mail.Contoso.com\n"
+     "sendconnector C AddressSpaces=* DomainSecureEnabled=true\n",
+     "M1", .want = "ph-out-secure:mail.contoso.com"},
+    {"DomainSecureEnabled, of others",
+     "transportconfig - TLSSendDomainSecureList=contoso.com\n"
+     "sendconnector C AddressSpaces=* DomainSecureEnabled=true\n",
+     "M1", .want = "ph-out:mail.contoso.com"},
+    {"a partner, by a connector that does not care",
+     "transportconfig - TLSSendDomainSecureList=mail.contoso.com\n"
+     "sendconnector C AddressSpaces=*\n",
+     "M1", .want = "ph-out:mail.contoso.com"},
     {"ten smart hosts at most",
      "sendconnector C AddressSpaces=* SmartHosts=a,b,c,d,e,f,g,h,i,j,k,l\n",
      "M1",

@@ -89,6 +89,9 @@ on_event(struct talk *talk, enum ph_lmtp_event event,
 	case PH_LMTP_RESET:
 		note(talk, "RESET", NULL);
 		return true;
+	case PH_LMTP_TLS:
+		note(talk, "TLS", NULL);
+		return false;
 	case PH_LMTP_QUIT:
 		note(talk, "QUIT", NULL);
 		return false;
@@ -686,10 +689,43 @@ START_TEST(test_replies)
 }
 END_TEST
 
+/* What was said in clear is forgotten, and so is what came behind STARTTLS. */
+START_TEST(test_tls)
+{
+	static const struct ph_lmtp_limits limits = {.tls = true,
+						     .tls_required = true};
+	struct talk talk;
+
+	talk_start(&talk, &limits);
+	say_text(&talk, HELLO "MAIL FROM:<a@b.c>\r\nSTARTTLS now\r\n");
+	ck_assert_ptr_nonnull(strstr(talk.output->str, "250-STARTTLS\r\n"));
+	ck_assert_ptr_nonnull(strstr(talk.output->str, "\r\n454 4.7.0 "));
+	ck_assert_ptr_nonnull(strstr(talk.output->str, "\r\n501 5.5.4 "));
+	say_text(&talk, "STARTTLS\r\nMAIL FROM:<forged@b.c>\r\n");
+	ck_assert_ptr_nonnull(strstr(talk.output->str, "\r\n220 2.0.0 "));
+	say_text(&talk, "MAIL FROM:<forged@b.c>\r\n");
+	ph_lmtp_secure(talk.lmtp);
+	g_string_truncate(talk.output, 0);
+	say_text(&talk, "MAIL FROM:<a@b.c>\r\n");
+	ck_assert(g_str_has_prefix(talk.output->str, "503 5.5.1 Say LHLO"));
+	say_text(&talk, OPEN "text\r\n.\r\nSTARTTLS\r\n");
+	ck_assert_ptr_null(strstr(talk.output->str, "250-STARTTLS"));
+	ck_assert_ptr_nonnull(strstr(talk.output->str, "502 5.5.1 "));
+	ck_assert_str_eq(talk.events->str,
+			 "TLS|TLS|MAIL a@b.c|RCPT d@e.f|DATA|DONE |");
+	talk_end(&talk);
+	talk_start(&talk, &plain);
+	say_text(&talk, HELLO "STARTTLS\r\n");
+	ck_assert_ptr_null(strstr(talk.output->str, "250-STARTTLS"));
+	ck_assert_ptr_nonnull(strstr(talk.output->str, "502 5.5.1 "));
+	talk_end(&talk);
+}
+END_TEST
+
 UNIT_MAIN("lib/smtp/lmtp_server", test_whole, test_bytes, test_cut_everywhere,
 	  test_contents, test_message_not_ended, test_size_limit,
 	  test_size_parameter, test_line_limit, test_recipient_limit,
 	  test_error_limit, test_order_is_no_error, test_dsn, test_commands,
 	  test_mail, test_route_is_dropped, test_nul_in_command,
-	  test_lost_transactions, test_data_refused, test_xforward,
+	  test_lost_transactions, test_data_refused, test_xforward, test_tls,
 	  test_rerouted, test_bad_xforward, test_replies)

@@ -148,7 +148,7 @@ START_TEST(other_kinds_are_checked_as_a_whole)
 {
 	static const struct {
 		const char *kind, *name;
-		const char *fields[4];
+		const char *fields[7];
 		const char *text;
 	} cases[] = {
 	    {"sitelink", "L", {"Sites=A"}, "sitelink L: Sites: a link needs"},
@@ -182,6 +182,34 @@ START_TEST(other_kinds_are_checked_as_a_whole)
 	     "c",
 	     {"AddressSpaces=*", "RequireTLS=1", "IgnoreSTARTTLS=1"},
 	     "sendconnector c: IgnoreSTARTTLS: "},
+	    {"sendconnector",
+	     "c",
+	     {"AddressSpaces=*", "IgnoreSTARTTLS=1", "DomainSecureEnabled=1"},
+	     "sendconnector c: IgnoreSTARTTLS: "},
+	    {"sendconnector",
+	     "c",
+	     {"AddressSpaces=*", "RequireTLS=1", "TlsDomain=a b"},
+	     "sendconnector c: TlsDomain: is no domain"},
+	    {"sendconnector",
+	     "c",
+	     {"AddressSpaces=*", "RequireTLS=1", "SmartHosts=h",
+	      "TlsAuthLevel=DomainValidation"},
+	     "sendconnector c: TlsDomain: is needed"},
+	    {"sendconnector",
+	     "c",
+	     {"AddressSpaces=*", "SmartHosts=h",
+	      "SmartHostAuthMechanism=BasicAuth"},
+	     "sendconnector c: SmartHostAuthMechanism: "},
+	    {"sendconnector",
+	     "c",
+	     {"AddressSpaces=*", "AuthenticationCredential=../x"},
+	     "sendconnector c: AuthenticationCredential: "},
+	    {"sendconnector",
+	     "c",
+	     {"AddressSpaces=*", "SmartHosts=h",
+	      "SmartHostAuthMechanism=BasicAuth", "AuthenticationCredential=a",
+	      "FrontendProxyEnabled=true"},
+	     "sendconnector c: SmartHostAuthMechanism: front ends"},
 	    {"systemmessage",
 	     "m",
 	     {"Text=t", "DsnCode=2.1.1"},

@@ -82,7 +82,8 @@ world_snapshot(int port1, int port2)
 	     {{"Fqdn", "fe1.x.test"},
 	      {"Site", "S1"},
 	      {"Roles", "FrontendTransport"},
-	      {"Frontend", "192.0.2.3:25"}}},
+	      {"Frontend", "192.0.2.3:25"},
+	      {"OutboundProxy", "192.0.2.3:717"}}},
 	    {"server",
 	     "MBX1",
 	     {{"Fqdn", "mbx1.x.test"},
@@ -95,6 +96,17 @@ world_snapshot(int port1, int port2)
 	      {"Site", "S2"},
 	      {"Roles", "HubTransport,Mailbox"},
 	      {"Transport", two}}},
+	    {"sendconnector",
+	     "Smart",
+	     {{"AddressSpaces", "*"},
+	      {"SmartHosts", one},
+	      {"FrontendProxyEnabled", "true"}}},
+	    {"sendconnector",
+	     "Dns",
+	     {{"AddressSpaces", "*.dns.test"},
+	      {"Port", strrchr(one, ':') + 1},
+	      {"FrontendProxyEnabled", "true"}}},
+	    {"sendconnector", "Direct", {{"AddressSpaces", "direct.test"}}},
 	    {"database", "DB1", {{"Servers", "MBX1"}}},
 	    {"database", "DB2", {{"Servers", "MBX2"}}},
 	};
@@ -111,7 +123,8 @@ world_snapshot(int port1, int port2)
 }
 
 static char world_name[] = "mx.out.test", world_address[] = "198.51.100.7";
-static char world_helo[] = "helo.test", world_server[] = "192.0.2.3";
+static char world_daemon[] = "", world_helo[] = "helo.test",
+	    world_server[] = "192.0.2.3";
 
 static void
 world_open(struct world *world, int port1, int port2)
@@ -129,7 +142,8 @@ world_open(struct world *world, int port1, int port2)
 	    .client = {.name = world_name,
 		       .address = world_address,
 		       .helo = world_helo,
-		       .server_address = world_server},
+		       .server_address = world_server,
+		       .daemon = world_daemon},
 	    .snapshot = world_snapshot(port1, port2),
 	};
 }
