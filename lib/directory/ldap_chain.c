@@ -14,6 +14,7 @@
  * which are none here. A dynamic group inside would hold people that no link
  * shows, so they are asked about like people.
  */
+#define GROUP_CLASS "group"
 #define IN_CHAIN "member:1.2.840.113556.1.4.1941:"
 
 /* More are looked at level by level. */
@@ -38,6 +39,17 @@ dynamic_class(const struct ph_ldap_profile *profile)
 		if (strcmp(type->type, "DynamicDistributionGroup") == 0)
 			return type->object_class;
 	return NULL;
+}
+
+static bool
+knows_groups(const struct ph_ldap_profile *profile)
+{
+	const struct ph_ldap_type *type;
+
+	for (type = profile->types; type->object_class != NULL; type++)
+		if (strcmp(type->object_class, GROUP_CLASS) == 0)
+			return true;
+	return false;
 }
 
 static bool
@@ -103,7 +115,7 @@ take_root(struct chain *chain, const struct ph_ldap_entry *entry,
 	if (g_hash_table_contains(chain->roots, address) ||
 	    has_class(entry, dynamic_class(profile)))
 		chain->unclear = true;
-	else if (has_class(entry, "group"))
+	else if (has_class(entry, GROUP_CLASS))
 		g_hash_table_insert(chain->roots, (gpointer)address,
 				    (gpointer)entry);
 }
@@ -278,6 +290,7 @@ ph_ldap_excludes(void *self, const char *const *groups,
 	int r;
 
 	if (ph_ldap_pool_server(ldap->pool) != PH_LDAP_ACTIVE_DIRECTORY ||
+	    !knows_groups(ldap->map.profile) ||
 	    !take_names(of_groups, groups) ||
 	    !take_names(of_people, addresses) ||
 	    g_hash_table_size(of_groups) == 0)
