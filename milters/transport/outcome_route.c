@@ -137,6 +137,16 @@ find_route(const struct ph_transport *transport, const struct ph_mail *copy,
 			       : route_inside(transport, copy, entry);
 }
 
+/* "error:5.3.4 reason": it is too large for every way there, and refused as by
+ * a rule. */
+static void
+refuse(struct ph_mail *copy, const char *route)
+{
+	g_auto(GStrv) words = g_strsplit(strchr(route, ':') + 1, " ", 2);
+
+	ph_verdict_reject(&copy->verdict, PH_RESOLVE_AGENT, words[0], words[1]);
+}
+
 static struct ph_mail *
 fork_for(GPtrArray *copies, GHashTable *by_route, struct ph_mail *copy,
 	 const char *route)
@@ -146,7 +156,10 @@ fork_for(GPtrArray *copies, GHashTable *by_route, struct ph_mail *copy,
 	if (fork != NULL)
 		return fork;
 	fork = ph_mail_fork(copy);
-	ph_mail_set_header(fork, PH_HEADER_ROUTE, route, NULL);
+	if (g_str_has_prefix(route, "error:"))
+		refuse(fork, route);
+	else
+		ph_mail_set_header(fork, PH_HEADER_ROUTE, route, NULL);
 	g_ptr_array_add(copies, fork);
 	g_hash_table_insert(by_route, g_strdup(route), fork);
 	return fork;

@@ -18,7 +18,7 @@ static const struct ph_derive derive[] = {
 
 static const struct {
 	const char *kind, *name;
-	struct ph_pair pairs[3];
+	struct ph_pair pairs[4];
 } objects[] = {
     {"site", "S1", {{NULL, NULL}}},
     {"domain", "a.test", {{"DomainType", "Authoritative"}}},
@@ -30,6 +30,11 @@ static const struct {
     {"sendconnector",
      "Internet",
      {{"AddressSpaces", "*"}, {"SmartHosts", "out.test"}, {NULL, NULL}}},
+    {"sendconnector",
+     "Sized",
+     {{"AddressSpaces", "sized.test"},
+      {"MaxMessageSize", "1000"},
+      {NULL, NULL}}},
     {"sendconnector",
      "Bank",
      {{"AddressSpaces", "bank.test"},
@@ -891,18 +896,22 @@ static const struct route_case {
      .to = "y@b.test x@bank.test z@c.test", .going = "#0 #1",
      .plan = "copy y@b.test z@c.test, X-PostHub-Route=ph-out-tls:out.test:25; "
 	     "copy x@bank.test, X-PostHub-Route=ph-out-tls:bank.test:25"},
+    {"too large for a connector: another one", .to = "z@sized.test",
+     .size = 2000, .going = "z@sized.test", .route = "ph-out:out.test:25"},
+    {"as large as it may be", .to = "z@sized.test", .size = 1000,
+     .going = "z@sized.test"},
+    {"too large for some", .came = true, .to = "z@sized.test y@b.test u@a.test",
+     .size = 2000, .going = "#0 u@a.test y@b.test",
+     .plan = "copy z@sized.test, X-PostHub-Route=ph-out:out.test:25"},
     {"a connector and TLS", .connector = "Bank", .tls = "true",
      .to = "z@b.test", .going = "z@b.test", .route = "ph-out-tls:bank.test:25"},
     {"too large for a connector: the next one", .to = "x@bank.test",
      .going = "x@bank.test", .route = "ph-out:out.test:25", .size = 2 << 20},
     {"not too large for it", .to = "x@bank.test", .going = "x@bank.test",
      .size = 1 << 20},
-    {"too large for all connectors", .to = "x@bank.test z@b.test",
-     .going = "x@bank.test z@b.test", .route = "error:5.3.4 " SIZE_LIMIT,
-     .size = 40 << 20},
     {"too large for a link: that recipient alone is told",
      .to = "u@a.test v@a.test", .going = "#0 u@a.test",
-     .plan = "copy v@a.test, X-PostHub-Route=error:5.3.4 " SIZE_LIMIT,
+     .plan = "report v@a.test, 550 5.3.4 " SIZE_LIMIT,
      .size = (64 << 10) + 1},
     {"not too large for it", .to = "u@a.test v@a.test",
      .going = "u@a.test v@a.test", .size = 64 << 10},
@@ -949,6 +958,23 @@ START_TEST(test_routes)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
 		run_route(&routes[i]);
+}
+END_TEST
+
+/* With no connector that is large enough. */
+START_TEST(test_route_too_large)
+{
+	struct ph_mail *mail = make_mail("x@b.test");
+	struct ph_rules_result result = make_result(mail);
+
+	mail->size = 40 << 20;
+	add_recipients(mail, "z@sized.test y@b.test");
+	apply(mail, &result, 1);
+	ck_assert_int_eq(mail->verdict.decision, PH_DECISION_REJECT);
+	ck_assert_str_eq(mail->verdict.enhanced, "5.3.4");
+	ck_assert_ptr_nonnull(strstr(mail->verdict.text, "ROUTING.SizeLimit"));
+	ph_rules_result_clear(&result);
+	mail_clear(&mail);
 }
 END_TEST
 
@@ -1049,5 +1075,5 @@ END_TEST
 
 UNIT_MAIN("milters/transport/outcome", test_situations, test_envelope,
 	  test_recipients, test_token_params, test_headers, test_restored,
-	  test_unwritable, test_redirected, test_routes, test_route_refused,
-	  test_gather, test_notes, test_status)
+	  test_unwritable, test_redirected, test_routes, test_route_too_large,
+	  test_route_refused, test_gather, test_notes, test_status)
