@@ -6,13 +6,14 @@ set -eu
 
 build='gcc make pkg-config libc6-dev'
 libraries='libglib2.0-dev libmilter-dev libhiredis-dev
-	libldap-dev libunistring-dev liblmdb-dev libjansson-dev libsmartcols-dev
-	libsystemd-dev libpcre2-dev nettle-dev glib-networking'
-tests='check postfix redis-server redis-tools slapd ldap-utils openssl sasl2-bin
-	python3 python3-pytest python3-yaml procps mandoc dnsmasq-base'
+	libldap-dev libsasl2-dev libunistring-dev liblmdb-dev libjansson-dev
+	libsmartcols-dev libsystemd-dev libpcre2-dev nettle-dev glib-networking'
+tests='check postfix redis-server redis-tools slapd ldap-utils openssl
+	sasl2-bin libsasl2-modules libsasl2-modules-gssapi-mit python3
+	python3-pytest python3-yaml procps mandoc dnsmasq-base'
 lint='clang-format clang-tidy cppcheck'
 samba='samba samba-ad-dc samba-ad-provision samba-dsdb-modules
-	samba-vfs-modules winbind ldb-tools iproute2'
+	samba-vfs-modules winbind ldb-tools iproute2 krb5-user'
 
 # Hyperscan, or its twin for other processors: the two exclude each other.
 case $(dpkg --print-architecture 2>/dev/null) in

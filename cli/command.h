@@ -147,7 +147,7 @@ extern const struct ph_option ph_database_move_options[];
 extern const struct ph_option ph_recipient_list_options[],
     ph_recipient_import_options[];
 extern const struct ph_option ph_group_expand_options[];
-extern const struct ph_option ph_route_options[];
+extern const struct ph_option ph_route_options[], ph_status_options[];
 extern const struct ph_option ph_rule_move_options[], ph_rule_test_options[],
     ph_rule_explain_options[];
 extern const struct ph_option ph_track_options_table[];

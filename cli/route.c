@@ -11,18 +11,20 @@
 
 const struct ph_option ph_route_options[] = {
     {"from", "SERVER", "as seen from this server; this one unless given"},
+    {"size", "SIZE", "of the message, such as 10MB; not known unless given"},
     {NULL, NULL, NULL},
 };
 
 static const char *const route_types[] = {
-    [PH_ROUTE_MAILBOX] = "mailbox",
-    [PH_ROUTE_HUB] = "hub",
-    [PH_ROUTE_NONE] = "none",
+    [PH_ROUTE_MAILBOX] = "mailbox",	[PH_ROUTE_HUB] = "hub",
+    [PH_ROUTE_EXPAND] = "expand",	[PH_ROUTE_NONE] = "none",
+    [PH_ROUTE_TOO_LARGE] = "too large",
 };
 static const char *const group_types[] = {
     [PH_GROUP_NONE] = "",
     [PH_GROUP_DAG] = "routable DAG",
     [PH_GROUP_MAILBOX] = "mailbox delivery group",
+    [PH_GROUP_SERVERS] = "server list",
 };
 
 /* What the question is about. */
@@ -30,6 +32,7 @@ struct ask {
 	struct ph_cli *cli;
 	struct ph_lookup lookup;
 	const char *from;
+	uint64_t size; /* 0: not known */
 	json_t *array;
 };
 
@@ -53,6 +56,8 @@ route_json(const struct ph_route *route)
 
 	json_object_set_new(json, "Type",
 			    ph_json_text(route_types[route->type]));
+	ph_json_set(json, "DeliveryType", ph_route_delivery_type(route));
+	ph_json_set(json, "NextHopDomain", ph_route_next_hop_domain(route));
 	if (route->database)
 		json_object_set_new(json, "Database",
 				    ph_json_text(route->database->name));
@@ -114,6 +119,7 @@ print_route(const struct ph_route *route)
 		say("Database:", route->database->name);
 	if (route->group != PH_GROUP_NONE)
 		say("Delivery group:", group);
+	say("Delivery type:", ph_route_delivery_type(route));
 	say("Next hop:", next);
 	print_why(route->why);
 }
@@ -159,20 +165,27 @@ outside_of(const struct ph_step *step)
 	return step->at.entry ? ph_entry_external(step->at.entry) : NULL;
 }
 
+/* Of a mailbox's database, or of a group to where it is opened. */
 static int
-answer_mailbox(struct ask *ask, const char *database, json_t *json)
+answer_inside(struct ask *ask, const char *database, const char *expansion,
+	      json_t *json)
 {
+	const struct ph_route_query query = {.topology = ask->lookup.topology,
+					     .from = ask->from,
+					     .database = database,
+					     .expansion = expansion,
+					     .size = ask->size,
+					     .explain = true};
 	struct ph_route route;
-	int status;
+	bool found;
 
-	ph_route_database(ask->lookup.topology, ask->from, database, true,
-			  &route);
+	ph_route_find(&query, &route);
 	json_object_set_new(json, "Route", route_json(&route));
 	if (!ask->cli->json)
 		print_route(&route);
-	status = route.type == PH_ROUTE_NONE ? PH_EXIT_NO : PH_EXIT_YES;
+	found = route.type != PH_ROUTE_NONE && route.type != PH_ROUTE_TOO_LARGE;
 	ph_route_clear(&route);
-	return status;
+	return found ? PH_EXIT_YES : PH_EXIT_NO;
 }
 
 static int
@@ -183,6 +196,7 @@ answer_outside(struct ask *ask, const char *address, json_t *json)
 	    .topology = ask->lookup.topology,
 	    .from = ask->from,
 	    .address = address,
+	    .size = ask->size,
 	    .explain = true};
 	struct ph_connector_route route;
 	int status;
@@ -201,18 +215,10 @@ static int
 answer_group(struct ask *ask, const struct ph_object *group, json_t *json)
 {
 	struct ph_group_wishes wishes;
-	g_autofree char *next = NULL;
-	json_t *route = json_object();
 
 	ph_group_wishes(group, &wishes);
-	next =
-	    ph_route_expansion(ask->lookup.topology, ask->from, wishes.server);
-	ph_json_set(route, "Type", "group");
-	ph_json_set(route, "NextHop", next);
-	json_object_set_new(json, "Route", route);
-	if (!ask->cli->json)
-		say("Next hop:", next);
-	return g_str_has_prefix(next, "retry:") ? PH_EXIT_NO : PH_EXIT_YES;
+	return answer_inside(ask, NULL, wishes.server ? wishes.server : "",
+			     json);
 }
 
 static int
@@ -238,7 +244,7 @@ answer(struct ask *ask, const char *asked, const struct ph_step *step)
 		if (!ask->cli->json)
 			say("Next hop:", step->refusal);
 	} else if (database) {
-		status = answer_mailbox(ask, database, json);
+		status = answer_inside(ask, database, NULL, json);
 	} else if (outside) {
 		status = answer_outside(ask, outside, json);
 	} else if (step->at.entry && ph_entry_is_group(step->at.entry)) {
@@ -282,6 +288,22 @@ route_all(struct ask *ask, const struct ph_input *input)
 	return status;
 }
 
+static int
+read_size(const struct ph_input *input, uint64_t *size_r)
+{
+	const char *text = ph_input_option(input, "size");
+	struct ph_err err = PH_ERR_INIT;
+	int64_t size;
+
+	*size_r = 0;
+	if (!text)
+		return 0;
+	if (ph_parse_size(text, &size, &err) < 0)
+		return ph_cli_fail(-1, "--size: %s", err.text);
+	*size_r = (uint64_t)MAX(size, 0);
+	return 0;
+}
+
 int
 ph_route_run(struct ph_cli *cli, const struct ph_input *input)
 {
@@ -291,6 +313,8 @@ ph_route_run(struct ph_cli *cli, const struct ph_input *input)
 	    .from = from ? from : ph_conf_text(cli->conf, "server", "name")};
 	int status;
 
+	if (read_size(input, &ask.size) < 0)
+		return PH_EXIT_USAGE;
 	if (!*ask.from)
 		return ph_cli_fail(PH_EXIT_USAGE,
 				   "this server has no name in [server]; give "

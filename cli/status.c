@@ -1,4 +1,5 @@
 #include "cli/kind.h"
+#include "cli/picture.h"
 #include "lib/routing/health.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
@@ -196,6 +197,76 @@ ask_alive(const struct report *report, const struct ph_server *const *servers,
 	return reply;
 }
 
+const struct ph_option ph_status_options[] = {
+    {"svg", "FILE",
+     "draw sites, servers, databases and links into FILE (- is standard "
+     "output), and say nothing else"},
+    {NULL, NULL, NULL},
+};
+
+/* The picture of what is up; NULL alive: Redis does not say. */
+static struct ph_picture *
+make_picture(const struct report *report, const struct ph_topology *topology)
+{
+	size_t n;
+	const struct ph_server *const *servers =
+	    ph_topology_servers(topology, &n);
+	struct ph_reply *reply = ask_alive(report, servers, n);
+	g_autofree bool *alive = g_new0(bool, n *PH_SERVICES + 1);
+	struct ph_picture *picture;
+
+	for (size_t i = 0; reply && i < n * PH_SERVICES; i++)
+		alive[i] =
+		    ph_reply_type(ph_reply_at(reply, i)) == PH_REPLY_STRING;
+	picture =
+	    ph_picture_new(report->snapshot, topology, reply ? alive : NULL);
+	ph_reply_free(&reply);
+	return picture;
+}
+
+static void
+picture_part(struct report *report, const struct ph_topology *topology)
+{
+	struct ph_picture *picture;
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_auto(GStrv) lines = NULL;
+
+	if (report->cli->json)
+		return;
+	picture = make_picture(report, topology);
+	ph_picture_text(picture, text);
+	ph_picture_free(&picture);
+	if (text->len == 0)
+		return;
+	puts("Sites (+ up, ~ Draining, o Inactive, X no heartbeat):");
+	lines = g_strsplit(text->str, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		g_autofree char *clean = ph_text_clean(*line);
+
+		/* Cleaning takes the indentation. */
+		printf("%.*s%s\n", (int)strspn(*line, " "), *line, clean);
+	}
+}
+
+static int
+draw(struct report *report, const char *file)
+{
+	struct ph_picture *picture =
+	    make_picture(report, ph_snapshot_derived(report->snapshot, 0));
+	g_autoptr(GString) svg = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+
+	ph_picture_svg(picture, svg);
+	ph_picture_free(&picture);
+	if (strcmp(file, "-") == 0) {
+		fputs(svg->str, stdout);
+		return PH_EXIT_YES;
+	}
+	if (g_file_set_contents(file, svg->str, (gssize)svg->len, &error))
+		return PH_EXIT_YES;
+	return ph_cli_fail(PH_EXIT_UNAVAILABLE, "%s", error->message);
+}
+
 /* "transport delivery" */
 static char *
 alive_text(const struct ph_reply *alive, size_t server)
@@ -354,6 +425,7 @@ state_parts(struct report *report)
 	    ph_snapshot_derived(report->snapshot, 0);
 
 	kinds_part(report);
+	picture_part(report, topology);
 	servers_part(report, topology);
 	databases_part(report, topology);
 	drafts_part(report);
@@ -364,14 +436,21 @@ int
 ph_status_run(struct ph_cli *cli, const struct ph_input *input)
 {
 	struct report report = {.cli = cli, .away = PH_ERR_INIT};
+	const char *svg = ph_input_option(input, "svg");
 	int status = PH_EXIT_YES;
 
-	(void)input;
 	if (ph_cli_redis(cli, &status) < 0)
 		return status;
 	if (ph_state_read(cli->redis, derive, &report.snapshot, &report.away) <
 	    0)
 		status = PH_EXIT_UNAVAILABLE;
+	if (svg) {
+		status = report.snapshot
+			     ? draw(&report, svg)
+			     : ph_cli_fail(status, "%s", report.away.text);
+		ph_snapshot_unref(&report.snapshot);
+		return status;
+	}
 	report.json = json_object();
 	redis_part(&report);
 	if (report.snapshot)

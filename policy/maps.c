@@ -104,18 +104,33 @@ append_external(const struct ph_sources *sources, const char *address,
 	ph_connector_clear(&route);
 }
 
+/* The route of a database, or to where a group is opened. */
+static void
+append_found(const struct ph_sources *sources, const char *database,
+	     const char *expansion, GString *value)
+{
+	const struct ph_route_query query = {.topology = sources->topology,
+					     .from = sources->server,
+					     .database = database,
+					     .expansion = expansion};
+	struct ph_route route;
+	g_autofree char *hops = NULL;
+
+	ph_route_find(&query, &route);
+	hops = ph_route_format(&route);
+	g_string_append(value, hops);
+	ph_route_clear(&route);
+}
+
 /* One that posthub-transport has left whole. */
 static void
 append_group(const struct ph_sources *sources, const struct ph_object *group,
 	     GString *value)
 {
 	struct ph_group_wishes wishes;
-	g_autofree char *hop = NULL;
 
 	ph_group_wishes(group, &wishes);
-	hop = ph_route_expansion(sources->topology, sources->server,
-				 wishes.server);
-	g_string_append(value, hop);
+	append_found(sources, NULL, wishes.server ? wishes.server : "", value);
 }
 
 static void
@@ -124,16 +139,10 @@ append_entry_route(const struct ph_sources *sources,
 {
 	const struct ph_object *entry = resolution->entry;
 	const char *external = ph_object_text(entry, "ExternalEmailAddress");
-	struct ph_route route;
-	g_autofree char *hops = NULL;
 
 	if (ph_entry_is_mailbox(entry)) {
-		ph_route_database(sources->topology, sources->server,
-				  ph_object_text(entry, "Database"), false,
-				  &route);
-		hops = ph_route_format(&route);
-		g_string_append(value, hops);
-		ph_route_clear(&route);
+		append_found(sources, ph_object_text(entry, "Database"), NULL,
+			     value);
 	} else if (ph_entry_is_group(entry)) {
 		append_group(sources, entry, value);
 	} else if (external != NULL) {
@@ -185,28 +194,14 @@ is_circle(const struct ph_sources *sources,
 	return refusal != NULL && strcmp(refusal, PH_TEXT_LOOP) == 0;
 }
 
-/*
- * A full address is never "not found": Postfix would send it to its MX, past
- * all connectors. What is refused for good is error(8)'s to say, because PERM
- * would only defer.
- */
 static int
-lookup_transport(const struct ph_sources *sources, const char *key,
-		 GString *value, struct ph_err *err)
+resolve_transport(const struct ph_sources *sources, const char *key,
+		  GString *value, struct ph_err *err)
 {
-	const char *domain = domain_of(key);
 	struct ph_resolution resolution;
 	struct ph_err why = PH_ERR_INIT;
 	int r;
 
-	if (domain == NULL)
-		return 0;
-	if (g_ascii_strcasecmp(domain, FORK_DOMAIN) == 0) {
-		g_string_append(value, FORK_TRANSPORT);
-		return 1;
-	}
-	if (need_state(sources, err) < 0)
-		return -1;
 	if (ph_resolve(sources->directory, sources->snapshot, key, &resolution,
 		       &why) < 0) {
 		if (why.kind != PH_ERR_PERM)
@@ -223,6 +218,32 @@ lookup_transport(const struct ph_sources *sources, const char *key,
 	return r < 0 ? -1 : 1;
 }
 
+/*
+ * A full address is never "not found": Postfix would send it to its MX, past
+ * all connectors. What is refused for good is error(8)'s to say, because PERM
+ * would only defer.
+ */
+static int
+lookup_transport(const struct ph_sources *sources, const char *key,
+		 GString *value, struct ph_err *err)
+{
+	const char *domain = domain_of(key);
+	struct ph_brief brief;
+
+	if (domain == NULL)
+		return 0;
+	if (g_ascii_strcasecmp(domain, FORK_DOMAIN) == 0) {
+		g_string_append(value, FORK_TRANSPORT);
+		return 1;
+	}
+	if (need_state(sources, err) < 0)
+		return -1;
+	if (!ph_directory_brief(sources->directory, key, &brief))
+		return resolve_transport(sources, key, value, err);
+	append_found(sources, brief.database, NULL, value);
+	return 1;
+}
+
 /* ---- recipient, domain, alias, server ------------------------------------ */
 
 /* An address that two entries claim is somebody's: transport refuses it with
@@ -233,12 +254,17 @@ lookup_recipient(const struct ph_sources *sources, const char *key,
 {
 	struct ph_resolution resolution;
 	struct ph_err why = PH_ERR_INIT;
+	struct ph_brief brief;
 	bool valid = true;
 
 	if (domain_of(key) == NULL)
 		return 0;
 	if (need_state(sources, err) < 0)
 		return -1;
+	if (ph_directory_brief(sources->directory, key, &brief)) {
+		g_string_append(value, "OK");
+		return 1;
+	}
 	if (ph_resolve(sources->directory, sources->snapshot, key, &resolution,
 		       &why) == 0) {
 		valid = resolution.verdict == PH_RESOLVED_ENTRY ||
@@ -287,19 +313,31 @@ append_steps(const GPtrArray *steps, GString *value)
 	}
 }
 
+static bool
+same_address(const char *a, const char *b)
+{
+	g_autofree char *x = ph_fold(a);
+	g_autofree char *y = ph_fold(b);
+
+	return strcmp(x, y) == 0;
+}
+
 static int
 lookup_alias(const struct ph_sources *sources, const char *key, GString *value,
 	     struct ph_err *err)
 {
 	g_autoptr(GPtrArray) steps = NULL;
 	struct ph_err why = PH_ERR_INIT;
-	g_autofree char *asked = NULL;
-	g_autofree char *found = NULL;
+	struct ph_brief brief;
 
 	if (domain_of(key) == NULL)
 		return 0;
 	if (need_state(sources, err) < 0)
 		return -1;
+	if (ph_directory_brief(sources->directory, key, &brief)) {
+		g_string_append(value, brief.primary);
+		return !same_address(key, value->str);
+	}
 	/* Of two owners none is chosen; the address goes on as it is. */
 	if (ph_resolve_steps(sources->directory, sources->snapshot, key, NULL,
 			     &steps, &why) < 0)
@@ -307,9 +345,7 @@ lookup_alias(const struct ph_sources *sources, const char *key, GString *value,
 			   ? 0
 			   : ph_err_set(err, why.kind, "%s", why.text);
 	append_steps(steps, value);
-	asked = ph_fold(key);
-	found = ph_fold(value->str);
-	return strcmp(asked, found) != 0;
+	return !same_address(key, value->str);
 }
 
 static int

@@ -38,8 +38,8 @@ int ph_dns_parse(const char *text, struct ph_dns *dns_r, struct ph_err *err);
 /*
  * 1: *records_r (g_ptr_array_unref) has one struct ph_dns_record or more, in
  * the order of the answer; aliases were followed. 0: there are certainly none,
- * or no such name. -1: TEMP, no server could say by the deadline (monotonic; the
- * library counts in whole seconds, and may be one a server late).
+ * or no such name. -1: TEMP, no server could say by the deadline (monotonic;
+ * the library counts in whole seconds, and may be one a server late).
  */
 int ph_dns_find(const struct ph_dns *dns, const char *name,
 		enum ph_dns_type type, int64_t deadline, GPtrArray **records_r,

@@ -12,12 +12,12 @@
 
 static const char *const directory_types[] = {"redis", "ldap", NULL};
 static const char *const tls_words[] = {"off", "starttls", "ldaps", NULL};
-static const char *const bind_words[] = {"simple", "external", NULL};
+static const char *const bind_words[] = {"simple", "external", "gssapi", NULL};
 static const char *const profile_words[] = {"exchange", "ad", "openldap",
 					    "freeipa", NULL};
-static const char *const outbound_words[] = {"proxy", "relay", NULL};
 static const char *const peer_tls_words[] = {"off", "may", "encrypt", "verify",
 					     NULL};
+static const char *const outbound_words[] = {"proxy", "relay", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 
 const struct ph_setting ph_settings[] = {
@@ -85,7 +85,13 @@ const struct ph_setting ph_settings[] = {
     {"directory", "key_file", PH_SETTING_TEXT, NULL, NO_LIMIT, "its key (PEM)"},
     {"directory", "bind", PH_SETTING_WORD, "simple", 0, 0, bind_words,
      "external: our name is that of the certificate, or of our user on "
-     "ldapi://"},
+     "ldapi://; gssapi: that of a Kerberos ticket, the server's is ldap/ and "
+     "the "
+     "host in uri"},
+    {"directory", "keytab", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "file of keys for gssapi, whose first name is ours; empty: the "
+     "credentials "
+     "cache of the environment"},
     {"directory", "bind_dn", PH_SETTING_TEXT, NULL, NO_LIMIT,
      "our name, of simple; Active Directory takes user@domain as well; empty: "
      "anonymous"},

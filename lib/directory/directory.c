@@ -58,6 +58,70 @@ ph_directory_find_from(struct ph_directory *directory, const char *address,
 				    err);
 }
 
+bool
+ph_directory_brief(struct ph_directory *directory, const char *address,
+		   struct ph_brief *brief_r)
+{
+	char folded[PH_BRIEF_SIZE];
+	size_t i;
+
+	if (directory->ops->brief == NULL)
+		return false;
+	for (i = 0; address[i] != '\0'; i++) {
+		if (i == sizeof folded - 1 || (unsigned char)address[i] >= 0x80)
+			return false;
+		folded[i] = g_ascii_tolower(address[i]);
+	}
+	folded[i] = '\0';
+	return directory->ops->brief(directory->self, folded, brief_r);
+}
+
+static void
+find_each(struct ph_directory *directory, char *const *folded, size_t n,
+	  struct ph_directory_answer *answers)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct ph_directory_answer *answer = &answers[i];
+
+		answer->r = directory->ops->find(directory->self, folded[i],
+						 &answer->entry, &answer->found,
+						 &answer->err);
+	}
+}
+
+void
+ph_directory_find_many(struct ph_directory *directory,
+		       const char *const *addresses, size_t n,
+		       struct ph_directory_answer *answers_r)
+{
+	g_auto(GStrv) folded = g_new0(char *, n + 1);
+
+	g_assert(n <= PH_DIRECTORY_MANY);
+	for (size_t i = 0; i < n; i++) {
+		folded[i] = ph_fold(addresses[i]);
+		answers_r[i] = (struct ph_directory_answer){
+		    .found = {.source = directory->ops->name}};
+	}
+	if (n > 1 && directory->ops->find_many != NULL)
+		directory->ops->find_many(
+		    directory->self, (const char *const *)folded, n, answers_r);
+	else
+		find_each(directory, folded, n, answers_r);
+}
+
+bool
+ph_directory_takes_many(const struct ph_directory *directory)
+{
+	return directory->ops->find_many != NULL;
+}
+
+void
+ph_directory_answers_clear(struct ph_directory_answer *answers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ph_object_unref(&answers[i].entry);
+}
+
 int
 ph_directory_walk(struct ph_directory *directory, const struct ph_object *group,
 		  ph_directory_each *each, void *arg, struct ph_err *err)
@@ -92,31 +156,63 @@ ph_entry_is_mailbox(const struct ph_object *entry)
 	       database != NULL && *database != '\0';
 }
 
+/* More are not compared each with each: a script may give somebody thousands.
+ */
+#define FEW 16
+
+struct collected {
+	GPtrArray *addresses;
+	GHashTable *set; /* the same, borrowed; NULL: they are few */
+};
+
+static bool
+is_collected(struct collected *c, const char *address)
+{
+	if (c->set != NULL)
+		return g_hash_table_contains(c->set, address);
+	for (guint i = 0; i < c->addresses->len; i++)
+		if (strcmp(c->addresses->pdata[i], address) == 0)
+			return true;
+	return false;
+}
+
 static void
-add_address(GPtrArray *addresses, const char *address)
+begin_set(struct collected *c)
+{
+	c->set = g_hash_table_new(g_str_hash, g_str_equal);
+	for (guint i = 0; i < c->addresses->len; i++)
+		g_hash_table_add(c->set, c->addresses->pdata[i]);
+}
+
+static void
+add_address(struct collected *c, const char *address)
 {
 	g_autofree char *folded = NULL;
 
 	if (address == NULL || *address == '\0')
 		return;
 	folded = ph_fold(address);
-	for (guint i = 0; i < addresses->len; i++)
-		if (strcmp(addresses->pdata[i], folded) == 0)
-			return;
-	g_ptr_array_add(addresses, g_steal_pointer(&folded));
+	if (is_collected(c, folded))
+		return;
+	if (c->set == NULL && c->addresses->len == FEW)
+		begin_set(c);
+	if (c->set != NULL)
+		g_hash_table_add(c->set, folded);
+	g_ptr_array_add(c->addresses, g_steal_pointer(&folded));
 }
 
 GPtrArray *
 ph_entry_addresses(const struct ph_object *entry)
 {
-	GPtrArray *addresses = g_ptr_array_new_with_free_func(g_free);
+	struct collected c = {g_ptr_array_new_with_free_func(g_free), NULL};
 	const char *const *list = ph_object_list(entry, "EmailAddresses");
 
-	add_address(addresses, ph_object_name(entry));
-	add_address(addresses, ph_object_text(entry, "PrimarySmtpAddress"));
+	add_address(&c, ph_object_name(entry));
+	add_address(&c, ph_object_text(entry, "PrimarySmtpAddress"));
 	for (size_t i = 0; list[i] != NULL; i++)
-		add_address(addresses, list[i]);
-	return addresses;
+		add_address(&c, list[i]);
+	g_clear_pointer(&c.set, g_hash_table_unref);
+	return c.addresses;
 }
 
 int

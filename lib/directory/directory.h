@@ -24,9 +24,27 @@ struct ph_found {
 	bool stale;	    /* older than it should be: the source cannot say */
 };
 
+/* What is said of one of many addresses: as ph_directory_find_from. */
+struct ph_directory_answer {
+	int r;
+	struct ph_object *entry; /* of 1: the caller's to unref */
+	struct ph_found found;
+	struct ph_err err; /* of -1 */
+};
+
 /* Told of one entry: 0 goes on, -1 with err ends the walk. */
 typedef int ph_directory_each(const struct ph_object *entry, void *arg,
 			      struct ph_err *err);
+
+/*
+ * Where mail for an address is delivered, of a mailbox that does not forward
+ * it: what the maps ask of nearly every recipient.
+ */
+#define PH_BRIEF_SIZE 512
+struct ph_brief {
+	const char *primary, *database; /* in text */
+	char text[PH_BRIEF_SIZE];
+};
 
 /* A back end: rows of this form are the only thing that differs. */
 struct ph_directory_ops {
@@ -35,6 +53,13 @@ struct ph_directory_ops {
 	 * to the back end's name and an age of 0 before. */
 	int (*find)(void *self, const char *address, struct ph_object **entry_r,
 		    struct ph_found *found_r, struct ph_err *err);
+	/* As ph_directory_brief; NULL: it knows no short way. */
+	bool (*brief)(void *self, const char *address,
+		      struct ph_brief *brief_r);
+	/* As ph_directory_find_many, addresses already folded, answers set up
+	 * as for find; NULL: they are asked for one by one. */
+	void (*find_many)(void *self, const char *const *addresses, size_t n,
+			  struct ph_directory_answer *answers);
 	/* As ph_directory_walk; NULL: it cannot. */
 	int (*walk)(void *self, const struct ph_object *group,
 		    ph_directory_each *each, void *arg, struct ph_err *err);
@@ -62,6 +87,25 @@ int ph_directory_find(struct ph_directory *directory, const char *address,
 int ph_directory_find_from(struct ph_directory *directory, const char *address,
 			   struct ph_object **entry_r, struct ph_found *found_r,
 			   struct ph_err *err);
+
+/* The same as a find would say, in a fraction of its time. false: find has to
+ * be asked, for whatever reason. */
+bool ph_directory_brief(struct ph_directory *directory, const char *address,
+			struct ph_brief *brief_r);
+
+/*
+ * About many addresses at once, at most PH_DIRECTORY_MANY: each answer is the
+ * one that ph_directory_find_from gives, but that together they have no more
+ * than twice the time of one and so more of them may be TEMP. A back end that
+ * is far away needs few requests for them (directory_batch.h).
+ */
+#define PH_DIRECTORY_MANY ((size_t)100)
+void ph_directory_find_many(struct ph_directory *directory,
+			    const char *const *addresses, size_t n,
+			    struct ph_directory_answer *answers_r);
+/* Is it cheaper than one by one? */
+bool ph_directory_takes_many(const struct ph_directory *directory);
+void ph_directory_answers_clear(struct ph_directory_answer *answers, size_t n);
 
 /*
  * All entries (group NULL), or those that a DynamicDistributionGroup holds now,

@@ -159,29 +159,73 @@ recall_stale(struct cache *cache, const char *address, int r,
 	return 1;
 }
 
+/* What the inner one said is kept; or what it said before serves instead. */
+static void
+settle(struct cache *cache, const char *address,
+       struct ph_directory_answer *answer)
+{
+	if (answer->r >= 0 && !answer->found.stale) {
+		g_mutex_lock(&cache->lock);
+		keep(cache, address, answer->entry, &answer->found);
+		g_mutex_unlock(&cache->lock);
+	} else if (answer->r == 1 || answer->err.kind != PH_ERR_PERM) {
+		answer->r =
+		    recall_stale(cache, address, answer->r, &answer->entry,
+				 &answer->found, &answer->err);
+	}
+}
+
+static bool
+recall_fresh(struct cache *cache, const char *address,
+	     struct ph_directory_answer *answer)
+{
+	return recall(cache, address, cache->limits.positive_ttl,
+		      cache->limits.negative_ttl, &answer->entry,
+		      &answer->found, &answer->r);
+}
+
 static int
 cache_find(void *self, const char *address, struct ph_object **entry_r,
 	   struct ph_found *found_r, struct ph_err *err)
 {
 	struct cache *cache = self;
-	const struct ph_cache_limits *limits = &cache->limits;
-	struct ph_err why = PH_ERR_INIT;
-	int r;
+	struct ph_directory_answer answer = {.found = *found_r};
 
-	if (recall(cache, address, limits->positive_ttl, limits->negative_ttl,
-		   entry_r, found_r, &r))
-		return r;
-	r = ph_directory_find_from(cache->inner, address, entry_r, found_r,
-				   &why);
-	if (r >= 0 && !found_r->stale) {
-		g_mutex_lock(&cache->lock);
-		keep(cache, address, *entry_r, found_r);
-		g_mutex_unlock(&cache->lock);
-		return r;
+	if (!recall_fresh(cache, address, &answer)) {
+		answer.r =
+		    ph_directory_find_from(cache->inner, address, &answer.entry,
+					   &answer.found, &answer.err);
+		settle(cache, address, &answer);
 	}
-	if (r == 1 || why.kind != PH_ERR_PERM)
-		r = recall_stale(cache, address, r, entry_r, found_r, &why);
-	return r < 0 ? ph_err_set(err, why.kind, "%s", why.text) : r;
+	*entry_r = answer.entry;
+	*found_r = answer.found;
+	return answer.r < 0
+		   ? ph_err_set(err, answer.err.kind, "%s", answer.err.text)
+		   : answer.r;
+}
+
+static void
+cache_find_many(void *self, const char *const *addresses, size_t n,
+		struct ph_directory_answer *answers)
+{
+	struct cache *cache = self;
+	g_autofree const char **rest = g_new(const char *, n);
+	g_autofree size_t *places = g_new(size_t, n);
+	g_autofree struct ph_directory_answer *told =
+	    g_new(struct ph_directory_answer, n);
+	size_t asked = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (recall_fresh(cache, addresses[i], &answers[i]))
+			continue;
+		rest[asked] = addresses[i];
+		places[asked++] = i;
+	}
+	ph_directory_find_many(cache->inner, rest, asked, told);
+	for (size_t i = 0; i < asked; i++) {
+		settle(cache, rest[i], &told[i]);
+		answers[places[i]] = told[i];
+	}
 }
 
 /* What was remembered is a part, and none of it is asked for again soon. */
@@ -210,6 +254,7 @@ cache_close(void *self)
 static const struct ph_directory_ops cache_ops = {
     .name = "cache",
     .find = cache_find,
+    .find_many = cache_find_many,
     .walk = cache_walk,
     .close = cache_close,
 };

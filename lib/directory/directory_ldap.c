@@ -3,109 +3,12 @@
 #include "lib/directory/directory_cache.h"
 #include "lib/directory/directory_ldap_private.h"
 #include "lib/directory/directory_shared.h"
-#include "lib/directory/entry.h"
 #include "lib/directory/status.h"
-#include "lib/state/value.h"
 
 #include <string.h>
 
-/* Owners of one address that are looked at; two are one too many. */
-#define OWNERS_LIMIT 100
 /* A program keeps this part of the shared cache in memory. */
 #define MEMORY_PART 8
-/* ---- looking up --------------------------------------------------------- */
-
-/* 1: *entry_r has the address; 0: it has not, by our way of comparing: Active
- * Directory's takes a letter with an accent for the
- * one without. */
-static int
-read_owner(struct ph_ldap_lookup *l, const struct ph_ldap_entry *found,
-	   const char *address, struct ph_object **entry_r, struct ph_err *err)
-{
-	g_autoptr(GHashTable) addresses =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GPtrArray) own = NULL, one = g_ptr_array_new();
-	struct ph_object *entry = NULL;
-	bool owns = false;
-
-	g_ptr_array_add(one, (gpointer)found);
-	if (ph_ldap_resolve(l, one, addresses, err) < 0)
-		return ph_err_wrap(err, "%s", found->dn);
-	/* It is there, so nobody may say that it is not: never PERM. */
-	if (ph_ldap_map_parse(&l->ldap->map, found, addresses, &entry, err) <
-	    0) {
-		if (err != NULL)
-			err->kind = PH_ERR_TEMP;
-		return -1;
-	}
-	own = ph_entry_addresses(entry);
-	for (guint i = 0; i < own->len && !owns; i++)
-		owns = strcmp(own->pdata[i], address) == 0;
-	if (!owns)
-		ph_object_unref(&entry);
-	*entry_r = entry;
-	return owns;
-}
-
-static int
-choose(struct ph_ldap_lookup *l, const GPtrArray *found, const char *address,
-       struct ph_object **entry_r, struct ph_err *err)
-{
-	struct ph_object *first = NULL;
-	const char *first_dn = NULL;
-
-	for (guint i = 0; i < found->len; i++) {
-		const struct ph_ldap_entry *one = found->pdata[i];
-		struct ph_object *entry = NULL;
-		int r = read_owner(l, one, address, &entry, err);
-
-		if (r == 1 && first != NULL)
-			r = ph_err_set(err, PH_ERR_PERM,
-				       "%s belongs to both %s and %s", address,
-				       first_dn, one->dn);
-		if (r < 0) {
-			ph_object_unref(&entry);
-			ph_object_unref(&first);
-			return -1;
-		}
-		if (r == 1) {
-			first = entry;
-			first_dn = one->dn;
-		}
-	}
-	*entry_r = first;
-	return first != NULL;
-}
-
-static int
-ldap_find(void *self, const char *address, struct ph_object **entry_r,
-	  struct ph_found *found_r, struct ph_err *err)
-{
-	struct ph_ldap_directory *ldap = self;
-	const struct ph_ldap_settings *settings =
-	    ph_ldap_pool_settings(ldap->pool);
-	g_autofree char *filter = NULL;
-	g_autoptr(GPtrArray) found =
-	    g_ptr_array_new_with_free_func(ph_ldap_entry_free);
-	struct ph_ldap_lookup l = {ldap, ph_clock_mono() + settings->timeout,
-				   PH_LDAP_UNKNOWN};
-	struct ph_ldap_query query = {
-	    .base = settings->base,
-	    .attributes = (const char *const *)ldap->attributes->pdata,
-	    .limit = OWNERS_LIMIT,
-	};
-
-	(void)found_r;
-	/* No entry has what is no address. */
-	if (!ph_value_is_address(address))
-		return 0;
-	filter = ph_ldap_map_filter(&ldap->map, address);
-	query.filter = filter;
-	if (ph_ldap_lookup_search(&l, &query, found, err) < 0)
-		return -1;
-	return choose(&l, found, address, entry_r, err);
-}
-
 static void
 ldap_close(void *self)
 {
@@ -121,7 +24,8 @@ ldap_close(void *self)
 
 const struct ph_directory_ops ph_ldap_ops = {
     .name = "ldap",
-    .find = ldap_find,
+    .find = ph_ldap_find,
+    .find_many = ph_ldap_find_many,
     .walk = ph_ldap_walk,
     .close = ldap_close,
 };
@@ -164,7 +68,8 @@ check_settings(const struct ph_ldap_settings *settings, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "[directory] base: expected the name of the "
 				  "entry that everybody is below");
-	if (!settings->external && (*settings->bind_dn != '\0') != has_password)
+	if (settings->bind == PH_LDAP_SIMPLE &&
+	    (*settings->bind_dn != '\0') != has_password)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "[directory] bind_dn and password_file: "
 				  "expected both or neither");
@@ -187,7 +92,8 @@ read_settings(const struct ph_conf *conf, struct ph_ldap_settings *settings_r,
 	    .ca_file = text(conf, "ca_file"),
 	    .cert_file = text(conf, "cert_file"),
 	    .key_file = text(conf, "key_file"),
-	    .external = ph_conf_word(conf, section, "bind") == 1,
+	    .bind = (enum ph_ldap_bind)ph_conf_word(conf, section, "bind"),
+	    .keytab = text(conf, "keytab"),
 	    .bind_dn = text(conf, "bind_dn"),
 	    .connect_timeout = ph_conf_int(conf, section, "connect_timeout"),
 	    .timeout = ph_conf_int(conf, section, "timeout"),
@@ -237,11 +143,14 @@ make_origin(const struct ph_conf *conf)
 					    "bind_dn",	"profile",
 					    "database", "database_attribute"};
 	g_autoptr(GString) text = g_string_new(NULL);
+	const char *keytab = ph_conf_text(conf, "directory", "keytab");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		g_string_append_printf(
 		    text, "%s=%s\n", names[i],
 		    ph_conf_text(conf, "directory", names[i]));
+	if (*keytab != '\0')
+		g_string_append_printf(text, "keytab=%s\n", keytab);
 	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
 }
 

@@ -54,15 +54,35 @@ may_be_stale(const struct shared *shared, const struct known *known)
 	       known->age < shared->limits.stale_ttl;
 }
 
-static int
+static void
 give(const struct shared *shared, struct known *known, bool stale,
-     struct ph_object **entry_r, struct ph_found *found_r)
+     struct ph_directory_answer *answer)
 {
-	*found_r = (struct ph_found){.source = ph_directory_name(shared->inner),
-				     .age = known->age,
-				     .stale = stale};
-	*entry_r = g_steal_pointer(&known->answer.entry);
-	return *entry_r != NULL;
+	answer->found =
+	    (struct ph_found){.source = ph_directory_name(shared->inner),
+			      .age = known->age,
+			      .stale = stale};
+	answer->entry = g_steal_pointer(&known->answer.entry);
+	answer->r = answer->entry != NULL;
+}
+
+/* What the inner one said is noted; or what it said before serves instead. */
+static void
+settle(const struct shared *shared, const char *address, struct known *known,
+       struct ph_directory_answer *answer)
+{
+	const struct ph_err *why =
+	    answer->r < 0 && answer->err.kind == PH_ERR_TEMP ? &answer->err
+							     : NULL;
+
+	if (shared->keeper != NULL)
+		ph_keeper_tell(shared->keeper, why);
+	if (answer->r >= 0 && shared->keeper != NULL)
+		ph_keeper_note(shared->keeper, address, answer->entry);
+	if (answer->r < 0 && answer->err.kind != PH_ERR_PERM &&
+	    may_be_stale(shared, known))
+		give(shared, known, true, answer);
+	ph_object_unref(&known->answer.entry);
 }
 
 static int
@@ -70,24 +90,51 @@ shared_find(void *self, const char *address, struct ph_object **entry_r,
 	    struct ph_found *found_r, struct ph_err *err)
 {
 	struct shared *shared = self;
-	struct ph_err why = PH_ERR_INIT;
+	struct ph_directory_answer answer = {.found = *found_r};
 	struct known known;
-	int r;
 
 	look(shared, address, &known);
-	if (is_fresh(shared, &known))
-		return give(shared, &known, false, entry_r, found_r);
-	r = ph_directory_find_from(shared->inner, address, entry_r, found_r,
-				   &why);
-	if (shared->keeper != NULL)
-		ph_keeper_tell(shared->keeper,
-			       why.kind == PH_ERR_TEMP ? &why : NULL);
-	if (r >= 0 && shared->keeper != NULL)
-		ph_keeper_note(shared->keeper, address, *entry_r);
-	if (r < 0 && why.kind != PH_ERR_PERM && may_be_stale(shared, &known))
-		r = give(shared, &known, true, entry_r, found_r);
-	ph_object_unref(&known.answer.entry);
-	return r < 0 ? ph_err_set(err, why.kind, "%s", why.text) : r;
+	if (is_fresh(shared, &known)) {
+		give(shared, &known, false, &answer);
+	} else {
+		answer.r = ph_directory_find_from(shared->inner, address,
+						  &answer.entry, &answer.found,
+						  &answer.err);
+		settle(shared, address, &known, &answer);
+	}
+	*entry_r = answer.entry;
+	*found_r = answer.found;
+	return answer.r < 0
+		   ? ph_err_set(err, answer.err.kind, "%s", answer.err.text)
+		   : answer.r;
+}
+
+static void
+shared_find_many(void *self, const char *const *addresses, size_t n,
+		 struct ph_directory_answer *answers)
+{
+	struct shared *shared = self;
+	g_autofree const char **rest = g_new(const char *, n);
+	g_autofree size_t *places = g_new(size_t, n);
+	g_autofree struct known *known = g_new(struct known, n);
+	g_autofree struct ph_directory_answer *told =
+	    g_new(struct ph_directory_answer, n);
+	size_t asked = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		look(shared, addresses[i], &known[asked]);
+		if (is_fresh(shared, &known[asked])) {
+			give(shared, &known[asked], false, &answers[i]);
+			continue;
+		}
+		rest[asked] = addresses[i];
+		places[asked++] = i;
+	}
+	ph_directory_find_many(shared->inner, rest, asked, told);
+	for (size_t i = 0; i < asked; i++) {
+		settle(shared, rest[i], &known[i], &told[i]);
+		answers[places[i]] = told[i];
+	}
 }
 
 static int
@@ -114,6 +161,7 @@ shared_close(void *self)
 static const struct ph_directory_ops shared_ops = {
     .name = "shared cache",
     .find = shared_find,
+    .find_many = shared_find_many,
     .walk = shared_walk,
     .close = shared_close,
 };

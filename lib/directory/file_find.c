@@ -205,6 +205,7 @@ directory_close(void *self)
 const struct ph_directory_ops ph_dirfile_ops = {
     .name = "redis",
     .find = directory_find,
+    .brief = ph_dirfile_brief,
     .walk = ph_dirfile_walk,
     .close = directory_close,
 };

@@ -11,7 +11,7 @@
  * What a file holds. The databases and their rows differ; how a file is opened,
  * checked, shared and replaced does not.
  */
-#define PH_DIRFILE_DBS 4
+#define PH_DIRFILE_DBS 5
 
 struct ph_dirfile_format {
 	const char *version; /* in the database "info"; each format's own */
@@ -32,7 +32,14 @@ struct ph_dirfile *ph_dirfile_new_as(const struct ph_dirfile_format *format,
 				     bool writer);
 
 /* Of the format that file.h describes. */
-enum ph_dirfile_db { DB_ENTRY, DB_ADDRESS, DB_ERROR, DB_INFO, DB_COUNT };
+enum ph_dirfile_db {
+	DB_ENTRY,
+	DB_ADDRESS,
+	DB_ERROR,
+	DB_INFO,
+	DB_BRIEF,
+	DB_COUNT
+};
 
 /* An entry: one byte, a checksum of the rest, the packed object. */
 enum { ENTRY_IN_FORCE = 0, ENTRY_HELD = 1 };
@@ -98,6 +105,9 @@ int ph_dirwrite_row_del(struct ph_dirwrite *write, size_t db,
 int ph_dirwrite_row_get(struct ph_dirwrite *write, size_t db,
 			const GString *key, GString **value_r,
 			struct ph_err *err);
+/* How many values a key has. 0 or -1. */
+int ph_dirwrite_row_count(struct ph_dirwrite *write, size_t db,
+			  const GString *key, size_t *n_r, struct ph_err *err);
 int ph_dirwrite_row_unpack(struct ph_dirwrite *write, const GString *value,
 			   bool *held_r, struct ph_object **entry_r,
 			   struct ph_err *err);
@@ -166,6 +176,15 @@ void ph_dirreader_free(struct ph_dirreader *reader);
 /* 0; -1: TEMP, not all entries are in it yet. */
 int ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
 			      struct ph_err *err);
+
+/* Briefs (file_brief.c) of all addresses of an entry that was written or
+ * removed. 0 or -1. */
+int ph_dirwrite_briefs(struct ph_dirwrite *write, const struct ph_object *entry,
+		       struct ph_err *err);
+bool ph_dirfile_brief(void *self, const char *address,
+		      struct ph_brief *brief_r);
+/* Pure, as ph_dirfile_is_entry. */
+bool ph_dirfile_is_brief(const MDB_val *value);
 
 /* self is the file. */
 extern const struct ph_directory_ops ph_dirfile_ops;

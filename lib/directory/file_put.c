@@ -151,9 +151,14 @@ store(struct ph_dirwrite *write, const GString *key,
 		note_fresh(write, ph_object_name(entry));
 	if (r >= 0)
 		r = update_addresses(write, key, old, entry, err);
+	if (r >= 0)
+		r = ph_dirwrite_row_put(write, DB_ENTRY, key, value, err);
+	if (r >= 0 && old != NULL)
+		r = ph_dirwrite_briefs(write, old, err);
+	if (r >= 0)
+		r = ph_dirwrite_briefs(write, entry, err);
 	ph_object_unref(&old);
-	return r < 0 ? -1
-		     : ph_dirwrite_row_put(write, DB_ENTRY, key, value, err);
+	return r < 0 ? -1 : 0;
 }
 
 static int
@@ -168,9 +173,12 @@ remove_entry(struct ph_dirwrite *write, const GString *key, struct ph_err *err)
 	if (ph_dirwrite_row_unpack(write, value, NULL, &old, err) < 0)
 		return -1;
 	r = update_addresses(write, key, old, NULL, err);
+	if (r >= 0)
+		r = ph_dirwrite_row_del(write, DB_ENTRY, key, NULL, err);
+	if (r >= 0)
+		r = ph_dirwrite_briefs(write, old, err);
 	ph_object_unref(&old);
-	return r < 0 ? -1
-		     : ph_dirwrite_row_del(write, DB_ENTRY, key, NULL, err);
+	return r < 0 ? -1 : 0;
 }
 
 /* ---- keys that differ in case alone -------------------------------------- */

@@ -1,3 +1,4 @@
+#include "lib/base/text.h"
 #include "lib/directory/ldap_map.h"
 #include "lib/directory/ldap_text.h"
 
@@ -41,20 +42,54 @@ ph_ldap_map_attributes(const struct ph_ldap_map *map, bool address_only)
 	return names;
 }
 
-char *
-ph_ldap_map_filter(const struct ph_ldap_map *map, const char *address)
+static void
+append_owner(GString *filter, const struct ph_ldap_profile *profile,
+	     const char *address)
 {
-	const struct ph_ldap_profile *profile = map->profile;
 	g_autofree char *escaped = ph_ldap_escape_filter(address);
-	GString *filter = g_string_new("(|");
 
 	for (size_t i = 0;
 	     i < PH_LDAP_SOURCES && profile->owns[i].attribute != NULL; i++)
 		g_string_append_printf(filter, "(%s=%s%s)",
 				       profile->owns[i].attribute,
 				       profile->owns[i].prefix, escaped);
+}
+
+char *
+ph_ldap_map_filter(const struct ph_ldap_map *map, const char *const *addresses,
+		   size_t n)
+{
+	GString *filter = g_string_new("(|");
+
+	for (size_t i = 0; i < n; i++)
+		append_owner(filter, map->profile, addresses[i]);
 	g_string_append_c(filter, ')');
 	return g_string_free(filter, FALSE);
+}
+
+GHashTable *
+ph_ldap_map_owned(const struct ph_ldap_map *map,
+		  const struct ph_ldap_entry *entry)
+{
+	const struct ph_ldap_profile *profile = map->profile;
+	GHashTable *owned =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (size_t i = 0;
+	     i < PH_LDAP_SOURCES && profile->owns[i].attribute != NULL; i++) {
+		const char *prefix = profile->owns[i].prefix;
+		const size_t skip = strlen(prefix);
+		const GPtrArray *values =
+		    ph_ldap_entry_values(entry, profile->owns[i].attribute);
+
+		for (guint k = 0; values != NULL && k < values->len; k++) {
+			const char *value = values->pdata[k];
+
+			if (g_ascii_strncasecmp(value, prefix, skip) == 0)
+				g_hash_table_add(owned, ph_fold(value + skip));
+		}
+	}
+	return owned;
 }
 
 static void

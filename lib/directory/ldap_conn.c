@@ -20,6 +20,7 @@ ph_ldap_settings_clear(struct ph_ldap_settings *settings)
 	g_free(settings->key_file);
 	g_free(settings->bind_dn);
 	g_free(settings->password);
+	g_free(settings->keytab);
 	memset(settings, 0, sizeof *settings);
 }
 
@@ -189,10 +190,23 @@ make_handle(const struct ph_ldap_settings *settings, const char *uri,
 	return rc;
 }
 
+/* That is how the Kerberos library is told; what it gets by it stays in memory.
+ */
+static void
+use_keytab(const struct ph_ldap_settings *settings)
+{
+	if (settings->bind != PH_LDAP_GSSAPI || settings->keytab == NULL ||
+	    *settings->keytab == '\0')
+		return;
+	(void)g_setenv("KRB5_CLIENT_KTNAME", settings->keytab, TRUE);
+	(void)g_setenv("KRB5CCNAME", "MEMORY:posthub", TRUE);
+}
+
 int
 ph_ldap_settings_check(const struct ph_ldap_settings *settings,
 		       struct ph_err *err)
 {
+	use_keytab(settings);
 	for (char **uri = settings->uris; *uri != NULL; uri++) {
 		const bool ldaps = g_ascii_strncasecmp(*uri, "ldaps:", 6) == 0;
 		LDAP *ld = NULL;
@@ -216,34 +230,6 @@ ph_ldap_settings_check(const struct ph_ldap_settings *settings,
 			return ph_err_set(err, PH_ERR_PERM, "%s: %s", *uri,
 					  ldap_err2string(rc));
 	}
-	return 0;
-}
-
-static int
-do_bind(struct ph_ldap_conn *conn, const struct ph_ldap_settings *settings,
-	int64_t deadline, struct ph_err *err)
-{
-	struct berval secret = {0, NULL};
-	const char *dn = settings->external ? NULL : settings->bind_dn;
-	LDAPMessage *answer = NULL;
-	int id = 0, code = LDAP_SUCCESS, rc;
-
-	if (!settings->external && settings->password != NULL) {
-		secret.bv_val = settings->password;
-		secret.bv_len = strlen(settings->password);
-	}
-	rc = ldap_sasl_bind(conn->ld, dn,
-			    settings->external ? "EXTERNAL" : LDAP_SASL_SIMPLE,
-			    &secret, NULL, NULL, &id);
-	if (rc != LDAP_SUCCESS)
-		return ph_ldap_conn_fail(conn, rc, "connect", err);
-	if (ph_ldap_conn_await(conn, id, "bind", deadline, &answer, err) < 0)
-		return -1;
-	rc = ldap_parse_result(conn->ld, answer, &code, NULL, NULL, NULL, NULL,
-			       1);
-	if (rc != LDAP_SUCCESS || code != LDAP_SUCCESS)
-		return ph_ldap_conn_fail(conn, rc != LDAP_SUCCESS ? rc : code,
-					 "bind", err);
 	return 0;
 }
 
@@ -320,7 +306,7 @@ ph_ldap_conn_open(const struct ph_ldap_settings *settings, const char *uri,
 			r = ph_ldap_conn_fail(conn, rc, "StartTLS", err);
 	}
 	if (r == 0)
-		r = do_bind(conn, settings, deadline, err);
+		r = ph_ldap_conn_bind(conn, settings, deadline, err);
 	if (r == 0)
 		r = look_around(conn, settings->base, deadline, err);
 	if (r < 0)

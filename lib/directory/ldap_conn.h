@@ -11,9 +11,15 @@
 /*
  * One connection to an LDAP server: libldap is included through ldap_private.h
  * only. Not thread-safe. Every wait has a deadline of the monotonic clock, but
- * for the resolver's. All that fails is TEMP: no answer of a server about
- * itself says that somebody does not exist.
+ * for the resolver's; where a Kerberos server is silent a thread may go on
+ * waiting for it after that. All that fails is TEMP: no answer of a server
+ * about itself says that somebody does not exist.
  */
+enum ph_ldap_bind {
+	PH_LDAP_SIMPLE,
+	PH_LDAP_EXTERNAL, /* who we are says TLS or the socket */
+	PH_LDAP_GSSAPI,	  /* Kerberos */
+};
 enum ph_ldap_tls { PH_LDAP_TLS_OFF, PH_LDAP_STARTTLS, PH_LDAPS };
 
 struct ph_ldap_settings {
@@ -23,9 +29,10 @@ struct ph_ldap_settings {
 	enum ph_ldap_tls tls;
 	char *ca_file; /* "": the system's */
 	char *cert_file, *key_file;
-	bool external; /* SASL EXTERNAL: who we are says TLS or the socket */
+	enum ph_ldap_bind bind;
 	char *bind_dn; /* "": anonymous */
 	char *password;
+	char *keytab; /* of GSSAPI; "": the environment's credentials cache */
 	int64_t connect_timeout; /* ms, for each server */
 	int64_t timeout;	 /* ms, for a look-up as a whole */
 	unsigned pool;		 /* connections at most */
@@ -33,7 +40,8 @@ struct ph_ldap_settings {
 void ph_ldap_settings_clear(struct ph_ldap_settings *settings);
 
 /* At start, before there are threads: libldap and its TLS library set
- * themselves up. -1: PERM, what is wrong. Connects nowhere. */
+ * themselves up, and for a keytab the environment is changed. -1: PERM, what is
+ * wrong. Connects nowhere. */
 int ph_ldap_settings_check(const struct ph_ldap_settings *settings,
 			   struct ph_err *err);
 

@@ -33,8 +33,15 @@ ph_ldap_map_names_database(const struct ph_ldap_map *map)
 GPtrArray *ph_ldap_map_attributes(const struct ph_ldap_map *map,
 				  bool address_only);
 
-/* Who owns the address: "(|(proxyAddresses=smtp:...)(mail=...))"; g_free. */
-char *ph_ldap_map_filter(const struct ph_ldap_map *map, const char *address);
+/* Who owns one of the addresses: "(|(proxyAddresses=smtp:...)(mail=...))";
+ * g_free. */
+char *ph_ldap_map_filter(const struct ph_ldap_map *map,
+			 const char *const *addresses, size_t n);
+
+/* The addresses, folded, by which that finds the entry: a set of char * for
+ * g_hash_table_unref. The server may find it by others, too. */
+GHashTable *ph_ldap_map_owned(const struct ph_ldap_map *map,
+			      const struct ph_ldap_entry *entry);
 
 /* All that can be recipients: have an address and a type; g_free. */
 char *ph_ldap_map_everybody(const struct ph_ldap_map *map);

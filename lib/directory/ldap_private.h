@@ -19,6 +19,11 @@ struct ph_ldap_conn {
 int ph_ldap_conn_fail(struct ph_ldap_conn *conn, int rc, const char *what,
 		      struct ph_err *err);
 
+/* 0 or -1; then conn may be without its handle. */
+int ph_ldap_conn_bind(struct ph_ldap_conn *conn,
+		      const struct ph_ldap_settings *settings, int64_t deadline,
+		      struct ph_err *err);
+
 /* The whole answer to a request; ldap_msgfree. 0 or -1. */
 int ph_ldap_conn_await(struct ph_ldap_conn *conn, int id, const char *what,
 		       int64_t deadline, LDAPMessage **answer_r,

@@ -1,6 +1,7 @@
 #include "lib/directory/members.h"
 
 #include "lib/base/text.h"
+#include "lib/directory/directory_batch.h"
 #include "lib/directory/entry.h"
 
 #include <string.h>
@@ -69,17 +70,35 @@ check_group(const struct walk *walk, const struct ph_object *group,
 /* ---- is somebody in it? -----------------------------------------------------
  */
 
+/* A member that may be a group. */
+struct inside {
+	const char *name; /* folded, owned by names */
+	char *group;	  /* that it is in */
+};
+
 /*
- * Groups are opened only as far as an answer needs it, and each once for all
- * questions: a client may name 100,000 addresses.
+ * Groups are opened only as far as an answer needs it, level by level, and each
+ * once for all questions: a client may name 100,000 addresses.
  */
 struct ph_member_search {
 	struct walk walk;
-	guint opened;		/* of walk.open */
+	guint opened; /* of walk.open */
+	/* Adding a key again would free the one that inside borrows. */
 	GHashTable *names;	/* folded, of members of opened groups */
-	struct ph_object *last; /* opened; its members are not looked up yet */
+	GArray *inside;		/* struct inside: of these groups */
+	guint looked_up;	/* of inside */
 	struct ph_err failed;	/* the first of what could not be said */
+	struct ph_batch *ahead; /* what comes next of open or inside */
+	guint ahead_of_open;
 };
+
+static void
+clear_inside(void *data)
+{
+	struct inside *inside = data;
+
+	g_free(inside->group);
+}
 
 struct ph_member_search *
 ph_member_search_new(struct ph_directory *directory, const char *const *groups)
@@ -89,6 +108,9 @@ ph_member_search_new(struct ph_directory *directory, const char *const *groups)
 	walk_init(&search->walk, directory);
 	search->names =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	search->inside = g_array_new(FALSE, FALSE, sizeof(struct inside));
+	g_array_set_clear_func(search->inside, clear_inside);
+	search->ahead = ph_batch_new(directory);
 	for (; *groups != NULL; groups++)
 		walk_add(&search->walk, *groups);
 	return search;
@@ -103,32 +125,15 @@ ph_member_search_free(void *data)
 		return;
 	walk_fini(&search->walk);
 	g_hash_table_unref(search->names);
-	ph_object_unref(&search->last);
+	g_array_unref(search->inside);
+	ph_batch_free(&search->ahead);
 	g_free(search);
 }
 
-/* Of the members only groups are opened. One that cannot be looked up keeps
- * none of the others out. */
-static int
-add_groups(struct walk *walk, const struct ph_object *group, struct ph_err *err)
-{
-	const char *const *member = ph_object_list(group, "Members");
-	int answer = 0;
+/* ---- one level of groups ------------------------------------------------ */
 
-	for (; *member != NULL; member++) {
-		struct ph_object *entry = NULL;
-		int r =
-		    ph_directory_find(walk->directory, *member, &entry, err);
-
-		if (r < 0)
-			answer = ph_err_wrap(err, "group <%s>, member <%s>",
-					     ph_object_name(group), *member);
-		else if (r == 1 && ph_entry_is_group(entry))
-			walk_add(walk, *member);
-		ph_object_unref(&entry);
-	}
-	return answer;
-}
+/* They are in memory. */
+#define GROUPS_AHEAD 20
 
 /* Who is in a dynamic group is known by all addresses at once. */
 static int
@@ -139,30 +144,59 @@ note_member(const struct ph_object *entry, void *arg, struct ph_err *err)
 
 	(void)err;
 	for (guint i = 0; i < addresses->len; i++)
-		g_hash_table_add(search->names, g_strdup(addresses->pdata[i]));
+		if (!g_hash_table_contains(search->names, addresses->pdata[i]))
+			g_hash_table_add(search->names,
+					 g_strdup(addresses->pdata[i]));
 	if (ph_entry_is_group(entry))
 		walk_add(&search->walk, ph_object_name(entry));
 	return 0;
 }
 
 static void
-note_members(struct ph_member_search *search, struct ph_object *group)
+note_members(struct ph_member_search *search, const struct ph_object *group)
 {
 	const char *const *member = ph_object_list(group, "Members");
 
-	for (; *member != NULL; member++)
-		g_hash_table_add(search->names, ph_fold(*member));
-	search->last = ph_object_ref(group);
+	for (; *member != NULL; member++) {
+		char *folded = ph_fold(*member);
+		const struct inside inside = {folded,
+					      g_strdup(ph_object_name(group))};
+
+		if (g_hash_table_contains(search->names, folded)) {
+			g_free(folded);
+			g_free(inside.group);
+			continue;
+		}
+		g_hash_table_add(search->names, folded);
+		g_array_append_val(search->inside, inside);
+	}
+}
+
+static void
+look_at_groups(struct ph_member_search *search)
+{
+	const GPtrArray *open = search->walk.open;
+	const guint n = MIN(open->len - search->opened, GROUPS_AHEAD);
+
+	ph_batch_forget(search->ahead);
+	ph_batch_ask(search->ahead,
+		     (const char *const *)&open->pdata[search->opened], n);
+	search->ahead_of_open = search->opened + n;
 }
 
 /* One group: its members' names; those inside it are left for later. */
 static int
-open_group(struct ph_member_search *search, const char *address,
-	   struct ph_err *err)
+open_group(struct ph_member_search *search, struct ph_err *err)
 {
+	const char *address = search->walk.open->pdata[search->opened];
 	struct ph_object *group = NULL;
-	int r = ph_directory_find(search->walk.directory, address, &group, err);
+	int r;
 
+	if (search->opened >= search->ahead_of_open)
+		look_at_groups(search);
+	search->opened++;
+	r = ph_directory_find(ph_batch_directory(search->ahead), address,
+			      &group, err);
 	if (r < 0)
 		return ph_err_wrap(err, "group <%s>", address);
 	if (r == 1 && ph_entry_is_group(group)) {
@@ -179,6 +213,49 @@ open_group(struct ph_member_search *search, const char *address,
 	return r;
 }
 
+/* ---- the next level ----------------------------------------------------- */
+
+/* Of the members only groups are opened. One that cannot be looked up keeps
+ * none of the others out. */
+static int
+look_up(struct ph_member_search *search, const struct inside *inside,
+	struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	int r = ph_directory_find(ph_batch_directory(search->ahead),
+				  inside->name, &entry, err);
+
+	if (r < 0)
+		return ph_err_wrap(err, "group <%s>, member <%s>",
+				   inside->group, inside->name);
+	if (r == 1 && ph_entry_is_group(entry))
+		walk_add(&search->walk, inside->name);
+	ph_object_unref(&entry);
+	return 0;
+}
+
+static int
+look_up_some(struct ph_member_search *search, struct ph_err *err)
+{
+	const guint n = MIN(search->inside->len - search->looked_up,
+			    (guint)PH_DIRECTORY_MANY);
+	const struct inside *inside =
+	    &g_array_index(search->inside, struct inside, search->looked_up);
+	const char *names[PH_DIRECTORY_MANY];
+	int answer = 0;
+
+	for (guint i = 0; i < n; i++)
+		names[i] = inside[i].name;
+	ph_batch_forget(search->ahead);
+	ph_batch_ask(search->ahead, names, n);
+	for (guint i = 0; i < n; i++)
+		if (look_up(search, &inside[i], err) < 0)
+			answer = -1;
+	search->looked_up += n;
+	search->ahead_of_open = search->opened;
+	return answer;
+}
+
 /* False: there is nothing left to do. */
 static bool
 search_on(struct ph_member_search *search)
@@ -186,15 +263,12 @@ search_on(struct ph_member_search *search)
 	struct ph_err err = PH_ERR_INIT;
 	int r;
 
-	if (search->last != NULL) {
-		r = add_groups(&search->walk, search->last, &err);
-		ph_object_unref(&search->last);
-	} else if (search->opened < search->walk.open->len) {
-		r = open_group(
-		    search, search->walk.open->pdata[search->opened++], &err);
-	} else {
+	if (search->opened < search->walk.open->len)
+		r = open_group(search, &err);
+	else if (search->looked_up < search->inside->len)
+		r = look_up_some(search, &err);
+	else
 		return false;
-	}
 	if (r < 0 && search->failed.kind == PH_ERR_NONE)
 		search->failed = err;
 	return true;

@@ -34,6 +34,24 @@ ph_entry_external(const struct ph_object *entry)
 		   : NULL;
 }
 
+static const char *
+forward_of(const struct ph_object *entry)
+{
+	const char *forward = text_of(entry, "ForwardingAddress");
+
+	return forward != NULL ? forward
+			       : text_of(entry, "ForwardingSmtpAddress");
+}
+
+const char *
+ph_entry_onward(const struct ph_object *entry)
+{
+	const char *forward =
+	    ph_entry_is_group(entry) ? NULL : forward_of(entry);
+
+	return forward != NULL ? forward : ph_entry_external(entry);
+}
+
 const char *
 ph_step_destination(const struct ph_step *step)
 {
@@ -176,9 +194,7 @@ find_next(const struct walk *walk, struct ph_step *step, struct next *next_r,
 
 	if (entry == NULL || ph_entry_is_group(entry))
 		return 0;
-	forward = text_of(entry, "ForwardingAddress");
-	if (forward == NULL)
-		forward = text_of(entry, "ForwardingSmtpAddress");
+	forward = forward_of(entry);
 	if (forward != NULL) {
 		if (!ph_object_bool(entry, "DeliverToMailboxAndForward"))
 			step->fate = PH_STEP_PASSED;

@@ -44,6 +44,9 @@ struct ph_step {
 /* Of a MailContact or MailUser where mail for it goes; borrowed; NULL: the
  * entry is none. */
 const char *ph_entry_external(const struct ph_object *entry);
+/* Whose entry is looked up after this one, if a message comes to it: whom it
+ * forwards to, or the external address. Borrowed; NULL: nobody's. */
+const char *ph_entry_onward(const struct ph_object *entry);
 /* The address that a message leaves the step under: of a contact the external
  * one. Borrowed. */
 const char *ph_step_destination(const struct ph_step *step);

@@ -14,9 +14,22 @@ ph_restrict_clear(struct ph_restrict_sender *sender)
 	g_clear_pointer(&sender->addresses, g_ptr_array_unref);
 }
 
+/* In an address it is a letter like others. */
+const char *
+ph_login_name(const char *login)
+{
+	const char *backslash = strchr(login, '\\');
+
+	return backslash != NULL && backslash != login &&
+		       backslash[1] != '\0' && strchr(login, '@') == NULL
+		   ? backslash + 1
+		   : login;
+}
+
 char *
 ph_login_address(const struct ph_snapshot *snapshot, const char *login)
 {
+	const char *name = ph_login_name(login);
 	size_t n;
 	const struct ph_object *const *domains =
 	    ph_snapshot_list(snapshot, "domain", &n);
@@ -24,10 +37,10 @@ ph_login_address(const struct ph_snapshot *snapshot, const char *login)
 	if (strchr(login, '@') == NULL)
 		for (size_t i = 0; i < n; i++)
 			if (ph_object_bool(domains[i], "Default"))
-				return g_strconcat(login, "@",
+				return g_strconcat(name, "@",
 						   ph_object_name(domains[i]),
 						   NULL);
-	return g_strdup(login);
+	return g_strdup(name);
 }
 
 /* Fields of a recipient that say the same about somebody: by name, and by

@@ -35,6 +35,10 @@ struct ph_restrict_sender {
 };
 void ph_restrict_clear(struct ph_restrict_sender *sender);
 
+/* A login without "DOMAIN\" in front, by which Windows knows somebody whose
+ * sAMAccountName follows. Borrowed from it. */
+const char *ph_login_name(const char *login);
+
 /*
  * The address of somebody who has logged in: a name without a domain is one in
  * the default accepted domain. g_free.

@@ -66,10 +66,12 @@ ph_entry_has_logon(const struct ph_object *entry, const char *login)
 {
 	g_autoptr(GHashTable) logons =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autofree char *folded = ph_fold(login);
+	g_autofree char *whole = ph_fold(login);
+	g_autofree char *name = ph_fold(ph_login_name(login));
 
 	add_logons(entry, logons);
-	return g_hash_table_contains(logons, folded);
+	return g_hash_table_contains(logons, whole) ||
+	       g_hash_table_contains(logons, name);
 }
 
 /* Names under which somebody logs in: every address, and UserLogonName. */
@@ -220,6 +222,8 @@ ph_send_as_login(struct ph_directory *directory,
 		return cannot_say(address, &why, err);
 	}
 	g_ptr_array_add(who_r->names, ph_fold(login));
+	if (ph_login_name(login) != login)
+		g_ptr_array_add(who_r->names, ph_fold(ph_login_name(login)));
 	g_ptr_array_add(who_r->names, ph_fold(address));
 	if (r == 1) {
 		g_autoptr(GPtrArray) addresses = ph_entry_addresses(entry);

@@ -17,7 +17,7 @@
  */
 
 /* The names in UserLogonName, of which a directory may know several, one a
- * line: is login one of them? */
+ * line: is login, with "DOMAIN\" in front or not, one of them? */
 bool ph_entry_has_logon(const struct ph_object *entry, const char *login);
 
 /* Members of groups in SendAs that are looked at one by one, which is only

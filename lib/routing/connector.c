@@ -7,21 +7,18 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Exchange's words. */
-#define TOO_LARGE                                                     \
-	"ROUTING.SizeLimit; message size exceeds fixed maximum size " \
-	"for route"
-
 /* A connector that would do, as seen from the asking server. */
 struct candidate {
 	const struct ph_object *connector;
 	struct ph_space space;
-	int64_t cost;	 /* of the path and of the address space */
-	size_t distance; /* 0 this server, 1 this site, 2 and more farther */
-	GArray *hops;	 /* struct ph_candidate, to a source server; NULL: this
-			  * server is one */
-	char *out;	 /* what a source server does with the mail */
-	char *proxies;	 /* through whom this server does it; NULL: itself */
+	int64_t cost;	  /* of the path and of the address space */
+	size_t distance;  /* 0 this server, 1 this site, 2 and more farther */
+	GArray *hops;	  /* struct ph_candidate, to a source server; NULL: this
+			   * server is one */
+	uint64_t limit;	  /* of the links to there; 0: none */
+	const char *link; /* whose it is */
+	char *out;	  /* what a source server does with the mail */
+	char *proxies;	  /* through whom this server does it; NULL: itself */
 };
 
 /* One question while it is answered. */
@@ -128,43 +125,49 @@ weigh(const struct ph_server *server, const void *context)
 }
 
 static void
-find_group(struct ask *ask, GPtrArray *sources, struct ph_group_answer *answer)
+find_group(struct ask *ask, struct ph_group_query *query,
+	   struct ph_group_answer *answer)
 {
-	const struct ph_group_query query = {
-	    .topology = ask->query->topology,
-	    .from = ask->from,
-	    .sources = {(const struct ph_server *const *)sources->pdata,
-			sources->len},
-	    .by_site = true,
-	    .usable = usable,
-	    .weigh = weigh,
-	    .context = ask,
-	};
-
 	ask->drain = false;
-	ph_group_find(&query, answer);
+	ph_group_find(query, answer);
 	if (answer->end == PH_GROUP_FOUND)
 		return;
 	/* Better a server that is emptying than none. */
 	g_array_unref(answer->hops);
 	ask->drain = true;
-	ph_group_find(&query, answer);
+	ph_group_find(query, answer);
 }
 
 static bool
 reach(struct ask *ask, GPtrArray *sources, struct candidate *candidate)
 {
+	struct ph_group_query query = {
+	    .topology = ask->query->topology,
+	    .from = ask->from,
+	    .sources = {(const struct ph_server *const *)sources->pdata,
+			sources->len},
+	    .back_off = true,
+	    .usable = usable,
+	    .weigh = weigh,
+	    .context = ask,
+	    .why = ask->why,
+	};
 	struct ph_group_answer answer;
 
 	if (sources->len == 0)
 		return skip(ask, candidate->connector,
 			    "has no source server that exists");
-	find_group(ask, sources, &answer);
+	find_group(ask, &query, &answer);
 	if (answer.end != PH_GROUP_FOUND) {
 		g_array_unref(answer.hops);
 		return skip(ask, candidate->connector,
 			    "has no source server that can be reached");
 	}
+	note(ask, "connector %s: delivery group is its source servers",
+	     ph_object_name(candidate->connector));
+	ph_explain_path(ask->why, &query, &answer);
+	candidate->limit = ph_topology_size_limit(
+	    query.topology, ask->from->site, answer.primary, &candidate->link);
 	candidate->hops = answer.hops;
 	candidate->cost += answer.cost;
 	candidate->distance = 1 + answer.n_path;
@@ -256,7 +259,13 @@ judge(struct ask *ask, const struct ph_object *connector,
 	candidate_r->connector = connector;
 	if (!ph_object_bool(connector, "Enabled"))
 		return skip(ask, connector, "is not enabled");
-	if (!find_space(ask, candidate_r) || !find_way(ask, candidate_r))
+	if (!find_space(ask, candidate_r))
+		return false;
+	/* It cannot win: its way matters to people alone. */
+	if (!ask->why && ask->best.connector &&
+	    candidate_r->space.fit < ask->best.space.fit)
+		return false;
+	if (!find_way(ask, candidate_r))
 		return false;
 	candidate_r->out = ph_connector_hops(
 	    connector, find_transport(ask, connector), ask->domain);
@@ -361,17 +370,33 @@ format_hub(struct ask *ask, const GArray *hops)
 {
 	GString *out = g_string_new("ph-hub:");
 
-	for (guint i = 0; i < MIN(hops->len, PH_HOPS_MAX); i++) {
+	for (guint i = 0; i < hops->len; i++) {
 		const struct ph_server *server =
 		    g_array_index(hops, struct ph_candidate, i).server;
 
 		if (i > 0)
 			g_string_append(out, ", ");
 		ph_hop_append(out, &server->service[PH_SERVICE_TRANSPORT]);
-		note(ask, "next hop %u: %s (site \"%s\")", i + 1, server->name,
-		     server->site ? server->site->name : "");
 	}
+	ph_explain_hops(ask->why, hops, NULL);
 	return g_string_free(out, FALSE);
+}
+
+/* No detour, and no other connector, for a message too large for a link. */
+static bool
+fits_path(struct ask *ask, struct ph_connector_route *route)
+{
+	const struct candidate *best = &ask->best;
+
+	if (best->limit == 0 || ask->query->size <= best->limit)
+		return true;
+	note(ask,
+	     "connector %s: link %s on the path takes messages of up to "
+	     "%" PRIu64 " bytes",
+	     ph_object_name(best->connector), best->link, best->limit);
+	route->type = PH_CONNECTOR_TOO_LARGE;
+	refuse(route, PH_TEXT_SIZE_LIMIT);
+	return false;
 }
 
 static void
@@ -396,7 +421,6 @@ take(struct ask *ask, struct ph_connector_route *route)
 		route->type = PH_CONNECTOR_OUT;
 		route->nexthop = g_steal_pointer(&best->out);
 	}
-	candidate_clear(best);
 }
 
 static void
@@ -409,7 +433,9 @@ find(struct ask *ask, const char *domain, struct ph_connector_route *route)
 	if (ask->from)
 		consider_all(ask);
 	if (ask->best.connector) {
-		take(ask, route);
+		if (fits_path(ask, route))
+			take(ask, route);
+		candidate_clear(&ask->best);
 	} else if (!ask->from) {
 		refuse(route,
 		       "No send connector for %s: server %s does not "
@@ -417,7 +443,7 @@ find(struct ask *ask, const char *domain, struct ph_connector_route *route)
 		       domain, query->from ? query->from : "");
 	} else if (ask->too_large) {
 		route->type = PH_CONNECTOR_TOO_LARGE;
-		refuse(route, TOO_LARGE);
+		refuse(route, PH_TEXT_SIZE_LIMIT);
 	} else if (query->connector) {
 		refuse(route, "Send connector %s %s", query->connector,
 		       ask->fault);

@@ -29,8 +29,8 @@ find_proxies(const struct ph_topology *topology, const struct ph_server *from)
 		struct proxy proxy = {
 		    .server = server,
 		    .draining = server->state == PH_SERVER_DRAINING,
-		    .weight = ph_route_hash(topology->folded[from->index],
-					    topology->folded[server->index]),
+		    .weight = ph_hash_mix(topology->hash[from->index] ^
+					  topology->hash[server->index]),
 		};
 
 		if (!takes_mail(from, server))

@@ -55,7 +55,7 @@ usable(const struct ph_group_query *query, const struct ph_server *server)
 
 static enum ph_group_end
 weigh(const struct ph_group_query *query, const struct ph_server *server,
-      GArray *hops)
+      enum ph_hop_reason reason, GArray *hops)
 {
 	struct ph_candidate candidate = {.server = server};
 
@@ -70,16 +70,19 @@ weigh(const struct ph_group_query *query, const struct ph_server *server,
 	if (candidate.cost < 0)
 		return PH_GROUP_NO_PATH;
 	candidate.weight = query->weigh(server, query->context);
+	candidate.reason = reason;
 	g_array_append_val(hops, candidate);
 	return PH_GROUP_FOUND;
 }
 
 static void
 consider(const struct ph_group_query *query, const struct ph_server *server,
-	 struct ph_group_answer *answer)
+	 enum ph_hop_reason reason, struct ph_group_answer *answer)
 {
-	enum ph_group_end end = weigh(query, server, answer->hops);
+	enum ph_group_end end = weigh(query, server, reason, answer->hops);
 
+	if (end != PH_GROUP_FOUND)
+		ph_explain_left_out(query->why, server, end);
 	if (end > answer->end)
 		answer->end = end;
 }
@@ -97,26 +100,43 @@ site_rank(const struct ph_server *server)
 }
 
 static int
-compare(gconstpointer a, gconstpointer b, gpointer by_site)
+compare(const struct ph_candidate *x, const struct ph_candidate *y)
 {
-	const struct ph_candidate *x = a, *y = b;
-
 	COMPARE(x->cost, y->cost);
-	if (by_site) {
-		COMPARE(x->hops, y->hops);
-		COMPARE(site_rank(x->server), site_rank(y->server));
-	}
+	COMPARE(x->hops, y->hops);
+	COMPARE(site_rank(x->server), site_rank(y->server));
+	COMPARE(x->server->state, y->server->state);
 	COMPARE(y->weight, x->weight);
 	COMPARE(x->server->index, y->server->index);
 	return 0;
 }
 
-static void
-sort(const struct ph_group_query *query, GArray *hops)
+static int
+compare_any(gconstpointer a, gconstpointer b)
 {
-	static char yes;
+	return compare(a, b);
+}
 
-	g_array_sort_with_data(hops, compare, query->by_site ? &yes : NULL);
+/* A group has a few servers, which are sorted faster in place. */
+#define FEW 24
+
+static void
+sort(GArray *hops)
+{
+	struct ph_candidate *hop = (struct ph_candidate *)(gpointer)hops->data;
+
+	if (hops->len > FEW) {
+		g_array_sort(hops, compare_any);
+		return;
+	}
+	for (guint i = 1; i < hops->len; i++) {
+		struct ph_candidate moved = hop[i];
+		guint k = i;
+
+		for (; k > 0 && compare(&moved, &hop[k - 1]) < 0; k--)
+			hop[k] = hop[k - 1];
+		hop[k] = moved;
+	}
 }
 
 /* All hub sites on a least-cost path are stopped at, so the next stop is the
@@ -148,8 +168,8 @@ stop_at_hub(const struct ph_group_query *query, struct ph_group_answer *answer)
 	g_array_set_size(answer->hops, 0);
 	answer->end = PH_GROUP_NO_SERVICE;
 	for (size_t i = 0; i < span.n; i++)
-		consider(query, span.servers[i], answer);
-	sort(query, answer->hops);
+		consider(query, span.servers[i], PH_HOP_HUB, answer);
+	sort(answer->hops);
 }
 
 static bool
@@ -164,52 +184,123 @@ is_target(const struct ph_group_query *query, const struct ph_server *server)
 	return false;
 }
 
-/* When the primary site is a hub site itself, only servers there are connected
- * to, those of the group first. */
-static void
-stay_in_primary(const struct ph_group_query *query,
-		struct ph_group_answer *answer)
+static bool
+is_listed(const GArray *hops, const struct ph_server *server)
 {
-	struct ph_span span =
-	    span_of(query->topology->in_site[answer->primary->index]);
-	g_autoptr(GArray) others =
-	    g_array_new(FALSE, FALSE, sizeof(struct ph_candidate));
-	guint n = 0;
-
-	while (
-	    n < answer->hops->len &&
-	    g_array_index(answer->hops, struct ph_candidate, n).server->site ==
-		answer->primary)
-		n++;
-	g_array_set_size(answer->hops, n);
-	for (size_t i = 0; i < span.n; i++) {
-		if (!is_target(query, span.servers[i]))
-			weigh(query, span.servers[i], others);
+	for (guint i = 0; i < hops->len; i++) {
+		if (g_array_index(hops, struct ph_candidate, i).server ==
+		    server)
+			return true;
 	}
-	sort(query, others);
-	if (others->len > 0)
-		g_array_append_vals(answer->hops, others->data, others->len);
+	return false;
 }
 
-/* Which hub site is to be passed is a matter of the path to the group's
- * nearest server. */
+/* At most so many more servers of a site, best first; none that is emptying. */
+static void
+add_site(const struct ph_group_query *query, const struct ph_site *site,
+	 enum ph_hop_reason reason, guint most, GArray *hops)
+{
+	struct ph_span span = span_of(query->topology->in_site[site->index]);
+	bool room = !query->back_off || hops->len < PH_HOPS_MAX;
+	g_autoptr(GArray) more =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_candidate));
+
+	/* Nobody looks beyond the end of a list. */
+	for (size_t i = 0; i < span.n && room; i++) {
+		if (span.servers[i] != query->from &&
+		    span.servers[i]->state == PH_SERVER_ACTIVE &&
+		    !is_listed(hops, span.servers[i]))
+			weigh(query, span.servers[i], reason, more);
+	}
+	sort(more);
+	if (more->len > 0)
+		g_array_append_vals(hops, more->data, MIN(more->len, most));
+}
+
+/* Members in the nearest site come first; "only those" is for a primary site
+ * that is a hub. */
+static void
+mark_elsewhere(struct ph_group_answer *answer, bool only)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < answer->hops->len; i++) {
+		struct ph_candidate *candidate =
+		    &g_array_index(answer->hops, struct ph_candidate, i);
+
+		if (candidate->server->site == answer->primary)
+			n++;
+		else
+			candidate->reason = PH_HOP_ELSEWHERE;
+	}
+	if (only)
+		g_array_set_size(answer->hops, n);
+}
+
+/* Of each site on the way back, and of all of them: when the target is down,
+ * as many attempts are enough to find where a message can wait. */
+#define BACK_OF_SITE 2
+#define BACK_OF_ALL 3
+
+/*
+ * Queue at the point of failure: from the target's site towards ours, whoever
+ * is nearest to where the way is broken. Each is nearer to the target than we
+ * are, so a message never comes back by it.
+ */
+static void
+back_off(const struct ph_group_query *query, struct ph_group_answer *answer)
+{
+	const struct ph_site *stop =
+	    answer->hub ? answer->hub : answer->primary;
+	g_autoptr(GArray) back =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_candidate));
+	size_t i = 0;
+
+	while (answer->path[i] != stop)
+		i++;
+	while (i-- > 0)
+		add_site(query, answer->path[i], PH_HOP_BACK, BACK_OF_SITE,
+			 back);
+	g_array_set_size(back, MIN(back->len, BACK_OF_ALL));
+	g_array_set_size(answer->hops,
+			 MIN(answer->hops->len, PH_HOPS_MAX - back->len));
+	if (back->len > 0)
+		g_array_append_vals(answer->hops, back->data, back->len);
+}
+
+/* The target is in another site: which hub site is to be passed is a matter of
+ * the path to its nearest server. */
 static void
 follow_path(const struct ph_group_query *query, struct ph_group_answer *answer)
 {
-	const struct ph_candidate *nearest =
-	    &g_array_index(answer->hops, struct ph_candidate, 0);
-
-	answer->cost = nearest->cost;
-	answer->primary = nearest->server->site;
-	if (!answer->primary || answer->primary == query->from->site)
-		return;
 	ph_topology_path(query->topology, query->from->site, answer->primary,
 			 &answer->path, &answer->n_path);
 	answer->hub = first_hub(query, answer);
 	if (answer->hub)
 		stop_at_hub(query, answer);
-	else if (answer->primary->hub && query->by_site)
-		stay_in_primary(query, answer);
+	else if (answer->primary->hub || query->back_off)
+		add_site(query, answer->primary, PH_HOP_PRIMARY, G_MAXUINT,
+			 answer->hops);
+	if (query->back_off && answer->end == PH_GROUP_FOUND)
+		back_off(query, answer);
+}
+
+static void
+find_nearest(const struct ph_group_query *query, struct ph_group_answer *answer)
+{
+	const struct ph_candidate *nearest =
+	    &g_array_index(answer->hops, struct ph_candidate, 0);
+	bool remote;
+
+	answer->cost = nearest->cost;
+	answer->primary = nearest->server->site;
+	remote = answer->primary && answer->primary != query->from->site;
+	mark_elsewhere(answer, remote && answer->primary->hub);
+	if (remote)
+		follow_path(query, answer);
+	if (query->back_off)
+		g_array_set_size(answer->hops,
+				 MIN(answer->hops->len, PH_HOPS_MAX));
 }
 
 /* Where all servers of the target are found. */
@@ -233,9 +324,10 @@ ph_group_find(const struct ph_group_query *query,
 	answer_r->hops = g_array_new(FALSE, FALSE, sizeof(struct ph_candidate));
 	for (size_t i = 0; i < pool.n; i++) {
 		if (is_target(query, pool.servers[i]))
-			consider(query, pool.servers[i], answer_r);
+			consider(query, pool.servers[i], PH_HOP_MEMBER,
+				 answer_r);
 	}
-	sort(query, answer_r->hops);
+	sort(answer_r->hops);
 	if (answer_r->end == PH_GROUP_FOUND)
-		follow_path(query, answer_r);
+		find_nearest(query, answer_r);
 }

@@ -22,13 +22,14 @@ has_login(const struct ph_object *connector)
 	       ph_object_has(connector, "AuthenticationCredential");
 }
 
+/* Itself, or for servers that hand mail over to it. */
 static bool
 sends_from(const struct ph_object *connector, const char *server)
 {
 	const char *const *names =
 	    ph_object_list(connector, "SourceTransportServers");
 
-	if (*names == NULL)
+	if (*names == NULL || ph_object_bool(connector, "FrontendProxyEnabled"))
 		return true;
 	for (; *names != NULL; names++)
 		if (strcasecmp(*names, server) == 0)
@@ -52,9 +53,9 @@ find_by_host(const struct ph_hop_query *query,
 	return NULL;
 }
 
-/* Mail for a domain whose MX is looked up. */
+/* Mail for a domain whose MX is looked up; frontend: as connector.h has it. */
 static const struct ph_object *
-find_by_domain(const struct ph_hop_query *query)
+find_by_domain(const struct ph_hop_query *query, bool frontend)
 {
 	g_autofree char *domain =
 	    g_strndup(query->hop, strcspn(query->hop, ":"));
@@ -63,6 +64,7 @@ find_by_domain(const struct ph_hop_query *query)
 	    .topology = query->topology,
 	    .from = query->from,
 	    .address = domain,
+	    .frontend = frontend,
 	};
 	struct ph_connector_route route;
 	const struct ph_object *connector;
@@ -90,7 +92,9 @@ ph_hop_tls(const struct ph_hop_query *query, GString *policy)
 	const struct ph_object *connector = find_by_host(query, has_tls_domain);
 
 	if (connector == NULL)
-		connector = find_by_domain(query);
+		connector = find_by_domain(query, false);
+	if (connector == NULL)
+		connector = find_by_domain(query, true);
 	if (connector == NULL || !has_tls_domain(connector))
 		return false;
 	g_string_append_printf(

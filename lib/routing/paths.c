@@ -1,7 +1,10 @@
 #include "lib/routing/topology_private.h"
 
 /*
- * Dijkstra from every site. A link that names many sites is a node of its own,
+ * Dijkstra from a site, when the first path from there is asked for: a server
+ * asks from its own site alone, so of 500 sites' paths one 500th is worked out
+ * after a change. Whichever thread is first publishes its row, all rows of a
+ * site being equal. A link that names many sites is a node of its own,
  * entered at its cost and left for one hop, so that a default link over 500
  * sites is 500 edges and not 125,000. A distance is cost and hops in one
  * number; equal ones are decided by the site before, the lowest index, which
@@ -12,11 +15,22 @@
 #define COST(c) ((uint64_t)(c) << HOP_BITS)
 #define FAR UINT64_MAX
 
+/* All paths from one site; immutable once it can be seen. */
+struct row {
+	uint64_t *distance;	      /* [to] */
+	uint32_t *via;		      /* [to]: the last link */
+	const struct ph_site ***path; /* [to], into chunk */
+	const struct ph_site **chunk;
+};
+
 struct ph_paths {
+	const struct ph_site *sites;
 	size_t n;
-	uint64_t *distance;		/* [from * n + to] */
-	const struct ph_site ***path;	/* [from * n + to], into chunks */
-	const struct ph_site ***chunks; /* [from], owned */
+	struct ph_link *links; /* owned, as are their sites */
+	size_t n_links;
+	size_t *first;	   /* [site]: where its links begin in "touch" */
+	size_t *touch;	   /* links by site */
+	struct row **rows; /* [from]; atomic; NULL: not asked for yet */
 };
 
 struct heap_item {
@@ -31,6 +45,7 @@ struct search {
 	const size_t *touch; /* links by site */
 	uint64_t *distance;  /* [node] */
 	size_t *before;	     /* [node]: index of the site before */
+	uint32_t *via;	     /* [node]: link that leads there; of sites */
 	bool *settled;	     /* [node] */
 	GArray *heap;	     /* struct heap_item */
 };
@@ -83,16 +98,30 @@ heap_pop(GArray *heap)
 	return top;
 }
 
-static void
-relax(struct search *s, size_t node, uint64_t distance, size_t before)
+/* Of links at the same cost mail takes the one with more room, then the first.
+ */
+static bool
+roomier(const struct search *s, size_t a, size_t b)
 {
-	if (distance < s->distance[node]) {
-		s->distance[node] = distance;
-		s->before[node] = before;
+	uint64_t x = s->links[a].max_size, y = s->links[b].max_size;
+
+	return y > 0 && (x == 0 || x > y);
+}
+
+static void
+relax(struct search *s, size_t node, uint64_t distance, size_t before,
+      size_t via)
+{
+	if (distance > s->distance[node])
+		return;
+	if (distance < s->distance[node])
 		heap_push(s->heap, distance, node);
-	} else if (distance == s->distance[node] && before < s->before[node]) {
-		s->before[node] = before;
-	}
+	else if (before > s->before[node] ||
+		 (before == s->before[node] && !roomier(s, via, s->via[node])))
+		return;
+	s->distance[node] = distance;
+	s->before[node] = before;
+	s->via[node] = (uint32_t)via;
 }
 
 static void
@@ -104,14 +133,14 @@ settle(struct search *s, size_t node)
 	if (node < s->n_sites) {
 		for (size_t i = s->first[node]; i < s->first[node + 1]; i++)
 			relax(s, s->n_sites + s->touch[i],
-			      distance + COST(s->links[s->touch[i]].cost),
-			      node);
+			      distance + COST(s->links[s->touch[i]].cost), node,
+			      s->touch[i]);
 	} else {
 		const struct ph_link *link = &s->links[node - s->n_sites];
 
 		for (size_t i = 0; i < link->n; i++)
 			relax(s, link->sites[i], distance + HOP,
-			      s->before[node]);
+			      s->before[node], node - s->n_sites);
 	}
 }
 
@@ -143,56 +172,115 @@ hops(uint64_t distance)
 /* A path is a prefix of every path that goes on from its end: only those to
  * the leaves are written, the others point into them. */
 static void
-keep_paths(struct ph_paths *paths, const struct search *s,
-	   const struct ph_site *sites, size_t from)
+keep_paths(struct row *row, const struct search *s, const struct ph_site *sites,
+	   size_t from)
 {
-	const struct ph_site ***row = paths->path + from * paths->n;
-	g_autofree bool *inner = g_new0(bool, paths->n);
+	g_autofree bool *inner = g_new0(bool, s->n_sites);
 	size_t total = 0, used = 0;
 
-	for (size_t i = 0; i < paths->n; i++) {
+	for (size_t i = 0; i < s->n_sites; i++) {
 		if (s->distance[i] != FAR && i != from)
 			inner[s->before[i]] = true;
 	}
-	for (size_t i = 0; i < paths->n; i++) {
+	for (size_t i = 0; i < s->n_sites; i++) {
 		if (s->distance[i] != FAR && !inner[i])
 			total += hops(s->distance[i]);
 	}
-	paths->chunks[from] = g_new(const struct ph_site *, total + 1);
-	for (size_t i = 0; i < paths->n; i++) {
-		const struct ph_site **start = paths->chunks[from] + used;
+	row->chunk = g_new(const struct ph_site *, total + 1);
+	for (size_t i = 0; i < s->n_sites; i++) {
+		const struct ph_site **start = row->chunk + used;
 
 		if (s->distance[i] == FAR || inner[i])
 			continue;
 		used += hops(s->distance[i]);
 		for (size_t k = i; k != from; k = s->before[k]) {
 			start[hops(s->distance[k]) - 1] = &sites[k];
-			row[k] = start;
+			row->path[k] = start;
 		}
 	}
 }
 
+static void
+row_free(struct row *row)
+{
+	if (!row)
+		return;
+	g_free(row->distance);
+	g_free(row->via);
+	g_free((gpointer)row->path);
+	g_free((gpointer)row->chunk);
+	g_free(row);
+}
+
+static struct row *
+row_new(const struct ph_paths *paths, size_t from)
+{
+	size_t n_nodes = paths->n + paths->n_links;
+	g_autofree uint64_t *distance = g_new(uint64_t, n_nodes);
+	g_autofree size_t *before = g_new(size_t, n_nodes);
+	g_autofree uint32_t *via = g_new0(uint32_t, n_nodes);
+	g_autofree bool *settled = g_new(bool, n_nodes);
+	g_autoptr(GArray) heap =
+	    g_array_new(FALSE, FALSE, sizeof(struct heap_item));
+	struct search s = {
+	    .links = paths->links,
+	    .n_sites = paths->n,
+	    .n_nodes = n_nodes,
+	    .first = paths->first,
+	    .touch = paths->touch,
+	    .distance = distance,
+	    .before = before,
+	    .via = via,
+	    .settled = settled,
+	    .heap = heap,
+	};
+	struct row *row = g_new0(struct row, 1);
+
+	search_from(&s, from);
+	row->distance = g_memdup2(distance, paths->n * sizeof *distance);
+	row->via = g_memdup2(via, paths->n * sizeof *via);
+	row->path = g_new0(const struct ph_site **, paths->n);
+	keep_paths(row, &s, paths->sites, from);
+	return row;
+}
+
+static const struct row *
+row_get(const struct ph_paths *paths, size_t from)
+{
+	struct row *row = g_atomic_pointer_get(&paths->rows[from]), *made;
+
+	if (row)
+		return row;
+	made = row_new(paths, from);
+	if (g_atomic_pointer_compare_and_exchange(&paths->rows[from], NULL,
+						  made))
+		return made;
+	row_free(made);
+	return g_atomic_pointer_get(&paths->rows[from]);
+}
+
+/* ---- building ----------------------------------------------------------- */
+
 /* The links of each site, one after the other. */
 static void
-index_links(struct search *s, size_t n_links, size_t **first_r,
-	    size_t **touch_r)
+index_links(struct ph_paths *paths)
 {
-	size_t *first = g_new0(size_t, s->n_sites + 2);
+	size_t *first = g_new0(size_t, paths->n + 2);
 	size_t *touch;
 
-	for (size_t l = 0; l < n_links; l++) {
-		for (size_t i = 0; i < s->links[l].n; i++)
-			first[s->links[l].sites[i] + 2]++;
+	for (size_t l = 0; l < paths->n_links; l++) {
+		for (size_t i = 0; i < paths->links[l].n; i++)
+			first[paths->links[l].sites[i] + 2]++;
 	}
-	for (size_t i = 2; i < s->n_sites + 2; i++)
+	for (size_t i = 2; i < paths->n + 2; i++)
 		first[i] += first[i - 1];
-	touch = g_new(size_t, first[s->n_sites + 1] + 1);
-	for (size_t l = 0; l < n_links; l++) {
-		for (size_t i = 0; i < s->links[l].n; i++)
-			touch[first[s->links[l].sites[i] + 1]++] = l;
+	touch = g_new(size_t, first[paths->n + 1] + 1);
+	for (size_t l = 0; l < paths->n_links; l++) {
+		for (size_t i = 0; i < paths->links[l].n; i++)
+			touch[first[paths->links[l].sites[i] + 1]++] = l;
 	}
-	*first_r = first;
-	*touch_r = touch;
+	paths->first = first;
+	paths->touch = touch;
 }
 
 struct ph_paths *
@@ -200,46 +288,37 @@ ph_paths_build(const struct ph_site *sites, size_t n_sites,
 	       const struct ph_link *links, size_t n_links)
 {
 	struct ph_paths *paths = g_new0(struct ph_paths, 1);
-	struct search s = {
-	    .links = links, .n_sites = n_sites, .n_nodes = n_sites + n_links};
-	g_autofree size_t *first = NULL, *touch = NULL;
-	g_autofree uint64_t *distance = g_new0(uint64_t, s.n_nodes + 1);
-	g_autofree size_t *before = g_new0(size_t, s.n_nodes + 1);
-	g_autofree bool *settled = g_new0(bool, s.n_nodes + 1);
-	g_autoptr(GArray) heap =
-	    g_array_new(FALSE, FALSE, sizeof(struct heap_item));
 
-	index_links(&s, n_links, &first, &touch);
-	s.first = first;
-	s.touch = touch;
-	s.distance = distance;
-	s.before = before;
-	s.settled = settled;
-	s.heap = heap;
+	paths->sites = sites;
 	paths->n = n_sites;
-	paths->distance = g_new(uint64_t, n_sites * n_sites + 1);
-	paths->path = g_new0(const struct ph_site **, n_sites *n_sites + 1);
-	paths->chunks = g_new0(const struct ph_site **, n_sites + 1);
-	for (size_t from = 0; from < n_sites; from++) {
-		search_from(&s, from);
-		memcpy(paths->distance + from * n_sites, s.distance,
-		       n_sites * sizeof *s.distance);
-		keep_paths(paths, &s, sites, from);
+	paths->n_links = n_links;
+	paths->links = g_new(struct ph_link, n_links + 1);
+	for (size_t l = 0; l < n_links; l++) {
+		paths->links[l] = links[l];
+		paths->links[l].sites =
+		    g_memdup2(links[l].sites, links[l].n * sizeof(size_t));
 	}
+	index_links(paths);
+	paths->rows = g_new0(struct row *, n_sites + 1);
 	return paths;
 }
 
 void
 ph_paths_free(struct ph_paths **paths)
 {
-	if (!*paths)
+	struct ph_paths *p = *paths;
+
+	if (!p)
 		return;
-	for (size_t i = 0; i < (*paths)->n; i++)
-		g_free((gpointer)(*paths)->chunks[i]);
-	g_free((gpointer)(*paths)->chunks);
-	g_free((gpointer)(*paths)->path);
-	g_free((*paths)->distance);
-	g_free(*paths);
+	for (size_t i = 0; i < p->n; i++)
+		row_free(p->rows[i]);
+	for (size_t l = 0; l < p->n_links; l++)
+		g_free((gpointer)p->links[l].sites);
+	g_free(p->links);
+	g_free(p->first);
+	g_free(p->touch);
+	g_free(p->rows);
+	g_free(p);
 	*paths = NULL;
 }
 
@@ -247,12 +326,22 @@ int64_t
 ph_paths_get(const struct ph_paths *paths, size_t from, size_t to,
 	     const struct ph_site *const **path_r, size_t *n_path_r)
 {
-	uint64_t distance = paths->distance[from * paths->n + to];
-	bool known = distance != FAR;
+	const struct row *row = row_get(paths, from);
+	bool known = row->distance[to] != FAR;
 
 	if (path_r)
-		*path_r = known ? paths->path[from * paths->n + to] : NULL;
+		*path_r = known ? row->path[to] : NULL;
 	if (n_path_r)
-		*n_path_r = known ? hops(distance) : 0;
-	return known ? (int64_t)(distance >> HOP_BITS) : -1;
+		*n_path_r = known ? hops(row->distance[to]) : 0;
+	return known ? (int64_t)(row->distance[to] >> HOP_BITS) : -1;
+}
+
+const struct ph_link *
+ph_paths_last_link(const struct ph_paths *paths, size_t from, size_t to)
+{
+	const struct row *row = row_get(paths, from);
+
+	if (from == to || row->distance[to] == FAR)
+		return NULL;
+	return &paths->links[row->via[to]];
 }

@@ -2,35 +2,21 @@
 
 #include "lib/routing/topology_private.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define REASON_MAX 200
-
 /* One question while it is answered. */
 struct ask {
-	const struct ph_topology *topology;
+	const struct ph_route_query *query;
 	const struct ph_server *from;
-	const char *database; /* folded name, for the spread */
-	bool drain;	      /* Draining servers count as well */
-	GPtrArray *why;	      /* NULL: not asked for */
+	uint64_t spread; /* hash of the name that decides the spread */
+	bool drain;	 /* Draining servers count as well */
+	struct ph_group_query group;
 	struct ph_route *route;
 };
 
-static void note(struct ask *ask, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void
-note(struct ask *ask, const char *format, ...)
-{
-	va_list args;
-
-	if (!ask->why)
-		return;
-	va_start(args, format);
-	g_ptr_array_add(ask->why, g_strdup_vprintf(format, args));
-	va_end(args);
-}
+/* The steps so far. */
+#define NOTE(ask, ...) ph_explain((ask)->group.why, __VA_ARGS__)
 
 static void refuse(struct ask *ask, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
@@ -44,7 +30,7 @@ refuse(struct ask *ask, const char *format, ...)
 	ask->route->reason = g_strdup_vprintf(format, args);
 	va_end(args);
 	ask->route->type = PH_ROUTE_NONE;
-	note(ask, "no way: %s", ask->route->reason);
+	NOTE(ask, "no way: %s", ask->route->reason);
 }
 
 static const char *
@@ -54,22 +40,15 @@ site_name(const struct ph_server *server)
 }
 
 static void
-take_hops(struct ask *ask, GPtrArray *hops, enum ph_route_type type)
+take_hops(struct ask *ask, const GArray *found)
 {
-	if (hops->len > PH_HOPS_MAX)
-		g_ptr_array_set_size(hops, PH_HOPS_MAX);
-	for (guint i = 0; i < hops->len; i++) {
-		const struct ph_server *server = g_ptr_array_index(hops, i);
+	const struct ph_server **hops =
+	    g_new0(const struct ph_server *, found->len + 1);
 
-		note(ask, "next hop %u: %s (site \"%s\")%s", i + 1,
-		     server->name, site_name(server),
-		     server == ask->route->database->active ? ", active copy"
-							    : "");
-	}
-	g_ptr_array_add(hops, NULL);
-	ask->route->type = type;
-	ask->route->hops =
-	    (const struct ph_server **)g_ptr_array_free(hops, FALSE);
+	for (guint i = 0; i < found->len; i++)
+		hops[i] = g_array_index(found, struct ph_candidate, i).server;
+	ask->route->type = PH_ROUTE_HUB;
+	ask->route->hops = hops;
 }
 
 /* ---- to store drivers --------------------------------------------------- */
@@ -81,6 +60,34 @@ delivers(const struct ph_server *server)
 	       server->service[PH_SERVICE_DELIVERY].host[0] != '\0';
 }
 
+static bool
+add_driver(struct ask *ask, const struct ph_server *server, GPtrArray *hops)
+{
+	const char *fault =
+	    !server->mailbox_role		  ? "it has no Mailbox role"
+	    : server->state == PH_SERVER_INACTIVE ? "it is Inactive"
+	    : !delivers(server) ? "it has no Delivery endpoint"
+	    : !ph_group_inbound(ask->from, server) ? "its site takes no mail "
+						     "from others "
+						     "(InboundMailEnabled)"
+						   : NULL;
+	bool active = server == ask->route->database->active;
+
+	if (fault) {
+		NOTE(ask, "%s (site %s) is left out: %s", server->name,
+		     ph_site_text(server), fault);
+		return false;
+	}
+	if (hops->len >= PH_HOPS_MAX)
+		return false;
+	g_ptr_array_add(hops, (gpointer)server);
+	NOTE(ask, "next hop %u: %s (site %s): %s", hops->len, server->name,
+	     ph_site_text(server),
+	     active ? "has the active copy"
+		    : "has a copy, in activation preference order");
+	return true;
+}
+
 /* The store driver with the active copy, then those of the other copies: they
  * know better when the copy has just moved. */
 static void
@@ -90,7 +97,7 @@ to_mailbox(struct ask *ask)
 	const struct ph_server *const *copy = database->servers;
 	GPtrArray *hops;
 
-	note(ask, "%s is in the delivery group: to the store drivers",
+	NOTE(ask, "%s is in the delivery group: to the store drivers",
 	     ask->from->name);
 	if (!ph_group_inbound(ask->from, database->active)) {
 		refuse(ask, "Target Site Inbound Mail Disabled: site %s",
@@ -98,22 +105,21 @@ to_mailbox(struct ask *ask)
 		return;
 	}
 	hops = g_ptr_array_new();
-	if (delivers(database->active))
-		g_ptr_array_add(hops, (gpointer)database->active);
+	add_driver(ask, database->active, hops);
 	for (; *copy; copy++) {
-		if (*copy != database->active && delivers(*copy) &&
-		    ph_group_inbound(ask->from, *copy))
-			g_ptr_array_add(hops, (gpointer)*copy);
+		if (*copy != database->active)
+			add_driver(ask, *copy, hops);
 	}
-	if (hops->len > 0) {
-		take_hops(ask, hops, PH_ROUTE_MAILBOX);
-		return;
-	}
-	g_ptr_array_unref(hops);
-	refuse(ask,
-	       "no server of database %s has a Mailbox Transport "
-	       "Delivery service",
-	       database->name);
+	if (hops->len == 0)
+		refuse(ask,
+		       "no server of database %s has a Mailbox Transport "
+		       "Delivery service",
+		       database->name);
+	else
+		ask->route->type = PH_ROUTE_MAILBOX;
+	g_ptr_array_add(hops, NULL);
+	ask->route->hops =
+	    (const struct ph_server **)g_ptr_array_free(hops, FALSE);
 }
 
 /* ---- to Transport services ---------------------------------------------- */
@@ -126,25 +132,6 @@ usable(const struct ph_server *server, const void *context)
 	return server->state == PH_SERVER_ACTIVE || ask->drain;
 }
 
-/* FNV-1a, then a finish that lets each bit of the input reach the high ones,
- * which decide. */
-uint64_t
-ph_route_hash(const char *database, const char *server)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (; *database; database++)
-		h = (h ^ (unsigned char)*database) * UINT64_C(1099511628211);
-	h *= UINT64_C(1099511628211);
-	for (; *server; server++)
-		h = (h ^ (unsigned char)*server) * UINT64_C(1099511628211);
-	h ^= h >> 33;
-	h *= UINT64_C(0xff51afd7ed558ccd);
-	h ^= h >> 33;
-	h *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return h ^ (h >> 33);
-}
-
 /* Rendezvous: databases spread over the servers of a site, and a server that
  * comes or goes moves only its own share of them. */
 static uint64_t
@@ -152,164 +139,221 @@ weigh(const struct ph_server *server, const void *context)
 {
 	const struct ask *ask = context;
 
-	if (server == ask->route->database->active)
+	if (server == ask->group.active)
 		return UINT64_MAX;
-	return ph_route_hash(ask->database,
-			     ask->topology->folded[server->index]) >>
+	return ph_hash_mix(ask->spread ^
+			   ask->query->topology->hash[server->index]) >>
 	       1;
 }
 
 static void
-find(struct ask *ask, struct ph_group_answer *answer_r)
+no_group(struct ask *ask, const struct ph_group_answer *answer,
+	 const struct ph_server *target)
 {
-	const struct ph_group_query query = {
-	    .topology = ask->topology,
-	    .from = ask->from,
-	    .active = ask->route->database->active,
-	    .by_site = true,
-	    .usable = usable,
-	    .weigh = weigh,
-	    .context = ask,
-	};
-
-	ph_group_find(&query, answer_r);
-}
-
-static void
-no_group(struct ask *ask, const struct ph_group_answer *answer)
-{
-	const struct ph_server *active = ask->route->database->active;
-
 	switch (answer->end) {
 	case PH_GROUP_NO_INBOUND:
 		refuse(ask, "Target Site Inbound Mail Disabled: site %s",
-		       answer->hub ? answer->hub->name : site_name(active));
+		       answer->hub ? answer->hub->name : site_name(target));
 		return;
 	case PH_GROUP_NO_PATH:
 		refuse(ask,
 		       "site \"%s\" (%s) is not connected to site \"%s\" (%s)",
-		       site_name(ask->from), ask->from->name, site_name(active),
-		       active->name);
+		       site_name(ask->from), ask->from->name, site_name(target),
+		       target->name);
 		return;
 	case PH_GROUP_NO_SERVICE:
 	case PH_GROUP_FOUND:
+		break;
+	}
+	if (ask->route->database)
 		refuse(ask,
 		       "no server on the way to database %s has a "
 		       "Transport service",
 		       ask->route->database->name);
-		return;
-	}
+	else
+		refuse(ask, "No route to the expansion server %s",
+		       target->name);
 }
 
-static void
-note_path(struct ask *ask, const struct ph_group_answer *answer)
+/* No detour: a message that is too large for the least-cost path is refused,
+ * though another path might carry it. */
+static bool
+fits(struct ask *ask, const struct ph_group_answer *answer)
 {
-	g_autoptr(GString) path = g_string_new(site_name(ask->from));
+	const char *link = NULL;
+	uint64_t limit = ph_topology_size_limit(
+	    ask->query->topology, ask->from->site, answer->primary, &link);
 
-	for (size_t i = 0; i < answer->n_path; i++)
-		g_string_append_printf(path, " > %s", answer->path[i]->name);
-	note(ask, "%s is not in the delivery group; path %s, cost %" PRId64,
-	     ask->from->name, path->str, answer->cost);
-	if (answer->hub)
-		note(ask, "hub site %s is on the path: stop there",
-		     answer->hub->name);
+	if (limit == 0 || ask->query->size <= limit)
+		return true;
+	ask->route->type = PH_ROUTE_TOO_LARGE;
+	ask->route->reason = g_strdup(PH_TEXT_SIZE_LIMIT);
+	NOTE(ask,
+	     "refused: link %s on the path takes messages of up to %" PRIu64
+	     " bytes",
+	     link, limit);
+	return false;
 }
 
 static void
-to_hub(struct ask *ask)
+to_hub(struct ask *ask, const struct ph_server *target)
 {
 	struct ph_group_answer answer;
 	g_autoptr(GArray) found = NULL;
-	GPtrArray *hops;
 
-	find(ask, &answer);
+	ph_group_find(&ask->group, &answer);
 	if (answer.end != PH_GROUP_FOUND) {
 		/* Better a server that is emptying than none. */
 		g_array_unref(answer.hops);
 		ask->drain = true;
-		find(ask, &answer);
+		NOTE(ask, "nobody else is there: Draining servers count");
+		ph_group_find(&ask->group, &answer);
 	}
 	found = answer.hops;
 	if (answer.end != PH_GROUP_FOUND) {
-		no_group(ask, &answer);
+		no_group(ask, &answer, target);
 		return;
 	}
-	note_path(ask, &answer);
-	hops = g_ptr_array_new();
-	for (guint i = 0; i < found->len; i++)
-		g_ptr_array_add(
-		    hops, (gpointer)g_array_index(found, struct ph_candidate, i)
-			      .server);
-	take_hops(ask, hops, PH_ROUTE_HUB);
+	ph_explain_path(ask->group.why, &ask->group, &answer);
+	ask->route->hub = answer.hub;
+	if (!fits(ask, &answer))
+		return;
+	ph_explain_hops(ask->group.why, found, ask->group.active);
+	take_hops(ask, found);
 }
 
-/* ---- the question ------------------------------------------------------- */
+/* ---- a database --------------------------------------------------------- */
 
 static void
 name_group(struct ask *ask)
 {
 	const struct ph_server *active = ask->route->database->active;
 
-	note(ask, "database %s: active copy on %s (site \"%s\")",
-	     ask->route->database->name, active->name, site_name(active));
+	NOTE(ask, "database %s: active copy on %s (site %s)",
+	     ask->route->database->name, active->name, ph_site_text(active));
 	if (active->dag) {
 		ask->route->group = PH_GROUP_DAG;
 		ask->route->group_name = active->dag->name;
-		note(ask, "delivery group: routable DAG %s", active->dag->name);
+		NOTE(ask,
+		     "%s is in a DAG: delivery group is the routable DAG "
+		     "%s",
+		     active->name, active->dag->name);
 	} else {
 		ask->route->group = PH_GROUP_MAILBOX;
 		ask->route->group_name = site_name(active);
-		note(ask, "delivery group: mailbox servers of site \"%s\"",
-		     site_name(active));
+		NOTE(ask,
+		     "%s is in no DAG: delivery group is the mailbox "
+		     "servers of site %s that are in none",
+		     active->name, ph_site_text(active));
 	}
 }
 
 static void
-route(struct ask *ask, const char *from, const char *database)
+route_database(struct ask *ask)
 {
-	const struct ph_database *found =
-	    ph_topology_database(ask->topology, database);
+	const struct ph_topology *topology = ask->query->topology;
+	const char *name = ask->query->database;
+	const struct ph_database *found = ph_topology_database(topology, name);
 
-	ask->from = ph_topology_server(ask->topology, from);
 	ask->route->database = found;
 	if (!found) {
-		refuse(ask, "database %s does not exist",
-		       database ? database : "");
-	} else if (!found->active) {
-		refuse(
-		    ask, "database %s has no active copy: %s", found->name,
-		    ask->topology->no_copy[found - ask->topology->databases]);
-	} else if (!ask->from) {
-		name_group(ask);
-		refuse(ask, "server %s does not exist", from ? from : "");
+		refuse(ask, "database %s does not exist", name ? name : "");
+		return;
+	}
+	if (!found->active) {
+		refuse(ask, "database %s has no active copy: %s", found->name,
+		       topology->no_copy[found - topology->databases]);
+		return;
+	}
+	name_group(ask);
+	if (!ask->from) {
+		refuse(ask, "server %s does not exist",
+		       ask->query->from ? ask->query->from : "");
+	} else if (ph_group_member(found->active, ask->from)) {
+		to_mailbox(ask);
 	} else {
-		name_group(ask);
-		if (ph_group_member(found->active, ask->from))
-			to_mailbox(ask);
-		else
-			to_hub(ask);
+		NOTE(ask,
+		     "%s is not in the delivery group: to its Transport "
+		     "services",
+		     ask->from->name);
+		ask->group.active = found->active;
+		ask->group.back_off = true;
+		to_hub(ask, found->active);
 	}
 }
 
-void
-ph_route_database(const struct ph_topology *topology, const char *from,
-		  const char *database, bool explain, struct ph_route *route_r)
-{
-	g_autofree char *folded = ph_fold(database ? database : "");
-	struct ask ask = {.topology = topology,
-			  .database = folded,
-			  .why = explain ? g_ptr_array_new() : NULL,
-			  .route = route_r};
+/* ---- a group that is to be opened --------------------------------------- */
 
+static bool
+is_here(const struct ph_route_query *query)
+{
+	return *query->expansion == '\0' ||
+	       (query->from &&
+		g_ascii_strcasecmp(query->from, query->expansion) == 0);
+}
+
+/* To the named server and no other, so that the message waits while that one is
+ * away. */
+static void
+route_expansion(struct ask *ask)
+{
+	const struct ph_server *target =
+	    ph_topology_server(ask->query->topology, ask->query->expansion);
+
+	ask->route->group = PH_GROUP_SERVERS;
+	if (is_here(ask->query)) {
+		NOTE(ask, "the group is opened here: %s",
+		     *ask->query->expansion ? "this is its ExpansionServer"
+					    : "it has no ExpansionServer");
+		ask->route->type = PH_ROUTE_EXPAND;
+		return;
+	}
+	NOTE(ask, "delivery group is its ExpansionServer %s alone",
+	     ask->query->expansion);
+	if (!target || !ask->from) {
+		refuse(ask, "No route to the expansion server %s",
+		       ask->query->expansion);
+		return;
+	}
+	ask->route->group_name = target->fqdn;
+	ask->group.sources = (struct ph_span){&target, 1};
+	to_hub(ask, target);
+}
+
+/* ---- the question ------------------------------------------------------- */
+
+void
+ph_route_find(const struct ph_route_query *query, struct ph_route *route_r)
+{
+	const char *spread =
+	    query->expansion ? query->expansion : query->database;
+	g_autofree char *folded = ph_fold(spread ? spread : "");
+	GPtrArray *why = query->explain ? g_ptr_array_new() : NULL;
+	struct ask ask = {
+	    .query = query,
+	    .from = ph_topology_server(query->topology, query->from),
+	    .spread = ph_hash(folded),
+	    .route = route_r,
+	    .group = {.topology = query->topology,
+		      .usable = usable,
+		      .weigh = weigh,
+		      .context = &ask,
+		      .why = why},
+	};
+
+	ask.group.from = ask.from;
 	memset(route_r, 0, sizeof *route_r);
 	route_r->type = PH_ROUTE_NONE;
 	route_r->group_name = "";
-	route(&ask, from, database);
+	if (query->expansion)
+		route_expansion(&ask);
+	else
+		route_database(&ask);
 	if (!route_r->hops)
 		route_r->hops = g_new0(const struct ph_server *, 1);
-	if (ask.why) {
-		g_ptr_array_add(ask.why, NULL);
-		route_r->why = (char **)g_ptr_array_free(ask.why, FALSE);
+	if (why) {
+		g_ptr_array_add(why, NULL);
+		route_r->why = (char **)g_ptr_array_free(why, FALSE);
 	}
 }
 
@@ -322,91 +366,4 @@ ph_route_clear(struct ph_route *route)
 	memset(route, 0, sizeof *route);
 	route->type = PH_ROUTE_NONE;
 	route->group_name = "";
-}
-
-void
-ph_hop_append(GString *out, const struct ph_endpoint *endpoint)
-{
-	struct in6_addr address;
-	bool v6 = inet_pton(AF_INET6, endpoint->host, &address) == 1;
-	char port[PH_NUMBER_TEXT];
-
-	g_string_append(out, v6 ? "[ipv6:" : "[");
-	g_string_append(out, endpoint->host);
-	g_string_append(out, "]:");
-	g_string_append(out, ph_format_number((uint64_t)endpoint->port, port));
-}
-
-char *
-ph_reason_line(const char *reason)
-{
-	char *valid = g_utf8_make_valid(reason, -1);
-
-	if (g_utf8_strlen(valid, -1) > REASON_MAX)
-		*g_utf8_offset_to_pointer(valid, REASON_MAX) = '\0';
-	for (char *p = valid; *p; p++) {
-		if (g_ascii_iscntrl(*p))
-			*p = '?';
-	}
-	return valid;
-}
-
-static char *
-format_none(const char *reason)
-{
-	g_autofree char *line = ph_reason_line(reason);
-
-	return g_strdup_printf("retry:4.4.4 %s", line);
-}
-
-char *
-ph_route_format(const struct ph_route *route)
-{
-	bool mailbox = route->type == PH_ROUTE_MAILBOX;
-	GString *out;
-
-	if (route->type == PH_ROUTE_NONE)
-		return format_none(route->reason ? route->reason : "no route");
-	out = g_string_new(mailbox ? "ph-mailbox:" : "ph-hub:");
-	for (size_t i = 0; route->hops[i]; i++) {
-		if (i > 0)
-			g_string_append(out, ", ");
-		ph_hop_append(
-		    out,
-		    &route->hops[i]->service[mailbox ? PH_SERVICE_DELIVERY
-						     : PH_SERVICE_TRANSPORT]);
-	}
-	return g_string_free(out, FALSE);
-}
-
-/* ---- groups ------------------------------------------------------------- */
-
-#define EXPAND_TRANSPORT "ph-expand:unix:posthub/expand.sock"
-
-static bool
-is_expanded_on(const char *from, const char *server)
-{
-	return server == NULL || *server == '\0' ||
-	       g_ascii_strcasecmp(from, server) == 0;
-}
-
-char *
-ph_route_expansion(const struct ph_topology *topology, const char *from,
-		   const char *server)
-{
-	const struct ph_server *to;
-	g_autofree char *reason = NULL;
-	GString *out;
-
-	if (is_expanded_on(from, server))
-		return g_strdup(EXPAND_TRANSPORT);
-	to = ph_topology_server(topology, server);
-	if (to == NULL || *to->service[PH_SERVICE_TRANSPORT].host == '\0') {
-		reason = g_strconcat("No route to the expansion server ",
-				     server, NULL);
-		return format_none(reason);
-	}
-	out = g_string_new("ph-hub:");
-	ph_hop_append(out, &to->service[PH_SERVICE_TRANSPORT]);
-	return g_string_free(out, FALSE);
 }

@@ -22,22 +22,12 @@ usable(const struct ph_server *server, const void *context)
 	       ph_health_up(ask->health, server->name, PH_SERVICE_TRANSPORT);
 }
 
-/* splitmix64's step: neighbouring seeds give unrelated numbers. */
-static uint64_t
-mix(uint64_t x)
-{
-	x *= UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return x ^ (x >> 31);
-}
-
 static uint64_t
 weigh(const struct ph_server *server, const void *context)
 {
 	const struct ask *ask = context;
 
-	return ask->shuffle ? mix(ask->seed + server->index) : 0;
+	return ask->shuffle ? ph_hash_mix(ask->seed + server->index) : 0;
 }
 
 static void

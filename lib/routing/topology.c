@@ -46,17 +46,6 @@ enter(struct build *b, GHashTable *table, const char *name, gconstpointer value)
 	return true;
 }
 
-static const void *
-look_up(GHashTable *table, const char *name)
-{
-	g_autofree char *folded = NULL;
-
-	if (!name || !*name)
-		return NULL;
-	folded = ph_fold(name);
-	return g_hash_table_lookup(table, folded);
-}
-
 /* Ends the list, hands it to the topology. */
 static const struct ph_server *const *
 keep_list(struct build *b, GPtrArray *list)
@@ -107,6 +96,14 @@ link_cost(const struct ph_object *link)
 	return CLAMP(cost, 1, PH_LINK_COST_MAX);
 }
 
+static uint64_t
+link_size(const struct ph_object *link)
+{
+	int64_t size = ph_object_int(link, "MaxMessageSize");
+
+	return size > 0 && size < INT64_MAX ? (uint64_t)size : 0;
+}
+
 /* The sites of a link, each once. */
 static size_t *
 link_sites(struct build *b, const struct ph_object *link, size_t *n_r)
@@ -139,11 +136,17 @@ build_paths(struct build *b)
 	size_t n;
 	const struct ph_object *const *list = objects(b, "sitelink", &n);
 	struct ph_link *links = g_new0(struct ph_link, n + 1);
+	uint64_t least = UINT64_MAX;
 
 	for (size_t i = 0; i < n; i++) {
+		links[i].name = keep(b, ph_object_name(list[i]));
 		links[i].sites = link_sites(b, list[i], &links[i].n);
 		links[i].cost = link_cost(list[i]);
+		links[i].max_size = link_size(list[i]);
+		if (links[i].max_size > 0)
+			least = MIN(least, links[i].max_size);
 	}
+	b->t->least_size = least == UINT64_MAX ? 0 : least;
 	b->t->paths = ph_paths_build(b->t->sites, b->t->n_sites, links, n);
 	for (size_t i = 0; i < n; i++)
 		g_free((gpointer)links[i].sites);
@@ -224,19 +227,6 @@ server_service(struct build *b, const struct ph_object *object,
 	memset(endpoint_r, 0, sizeof *endpoint_r);
 }
 
-/* Addresses have many spellings; a peer's comes from the kernel. */
-static char *
-peer_key(const char *host)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-
-	if (inet_pton(AF_INET6, host, &address) == 1 &&
-	    inet_ntop(AF_INET6, &address, text, sizeof text))
-		return g_strdup(text);
-	return ph_fold(host);
-}
-
 static void
 enter_peer(struct build *b, const char *host, const struct ph_server *server)
 {
@@ -245,7 +235,7 @@ enter_peer(struct build *b, const char *host, const struct ph_server *server)
 	/* An address that means "all" would make everybody a server of ours. */
 	if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
 		return;
-	key = peer_key(host);
+	key = ph_peer_key(host);
 	if (!g_hash_table_contains(b->t->peers, key))
 		g_hash_table_insert(b->t->peers, (gpointer)keep(b, key),
 				    (gpointer)server);
@@ -300,6 +290,7 @@ build_servers(struct build *b)
 
 	t->servers = g_new0(struct ph_server, t->n_servers + 1);
 	t->folded = g_new0(const char *, t->n_servers + 1);
+	t->hash = g_new0(uint64_t, t->n_servers + 1);
 	t->by_name = g_new0(const struct ph_server *, t->n_servers + 1);
 	for (size_t i = 0; i < t->n_servers; i++) {
 		struct ph_server *server = &t->servers[i];
@@ -308,6 +299,7 @@ build_servers(struct build *b)
 		server->index = i;
 		build_server(b, list[i], server);
 		t->folded[i] = keep(b, folded);
+		t->hash[i] = ph_hash(folded);
 		t->by_name[i] = server;
 		g_hash_table_insert(t->server_names, (gpointer)t->folded[i],
 				    server);
@@ -522,62 +514,10 @@ ph_topology_free(void *topology)
 	g_free(t->dags);
 	g_free(t->databases);
 	g_free(t->folded);
+	g_free(t->hash);
 	g_free(t->by_name);
 	g_free(t->in_site);
 	g_free(t->no_copy);
 	g_string_chunk_free(t->text);
 	g_free(t);
-}
-
-const struct ph_site *
-ph_topology_site(const struct ph_topology *topology, const char *name)
-{
-	return look_up(topology->site_names, name);
-}
-
-const struct ph_server *
-ph_topology_server(const struct ph_topology *topology, const char *name)
-{
-	return look_up(topology->server_names, name);
-}
-
-const struct ph_database *
-ph_topology_database(const struct ph_topology *topology, const char *name)
-{
-	return look_up(topology->database_names, name);
-}
-
-const struct ph_server *
-ph_topology_peer(const struct ph_topology *topology,
-		 const char *host_or_address)
-{
-	g_autofree char *key = NULL;
-
-	if (!host_or_address)
-		return NULL;
-	key = peer_key(host_or_address);
-	return g_hash_table_lookup(topology->peers, key);
-}
-
-const struct ph_server *const *
-ph_topology_servers(const struct ph_topology *topology, size_t *n_r)
-{
-	*n_r = topology->n_servers;
-	return topology->by_name;
-}
-
-int64_t
-ph_topology_path(const struct ph_topology *topology, const struct ph_site *from,
-		 const struct ph_site *to, const struct ph_site *const **path_r,
-		 size_t *n_path_r)
-{
-	if (!from || !to) {
-		if (path_r)
-			*path_r = NULL;
-		if (n_path_r)
-			*n_path_r = 0;
-		return -1;
-	}
-	return ph_paths_get(topology->paths, from->index, to->index, path_r,
-			    n_path_r);
 }

@@ -11,9 +11,10 @@
 
 /*
  * Sites, links, servers, DAGs and databases of a snapshot, checked and linked,
- * with the least-cost paths between sites: immutable, computed once per
- * change, so that a decision is a few look-ups. Pure: no I/O. All pointers are
- * borrowed from the topology. Sources: facts/exchange-routing.md sections 2-4.
+ * with the least-cost paths between sites: immutable, so that a decision is a
+ * few look-ups; the paths from a site are worked out when the first of them is
+ * asked for. Safe for threads. Pure: no I/O. All pointers are borrowed from the
+ * topology. Sources: facts/exchange-routing.md sections 2-4.
  */
 struct ph_topology;
 
@@ -100,5 +101,28 @@ int64_t ph_topology_path(const struct ph_topology *topology,
 			 const struct ph_site *from, const struct ph_site *to,
 			 const struct ph_site *const **path_r,
 			 size_t *n_path_r);
+
+/* The link over which a least-cost path reaches its end: of those between its
+ * last two sites the cheapest, then that with the highest MaxMessageSize, then
+ * the lowest name. */
+struct ph_path_link {
+	const char *name;
+	int64_t cost;
+	uint64_t max_size; /* bytes; 0: unlimited */
+};
+
+/* false: to itself, or not connected. */
+bool ph_topology_last_link(const struct ph_topology *topology,
+			   const struct ph_site *from, const struct ph_site *to,
+			   struct ph_path_link *link_r);
+
+/* The least MaxMessageSize of the links on the least-cost path, and the link's
+ * name (NULL is fine); 0: a message of any size passes. */
+uint64_t ph_topology_size_limit(const struct ph_topology *topology,
+				const struct ph_site *from,
+				const struct ph_site *to, const char **link_r);
+
+/* No message smaller than this can fail by a link; 0: none can at all. */
+uint64_t ph_topology_least_size(const struct ph_topology *topology);
 
 #endif

@@ -28,6 +28,17 @@ list_values(const struct ph_object *entry, const char *field, GPtrArray *texts)
 		add(texts, *list);
 }
 
+/* The names that somebody logs in by, one a line. */
+static void
+line_values(const struct ph_object *entry, const char *field, GPtrArray *texts)
+{
+	const char *text = ph_object_text(entry, field);
+	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+
+	for (char **line = lines; *line != NULL; line++)
+		add(texts, g_strstrip(*line));
+}
+
 static void
 bool_values(const struct ph_object *entry, const char *field, GPtrArray *texts)
 {
@@ -198,8 +209,9 @@ static const struct ph_property properties[] = {
     FIELD("OtherFax", "OtherFaxNumber"),
     FIELD("Pager", "PagerNumber"),
     FIELD("WindowsEmailAddress", "Email"),
-    FIELD("UserPrincipalName", "UserLogonName"),
-    FIELD("SamAccountName", "UserLogonName"),
+    {"UserLogonName", "UserLogonName", line_values, NULL, false, false},
+    {"UserPrincipalName", "UserLogonName", line_values, NULL, false, false},
+    {"SamAccountName", "UserLogonName", line_values, NULL, false, false},
 };
 
 static void

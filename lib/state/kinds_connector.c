@@ -318,6 +318,12 @@ check_login(const struct ph_object *connector, struct ph_err *err)
 				  "SmartHostAuthMechanism: needs somewhere to "
 				  "log in, and as whom; expected SmartHosts "
 				  "and AuthenticationCredential as well");
+	/* The far end would refuse for good what nobody has logged in for. */
+	if (ph_object_bool(connector, "FrontendProxyEnabled"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "SmartHostAuthMechanism: front ends do not "
+				  "log in; expected None, or "
+				  "FrontendProxyEnabled false");
 	if (strcmp(how, "BasicAuthRequireTLS") == 0 &&
 	    ph_object_bool(connector, "IgnoreSTARTTLS"))
 		return ph_err_set(err, PH_ERR_PERM,

@@ -145,7 +145,7 @@ const struct ph_field ph_fields_recipient[] = {
     ATTRIBUTE("OtherFaxNumber", "further fax numbers"),
     ATTRIBUTE("PagerNumber", "pager"),
     ATTRIBUTE("Email", "address shown in the address list"),
-    ATTRIBUTE("UserLogonName", "name used to log in"),
+    ATTRIBUTE("UserLogonName", "name used to log in, or several, one a line"),
     ATTRIBUTE("Notes", "notes"),
     CUSTOM(1),
     CUSTOM(2),

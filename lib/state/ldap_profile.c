@@ -32,7 +32,7 @@
 	    ROW("FaxNumber", TEXT, {"facsimileTelephoneNumber"}),              \
 	    ROW("OtherFaxNumber", TEXTS, {"otherFacsimileTelephoneNumber"}),   \
 	    ROW("PagerNumber", TEXT, {"pager"}), ROW("Email", TEXT, {"mail"}), \
-	    ROW("UserLogonName", TEXT,                                         \
+	    ROW("UserLogonName", TEXTS,                                        \
 		{"userPrincipalName", "sAMAccountName"}),                      \
 	    ROW("Notes", TEXT, {"info"})
 
@@ -143,7 +143,7 @@ static const struct ph_ldap_row ad_rows[] = {
 	    ROW("HomePhoneNumber", TEXT, {"homePhone"}),                       \
 	    ROW("FaxNumber", TEXT, {"facsimileTelephoneNumber"}),              \
 	    ROW("PagerNumber", TEXT, {"pager"}), ROW("Email", TEXT, {"mail"}), \
-	    ROW("UserLogonName", TEXT, {"uid"}),                               \
+	    ROW("UserLogonName", TEXTS, {"uid"}),                              \
 	    ROW("Notes", TEXT, {"description"})
 
 static const struct ph_ldap_type openldap_types[] = {

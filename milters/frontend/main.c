@@ -110,8 +110,8 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .begin = begin,
 	    .done = done,
 	};
-	if (open_outbound(conf, app, err) < 0 ||
-	    ph_peer_tls_read(conf, &frontend->tls, err) < 0 ||
+	if (ph_peer_tls_read(conf, &frontend->tls, err) < 0 ||
+	    open_outbound(conf, app, err) < 0 ||
 	    ph_directory_open(conf, &frontend->directory, err) < 0 ||
 	    ph_state_open(conf, "posthub-frontend", derive, &frontend->state,
 			  err) < 0)

@@ -40,8 +40,8 @@ struct ph_client {
 	char *address;	      /* "192.0.2.1", "2001:db8::1"; "" if private */
 	char *helo;	      /* "" before HELO */
 	char *server_address; /* ours, as the client sees it; may be "" */
+	int server_port;      /* of that; 0: not known */
 	char *daemon; /* milter_macro_daemon_name of the listener; may be "" */
-	int server_port;     /* of that; 0: not known */
 	bool private_socket; /* an smtpd on a UNIX socket: a service of ours;
 			      * not sendmail(1), which has an address */
 };

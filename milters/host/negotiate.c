@@ -45,7 +45,7 @@ static const struct {
 	int stage;
 	char macros[96];
 } wanted_macros[] = {
-    {SMFIM_CONNECT, "{daemon_addr} {daemon_name} {daemon_port}"},
+    {SMFIM_CONNECT, "{daemon_addr} {daemon_port} {daemon_name}"},
     {SMFIM_ENVFROM, "{auth_authen} {auth_author} {auth_type} {tls_version} "
 		    "{cert_subject}"},
     {SMFIM_DATA, "i"},

@@ -165,9 +165,9 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 								   : name);
 	set_address(&s->client, address);
 	replace(&s->client.server_address, macro(ctx, "{daemon_addr}"));
-	replace(&s->client.daemon, macro(ctx, "{daemon_name}"));
 	port = macro(ctx, "{daemon_port}");
 	s->client.server_port = port != NULL ? atoi(port) : 0;
+	replace(&s->client.daemon, macro(ctx, "{daemon_name}"));
 	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
 	     a++) {
 		struct ph_err err = PH_ERR_INIT;

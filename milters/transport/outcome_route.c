@@ -1,6 +1,8 @@
 #include "milters/transport/outcome_private.h"
 
+#include "lib/directory/resolve.h"
 #include "lib/routing/connector.h"
+#include "lib/routing/route.h"
 #include "lib/routing/topology.h"
 #include "milters/transport/rules/names.h"
 
@@ -25,96 +27,136 @@ read_wish(const struct ph_mail *copy, struct wish *wish_r)
 	return wish_r->connector != NULL || wish_r->require_tls;
 }
 
-/* The address outside; NULL: the recipient is one of ours, or cannot be told:
- * the queue manager asks about it again. */
-static const char *
-outside(const struct ph_mail *copy, struct ph_recipient *recipient)
+static const struct ph_topology *
+topology_of(const struct ph_mail *copy)
 {
-	const struct ph_object *entry;
-	int r = ph_recipient_entry(copy->directory, recipient, &entry, NULL);
-
-	if (r < 0)
-		return NULL;
-	return r == 1 ? ph_object_text(entry, "ExternalEmailAddress")
-		      : recipient->address;
+	return ph_snapshot_derived(copy->snapshot, PH_DERIVED_TOPOLOGY);
 }
 
-static void
-find(const struct ph_transport *transport, const struct ph_mail *copy,
-     const struct wish *wish, const char *address, uint64_t size,
-     struct ph_connector_route *route_r)
+/* Is there a limit of a link or connector that the message is above? It is so
+ * for hardly any, and the others need not be asked about. */
+static bool
+is_large(const struct ph_mail *copy)
 {
+	uint64_t least = ph_topology_least_size(topology_of(copy));
+	size_t n;
+	const struct ph_object *const *list =
+	    ph_snapshot_list(copy->snapshot, "sendconnector", &n);
+
+	if (least > 0 && copy->size > least)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		int64_t max = ph_object_int(list[i], "MaxMessageSize");
+
+		if (max > 0 && copy->size > (uint64_t)max)
+			return true;
+	}
+	return false;
+}
+
+/* transport:nexthop of a send connector. */
+static char *
+ask_connector(const struct ph_transport *transport, const struct ph_mail *copy,
+	      const struct wish *wish, const char *address, uint64_t size)
+{
+	struct ph_connector_route route;
+	char *text;
+
 	ph_connector_find(
 	    &(struct ph_connector_query){
 		.snapshot = copy->snapshot,
-		.topology =
-		    ph_snapshot_derived(copy->snapshot, PH_DERIVED_TOPOLOGY),
+		.topology = topology_of(copy),
 		.from = transport->server,
 		.address = address,
 		.size = size,
 		.connector = wish->connector,
 		.require_tls = wish->require_tls,
 	    },
-	    route_r);
-}
-
-/* What the map answers, which knows no size. */
-static bool
-is_as_map_says(const struct ph_transport *transport, const struct ph_mail *copy,
-	       const struct wish *wish, const char *address, const char *text)
-{
-	struct ph_connector_route route;
-	g_autofree char *usual = NULL;
-
-	if (wish->connector != NULL || wish->require_tls)
-		return false;
-	find(transport, copy, wish, address, 0, &route);
-	usual = ph_connector_format(&route);
-	ph_connector_clear(&route);
-	return strcmp(usual, text) == 0;
-}
-
-/* transport:nexthop for the recipient, g_free; NULL: as the map says. */
-static char *
-find_route(const struct ph_transport *transport, const struct ph_mail *copy,
-	   const struct wish *wish, struct ph_recipient *recipient,
-	   enum ph_connector_type *type_r)
-{
-	const char *address = outside(copy, recipient);
-	struct ph_connector_route route;
-	g_autofree char *text = NULL;
-
-	if (address == NULL)
-		return NULL;
-	find(transport, copy, wish, address, copy->size, &route);
-	*type_r = route.type;
+	    &route);
 	text = ph_connector_format(&route);
 	ph_connector_clear(&route);
-	return is_as_map_says(transport, copy, wish, address, text)
-		   ? NULL
-		   : g_steal_pointer(&text);
+	return text;
 }
 
-/* The text is "error:5.3.4 reason": who has no connector that is large enough
- * is refused, as by a rule. */
-static void
-refuse(struct ph_mail *copy, const char *text)
+/* Only what nobody has asked for, and what the size does not change, is for the
+ * map to say. */
+static char *
+route_outside(const struct ph_transport *transport, const struct ph_mail *copy,
+	      const struct wish *wish, const char *address)
 {
-	g_auto(GStrv) words = g_strsplit(strchr(text, ':') + 1, " ", 2);
+	char *text = ask_connector(transport, copy, wish, address, copy->size);
+	g_autofree char *mapped = NULL;
+
+	if (wish->connector != NULL || wish->require_tls)
+		return text;
+	mapped = ask_connector(transport, copy, wish, address, 0);
+	if (strcmp(text, mapped) == 0)
+		g_clear_pointer(&text, g_free);
+	return text;
+}
+
+/* Too large for a link on the way to one of ours; else NULL. */
+static char *
+route_inside(const struct ph_transport *transport, const struct ph_mail *copy,
+	     const struct ph_object *entry)
+{
+	struct ph_route route;
+	char *text = NULL;
+
+	if (!ph_entry_is_mailbox(entry))
+		return NULL;
+	ph_route_find(
+	    &(struct ph_route_query){
+		.topology = topology_of(copy),
+		.from = transport->server,
+		.database = ph_object_text(entry, "Database"),
+		.size = copy->size,
+	    },
+	    &route);
+	if (route.type == PH_ROUTE_TOO_LARGE)
+		text = ph_route_format(&route);
+	ph_route_clear(&route);
+	return text;
+}
+
+/* transport:nexthop for the recipient, g_free; NULL: as the map says, which the
+ * queue manager asks as well when it cannot be told who the recipient is. */
+static char *
+find_route(const struct ph_transport *transport, const struct ph_mail *copy,
+	   const struct wish *wish, struct ph_recipient *recipient)
+{
+	const struct ph_object *entry;
+	int r = ph_recipient_entry(copy->directory, recipient, &entry, NULL);
+	const char *address =
+	    r == 1 ? ph_object_text(entry, "ExternalEmailAddress")
+		   : recipient->address;
+
+	if (r < 0)
+		return NULL;
+	return address != NULL ? route_outside(transport, copy, wish, address)
+			       : route_inside(transport, copy, entry);
+}
+
+/* "error:5.3.4 reason": it is too large for every way there, and refused as by
+ * a rule. */
+static void
+refuse(struct ph_mail *copy, const char *route)
+{
+	g_auto(GStrv) words = g_strsplit(strchr(route, ':') + 1, " ", 2);
 
 	ph_verdict_reject(&copy->verdict, PH_RESOLVE_AGENT, words[0], words[1]);
 }
 
 static struct ph_mail *
 fork_for(GPtrArray *copies, GHashTable *by_route, struct ph_mail *copy,
-	 const char *route, enum ph_connector_type type)
+	 const char *route)
 {
 	struct ph_mail *fork = g_hash_table_lookup(by_route, route);
 
 	if (fork != NULL)
 		return fork;
 	fork = ph_mail_fork(copy);
-	if (type == PH_CONNECTOR_TOO_LARGE)
+	if (g_str_has_prefix(route, "error:"))
 		refuse(fork, route);
 	else
 		ph_mail_set_header(fork, PH_HEADER_ROUTE, route, NULL);
@@ -134,36 +176,17 @@ route_copy(const struct ph_transport *transport, GPtrArray *copies,
 
 	for (guint i = 0; i < copy->recipients->len;) {
 		struct ph_recipient *r = copy->recipients->pdata[i];
-		enum ph_connector_type type = PH_CONNECTOR_NONE;
 		g_autofree char *route =
-		    r->removed ? NULL
-			       : find_route(transport, copy, wish, r, &type);
+		    r->removed ? NULL : find_route(transport, copy, wish, r);
 
 		if (route == NULL) {
 			i++;
 			continue;
 		}
 		g_ptr_array_add(
-		    fork_for(copies, by_route, copy, route, type)->recipients,
+		    fork_for(copies, by_route, copy, route)->recipients,
 		    g_ptr_array_steal_index(copy->recipients, i));
 	}
-}
-
-/* Is there a connector that this message does not fit into? */
-static bool
-is_large(const struct ph_mail *copy)
-{
-	size_t n;
-	const struct ph_object *const *list =
-	    ph_snapshot_list(copy->snapshot, "sendconnector", &n);
-
-	for (size_t i = 0; i < n; i++) {
-		int64_t max = ph_object_int(list[i], "MaxMessageSize");
-
-		if (max > 0 && copy->size > (uint64_t)max)
-			return true;
-	}
-	return false;
 }
 
 void

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -568,7 +569,15 @@ def test_resolve_and_route(world, policy):
     assert world.run("map", "domain", "y.test").returncode == NO
     world.refused(DATA, "PERM", "map", "nonsense", "x")
     text = world.ok("route", "mota@x.test")
-    assert "path A > B, cost 10" in text
+    assert re.search(r"least-cost path A > B \(link [^,]+, cost 10\), cost 10, hops 1", text)
+    assert world.json("route", "mota@x.test", "--size", "1MB")[0]["Route"] == routes[1]["Route"]
+    assert world.run("route", "mota@x.test", "--size", "large").returncode == USAGE
+    # Nobody has a heartbeat here.
+    assert ["A  DOWN", "  -- B (down)  cost 10"] == [
+        line.rpartition(" (")[0] or line
+        for line in world.ok("status").split("Sites (", 1)[1].splitlines()[1:3]
+    ]
+    assert world.ok("status", "--svg", "-").startswith("<svg ")
     # Redis away: the last good copy, and a word about it.
     world.stop()
     done = world.run("route", "mota@x.test")

@@ -152,7 +152,7 @@ class Ldap:
             "homeMDB": f"cn={database},{self.databases}",
             "proxyAddresses": [f"SMTP:{address}"],
         }
-        self.load(ldif(dn, plain | more))
+        self.load(ldif(dn, {k: v for k, v in (plain | more).items() if v}))
         return dn
 
     def group(self, name: str, address: str, members: list[str], **more: Values) -> str:

@@ -42,7 +42,7 @@ CONF = """\
   ncalrpc dir = {state}/ncalrpc
   ntp signd socket directory = {state}/ntp_signd
   winbindd socket directory = {state}/winbindd
-  server services = ldap, cldap, rpc
+  server services = ldap, cldap, kdc, rpc
   dcerpc endpoint servers = drsuapi, lsarpc, samr, netlogon
   rpc start on demand helpers = no
   ldap server require strong auth = no
@@ -101,10 +101,12 @@ class Samba(Ldap):
     admin = f"Administrator@{REALM.lower()}"
     admin_password = ADMIN_PASSWORD
     reader = f"posthub@{REALM.lower()}"
+    reader_name = f"posthub@{REALM}"
 
     def __init__(self, directory: Path, env: dict[str, str]) -> None:
         super().__init__(directory, env)
         self.conf = directory / "smb.conf"
+        self.keytab = directory / "posthub.keytab"
         argv = ["samba", "-s", str(self.conf), "-F", "--no-process-group", "-M", "single"]
         self.child = Child("samba", argv, directory / "samba.log", env)
 
@@ -156,5 +158,8 @@ class Samba(Ldap):
         may = "".join(f"add: mayContain\nmayContain: {name}\n-\n" for name in ATTRIBUTES)
         self.modify(f"dn: CN=Mail-Recipient,{SCHEMA}\nchangetype: modify\n{may}\n{UPDATE}")
         self._tool("user", "create", "posthub", PASSWORD)
+        self._tool("domain", "exportkeytab", str(self.keytab), f"--principal={self.reader_name}")
+        # Its tickets are for the host that the URI names.
+        self._tool("spn", "add", f"ldap/{ADDRESS}", "DC1$")
         self.load(ldif(self.databases, {"objectClass": "container"}))
         self.load(ldif(f"CN=DB1,{self.databases}", {"objectClass": "container"}))

@@ -56,7 +56,8 @@ class Slapd(Ldap):
     admin_password = PASSWORD
     reader = READER
 
-    def __init__(self, directory: Path, env: dict[str, str]) -> None:
+    def __init__(self, directory: Path, env: dict[str, str], told: str = "0") -> None:
+        """told: what it writes into its log, "stats" for requests."""
         super().__init__(directory, env)
         self.port = ports.ask(ADDRESS)
         self.tls_port = ports.ask(ADDRESS)
@@ -66,7 +67,8 @@ class Slapd(Ldap):
         # A copy: a Debian with AppArmor keeps the installed one to its own
         # directories.
         self.binary = directory / "slapd"
-        argv = [str(self.binary), "-d", "0", "-f", str(self.conf), "-h", f"{self.uri} {self.ldaps}"]
+        argv = [str(self.binary), "-d", told, "-f", str(self.conf)]
+        argv += ["-h", f"{self.uri} {self.ldaps}"]
         self.child = Child("slapd", argv, directory / "slapd.log", env)
 
     def make(self) -> None:
@@ -110,6 +112,11 @@ class Slapd(Ldap):
     def start(self) -> None:
         self.child.start()
         wait.until("slapd to answer", self._answers)
+
+    def searches(self) -> int:
+        """How many below the base its log tells of."""
+        log = self.child.log.read_text(encoding="utf-8", errors="replace")
+        return log.count(" scope=2 deref=")
 
     def _answers(self) -> bool:
         if not self.child.alive():

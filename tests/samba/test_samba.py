@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import NUNO
-from tests.lab import letter
+from tests.lab import kerberos, letter
 from tests.lab.lab import Lab
 from tests.lab.office import Office
 from tests.lab.office_tests import *  # noqa: F403
-from tests.lab.samba import Samba
+from tests.lab.samba import ADDRESS, REALM, Samba
 
 
 @pytest.fixture(scope="session")
 def office() -> Iterator[Office]:
     with Lab() as lab:
+        lab.env["KRB5_CONFIG"] = str(lab.directory / "krb5.conf")
+        kerberos.configure(lab.directory / "krb5.conf", REALM, ADDRESS)
         ldap = Samba(lab.directory / "samba", lab.env)
         ldap.make()
         ldap.start()
@@ -28,6 +31,39 @@ def office() -> Iterator[Office]:
         lab.start()
         made.wait_known(NUNO)
         yield made
+
+
+KERBEROS = {"bind": "gssapi", "bind_dn": "", "password_file": "", "cache_size": "0"}
+
+
+@pytest.mark.parametrize("tls", ["off", "starttls", "ldaps"])
+def test_kerberos(office: Office, tls: str) -> None:
+    """With a keytab, sealed by Kerberos or by TLS."""
+    assert isinstance(office.ldap, Samba)
+    ldap, before = office.ldap, office.host.conf.read_text(encoding="utf-8")
+    uri = ldap.ldaps if tls == "ldaps" else ldap.uri
+    office.set(**KERBEROS, keytab=str(ldap.keytab), uri=uri, tls=tls)
+    try:
+        assert office.entry(NUNO)["Database"] == "DB1"
+    finally:
+        office.host.conf.write_text(before, encoding="utf-8")
+
+
+def test_kerberos_with_a_ticket(office: Office) -> None:
+    """That somebody else has got, in a file."""
+    assert isinstance(office.ldap, Samba)
+    ldap, before = office.ldap, office.host.conf.read_text(encoding="utf-8")
+    ticket = f"FILE:{office.lab.directory}/ticket"
+    env = office.lab.env | {"KRB5CCNAME": ticket}
+    command = ["kinit", "-k", "-t", str(ldap.keytab), ldap.reader_name]
+    subprocess.run(command, env=env, check=True, timeout=60)
+    office.set(**KERBEROS)
+    office.lab.env["KRB5CCNAME"] = ticket
+    try:
+        assert office.entry(NUNO)["Database"] == "DB1"
+    finally:
+        del office.lab.env["KRB5CCNAME"]
+        office.host.conf.write_text(before, encoding="utf-8")
 
 
 def test_away_and_back(office: Office) -> None:

@@ -54,8 +54,8 @@ static void
 remove_certificate(void)
 {
 	unit_rmdir(&directory);
-	g_free(cert);
-	g_free(key);
+	g_clear_pointer(&cert, g_free);
+	g_clear_pointer(&key, g_free);
 }
 
 /* ---- a server that sends back what it gets --------------------------------
@@ -92,13 +92,10 @@ struct pair {
 };
 
 static struct pair
-pair_open(bool server)
+pair_new(int fds[2], bool server)
 {
 	struct pair pair = {NULL, -1, NULL};
-	int fds[2];
 
-	make_certificate();
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	pair.stream = ph_stream_new(fds[0]);
 	ph_stream_set_timeout(pair.stream, 5000);
 	pair.other = fds[1];
@@ -106,6 +103,16 @@ pair_open(bool server)
 		pair.thread =
 		    g_thread_new("echo", echo, GINT_TO_POINTER(fds[1]));
 	return pair;
+}
+
+static struct pair
+pair_open(bool server)
+{
+	int fds[2];
+
+	make_certificate();
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	return pair_new(fds, server);
 }
 
 static void

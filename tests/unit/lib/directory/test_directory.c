@@ -1,4 +1,5 @@
 #include "lib/directory/directory.h"
+#include "lib/directory/entry.h"
 #include "tests/unit/lib/directory/people.h"
 #include "tests/unit/unit.h"
 
@@ -145,6 +146,41 @@ START_TEST(test_walk)
 }
 END_TEST
 
+/* Few, as many as are few, one more, and very many. */
+START_TEST(test_addresses)
+{
+	static const unsigned counts[] = {0, 13, 14, 15, 16, 17, 5000};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
+		g_autoptr(GString) more =
+		    g_string_new("|PrimarySmtpAddress=P@test.org"
+				 "|EmailAddresses=NAME@test.org");
+		g_autoptr(GPtrArray) addresses = NULL;
+		struct ph_object *o;
+
+		for (unsigned k = 0; k < counts[i]; k++)
+			g_string_append_printf(
+			    more, ",%u@test.org,A%u@Test.org,a%u@test.org", k,
+			    k, k / 2);
+		o = people_mailbox("Name@test.org", more->str);
+		addresses = ph_entry_addresses(o);
+		ck_assert_uint_eq(addresses->len, 2 + 2 * counts[i]);
+		ck_assert_str_eq(addresses->pdata[0], "name@test.org");
+		ck_assert_str_eq(addresses->pdata[1], "p@test.org");
+		for (unsigned k = 0; k < counts[i]; k++) {
+			g_autofree char *one =
+			    g_strdup_printf("%u@test.org", k);
+			g_autofree char *two =
+			    g_strdup_printf("a%u@test.org", k);
+
+			ck_assert_str_eq(addresses->pdata[2 + 2 * k], one);
+			ck_assert_str_eq(addresses->pdata[3 + 2 * k], two);
+		}
+		ph_object_unref(&o);
+	}
+}
+END_TEST
+
 UNIT_MAIN("lib/directory/directory", test_memory, test_ambiguous,
 	  test_case_alone, test_failing, test_walk, test_primary,
-	  test_no_mailbox)
+	  test_no_mailbox, test_addresses)

@@ -1,4 +1,5 @@
 #include "lib/directory/directory_cache.h"
+#include "tests/unit/lib/directory/many.h"
 #include "tests/unit/lib/directory/source.h"
 
 #include <stdlib.h>
@@ -271,7 +272,90 @@ START_TEST(test_nobody_since)
 }
 END_TEST
 
+/* ---- many at once ---------------------------------------------------------
+ */
+
+/* The source, which *source_r and *counts_r are of, behind a cache. */
+static struct ph_directory *
+open_many(struct source *source, int64_t size, struct many **counts_r)
+{
+	const struct ph_cache_limits limits = {.positive_ttl = 300,
+					       .negative_ttl = 60,
+					       .stale_ttl = 1000,
+					       .size = size};
+
+	now = 5000;
+	return ph_directory_cached(
+	    many_over(ph_directory_new(&source_ops, source), counts_r), &limits,
+	    read_clock);
+}
+
+static void
+check_many(struct ph_directory *d, const char *addresses, const char *want)
+{
+	g_autofree char *told = many_told(d, addresses);
+
+	ck_assert_str_eq(told, want);
+}
+
+START_TEST(test_many)
+{
+	struct source source = {.entry = people_mailbox("a@test.org", "")};
+	struct many *counts;
+	struct ph_directory *d = open_many(&source, 1 << 20, &counts);
+
+	check_many(d, "1@test.org 2@test.org 1@test.org",
+		   "a@test.org a@test.org a@test.org");
+	ck_assert_uint_eq(counts->at_once, 1);
+	/* They serve as single ones do, and the reverse. */
+	ck_assert_str_eq(people_find(d, "2@test.org"), "a@test.org");
+	ck_assert_str_eq(people_find(d, "3@test.org"), "a@test.org");
+	ck_assert_uint_eq(counts->alone, 1);
+	check_many(d, "1@test.org 2@test.org 3@test.org",
+		   "a@test.org a@test.org a@test.org");
+	ck_assert_uint_eq(counts->at_once + counts->alone, 2);
+	/* Only what is not known is asked for, and nobody is known as nobody.
+	 */
+	ph_object_unref(&source.entry);
+	check_many(d, "4@test.org 1@test.org 5@TEST.org", "- a@test.org -");
+	ck_assert_uint_eq(counts->at_once, 2);
+	ck_assert_str_eq(people_find(d, "5@test.org"), "-");
+	ck_assert_uint_eq(counts->alone, 1);
+	/* Away: the one goes on, the other may be somebody by now. */
+	source.error = PH_ERR_TEMP;
+	now += 300;
+	check_many(d, "1@test.org 4@test.org 6@test.org",
+		   "a@test.org temporary temporary");
+	source.error = PH_ERR_PERM;
+	check_many(d, "1@test.org 4@test.org", "permanent permanent");
+	ph_directory_close(&d);
+}
+END_TEST
+
+START_TEST(test_many_without_room)
+{
+	static const int64_t sizes[] = {0, 4096};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		struct source source = {.entry =
+					    people_mailbox("a@test.org", "")};
+		struct many *counts;
+		struct ph_directory *d = open_many(&source, sizes[i], &counts);
+
+		for (unsigned k = 0; k < 2; k++)
+			check_many(d,
+				   "1@test.org 2@test.org 3@test.org "
+				   "4@test.org 5@test.org",
+				   "a@test.org a@test.org a@test.org "
+				   "a@test.org a@test.org");
+		ck_assert_uint_eq(counts->at_once, 2);
+		ph_directory_close(&d);
+	}
+}
+END_TEST
+
 UNIT_MAIN("lib/directory/directory_cache", test_found, test_walk, test_changed,
 	  test_nobody, test_stale, test_ambiguous, test_bounded,
 	  test_nothing_is_kept, test_large, test_age, test_stale_is_not_kept,
-	  test_the_newer_of_two_stale_ones, test_nobody_since)
+	  test_the_newer_of_two_stale_ones, test_nobody_since, test_many,
+	  test_many_without_room)

@@ -1,3 +1,4 @@
+#include "tests/unit/lib/directory/many.h"
 #include "tests/unit/lib/directory/shared.h"
 
 #include <glib/gstdio.h>
@@ -218,6 +219,41 @@ START_TEST(test_trouble)
 }
 END_TEST
 
+/* ---- many at once ------------------------------------------------------- */
+
+static void
+check_many(struct host *h, const char *addresses, const char *want)
+{
+	g_autofree char *told = many_told(h->directory, addresses);
+
+	ck_assert_str_eq(told, want);
+}
+
+START_TEST(test_many)
+{
+	struct host h;
+
+	host_make(&h);
+	host_open(&h, true);
+	h.source.entry = people_mailbox("a@test.org", "");
+	check_many(&h, "1@test.org 2@test.org", "a@test.org a@test.org");
+	ph_object_unref(&h.source.entry);
+	check_many(&h, "3@test.org 4@test.org", "- -");
+	host_close(&h);
+	/* Another one asks for what is not there. */
+	host_open(&h, _i == 0);
+	check_many(&h, "2@test.org 5@test.org 3@test.org 1@test.org",
+		   "a@test.org - - a@test.org");
+	ck_assert_uint_eq(h.source.asked, 1);
+	host_close(&h);
+	away(&h, _i == 0);
+	now = START + 300;
+	check_many(&h, "1@test.org 3@test.org 6@test.org",
+		   "a@test.org temporary temporary");
+	host_free(&h);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -235,6 +271,7 @@ main(void)
 	tcase_add_loop_test(tc, test_ambiguous, 0, 2);
 	tcase_add_loop_test(tc, test_from_the_future, 0, 2);
 	tcase_add_loop_test(tc, test_walked_through, 0, 2);
+	tcase_add_loop_test(tc, test_many, 0, 2);
 	tcase_add_test(tc, test_another_source);
 	tcase_add_test(tc, test_reader_alone);
 	tcase_add_loop_test(tc, test_trouble, 0, G_N_ELEMENTS(troubles));

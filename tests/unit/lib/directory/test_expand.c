@@ -1,5 +1,6 @@
 #include "lib/directory/expand.h"
 #include "lib/directory/members.h"
+#include "tests/unit/lib/directory/many.h"
 #include "tests/unit/lib/directory/people.h"
 #include "tests/unit/unit.h"
 
@@ -127,7 +128,20 @@ static const struct ph_directory_ops walked_ops = {
     .close = walked_close,
 };
 
-static struct ph_directory *directory;
+static void
+leave_open(void *self)
+{
+	(void)self;
+}
+
+static const struct ph_directory_ops borrowed_ops = {
+    .name = "walked",
+    .find = walked_find,
+    .walk = walked_walk,
+    .close = leave_open,
+};
+
+static struct ph_directory *directory, *at_once;
 static struct walked *walked;
 static struct ph_snapshot *snapshot;
 static struct ph_expand_options options;
@@ -145,6 +159,7 @@ set_up(void)
 	walked->people = ph_directory_memory(
 	    (const struct ph_object *const *)entries, G_N_ELEMENTS(entries));
 	directory = ph_directory_new(&walked_ops, walked);
+	at_once = many_over(ph_directory_new(&borrowed_ops, walked), NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
 		ph_object_unref(&entries[i]);
 	snapshot = ph_snapshot_build((const struct ph_object *const *)&domain,
@@ -158,6 +173,7 @@ static void
 tear_down(void)
 {
 	ph_snapshot_unref(&snapshot);
+	ph_directory_close(&at_once);
 	ph_directory_close(&directory);
 }
 
@@ -199,7 +215,7 @@ show(const struct ph_expansion *expansion)
 }
 
 static void
-check(const char *name, const char *want)
+check_once(const char *name, const char *want)
 {
 	struct ph_expansion *expansion = NULL;
 	struct ph_err err = PH_ERR_INIT;
@@ -211,6 +227,16 @@ check(const char *name, const char *want)
 	ck_assert_msg(strcmp(text, want) == 0, "%s:\n%sexpected:\n%s", name,
 		      text, want);
 	ph_expansion_free(&expansion);
+}
+
+/* One by one, and many at once. */
+static void
+check(const char *name, const char *want)
+{
+	check_once(name, want);
+	options.directory = at_once;
+	check_once(name, want);
+	options.directory = directory;
 }
 
 /* ---- who gets it -------------------------------------------------------- */
@@ -409,6 +435,88 @@ START_TEST(test_many_groups)
 }
 END_TEST
 
+/* A group of groups with three mailboxes and a contact each, and of n
+ * mailboxes. */
+static struct ph_directory *
+crowd(unsigned groups, unsigned n)
+{
+	g_autoptr(GPtrArray) entries = g_ptr_array_new();
+	g_autoptr(GString) top = g_string_new("recipient|top@test.org" GROUP);
+	struct ph_directory *d;
+
+	for (unsigned i = 0; i < groups; i++) {
+		g_autofree char *line = g_strdup_printf(
+		    "recipient|g%u@test.org" GROUP
+		    "p%u@test.org,p%u@test.org,p%u@test.org,c%u@test.org",
+		    i, 3 * i, 3 * i + 1, 3 * i + 2, i);
+		g_autofree char *contact = g_strdup_printf(
+		    "recipient|c%u@test.org|RecipientType=MailContact|"
+		    "ExternalEmailAddress=c%u@outside.test",
+		    i, i);
+
+		g_ptr_array_add(entries, people_object(line));
+		g_ptr_array_add(entries, people_object(contact));
+		g_string_append_printf(top, "g%u@test.org,", i);
+	}
+	for (unsigned i = 0; i < MAX(n, 3 * groups); i++) {
+		g_autofree char *name = g_strdup_printf("p%u@test.org", i);
+
+		g_ptr_array_add(entries, people_mailbox(name, ""));
+		if (i < n)
+			g_string_append_printf(top, "%s,", name);
+	}
+	g_ptr_array_add(entries, people_object(top->str));
+	d = ph_directory_memory((const struct ph_object *const *)entries->pdata,
+				entries->len);
+	for (guint i = 0; i < entries->len; i++)
+		ph_object_unref((struct ph_object **)&entries->pdata[i]);
+	return d;
+}
+
+START_TEST(test_requests)
+{
+	static const struct {
+		unsigned groups, n, recipients, most;
+	} rows[] = {
+	    {0, 1000, 1000, 10},
+	    {0, 1001, 1001, 11},
+	    /* 100 groups, by 20, and 400 in them with where contacts go */
+	    {100, 0, 400, 1 + 5 + 2 * 5},
+	    {100, 1000, 1100, 1 + 10 + 5 + 2 * 5},
+	};
+
+	set_up();
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_expansion *expansion = NULL;
+		struct ph_object *group = NULL;
+		struct many *asked;
+		size_t got = 0;
+
+		options.directory =
+		    many_over(crowd(rows[i].groups, rows[i].n), &asked);
+		ck_assert_int_eq(ph_directory_find(asked->inner, "top@test.org",
+						   &group, NULL),
+				 1);
+		ck_assert_int_eq(ph_expand(&options, group, &expansion, NULL),
+				 1);
+		for (guint k = 0; k < expansion->members->len; k++) {
+			const struct ph_member *m =
+			    expansion->members->pdata[k];
+
+			got += m->fate == PH_MEMBER_RECIPIENT;
+		}
+		ck_assert_uint_eq(got, rows[i].recipients);
+		ck_assert_msg(asked->at_once <= rows[i].most,
+			      "%zu: %u requests", i, asked->at_once);
+		ck_assert_uint_le(asked->alone, 1);
+		ph_expansion_free(&expansion);
+		ph_object_unref(&group);
+		ph_directory_close(&options.directory);
+	}
+	tear_down();
+}
+END_TEST
+
 START_TEST(test_cannot_say)
 {
 	static const struct {
@@ -563,4 +671,4 @@ END_TEST
 UNIT_MAIN("lib/directory/expand", test_nested, test_contacts_and_forwarding,
 	  test_refused_alone, test_sender_is_asked_about, test_dynamic,
 	  test_apart, test_opened_before, test_limit, test_many_groups,
-	  test_cannot_say, test_paths, test_told)
+	  test_requests, test_cannot_say, test_paths, test_told)

@@ -144,7 +144,7 @@ START_TEST(test_mailbox)
 	ck_assert_int_eq(ph_object_int(o, "MaxReceiveSize"), 10485760);
 	expect(o, "CustomAttribute15", "z");
 	expect(o, "OtherPhoneNumber", "1\n2");
-	expect(o, "UserLogonName", "x@ad.test");
+	expect(o, "UserLogonName", "x@ad.test\nx");
 	expect(o, "ExpansionServer", "MBX1");
 	expect(o, "MaxSendSize", NULL);
 	ph_object_unref(&o);
@@ -400,13 +400,49 @@ END_TEST
 
 START_TEST(test_filter)
 {
+	static const char *const one[] = {"a*(@b.c"}, *const two[] = {"a@b.c",
+								      "d@b.c"};
 	const struct ph_ldap_map exchange = {.profile = profile("exchange")};
 	const struct ph_ldap_map ad = {.profile = profile("ad")};
-	g_autofree char *one = ph_ldap_map_filter(&exchange, "a*(@b.c");
-	g_autofree char *two = ph_ldap_map_filter(&ad, "a@b.c");
+	g_autofree char *of_one = ph_ldap_map_filter(&exchange, one, 1);
+	g_autofree char *of_two = ph_ldap_map_filter(&ad, two, 2);
 
-	ck_assert_str_eq(one, "(|(proxyAddresses=smtp:a\\2a\\28@b.c))");
-	ck_assert_str_eq(two, "(|(proxyAddresses=smtp:a@b.c)(mail=a@b.c))");
+	ck_assert_str_eq(of_one, "(|(proxyAddresses=smtp:a\\2a\\28@b.c))");
+	ck_assert_str_eq(of_two, "(|(proxyAddresses=smtp:a@b.c)(mail=a@b.c)"
+				 "(proxyAddresses=smtp:d@b.c)(mail=d@b.c))");
+}
+END_TEST
+
+/* What the filter above finds, and nothing that only looks like it. */
+START_TEST(test_owned)
+{
+	static const struct {
+		const char *profile, *line, *address;
+		bool owned;
+	} rows[] = {
+	    {"exchange", "cn=x|proxyAddresses=SMTP:A@b.c", "a@b.c", true},
+	    {"exchange", "cn=x|proxyAddresses=smtp:a@b.c ", "a@b.c", false},
+	    {"exchange", "cn=x|proxyAddresses=sip:a@b.c", "a@b.c", false},
+	    {"exchange", "cn=x|proxyAddresses=a@b.c", "a@b.c", false},
+	    {"exchange", "cn=x|mail=a@b.c", "a@b.c", false},
+	    {"ad", "cn=x|mail=a@B.c", "a@b.c", true},
+	    {"ad", "cn=x|mail=smtp:a@B.c", "a@b.c", false},
+	    {"openldap", "cn=x|mail=d@b.c|mail=a@b.c", "a@b.c", true},
+	    {"openldap", "cn=x|mailLocalAddress=a@b.c", "a@b.c", true},
+	    {"openldap", "cn=x|uid=a@b.c", "a@b.c", false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct ph_ldap_map map = {.profile =
+						    profile(rows[i].profile)};
+		struct ph_ldap_entry *entry = make_entry(rows[i].line);
+		g_autoptr(GHashTable) owned = ph_ldap_map_owned(&map, entry);
+
+		ck_assert_msg(g_hash_table_contains(owned, rows[i].address) ==
+				  rows[i].owned,
+			      "%s: %s", rows[i].profile, rows[i].line);
+		ph_ldap_entry_free(entry);
+	}
 }
 END_TEST
 
@@ -464,5 +500,5 @@ END_TEST
 UNIT_MAIN("lib/directory/ldap_map", test_tables, test_mailbox, test_types,
 	  test_no_recipient, test_primary, test_links,
 	  test_links_that_lead_nowhere, test_odd_attributes, test_strict,
-	  test_is_recipient, test_database, test_filter, test_everybody,
-	  test_attributes)
+	  test_is_recipient, test_database, test_filter, test_owned,
+	  test_everybody, test_attributes)

@@ -1,4 +1,5 @@
 #include "lib/directory/members.h"
+#include "tests/unit/lib/directory/many.h"
 #include "tests/unit/lib/directory/people.h"
 #include "tests/unit/unit.h"
 
@@ -107,7 +108,9 @@ ask(struct ph_directory *d, const char *groups, const char *address,
 	return ph_members_of_any(d, (const char *const *)list, address, err);
 }
 
-START_TEST(test_of_any)
+/* Takes d. */
+static void
+check_of_any(struct ph_directory *d)
 {
 	static const struct {
 		const char *groups, *address;
@@ -143,7 +146,6 @@ START_TEST(test_of_any)
 	    {"gone@test.org empty@test.org team@test.org", "nuno@test.org", 1},
 	    {"inner@test.org two@test.org", "nuno@test.org", 0},
 	};
-	struct ph_directory *d = people();
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		struct ph_err err = PH_ERR_INIT;
@@ -153,6 +155,12 @@ START_TEST(test_of_any)
 			      rows[i].address, rows[i].groups, r, err.text);
 	}
 	ph_directory_close(&d);
+}
+
+START_TEST(test_of_any)
+{
+	check_of_any(people());
+	check_of_any(many_over(people(), NULL));
 }
 END_TEST
 
@@ -166,7 +174,9 @@ START_TEST(test_no_groups)
 }
 END_TEST
 
-START_TEST(test_dynamic)
+/* Takes d. */
+static void
+check_dynamic(struct ph_directory *d)
 {
 	static const struct {
 		const char *groups, *address;
@@ -184,7 +194,6 @@ START_TEST(test_dynamic)
 	    {"strange@test.org team@test.org", "lea@test.org", -1},
 	    {"strange@test.org", "", 0},
 	};
-	struct ph_directory *d = people();
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		struct ph_err err = PH_ERR_INIT;
@@ -199,6 +208,12 @@ START_TEST(test_dynamic)
 		}
 	}
 	ph_directory_close(&d);
+}
+
+START_TEST(test_dynamic)
+{
+	check_dynamic(people());
+	check_dynamic(many_over(people(), NULL));
 }
 END_TEST
 
@@ -304,6 +319,52 @@ START_TEST(test_too_many)
 }
 END_TEST
 
+static struct ph_directory *
+crowd(unsigned groups, unsigned each)
+{
+	g_autoptr(GPtrArray) entries = g_ptr_array_new();
+	g_autoptr(GString) top = g_string_new("recipient|top@test.org" GROUP);
+	struct ph_directory *d;
+
+	for (unsigned i = 0; i < groups; i++) {
+		g_autoptr(GString) line = g_string_new(NULL);
+
+		g_string_printf(line, "recipient|g%u@test.org" GROUP, i);
+		for (unsigned k = 0; k < each; k++) {
+			g_autofree char *name =
+			    g_strdup_printf("p%u@test.org", i * each + k);
+
+			g_string_append_printf(line, "%s%s", k > 0 ? "," : "",
+					       name);
+			g_ptr_array_add(entries, people_mailbox(name, ""));
+		}
+		g_ptr_array_add(entries, people_object(line->str));
+		g_string_append_printf(top, "%sg%u@test.org", i > 0 ? "," : "",
+				       i);
+	}
+	g_ptr_array_add(entries, people_object(top->str));
+	d = ph_directory_memory((const struct ph_object *const *)entries->pdata,
+				entries->len);
+	for (guint i = 0; i < entries->len; i++)
+		ph_object_unref((struct ph_object **)&entries->pdata[i]);
+	return d;
+}
+
+/* Level by level, not one by one. */
+START_TEST(test_requests)
+{
+	struct many *counts;
+	struct ph_directory *d = many_over(crowd(200, 3), &counts);
+
+	ck_assert_int_eq(ask(d, "top@test.org", "nobody@test.org", NULL), 0);
+	ck_assert_uint_le(counts->alone, 2);
+	/* 200 groups in the one, these opened, and 600 in them */
+	ck_assert_uint_le(counts->at_once, 2 + 10 + 6);
+	ck_assert_int_eq(ask(d, "top@test.org", "p599@test.org", NULL), 1);
+	ph_directory_close(&d);
+}
+END_TEST
+
 START_TEST(test_is_group)
 {
 	static const struct {
@@ -332,4 +393,5 @@ START_TEST(test_is_group)
 END_TEST
 
 UNIT_MAIN("lib/directory/members", test_of_any, test_no_groups, test_dynamic,
-	  test_some_fail, test_all_fail, test_too_many, test_is_group)
+	  test_some_fail, test_all_fail, test_too_many, test_is_group,
+	  test_requests)

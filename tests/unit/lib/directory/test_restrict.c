@@ -204,6 +204,8 @@ START_TEST(test_logon)
 	} rows[] = {
 	    {"eva.logon", "eva@t.org", "ok"},
 	    {"EVA.logon", "e@old.test", "ok"},
+	    {"CORP\\EVA.logon", "e@old.test", "ok"},
+	    {"CORP\\EVA.logon@t.org", "e@old.test", DENIED},
 	    {"eva.other", "eva@t.org", DENIED},
 	    {"eva.logon", "ana@t.org", DENIED},
 	    {"eva.logon", "nobody@t.org", DENIED},

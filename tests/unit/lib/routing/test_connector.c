@@ -128,7 +128,7 @@ static const struct {
     {"and distance",
      "sendconnector C AddressSpaces=* SourceTransportServers=M1\n"
      "sendconnector D AddressSpaces=*.com SourceTransportServers=M3\n",
-     "M1", .want = "ph-hub:[m3.test]:2525"},
+     "M1", .want = "ph-hub:[m3.test]:2525, [m2.test]:2525"},
 
     /* 4. cost */
     {"the lower cost of equal spaces",
@@ -146,7 +146,7 @@ static const struct {
     {"both are added: 20 + 1 before 10 + 12",
      "sendconnector C AddressSpaces=*;12 SourceTransportServers=M2\n"
      "sendconnector D AddressSpaces=*;1 SourceTransportServers=M3\n",
-     "M1", .want = "ph-hub:[m3.test]:2525"},
+     "M1", .want = "ph-hub:[m3.test]:2525, [m2.test]:2525"},
     {"a far connector may be cheaper than one here",
      "sendconnector C AddressSpaces=*;12 SourceTransportServers=M1\n"
      "sendconnector D AddressSpaces=*;1 SourceTransportServers=M2\n",
@@ -450,11 +450,17 @@ START_TEST(test_why)
 {
 	static const char *const want[] = {
 	    "connector A is not enabled",
+	    "connector B: delivery group is its source servers",
+	    "the nearest of them is in site B: least-cost path A > B (link AB, "
+	    "cost 10), cost 10, hops 1",
 	    "connector B: address space *, cost 11, in another site",
 	    "connector C: address space *.contoso.com;50, cost 50, on this "
 	    "server",
 	    "C before B: more specific address space",
 	    "connector D has no address space that holds the domain",
+	    "connector E: delivery group is its source servers",
+	    "the nearest of them is in site B: least-cost path A > B (link AB, "
+	    "cost 10), cost 10, hops 1",
 	    "connector E: address space *.contoso.com;40, cost 50, in another "
 	    "site",
 	    "C before E: nearer",

@@ -11,8 +11,9 @@
 #define CONNECTOR                                                \
 	"sendconnector I AddressSpaces=* SmartHosts=smart.test " \
 	"FrontendProxyEnabled=true SourceTransportServers=M1\n"
-#define FRONT(name, site) \
-	"server " name " Site=" site " OutboundProxy=" name ".test:717"
+#define FRONT(name, site)            \
+	"server " name " Site=" site \
+	" Roles=FrontendTransport OutboundProxy=" name ".test:717"
 #define NO_FRONT "retry:4.4.4 No send connector for out.test"
 
 static const struct row {

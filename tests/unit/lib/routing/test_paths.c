@@ -1,66 +1,7 @@
 #include "tests/unit/lib/routing/world.h"
 
-/*
- * facts/exchange-routing.md section 3. Each row: the links, a question, and
- * the sites on the way as worked out on paper; "-" means not connected.
- */
+/* Cases for people are in tests/routing; here are all paths of many maps. */
 #define SITES "site A\nsite B\nsite C\nsite D\nsite E\nsite F\n"
-
-static const struct {
-	const char *rule;
-	const char *links;
-	const char *from, *to;
-	int64_t cost;
-	const char *path;
-} paths[] = {
-    {"itself", "", "A", "A", 0, ""},
-    {"no link", "", "A", "B", -1, "-"},
-    {"link cost is 100 unless set", "sitelink L Sites=A,B\n", "A", "B", 100,
-     "B"},
-    {"Cost", "sitelink L Sites=A,B Cost=7\n", "A", "B", 7, "B"},
-    {"ExchangeCost replaces a lower Cost",
-     "sitelink L Sites=A,B Cost=7 ExchangeCost=50\n", "B", "A", 50, "A"},
-    {"ExchangeCost replaces a higher Cost",
-     "sitelink L Sites=A,B Cost=70 ExchangeCost=5\n", "B", "A", 5, "A"},
-    {"of two links the lowest wins",
-     "sitelink L Sites=A,B Cost=30\nsitelink M Sites=A,B Cost=20\n", "A", "B",
-     20, "B"},
-    {"a link of three sites joins each two", "sitelink L Sites=A,B,C Cost=9\n",
-     "C", "B", 9, "B"},
-    {"links are transitive",
-     "sitelink L Sites=A,B Cost=9\nsitelink M Sites=B,C Cost=8\n", "A", "C", 17,
-     "B C"},
-    {"names compare without case", "sitelink L Sites=a,b Cost=9\n", "A", "B", 9,
-     "B"},
-    {"cost before hops",
-     "sitelink L Sites=A,B Cost=1\nsitelink M Sites=B,C Cost=1\n"
-     "sitelink N Sites=C,D Cost=1\nsitelink O Sites=A,D Cost=4\n",
-     "A", "D", 3, "B C D"},
-    {"equal cost: fewest hops",
-     "sitelink L Sites=A,B Cost=1\nsitelink M Sites=B,C Cost=1\n"
-     "sitelink N Sites=C,D Cost=1\nsitelink O Sites=A,D Cost=3\n",
-     "A", "D", 3, "D"},
-    {"equal hops: lowest name nearest to the destination",
-     "sitelink L Sites=A,C Cost=5\nsitelink M Sites=C,D Cost=5\n"
-     "sitelink N Sites=A,B Cost=5\nsitelink O Sites=B,D Cost=5\n",
-     "A", "D", 10, "B D"},
-    /* A-B-E-F and A-C-D-F: D is lower than E, though C is not than B. */
-    {"the site nearest to the destination is compared first",
-     "sitelink L Sites=A,B Cost=1\nsitelink M Sites=B,E Cost=1\n"
-     "sitelink N Sites=E,F Cost=1\nsitelink O Sites=A,C Cost=1\n"
-     "sitelink P Sites=C,D Cost=1\nsitelink Q Sites=D,F Cost=1\n",
-     "A", "F", 3, "C D F"},
-    /* A-C-E-F and A-B-E-F: E both times, so the site before it. */
-    {"then the site before it",
-     "sitelink L Sites=A,C Cost=1\nsitelink M Sites=C,E Cost=1\n"
-     "sitelink N Sites=E,F Cost=1\nsitelink O Sites=A,B Cost=1\n"
-     "sitelink P Sites=B,E Cost=1\n",
-     "A", "F", 3, "B E F"},
-    {"a wide link is one hop",
-     "sitelink L Sites=A,B,C,D,E,F Cost=10\nsitelink M Sites=A,B Cost=5\n"
-     "sitelink N Sites=B,F Cost=5\n",
-     "A", "F", 10, "F"},
-};
 
 static const char *
 path_text(const struct world *w, const char *from, const char *to,
@@ -83,27 +24,6 @@ path_text(const struct world *w, const char *from, const char *to,
 	}
 	return text;
 }
-
-START_TEST(test_paths)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
-		g_autofree char *text =
-		    g_strconcat(SITES, paths[i].links, NULL);
-		struct world w;
-		const char *path;
-		int64_t cost;
-
-		world_open(&w, text);
-		ck_assert_str_eq(w.err.text, "");
-		path = path_text(&w, paths[i].from, paths[i].to, &cost);
-		ck_assert_msg(!strcmp(path, paths[i].path), "%s: %s",
-			      paths[i].rule, path);
-		ck_assert_msg(cost == paths[i].cost, "%s: cost %d",
-			      paths[i].rule, (int)cost);
-		world_close(&w);
-	}
-}
-END_TEST
 
 /* ---- against all simple paths of small random maps ---------------------- */
 
@@ -235,4 +155,52 @@ START_TEST(test_no_site)
 }
 END_TEST
 
-UNIT_MAIN("lib/routing/paths", test_paths, test_all_paths, test_no_site)
+static gpointer
+ask_all(gpointer data)
+{
+	const struct ph_topology *topology = data;
+	GString *out = g_string_new(NULL);
+
+	for (int pair = 0; pair < N * N; pair++) {
+		const char a[] = {(char)('A' + pair / N), '\0'};
+		const char b[] = {(char)('A' + pair % N), '\0'};
+		const struct ph_site *const *path;
+		size_t n;
+		int64_t cost =
+		    ph_topology_path(topology, ph_topology_site(topology, a),
+				     ph_topology_site(topology, b), &path, &n);
+
+		g_string_append_printf(out, "%d %s,", (int)cost,
+				       n > 0 ? path[0]->name : "");
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* Paths are made when they are first asked for, by whichever thread. */
+START_TEST(test_threads)
+{
+	g_autoptr(GRand) random = g_rand_new_with_seed(5);
+
+	for (int round = 0; round < 50; round++) {
+		int cost[N][N];
+		g_autofree char *text = random_map(random, cost);
+		g_autofree char *want = NULL;
+		GThread *threads[4];
+		struct world w;
+
+		world_open(&w, text);
+		for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+			threads[i] = g_thread_new("paths", ask_all, w.topology);
+		for (size_t i = 0; i < G_N_ELEMENTS(threads); i++) {
+			g_autofree char *got = g_thread_join(threads[i]);
+
+			if (!want)
+				want = g_strdup(got);
+			ck_assert_str_eq(got, want);
+		}
+		world_close(&w);
+	}
+}
+END_TEST
+
+UNIT_MAIN("lib/routing/paths", test_all_paths, test_no_site, test_threads)

@@ -18,52 +18,6 @@
 	"database DBC Active=C1\ndatabase DBD Active=D1\n"               \
 	"database DAG Servers=C2,B2 Active=C2\n"
 
-static const struct {
-	const char *rule;
-	enum ph_selector selector;
-	const char *from, *databases, *down, *want;
-} rows[] = {
-    {"one mailbox recipient: the target group, then the local site",
-     PH_SELECT_FRONTEND, "F1", "DBC", "", "C1 A1 A2"},
-    {"a DAG: nearest site first", PH_SELECT_FRONTEND, "F1", "DAG", "",
-     "B2 C2 A1 A2"},
-    {"our own site's group", PH_SELECT_FRONTEND, "F1", "DBA", "", "A1 A2"},
-    {"several: the closest group", PH_SELECT_FRONTEND, "F1", "DBC,DBB", "",
-     "B1 A1 A2"},
-    {"several: the order of recipients does not matter", PH_SELECT_FRONTEND,
-     "F1", "DBB,DBC", "", "B1 A1 A2"},
-    {"equally close: more of the recipients", PH_SELECT_FRONTEND, "F1",
-     "DBB,DAG,DAG", "", "B2 C2 A1 A2"},
-    {"equally close and many: the first", PH_SELECT_FRONTEND, "F1", "DBB,DAG",
-     "", "B1 A1 A2"},
-    {"only the first twenty decide", PH_SELECT_FRONTEND, "F1",
-     "DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,"
-     "DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBA",
-     "", "C1 A1 A2"},
-    {"the twentieth does", PH_SELECT_FRONTEND, "F1",
-     "DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,"
-     "DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBC,DBA",
-     "", "A1 A2"},
-    {"no mailbox recipient, front end: the local site", PH_SELECT_FRONTEND,
-     "F1", "", "", "A1 A2"},
-    {"no mailbox recipient, submission: the local delivery group",
-     PH_SELECT_SUBMISSION, "C2", "", "", "C2 B2 C1"},
-    {"submission does not prefer its own server", PH_SELECT_SUBMISSION, "A2",
-     "", "", "A1 A2"},
-    {"submission falls back on its local group", PH_SELECT_SUBMISSION, "C2",
-     "DBA", "", "A1 A2 C2 B2 C1"},
-    {"without heartbeat left out", PH_SELECT_FRONTEND, "F1", "DAG", "B2 A1",
-     "C2 A2"},
-    {"a group that is down makes room for the next", PH_SELECT_FRONTEND, "F1",
-     "DBC,DBB", "B1", "C1 A1 A2"},
-    {"nobody", PH_SELECT_FRONTEND, "F1", "DBB", "A1 A2 B1", ""},
-    {"a group without path", PH_SELECT_FRONTEND, "F1", "DBD", "", "A1 A2"},
-    {"a database that does not exist", PH_SELECT_FRONTEND, "F1", "DBX,DBC", "",
-     "C1 A1 A2"},
-    {"asked by a server that is not there", PH_SELECT_FRONTEND, "X9", "DBC", "",
-     ""},
-};
-
 static char *
 select_text(const struct world *w, const char *from, enum ph_selector selector,
 	    const char *databases, const struct ph_health *health,
@@ -80,40 +34,6 @@ select_text(const struct world *w, const char *from, enum ph_selector selector,
 				       servers[i]->name);
 	return g_string_free(out, FALSE);
 }
-
-static struct ph_health *
-health_without(const char *down)
-{
-	struct ph_health *health = ph_health_new();
-	g_auto(GStrv) names = g_strsplit(down, " ", -1);
-
-	for (char **name = names; *name; name++) {
-		ph_health_note(health, *name, PH_SERVICE_TRANSPORT, true, 0);
-		ph_health_note(health, *name, PH_SERVICE_TRANSPORT, false,
-			       5000);
-	}
-	return health;
-}
-
-START_TEST(test_select)
-{
-	struct world w;
-
-	world_open(&w, WORLD);
-	ck_assert_str_eq(w.err.text, "");
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		struct ph_health *health = health_without(rows[i].down);
-		g_autofree char *got =
-		    select_text(&w, rows[i].from, rows[i].selector,
-				rows[i].databases, health, NULL);
-
-		ck_assert_msg(!strcmp(got, rows[i].want), "%s: %s",
-			      rows[i].rule, got);
-		ph_health_free(&health);
-	}
-	world_close(&w);
-}
-END_TEST
 
 START_TEST(test_left_out)
 {
@@ -176,5 +96,4 @@ START_TEST(test_shuffle)
 }
 END_TEST
 
-UNIT_MAIN("lib/routing/select", test_select, test_left_out, test_hub_site,
-	  test_shuffle)
+UNIT_MAIN("lib/routing/select", test_left_out, test_hub_site, test_shuffle)

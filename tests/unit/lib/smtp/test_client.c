@@ -1,5 +1,6 @@
 #include "lib/base/clock.h"
 #include "lib/smtp/client.h"
+#include "lib/smtp/peer.h"
 #include "tests/unit/unit.h"
 
 #include <netinet/in.h>
@@ -311,5 +312,62 @@ START_TEST(test_close_in_content)
 }
 END_TEST
 
-UNIT_MAIN("lib/smtp/client", test_message, test_lmtp_replies, test_refusals,
-	  test_final_in_slices, test_close_in_content)
+/* ---- servers of ours ------------------------------------------------------
+ */
+
+#define GREETING "S:220 mx ESMTP", "C:EHLO me.example"
+#define OFFER GREETING, "S:250-mx", "S:250 STARTTLS"
+
+static const struct {
+	enum ph_peer_mode mode;
+	const char *lines[8];
+	const char *error; /* NULL: in clear, as it may be */
+} peers[] = {
+    {PH_PEER_OFF, {OFFER, "C:QUIT"}, NULL},
+    {PH_PEER_MAY, {GREETING, "S:250 mx", "C:QUIT"}, NULL},
+    {PH_PEER_MAY, {OFFER, "C:STARTTLS", "S:454 4.7.0 not now", "C:QUIT"}, NULL},
+    {PH_PEER_ENCRYPT,
+     {GREETING, "S:250 mx", "C:QUIT"},
+     "TLS is required, but was not offered"},
+    {PH_PEER_VERIFY,
+     {OFFER, "C:STARTTLS", "S:454 4.7.0 not now", "C:QUIT"},
+     "TLS is required, but was not offered"},
+    {PH_PEER_ENCRYPT, {OFFER, "C:STARTTLS", "S:220 go", "X"}, "TLS handshake"},
+};
+
+START_TEST(test_peers)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(peers); i++) {
+		const struct ph_peer_tls tls = {.mode = peers[i].mode};
+		struct ph_smtp_options options = {
+		    .hello = "me.example",
+		    .connect_timeout = 2000,
+		    .timeout = 2000,
+		    .final_timeout = 2000,
+		};
+		struct ph_smtp *smtp = NULL;
+		struct ph_err err = PH_ERR_INIT;
+		struct script script;
+		int rc;
+
+		start_script(&script, peers[i].lines);
+		g_strlcpy(options.endpoint.host, "127.0.0.1",
+			  sizeof options.endpoint.host);
+		options.endpoint.port = script.port;
+		rc = ph_smtp_open_peer(&options, &tls, "mx.test", &smtp, &err);
+		ck_assert_msg((rc == 0) == (peers[i].error == NULL),
+			      "row %zu: %s", i, err.text);
+		if (rc < 0) {
+			ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+			ck_assert_msg(strstr(err.text, peers[i].error) != NULL,
+				      "row %zu: %s", i, err.text);
+			ck_assert_ptr_null(smtp);
+		}
+		ph_smtp_close(&smtp);
+		end_script(&script);
+	}
+}
+END_TEST
+
+UNIT_MAIN("lib/smtp/client", test_peers, test_message, test_lmtp_replies,
+	  test_refusals, test_final_in_slices, test_close_in_content)

@@ -148,7 +148,7 @@ START_TEST(other_kinds_are_checked_as_a_whole)
 {
 	static const struct {
 		const char *kind, *name;
-		const char *fields[6];
+		const char *fields[7];
 		const char *text;
 	} cases[] = {
 	    {"sitelink", "L", {"Sites=A"}, "sitelink L: Sites: a link needs"},
@@ -204,6 +204,12 @@ START_TEST(other_kinds_are_checked_as_a_whole)
 	     "c",
 	     {"AddressSpaces=*", "AuthenticationCredential=../x"},
 	     "sendconnector c: AuthenticationCredential: "},
+	    {"sendconnector",
+	     "c",
+	     {"AddressSpaces=*", "SmartHosts=h",
+	      "SmartHostAuthMechanism=BasicAuth", "AuthenticationCredential=a",
+	      "FrontendProxyEnabled=true"},
+	     "sendconnector c: SmartHostAuthMechanism: front ends"},
 	    {"systemmessage",
 	     "m",
 	     {"Text=t", "DsnCode=2.1.1"},

@@ -29,10 +29,7 @@ static const struct {
       {"Transport", "192.0.2.2:2525"}}},
     {"sendconnector",
      "Internet",
-     {{"AddressSpaces", "*"},
-      {"SmartHosts", "out.test"},
-      {"MaxMessageSize", "1000000"},
-      {NULL, NULL}}},
+     {{"AddressSpaces", "*"}, {"SmartHosts", "out.test"}, {NULL, NULL}}},
     {"sendconnector",
      "Sized",
      {{"AddressSpaces", "sized.test"},
@@ -42,7 +39,14 @@ static const struct {
      "Bank",
      {{"AddressSpaces", "bank.test"},
       {"SmartHosts", "bank.test"},
-      {NULL, NULL}}},
+      {"MaxMessageSize", "1MB"}}},
+    /* A mailbox behind a link that takes little. */
+    {"site", "S2", {{NULL, NULL}}},
+    {"sitelink",
+     "S1-S2",
+     {{"Sites", "S1,S2"}, {"MaxMessageSize", "64KB"}, {NULL, NULL}}},
+    {"server", "MBX3", {{"Site", "S2"}, {"Transport", "192.0.2.3:2525"}}},
+    {"database", "DB2", {{"Active", "MBX3"}, {NULL, NULL}}},
 };
 
 static struct ph_client client = {
@@ -109,19 +113,28 @@ make_snapshot(void)
 	return snapshot;
 }
 
-/* u@a.test has a mailbox. */
+/* u@a.test has a mailbox here, v@a.test one in the other site. */
 static struct ph_directory *
 make_directory(void)
 {
-	static const struct ph_pair pairs[] = {
-	    {"RecipientType", "UserMailbox"},
-	    {"Database", "DB1"},
+	static const struct {
+		const char *address;
+		struct ph_pair pairs[2];
+	} rows[] = {
+	    {"u@a.test",
+	     {{"RecipientType", "UserMailbox"}, {"Database", "DB1"}}},
+	    {"v@a.test",
+	     {{"RecipientType", "UserMailbox"}, {"Database", "DB2"}}},
 	};
-	struct ph_object *entry = parse("recipient", "u@a.test", pairs, 2);
-	struct ph_directory *directory =
-	    ph_directory_memory((const struct ph_object *const *)&entry, 1);
+	struct ph_object *made[G_N_ELEMENTS(rows)];
+	struct ph_directory *directory;
 
-	ph_object_unref(&entry);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		made[i] = parse("recipient", rows[i].address, rows[i].pairs, 2);
+	directory = ph_directory_memory((const struct ph_object *const *)made,
+					G_N_ELEMENTS(made));
+	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
+		ph_object_unref(&made[i]);
 	return directory;
 }
 
@@ -849,14 +862,17 @@ END_TEST
 /* ---- ways out ---------------------------------------------------------------
  */
 
+#define SIZE_LIMIT \
+	"ROUTING.SizeLimit; message size exceeds fixed maximum size for route"
+
 static const struct route_case {
 	const char *name;
 	const char *connector, *tls; /* header fields; NULL: none */
 	bool came; /* with the message, from the server that ran the rules */
 	const char *to;
-	uint64_t size;
 	const char *going, *plan;
 	const char *route; /* of the message itself; NULL: none */
+	uint64_t size;	   /* 0: a small one */
 } routes[] = {
     {"nothing is asked for", .to = "u@a.test z@b.test",
      .going = "u@a.test z@b.test"},
@@ -889,6 +905,16 @@ static const struct route_case {
      .plan = "copy z@sized.test, X-PostHub-Route=ph-out:out.test:25"},
     {"a connector and TLS", .connector = "Bank", .tls = "true",
      .to = "z@b.test", .going = "z@b.test", .route = "ph-out-tls:bank.test:25"},
+    {"too large for a connector: the next one", .to = "x@bank.test",
+     .going = "x@bank.test", .route = "ph-out:out.test:25", .size = 2 << 20},
+    {"not too large for it", .to = "x@bank.test", .going = "x@bank.test",
+     .size = 1 << 20},
+    {"too large for a link: that recipient alone is told",
+     .to = "u@a.test v@a.test", .going = "#0 u@a.test",
+     .plan = "report v@a.test, 550 5.3.4 " SIZE_LIMIT,
+     .size = (64 << 10) + 1},
+    {"not too large for it", .to = "u@a.test v@a.test",
+     .going = "u@a.test v@a.test", .size = 64 << 10},
 };
 
 static void
@@ -910,8 +936,9 @@ run_route(const struct route_case *c)
 		ph_mail_set_header(mail, PH_HEADER_REQUIRE_TLS, c->tls, NULL);
 	if (c->came)
 		ph_rules_result_init(&result, mail);
-	mail->size = c->size;
 	add_recipients(mail, c->to);
+	if (c->size > 0)
+		mail->size = c->size;
 	apply(mail, &result, 0);
 	going = going_of(mail);
 	ck_assert_msg(strcmp(going, c->going) == 0, "%s: %s", c->name, going);
@@ -940,7 +967,7 @@ START_TEST(test_route_too_large)
 	struct ph_mail *mail = make_mail("x@b.test");
 	struct ph_rules_result result = make_result(mail);
 
-	mail->size = 1000001;
+	mail->size = 40 << 20;
 	add_recipients(mail, "z@sized.test y@b.test");
 	apply(mail, &result, 1);
 	ck_assert_int_eq(mail->verdict.decision, PH_DECISION_REJECT);

@@ -1,0 +1,163 @@
+#include "tests/unit/lib/directory/place.h"
+
+#include <stdlib.h>
+
+/* "primary database", or "-" where there is no short way. */
+static const char *
+brief(struct ph_directory *directory, const char *address)
+{
+	struct ph_brief found;
+	g_autofree char *text = NULL;
+
+	if (!ph_directory_brief(directory, address, &found))
+		return "-";
+	text = g_strdup_printf("%s %s", found.primary, found.database);
+	return g_intern_string(text);
+}
+
+/* The same, worked out from what a find says. */
+static const char *
+worked_out(struct ph_directory *directory, const char *address)
+{
+	struct ph_object *entry = NULL;
+	g_autofree char *text = NULL;
+	const char *answer = "-";
+
+	if (ph_directory_find(directory, address, &entry, NULL) == 1 &&
+	    ph_entry_is_mailbox(entry) &&
+	    !ph_object_has(entry, "ForwardingAddress") &&
+	    !ph_object_has(entry, "ForwardingSmtpAddress")) {
+		text = g_strdup_printf("%s %s", ph_entry_primary(entry),
+				       ph_object_text(entry, "Database"));
+		answer = g_intern_string(text);
+	}
+	ph_object_unref(&entry);
+	return answer;
+}
+
+/* "recipient|name|Field=value|..." */
+static void
+put_line(struct place *p, const char *line)
+{
+	struct ph_dirwrite *write = begin(p);
+	struct ph_object *entry = people_object(line);
+
+	ph_dirfile_round(p->file);
+	ck_assert_int_eq(ph_dirwrite_put(write, entry, NULL), 0);
+	commit(write);
+	ph_object_unref(&entry);
+}
+
+START_TEST(test_mailbox)
+{
+	struct place p;
+
+	place_make(&p);
+	place_open(&p);
+	put(&p, "nuno@test.org",
+	    "|PrimarySmtpAddress=Nuno.Mota@test.org|EmailAddresses=n@test.org");
+	/* Not before everything is there. */
+	ck_assert_str_eq(brief(p.directory, "n@test.org"), "-");
+	complete(&p);
+	ck_assert_str_eq(brief(p.directory, "N@Test.org"),
+			 "Nuno.Mota@test.org DB1");
+	ck_assert_str_eq(brief(p.directory, "nuno@test.org"),
+			 "Nuno.Mota@test.org DB1");
+	ck_assert_str_eq(brief(p.directory, "x@test.org"), "-");
+	ck_assert_str_eq(brief(p.directory, ""), "-");
+	put_line(&p, "recipient|nuno@test.org|RecipientType=UserMailbox|"
+		     "Database=DB2|EmailAddresses=new@test.org");
+	ck_assert_str_eq(brief(p.directory, "new@test.org"),
+			 "new@test.org DB2");
+	ck_assert_str_eq(brief(p.directory, "n@test.org"), "-");
+	ck_assert_str_eq(absent(&p, "nuno@test.org"), "");
+	ck_assert_str_eq(brief(p.directory, "new@test.org"), "-");
+	place_free(&p);
+}
+END_TEST
+
+START_TEST(test_not_plain)
+{
+	struct place p;
+
+	place_make(&p);
+	place_open(&p);
+	put(&p, "a@test.org", "|EmailAddresses=both@test.org");
+	complete(&p);
+	ck_assert_str_eq(brief(p.directory, "both@test.org"),
+			 "both@test.org DB1");
+	put(&p, "b@test.org", "|EmailAddresses=both@test.org");
+	ck_assert_str_eq(brief(p.directory, "both@test.org"), "-");
+	absent(&p, "b@test.org");
+	ck_assert_str_eq(brief(p.directory, "both@test.org"),
+			 "both@test.org DB1");
+	put(&p, "a@test.org", "|ForwardingAddress=c@test.org");
+	ck_assert_str_eq(brief(p.directory, "a@test.org"), "-");
+	put(&p, "a@test.org", "|ForwardingSmtpAddress=c@far.test");
+	ck_assert_str_eq(brief(p.directory, "a@test.org"), "-");
+	put_line(&p, "recipient|a@test.org|RecipientType=MailUser|"
+		     "ExternalEmailAddress=a@far.test");
+	ck_assert_str_eq(brief(p.directory, "a@test.org"), "-");
+	place_free(&p);
+}
+END_TEST
+
+/* Whatever happens to a few recipients with a few addresses, keys in another
+ * case and bad values among it. */
+static void
+happen(struct place *p)
+{
+	static const char *const names[] = {"a@t.org", "A@t.org", "b@t.org",
+					    "c@t.org"};
+	static const char *const more[] = {
+	    "",
+	    "|EmailAddresses=b@t.org",
+	    "|EmailAddresses=x@t.org,y@t.org",
+	    "|PrimarySmtpAddress=X@t.org",
+	    "|ForwardingAddress=b@t.org|EmailAddresses=y@t.org",
+	};
+	const char *name = names[rand() % (int)G_N_ELEMENTS(names)];
+
+	switch (rand() % 8) {
+	case 0:
+	case 1:
+		absent(p, name);
+		break;
+	case 2:
+		bad(p, name);
+		break;
+	default:
+		put(p, name, more[rand() % (int)G_N_ELEMENTS(more)]);
+	}
+}
+
+START_TEST(test_says_what_a_find_says)
+{
+	static const char *const asked[] = {"a@t.org", "b@t.org", "c@t.org",
+					    "x@t.org", "y@t.org", "z@t.org"};
+	struct place p;
+	unsigned said = 0;
+
+	srand(7);
+	place_make(&p);
+	place_open(&p);
+	complete(&p);
+	for (int round = 0; round < 400; round++) {
+		happen(&p);
+		for (size_t i = 0; i < G_N_ELEMENTS(asked); i++) {
+			const char *is = brief(p.directory, asked[i]);
+
+			ck_assert_msg(
+			    strcmp(is, worked_out(p.directory, asked[i])) == 0,
+			    "round %d, %s: %s, not %s", round, asked[i], is,
+			    worked_out(p.directory, asked[i]));
+			said += strcmp(is, "-") != 0;
+		}
+	}
+	ck_assert_uint_gt(said, 400);
+	place_free(&p);
+}
+END_TEST
+
+UNIT_MAIN("lib/directory/file_brief", test_mailbox, test_not_plain,
+	  test_says_what_a_find_says)
