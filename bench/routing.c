@@ -140,11 +140,10 @@ decide(const struct ph_topology *topology, const char *from, int database)
 	g_autofree char *name = g_strdup_printf("DB%d", database);
 	const struct ph_route_query query = {
 	    .topology = topology, .from = from, .database = name};
-	g_autofree char *text = NULL;
 	struct ph_route route;
 
 	ph_route_find(&query, &route);
-	text = ph_route_format(&route);
+	g_free(ph_route_format(&route));
 	ph_route_clear(&route);
 }
 

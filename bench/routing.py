@@ -24,7 +24,7 @@ FIGURES = {
     "first": ("the first decision after it", "us", None),
     "decision": ("next hops of a mailbox", "us", 10.0),
     "selection": ("a server for a message (front end)", "us", 10.0),
-    "connector": ("a send connector", "us", None),
+    "connector": ("a send connector", "us", 10.0),
 }
 
 

@@ -172,7 +172,7 @@ shift(struct layout *l, double *width_r, double *height_r)
 		bottom = MAX(bottom, b->y + b->height);
 	}
 	/* Lines between boxes of the last column bend beyond it. */
-	*width_r = right + MARGIN + GAP_X / 2;
+	*width_r = right + MARGIN + GAP_X / 2.0;
 	*height_r = bottom + MARGIN;
 }
 

@@ -158,8 +158,9 @@ draw_servers(struct drawing *d, const struct ph_picture_site *site,
 		g_ptr_array_add(sorted, site->servers->pdata[i]);
 	g_ptr_array_sort(sorted, by_light);
 	for (guint i = 0; i < sorted->len; i++) {
+		guint row = i / COLUMNS;
 		double x = box->x + 8 + i % COLUMNS * MARK_WIDTH;
-		double y = box->y + HEAD + 14 + i / COLUMNS * ROW;
+		double y = box->y + HEAD + 14 + row * ROW;
 
 		if (i == MARKS_MAX - 1 && sorted->len > MARKS_MAX) {
 			g_autofree char *more =

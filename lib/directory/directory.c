@@ -122,6 +122,31 @@ ph_directory_answers_clear(struct ph_directory_answer *answers, size_t n)
 		ph_object_unref(&answers[i].entry);
 }
 
+static char **
+fold_all(const char *const *texts)
+{
+	GPtrArray *folded = g_ptr_array_new();
+
+	for (; *texts != NULL; texts++)
+		g_ptr_array_add(folded, ph_fold(*texts));
+	g_ptr_array_add(folded, NULL);
+	return (char **)g_ptr_array_free(folded, FALSE);
+}
+
+int
+ph_directory_excludes(struct ph_directory *directory, const char *const *groups,
+		      const char *const *addresses, struct ph_err *err)
+{
+	g_auto(GStrv) in = fold_all(groups);
+	g_auto(GStrv) who = fold_all(addresses);
+
+	if (directory->ops->excludes == NULL)
+		return 0;
+	return directory->ops->excludes(directory->self,
+					(const char *const *)in,
+					(const char *const *)who, err);
+}
+
 int
 ph_directory_walk(struct ph_directory *directory, const struct ph_object *group,
 		  ph_directory_each *each, void *arg, struct ph_err *err)

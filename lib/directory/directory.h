@@ -60,6 +60,9 @@ struct ph_directory_ops {
 	 * as for find; NULL: they are asked for one by one. */
 	void (*find_many)(void *self, const char *const *addresses, size_t n,
 			  struct ph_directory_answer *answers);
+	/* As ph_directory_excludes, all folded; NULL: not known. */
+	int (*excludes)(void *self, const char *const *groups,
+			const char *const *addresses, struct ph_err *err);
 	/* As ph_directory_walk; NULL: it cannot. */
 	int (*walk)(void *self, const struct ph_object *group,
 		    ph_directory_each *each, void *arg, struct ph_err *err);
@@ -106,6 +109,16 @@ void ph_directory_find_many(struct ph_directory *directory,
 /* Is it cheaper than one by one? */
 bool ph_directory_takes_many(const struct ph_directory *directory);
 void ph_directory_answers_clear(struct ph_directory_answer *answers, size_t n);
+
+/*
+ * Is it certain, without looking at all members, that somebody is in none of
+ * the groups, nor in one inside them (members.h)? Both lists end with NULL;
+ * addresses are all of somebody. 1: in none; 0: not known in this way; -1: TEMP
+ * the source cannot say.
+ */
+int ph_directory_excludes(struct ph_directory *directory,
+			  const char *const *groups,
+			  const char *const *addresses, struct ph_err *err);
 
 /*
  * All entries (group NULL), or those that a DynamicDistributionGroup holds now,

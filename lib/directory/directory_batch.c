@@ -34,6 +34,45 @@ batch_find(void *self, const char *address, struct ph_object **entry_r,
 		   : answer->r;
 }
 
+/* Another piece of work looks ahead within this one. */
+static void
+batch_find_many(void *self, const char *const *addresses, size_t n,
+		struct ph_directory_answer *answers)
+{
+	const struct ph_batch *batch = self;
+	g_autofree const char **rest = g_new(const char *, n);
+	g_autofree size_t *places = g_new(size_t, n);
+	g_autofree struct ph_directory_answer *told =
+	    g_new(struct ph_directory_answer, n);
+	size_t asked = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ph_directory_answer *known =
+		    g_hash_table_lookup(batch->answers, addresses[i]);
+
+		if (known == NULL) {
+			rest[asked] = addresses[i];
+			places[asked++] = i;
+			continue;
+		}
+		answers[i] = *known;
+		if (known->entry != NULL)
+			answers[i].entry = ph_object_ref(known->entry);
+	}
+	ph_directory_find_many(batch->inner, rest, asked, told);
+	for (size_t i = 0; i < asked; i++)
+		answers[places[i]] = told[i];
+}
+
+static int
+batch_excludes(void *self, const char *const *groups,
+	       const char *const *addresses, struct ph_err *err)
+{
+	const struct ph_batch *batch = self;
+
+	return ph_directory_excludes(batch->inner, groups, addresses, err);
+}
+
 static int
 batch_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 	   void *arg, struct ph_err *err)
@@ -53,6 +92,8 @@ batch_close(void *self)
 static const struct ph_directory_ops batch_ops = {
     .name = "batch",
     .find = batch_find,
+    .find_many = batch_find_many,
+    .excludes = batch_excludes,
     .walk = batch_walk,
     .close = batch_close,
 };

@@ -228,6 +228,40 @@ cache_find_many(void *self, const char *const *addresses, size_t n,
 	}
 }
 
+/* That somebody is in none of some groups is remembered like an address that
+ * nobody has. No address begins so. */
+static char *
+question(const char *const *groups, const char *const *addresses)
+{
+	g_autofree char *of = g_strjoinv("\n", (char **)(uintptr_t)groups);
+	g_autofree char *who = g_strjoinv("\n", (char **)(uintptr_t)addresses);
+
+	return g_strconcat("\n", of, "\n\n", who, NULL);
+}
+
+static int
+cache_excludes(void *self, const char *const *groups,
+	       const char *const *addresses, struct ph_err *err)
+{
+	struct cache *cache = self;
+	g_autofree char *key = question(groups, addresses);
+	struct ph_found found = {.source = ph_directory_name(cache->inner)};
+	struct ph_object *entry = NULL;
+	int r;
+
+	if (recall(cache, key, 0, cache->limits.negative_ttl, &entry, &found,
+		   &r))
+		return 1;
+	r = ph_directory_excludes(cache->inner, groups, addresses, err);
+	if (r == 1) {
+		found.age = 0;
+		g_mutex_lock(&cache->lock);
+		keep(cache, key, NULL, &found);
+		g_mutex_unlock(&cache->lock);
+	}
+	return r;
+}
+
 /* What was remembered is a part, and none of it is asked for again soon. */
 static int
 cache_walk(void *self, const struct ph_object *group, ph_directory_each *each,
@@ -255,6 +289,7 @@ static const struct ph_directory_ops cache_ops = {
     .name = "cache",
     .find = cache_find,
     .find_many = cache_find_many,
+    .excludes = cache_excludes,
     .walk = cache_walk,
     .close = cache_close,
 };

@@ -26,6 +26,7 @@ const struct ph_directory_ops ph_ldap_ops = {
     .name = "ldap",
     .find = ph_ldap_find,
     .find_many = ph_ldap_find_many,
+    .excludes = ph_ldap_excludes,
     .walk = ph_ldap_walk,
     .close = ldap_close,
 };

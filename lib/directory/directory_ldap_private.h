@@ -36,6 +36,8 @@ int ph_ldap_find(void *self, const char *address, struct ph_object **entry_r,
 		 struct ph_found *found_r, struct ph_err *err);
 void ph_ldap_find_many(void *self, const char *const *addresses, size_t n,
 		       struct ph_directory_answer *answers);
+int ph_ldap_excludes(void *self, const char *const *groups,
+		     const char *const *addresses, struct ph_err *err);
 int ph_ldap_walk(void *self, const struct ph_object *group,
 		 ph_directory_each *each, void *arg, struct ph_err *err);
 

@@ -138,6 +138,15 @@ shared_find_many(void *self, const char *const *addresses, size_t n,
 }
 
 static int
+shared_excludes(void *self, const char *const *groups,
+		const char *const *addresses, struct ph_err *err)
+{
+	const struct shared *shared = self;
+
+	return ph_directory_excludes(shared->inner, groups, addresses, err);
+}
+
+static int
 shared_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 	    void *arg, struct ph_err *err)
 {
@@ -162,6 +171,7 @@ static const struct ph_directory_ops shared_ops = {
     .name = "shared cache",
     .find = shared_find,
     .find_many = shared_find_many,
+    .excludes = shared_excludes,
     .walk = shared_walk,
     .close = shared_close,
 };

@@ -1,7 +1,7 @@
 #include "lib/directory/expand.h"
 
 #include "lib/base/text.h"
-#include "lib/directory/directory_batch.h"
+#include "lib/directory/expand_ahead.h"
 #include "lib/directory/members.h"
 #include "lib/directory/resolve_steps.h"
 #include "lib/directory/texts.h"
@@ -58,10 +58,7 @@ struct work {
 	struct ph_expansion *expansion;
 	GHashTable *known; /* folded address -> index of the member */
 	guint groups, counted;
-	/* Groups still to be opened, and people, are looked up many at once:
-	 * those of the members before these indexes. */
-	struct ph_batch *ahead_groups, *ahead;
-	guint groups_until, until;
+	struct ph_lookahead ahead;
 };
 
 static void
@@ -235,8 +232,9 @@ add_address(struct work *work, const char *address, guint from,
 	struct ph_err why = PH_ERR_INIT;
 	guint i;
 
-	if (ph_resolve_steps(ph_batch_directory(work->ahead), options->snapshot,
-			     address, options->sender, &steps, &why) == 0) {
+	if (ph_resolve_steps(ph_batch_directory(work->ahead.people),
+			     options->snapshot, address, options->sender,
+			     &steps, &why) == 0) {
 		take_steps(work, steps, from);
 		return 0;
 	}
@@ -291,92 +289,6 @@ list_names(const struct work *work, const struct ph_object *group,
 	return 0;
 }
 
-/* ---- looking ahead ------------------------------------------------------ */
-
-/* Steps that are looked up for many at once; a longer chain goes on alone. */
-#define STEPS_AHEAD 3
-/* They are in memory. */
-#define GROUPS_AHEAD 20
-
-/* These people, and whom they send on to. */
-static void
-look_ahead(struct work *work, const char *const *names, size_t n)
-{
-	g_autoptr(GPtrArray) level = g_ptr_array_new();
-
-	ph_batch_forget(work->ahead);
-	for (size_t i = 0; i < n; i++)
-		g_ptr_array_add(level, (gpointer)names[i]);
-	for (unsigned step = 0; step < STEPS_AHEAD && level->len > 0; step++) {
-		g_autoptr(GPtrArray) next = g_ptr_array_new();
-
-		ph_batch_ask(work->ahead, (const char *const *)level->pdata,
-			     level->len);
-		for (guint i = 0; i < level->len; i++) {
-			const struct ph_object *entry =
-			    ph_batch_entry(work->ahead, level->pdata[i]);
-			const char *onward =
-			    entry != NULL ? ph_entry_onward(entry) : NULL;
-
-			if (onward != NULL)
-				g_ptr_array_add(next, (gpointer)onward);
-		}
-		g_ptr_array_unref(level);
-		level = g_steal_pointer(&next);
-	}
-}
-
-static bool
-is_open(const struct work *work, guint i)
-{
-	return member_at(work->expansion, i)->fate == PH_MEMBER_GROUP;
-}
-
-static void
-look_at_groups(struct work *work, guint first)
-{
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	const guint n = work->expansion->members->len;
-
-	ph_batch_forget(work->ahead_groups);
-	for (guint i = first; i < n && names->len < GROUPS_AHEAD; i++) {
-		if (is_open(work, i))
-			g_ptr_array_add(names,
-					member_at(work->expansion, i)->address);
-		work->groups_until = i + 1;
-	}
-	ph_batch_ask(work->ahead_groups, (const char *const *)names->pdata,
-		     names->len);
-}
-
-/* People of several small groups at once; a large one looks at its own. */
-static void
-look_at_people(struct work *work, guint first)
-{
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
-
-	for (guint i = first; i < work->groups_until; i++) {
-		const char *address = member_at(work->expansion, i)->address;
-		const struct ph_object *group =
-		    ph_batch_entry(work->ahead_groups, address);
-		const char *const *member;
-
-		if (!is_open(work, i))
-			continue;
-		if (group == NULL || ph_entry_is_dynamic(group))
-			break;
-		member = ph_object_list(group, "Members");
-		if (names->len + g_strv_length((char **)(uintptr_t)member) >
-		    PH_DIRECTORY_MANY)
-			break;
-		for (; *member != NULL; member++)
-			g_ptr_array_add(names, (gpointer)*member);
-		work->until = i + 1;
-	}
-	if (names->len > 0)
-		look_ahead(work, (const char *const *)names->pdata, names->len);
-}
-
 /* ---- one group after the other ------------------------------------------ */
 
 /* 1 go on, 0 there are more than limit, -1. */
@@ -414,9 +326,10 @@ open_group(struct work *work, const struct ph_object *group, guint i,
 				  why.kind == PH_ERR_PERM ? PH_TEXT_BAD_GROUP
 							  : why.text);
 	for (guint k = 0; k < names->len; k++) {
-		if (i >= work->until && k % PH_DIRECTORY_MANY == 0)
-			look_ahead(work, (const char *const *)&names->pdata[k],
-				   MIN(names->len - k, PH_DIRECTORY_MANY));
+		if (i >= work->ahead.people_until && k % PH_DIRECTORY_MANY == 0)
+			ph_lookahead_people(
+			    &work->ahead, (const char *const *)&names->pdata[k],
+			    MIN(names->len - k, PH_DIRECTORY_MANY));
 		if (add_address(work, names->pdata[k], i, err) < 0)
 			return -1;
 		r = check_counts(work, err);
@@ -434,11 +347,8 @@ open_found(struct work *work, guint i, struct ph_err *err)
 	struct ph_object *group = NULL;
 	int r;
 
-	if (i >= work->groups_until)
-		look_at_groups(work, i);
-	if (i >= work->until)
-		look_at_people(work, i);
-	r = ph_directory_find(ph_batch_directory(work->ahead_groups), address,
+	ph_lookahead_groups(&work->ahead, work->expansion, i);
+	r = ph_directory_find(ph_batch_directory(work->ahead.groups), address,
 			      &group, err);
 	if (r == 1)
 		r = open_group(work, group, i, err);
@@ -492,12 +402,10 @@ ph_expand(const struct ph_expand_options *options,
 	    g_array_new(FALSE, FALSE, sizeof(struct ph_member_again));
 	work.known =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	work.ahead = ph_batch_new(options->directory);
-	work.ahead_groups = ph_batch_new(options->directory);
+	ph_lookahead_init(&work.ahead, options->directory);
 	(void)add_member(&work, false, address, address, 0, &i);
 	r = open_all(&work, group, &why);
-	ph_batch_free(&work.ahead);
-	ph_batch_free(&work.ahead_groups);
+	ph_lookahead_fini(&work.ahead);
 	g_hash_table_unref(work.known);
 	if (r == 1)
 		*expansion_r = g_steal_pointer(&work.expansion);

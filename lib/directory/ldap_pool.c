@@ -21,8 +21,9 @@ struct ph_ldap_pool {
 	GArray *idle;	  /* struct idle; the last one used is the last */
 	unsigned n_conns; /* idle, used and being opened */
 	guint current;	  /* of the URIs */
-	bool down;	  /* none answered */
-	bool trying;	  /* somebody looks whether one does again */
+	enum ph_ldap_server server; /* its kind */
+	bool down;		    /* none answered */
+	bool trying;		    /* somebody looks whether one does again */
 	int64_t down_since;
 	struct ph_err why;
 };
@@ -66,6 +67,17 @@ ph_ldap_pool_settings(const struct ph_ldap_pool *pool)
 	return &pool->settings;
 }
 
+enum ph_ldap_server
+ph_ldap_pool_server(struct ph_ldap_pool *pool)
+{
+	enum ph_ldap_server server;
+
+	g_mutex_lock(&pool->lock);
+	server = pool->server;
+	g_mutex_unlock(&pool->lock);
+	return server;
+}
+
 /* ---- opening ------------------------------------------------------------ */
 
 /* Without the lock. */
@@ -100,6 +112,7 @@ note_up(struct ph_ldap_pool *pool, guint index, const struct ph_ldap_conn *conn)
 		ph_info("directory: %s answers, %s", uri, kind);
 	pool->down = false;
 	pool->current = index;
+	pool->server = ph_ldap_conn_server(conn);
 }
 
 static void

@@ -22,6 +22,9 @@ void ph_ldap_pool_free(struct ph_ldap_pool **pool); /* NULL is fine */
 const struct ph_ldap_settings *
 ph_ldap_pool_settings(const struct ph_ldap_pool *pool);
 
+/* The kind of the one that answered last; UNKNOWN: none yet. */
+enum ph_ldap_server ph_ldap_pool_server(struct ph_ldap_pool *pool);
+
 /* As ph_ldap_conn_search; *server_r is the kind of the one that answered. On
  * -1 entries is empty. A connection that the server has closed meanwhile is
  * replaced. */

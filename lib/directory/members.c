@@ -82,7 +82,9 @@ struct inside {
  */
 struct ph_member_search {
 	struct walk walk;
-	guint opened; /* of walk.open */
+	guint n_roots;	   /* of walk.open: the groups that are asked about */
+	unsigned excluded; /* questions to the directory, instead */
+	guint opened;	   /* of walk.open */
 	/* Adding a key again would free the one that inside borrows. */
 	GHashTable *names;	/* folded, of members of opened groups */
 	GArray *inside;		/* struct inside: of these groups */
@@ -113,6 +115,7 @@ ph_member_search_new(struct ph_directory *directory, const char *const *groups)
 	search->ahead = ph_batch_new(directory);
 	for (; *groups != NULL; groups++)
 		walk_add(&search->walk, *groups);
+	search->n_roots = search->walk.open->len;
 	return search;
 }
 
@@ -283,15 +286,54 @@ has_name(const struct ph_member_search *search, const GPtrArray *addresses)
 	return false;
 }
 
+/* ---- without looking at all --------------------------------------------- */
+
+/* Members of a level that are looked up rather; and questions of one search
+ * after which they are all the same, because that serves for all. */
+#define FEW_INSIDE 1000
+#define QUESTIONS 10
+
+static bool
+is_excluded(struct ph_member_search *search, const GPtrArray *addresses)
+{
+	g_autofree const char **groups =
+	    g_new0(const char *, search->n_roots + 1);
+	g_autofree const char **who = g_new0(const char *, addresses->len + 1);
+
+	memcpy(groups, search->walk.open->pdata,
+	       search->n_roots * sizeof *groups);
+	memcpy(who, addresses->pdata, addresses->len * sizeof *who);
+	search->excluded++;
+	return ph_directory_excludes(search->walk.directory, groups, who,
+				     NULL) == 1;
+}
+
+/* Is there much to be looked at, and nothing yet that cannot be said? */
+static bool
+may_exclude(const struct ph_member_search *search)
+{
+	return search->opened == search->walk.open->len &&
+	       search->inside->len - search->looked_up > FEW_INSIDE &&
+	       search->failed.kind == PH_ERR_NONE &&
+	       search->excluded < QUESTIONS;
+}
+
 int
 ph_member_search_has(struct ph_member_search *search,
 		     const GPtrArray *addresses, struct ph_err *err)
 {
+	bool asked = false;
+
 	/* One yes is enough, whatever else cannot be said. */
-	do
+	do {
 		if (has_name(search, addresses))
 			return 1;
-	while (search_on(search));
+		if (!asked && may_exclude(search)) {
+			asked = true;
+			if (is_excluded(search, addresses))
+				return 0;
+		}
+	} while (search_on(search));
 	return search->failed.kind == PH_ERR_NONE
 		   ? 0
 		   : ph_err_set(err, search->failed.kind, "%s",

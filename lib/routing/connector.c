@@ -261,10 +261,6 @@ judge(struct ask *ask, const struct ph_object *connector,
 		return skip(ask, connector, "is not enabled");
 	if (!find_space(ask, candidate_r))
 		return false;
-	/* It cannot win: its way matters to people alone. */
-	if (!ask->why && ask->best.connector &&
-	    candidate_r->space.fit < ask->best.space.fit)
-		return false;
 	if (!find_way(ask, candidate_r))
 		return false;
 	candidate_r->out = ph_connector_hops(
@@ -327,6 +323,28 @@ consider(struct ask *ask, const struct ph_object *connector)
 	}
 }
 
+/* The most specific address space wins, so only its connectors' ways have to be
+ * found, unless none of them does. */
+static void
+consider_best(struct ask *ask, const struct ph_object *const *list, size_t n)
+{
+	g_autofree size_t *fit = g_new0(size_t, n + 1);
+	size_t best = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ph_space space;
+
+		if (ph_space_find(list[i], ask->domain, &space) &&
+		    ph_object_bool(list[i], "Enabled"))
+			fit[i] = space.fit;
+		best = MAX(best, fit[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (fit[i] > 0 && fit[i] == best)
+			consider(ask, list[i]);
+	}
+}
+
 static void
 consider_all(struct ask *ask)
 {
@@ -344,6 +362,10 @@ consider_all(struct ask *ask)
 		return;
 	}
 	list = ph_snapshot_list(ask->query->snapshot, "sendconnector", &n);
+	if (!ask->why)
+		consider_best(ask, list, n);
+	if (ask->best.connector)
+		return;
 	for (size_t i = 0; i < n; i++)
 		consider(ask, list[i]);
 }

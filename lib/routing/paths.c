@@ -28,9 +28,10 @@ struct ph_paths {
 	size_t n;
 	struct ph_link *links; /* owned, as are their sites */
 	size_t n_links;
-	size_t *first;	   /* [site]: where its links begin in "touch" */
-	size_t *touch;	   /* links by site */
-	struct row **rows; /* [from]; atomic; NULL: not asked for yet */
+	size_t *first; /* [site]: where its links begin in "touch" */
+	size_t *touch; /* links by site */
+	gpointer
+	    *rows; /* [from]: struct row; atomic; NULL: not asked for yet */
 };
 
 struct heap_item {
@@ -299,7 +300,7 @@ ph_paths_build(const struct ph_site *sites, size_t n_sites,
 		    g_memdup2(links[l].sites, links[l].n * sizeof(size_t));
 	}
 	index_links(paths);
-	paths->rows = g_new0(struct row *, n_sites + 1);
+	paths->rows = g_new0(gpointer, n_sites + 1);
 	return paths;
 }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import NUNO
+from tests.lab import letter
 from tests.lab.lab import Lab
 from tests.lab.ldap import Values, ldif
 from tests.lab.office import Office
@@ -62,7 +64,9 @@ def crowd() -> str:
             text += entry(name, address, altRecipient=boss)
         else:
             text += entry(name, address, manager=boss)
-    text += entry("Double", f"double@{DOMAIN}", proxyAddresses=[f"SMTP:d@{DOMAIN}", f"smtp:{TWICE}"])
+    text += entry("Out", f"out@{DOMAIN}")
+    both = [f"SMTP:d@{DOMAIN}", f"smtp:{TWICE}"]
+    text += entry("Double", "", proxyAddresses=both)
     size = PEOPLE // GROUPS
     for i in range(GROUPS):
         names = [dn(f"P{k}") for k in range(i * size, (i + 1) * size)]
@@ -107,6 +111,23 @@ def test_expand(office: Office, cache: str) -> None:
     assert told == outcomes()
     # People, those whom they name (managers and members), where contacts go.
     assert PEOPLE // AT_ONCE <= searches <= 5 * PEOPLE // AT_ONCE
+
+
+def test_member_of_a_group_inside(office: Office, tmp_path: Path) -> None:
+    """In few searches; and never by what Active Directory alone answers."""
+    assert isinstance(office.ldap, Slapd)
+    lab, host = office.lab, office.host
+    message = tmp_path / "message.eml"
+    message.write_bytes(letter.compose(NUNO).content)
+    lab.change(lambda: lab.rule("Top", SentToMemberOf=TOP, RejectMessageReasonText="Not to top"))
+    for who, refused in ((f"P1999@{DOMAIN}", True), (f"out@{DOMAIN}", False)):
+        before = office.ldap.searches()
+        words = ["--message", str(message), "--from", letter.STRANGER, "--to", who]
+        done = host.cli("rule", "test", *words, check=False)
+        assert done.returncode == int(refused) and ("Not to top" in done.stdout) == refused, done
+        assert office.ldap.searches() - before <= 5 * PEOPLE // AT_ONCE
+    assert "1.2.840.113556.1.4.1941" not in office.ldap.child.log.read_text(encoding="utf-8")
+    lab.change(lambda: lab.remove("rule", "Top"))
 
 
 def test_one_that_cannot_be_read(office: Office) -> None:

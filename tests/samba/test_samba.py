@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import NUNO
-from tests.lab import kerberos, letter
+from tests.conftest import ANA, MOTA, NUNO
+from tests.lab import kerberos, letter, outcome
 from tests.lab.lab import Lab
 from tests.lab.office import Office
 from tests.lab.office_tests import *  # noqa: F403
@@ -31,6 +31,54 @@ def office() -> Iterator[Office]:
         lab.start()
         made.wait_known(NUNO)
         yield made
+
+
+CROWD, DEEP = "crowd@letsexchange.com", "deep@letsexchange.com"
+PEOPLE = 1001  # more than are looked at one by one (lib/directory/members.c)
+
+
+@pytest.fixture
+def crowd(office: Office) -> Iterator[None]:
+    """A group of many, of one with Ana, and of one without address with Mota;
+    and a rule about it."""
+    ldap, lab = office.ldap, office.lab
+    text, names = "", []
+    for i in range(PEOPLE):
+        names.append(ldap.name(f"Crowd {i}"))
+        text += (
+            f"dn: {names[-1]}\nobjectClass: contact\ncn: Crowd {i}\nsn: Crowd\n"
+            f"targetAddress: SMTP:c{i}@partner.test\nproxyAddresses: SMTP:c{i}@letsexchange.com\n\n"
+        )
+    ldap.load(text)
+    names.append(ldap.group("Deep", DEEP, [ldap.name("Ana")], groupType="8"))
+    names.append(ldap.group("Mute", "", [ldap.name("Mota")], groupType="8", proxyAddresses=[]))
+    ldap.group("Crowd", CROWD, names, groupType="8")
+    lab.change(lambda: lab.rule("Crowd", SentToMemberOf=CROWD, RejectMessageReasonText="No crowd"))
+    yield
+    lab.change(lambda: lab.remove("rule", "Crowd"))
+
+
+def test_in_a_large_group(office: Office, crowd: None) -> None:
+    """Who is not in it is known at once, and who is as by its members: not by
+    a group that gets no mail."""
+    before = office.host.conf.read_text(encoding="utf-8")
+    office.set(timeout="60s")
+    host = office.host
+    daemon = host.daemon("transport")
+    daemon.argv.append("-v")
+    try:
+        host.restart("transport")
+        for who, member in ((NUNO, False), (MOTA, False), (ANA, True)):
+            mail = outcome.post_inside(host, outcome.from_inside(who, sender=NUNO))
+            assert ("No crowd" in mail.last) == member, (who, mail.last)
+        log = host.log_text("transport")
+        assert f"<{NUNO}> is not in <{CROWD}>" in log, log
+        for who in (MOTA, ANA):
+            assert f"<{who}> is perhaps in <{CROWD}>" in log, log
+    finally:
+        daemon.argv.remove("-v")
+        host.conf.write_text(before, encoding="utf-8")
+        host.restart("transport")
 
 
 KERBEROS = {"bind": "gssapi", "bind_dn": "", "password_file": "", "cache_size": "0"}

@@ -9,6 +9,8 @@ struct many {
 	struct ph_directory *inner;
 	unsigned alone, at_once; /* requests */
 	size_t largest;
+	int excludes; /* what is said of groups, and how often */
+	unsigned excluded;
 };
 
 static int
@@ -45,6 +47,18 @@ many_walk(void *self, const struct ph_object *group, ph_directory_each *each,
 	return ph_directory_walk(many->inner, group, each, arg, err);
 }
 
+static int
+many_excludes(void *self, const char *const *groups,
+	      const char *const *addresses, struct ph_err *err)
+{
+	struct many *many = self;
+
+	ck_assert(groups[0] != NULL && addresses[0] != NULL);
+	many->excluded++;
+	return many->excludes < 0 ? ph_err_set(err, PH_ERR_TEMP, "away")
+				  : many->excludes;
+}
+
 static void
 many_close(void *self)
 {
@@ -58,6 +72,7 @@ static const struct ph_directory_ops many_ops = {
     .name = "many",
     .find = many_find,
     .find_many = many_find_many,
+    .excludes = many_excludes,
     .walk = many_walk,
     .close = many_close,
 };

@@ -140,6 +140,23 @@ START_TEST(test_cannot_say)
 }
 END_TEST
 
+/* Another one in front of it asks as well. */
+START_TEST(test_in_front)
+{
+	g_autofree char *told = NULL;
+
+	set_up(true);
+	ask("a@test.org two@test.org");
+	told = many_told(ph_batch_directory(batch),
+			 "b@test.org a@test.org nobody@test.org two@test.org");
+	ck_assert_str_eq(told, "b@test.org a@test.org - permanent");
+	ck_assert_uint_eq(counts->at_once, 2);
+	ck_assert_uint_eq(counts->largest, 2);
+	ck_assert_uint_eq(counts->alone, 0);
+	tear_down();
+}
+END_TEST
+
 START_TEST(test_more_than_at_once)
 {
 	const size_t n = 2 * PH_DIRECTORY_MANY + 3;
@@ -174,4 +191,5 @@ START_TEST(test_where_it_is_not_cheaper)
 END_TEST
 
 UNIT_MAIN("lib/directory/directory_batch", test_known_beforehand, test_once,
-	  test_cannot_say, test_more_than_at_once, test_where_it_is_not_cheaper)
+	  test_cannot_say, test_in_front, test_more_than_at_once,
+	  test_where_it_is_not_cheaper)

@@ -354,8 +354,35 @@ START_TEST(test_many_without_room)
 }
 END_TEST
 
+START_TEST(test_excluded)
+{
+	static const char *const groups[] = {"g@test.org", "h@test.org", NULL};
+	static const char *const one[] = {"A@test.org", NULL};
+	static const char *const two[] = {"a@test.org", "b@test.org", NULL};
+	struct source source = {.entry = NULL};
+	struct many *counts;
+	struct ph_directory *d = open_many(&source, 1 << 20, &counts);
+
+	ck_assert_int_eq(ph_directory_excludes(d, groups, one, NULL), 0);
+	counts->excludes = -1;
+	ck_assert_int_eq(ph_directory_excludes(d, groups, one, NULL), -1);
+	counts->excludes = 1;
+	ck_assert_int_eq(ph_directory_excludes(d, groups, one, NULL), 1);
+	counts->excludes = 0;
+	/* Only that he is not in it is remembered, and not for long. */
+	ck_assert_uint_eq(counts->excluded, 3);
+	ck_assert_int_eq(ph_directory_excludes(d, groups, one, NULL), 1);
+	ck_assert_int_eq(ph_directory_excludes(d, groups, two, NULL), 0);
+	ck_assert_int_eq(ph_directory_excludes(d, groups + 1, one, NULL), 0);
+	ck_assert_uint_eq(counts->excluded, 5);
+	now += 60;
+	ck_assert_int_eq(ph_directory_excludes(d, groups, one, NULL), 0);
+	ph_directory_close(&d);
+}
+END_TEST
+
 UNIT_MAIN("lib/directory/directory_cache", test_found, test_walk, test_changed,
 	  test_nobody, test_stale, test_ambiguous, test_bounded,
 	  test_nothing_is_kept, test_large, test_age, test_stale_is_not_kept,
 	  test_the_newer_of_two_stale_ones, test_nobody_since, test_many,
-	  test_many_without_room)
+	  test_many_without_room, test_excluded)

@@ -365,6 +365,83 @@ START_TEST(test_requests)
 }
 END_TEST
 
+/* Where many would have to be looked at, the directory may know better. */
+START_TEST(test_excluded)
+{
+	static const struct {
+		unsigned each;
+		int excludes;
+		const char *address;
+		int want;
+		unsigned excluded, at_most;
+	} rows[] = {
+	    {1001, 1, "nobody@test.org", 0, 1, 1},
+	    {1001, 0, "nobody@test.org", 0, 1, 12},
+	    {1001, -1, "nobody@test.org", 0, 1, 12},
+	    {1001, 0, "p1000@test.org", 1, 0, 1},
+	    {1000, 1, "nobody@test.org", 0, 0, 11},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct many *counts;
+		struct ph_directory *d =
+		    many_over(crowd(1, rows[i].each), &counts);
+
+		counts->excludes = rows[i].excludes;
+		ck_assert_int_eq(ask(d, "top@test.org", rows[i].address, NULL),
+				 rows[i].want);
+		ck_assert_uint_eq(counts->excluded, rows[i].excluded);
+		ck_assert_msg(counts->at_once <= rows[i].at_most, "%zu: %u", i,
+			      counts->at_once);
+		ph_directory_close(&d);
+	}
+}
+END_TEST
+
+/* Who asks about many gets all by looking at the members. */
+START_TEST(test_excluded_for_few)
+{
+	static const char *const groups[] = {"top@test.org", NULL};
+	struct many *counts;
+	struct ph_directory *d = many_over(crowd(1, 2000), &counts);
+	struct ph_member_search *search = ph_member_search_new(d, groups);
+
+	counts->excludes = 1;
+	for (unsigned i = 0; i < 50; i++) {
+		g_autoptr(GPtrArray) one =
+		    g_ptr_array_new_with_free_func(g_free);
+
+		g_ptr_array_add(one, g_strdup_printf("x%u@test.org", i));
+		ck_assert_int_eq(ph_member_search_has(search, one, NULL), 0);
+	}
+	ck_assert_uint_eq(counts->excluded, 10);
+	ck_assert_uint_eq(counts->at_once, 20);
+	ph_member_search_free(search);
+	ph_directory_close(&d);
+}
+END_TEST
+
+/* What cannot be said stays so. */
+START_TEST(test_not_excluded_after_failure)
+{
+	struct many *counts;
+	struct trouble *t = g_new0(struct trouble, 1);
+	struct ph_directory *d;
+	struct ph_err err = PH_ERR_INIT;
+
+	t->people = crowd(1, 1001);
+	t->about = "gone@test.org";
+	t->answer = -1;
+	d = many_over(ph_directory_new(&trouble_ops, t), &counts);
+	counts->excludes = 1;
+	ck_assert_int_eq(
+	    ask(d, "gone@test.org top@test.org", "nobody@test.org", &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_uint_eq(counts->excluded, 0);
+	ph_directory_close(&d);
+}
+END_TEST
+
 START_TEST(test_is_group)
 {
 	static const struct {
@@ -394,4 +471,5 @@ END_TEST
 
 UNIT_MAIN("lib/directory/members", test_of_any, test_no_groups, test_dynamic,
 	  test_some_fail, test_all_fail, test_too_many, test_is_group,
-	  test_requests)
+	  test_requests, test_excluded, test_excluded_for_few,
+	  test_not_excluded_after_failure)

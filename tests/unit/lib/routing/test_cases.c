@@ -115,15 +115,19 @@ static void
 ask_outside(const char *address, struct answer *a)
 {
 	const struct ph_topology *t = topology();
-	const struct ph_connector_query query = {.snapshot = c.world.snapshot,
-						 .topology = t,
-						 .from = c.from,
-						 .address = address,
-						 .size = c.size,
-						 .explain = true};
+	struct ph_connector_query query = {.snapshot = c.world.snapshot,
+					   .topology = t,
+					   .from = c.from,
+					   .address = address,
+					   .size = c.size};
+	g_autofree char *unexplained = NULL;
 	struct ph_connector_route route;
 	const char *name;
 
+	ph_connector_find(&query, &route);
+	unexplained = ph_connector_format(&route);
+	ph_connector_clear(&route);
+	query.explain = true;
 	ph_connector_find(&query, &route);
 	name = route.connector ? ph_object_name(route.connector) : "none";
 	a->hops = route.type == PH_CONNECTOR_HUB
@@ -133,6 +137,7 @@ ask_outside(const char *address, struct answer *a)
 	a->queue = g_strdup("");
 	a->reason = g_strdup(route.reason ? route.reason : "");
 	a->next = ph_connector_format(&route);
+	ASSERT(!strcmp(a->next, unexplained), "unexplained: %s", unexplained);
 	a->why = g_strjoinv("\n", route.why);
 	ph_connector_clear(&route);
 }

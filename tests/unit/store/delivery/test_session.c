@@ -442,6 +442,31 @@ START_TEST(test_trust)
 }
 END_TEST
 
+/* peer_tls = verify: an address alone is nobody, but for a UNIX socket. */
+START_TEST(test_address_is_no_proof)
+{
+	static const struct {
+		const char *peer;
+		bool trusted;
+	} rows[] = {{HUB, false}, {"local", true}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		static const char said[] = "LHLO x\r\nMAIL FROM:<>\r\n";
+		g_autofree char *out = NULL;
+
+		setup();
+		lab.shared.tls.mode = PH_PEER_VERIFY;
+		lab.shared.limits.tls = lab.shared.limits.tls_required = true;
+		out = lab_talk(&lab, rows[i].peer, said, sizeof said - 1, 0);
+		ck_assert_int_eq(strstr(out, "XFORWARD") != NULL,
+				 rows[i].trusted);
+		ck_assert_int_eq(strstr(out, "\r\n454 4.7.0 ") == NULL,
+				 rows[i].trusted);
+		teardown();
+	}
+}
+END_TEST
+
 /* ---- over a socket ----------------------------------------------------- */
 
 /* A client that says this and is gone before it reads a word. */
@@ -551,4 +576,5 @@ UNIT_MAIN("store/delivery/session", test_recipients, test_directory_down,
 	  test_cut_everywhere, test_many_recipients, test_one_database_fails,
 	  test_no_database_at_data, test_end_fails, test_moved_meanwhile,
 	  test_no_free_slot, test_too_big, test_header_too_large, test_trust,
-	  test_leaves_before_answers, test_leaves_in_data, test_at_once)
+	  test_address_is_no_proof, test_leaves_before_answers,
+	  test_leaves_in_data, test_at_once)
