@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
+from pathlib import Path
 from types import TracebackType
 
 from tests.lab import wait
@@ -27,8 +28,8 @@ class Taken:
     content: bytes
     parameters: str  # of MAIL
     rcpt_parameters: tuple[str, ...]
-    tls: str  # version, "" in clear
-    login: str  # "user:password", "" of a stranger
+    encrypted: bool = False
+    login: str = ""  # "user:password"
 
 
 # In place of an answer: the connection is closed, or nothing comes any more.
@@ -38,6 +39,8 @@ CLOSE, HANG = "close", "hang"
 class _Session(socketserver.StreamRequestHandler):
     server: _Server
     timeout = 60
+    encrypted = False
+    login = ""
 
     def _say(self, line: str) -> None:
         self.wfile.write(line.encode() + b"\r\n")
@@ -61,11 +64,17 @@ class _Session(socketserver.StreamRequestHandler):
             raise ConnectionError("as the test wants it")
         self._say(line)
 
-    tls = login = ""
+    def _encrypt(self) -> None:
+        assert self.server.tls is not None
+        self.wfile.flush()
+        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        self.rfile = self.request.makefile("rb")
+        self.wfile = socketserver._SocketWriter(self.request)  # type: ignore[attr-defined]
+        self.encrypted = True
 
     def _hello(self) -> None:
         lines = ["sink.test", *self.server.extensions]
-        if self.server.tls is not None and not self.tls:
+        if self.server.tls is not None and not self.encrypted:
             lines.append("STARTTLS")
         elif self.server.login:
             lines.append("AUTH PLAIN")
@@ -73,24 +82,12 @@ class _Session(socketserver.StreamRequestHandler):
             self._say(f"250-{line}")
         self._say(f"250 {lines[-1]}")
 
-    def _start_tls(self) -> None:
-        assert self.server.tls is not None
-        self._say("220 go ahead")
-        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
-        self.setup()
-        self.tls = str(self.request.version())
-
     def _log_in(self, words: str) -> str:
         _, user, password = base64.b64decode(words).decode().split("\0")
         if f"{user}:{password}" != self.server.login:
             return "535 5.7.8 no"
-        self.login = f"{user}:{password}"
+        self.login = self.server.login
         return "235 2.7.0 welcome"
-
-    def _refusal(self) -> str:
-        if self.server.login and not self.login:
-            return "530 5.7.0 Authentication required"
-        return ""
 
     def _take(self, sender: str, recipients: list[str]) -> None:
         content = self._content()
@@ -109,7 +106,7 @@ class _Session(socketserver.StreamRequestHandler):
                 content,
                 parameters,
                 words,
-                self.tls,
+                self.encrypted,
                 self.login,
             )
         )
@@ -129,17 +126,18 @@ class _Session(socketserver.StreamRequestHandler):
             if verb.startswith("EHLO "):
                 self._hello()
                 continue
-            if verb == "STARTTLS":
-                self._start_tls()
-                continue
             if verb.startswith("AUTH PLAIN "):
                 self._say(self._log_in(line[11:]))
                 continue
-            if verb.startswith("MAIL FROM:") and self._refusal():
-                self._say(self._refusal())
+            if verb.startswith("MAIL FROM:") and self.login != self.server.login:
+                self._say("530 5.7.0 Authentication required")
                 continue
             if verb.startswith("MAIL FROM:"):
                 sender, recipients = line[10:], []
+            elif verb == "STARTTLS" and self.server.tls is not None:
+                self._say("220 go on")
+                self._encrypt()
+                continue
             elif verb.startswith("RCPT TO:"):
                 chosen = self.server.answers.get(line[8:].partition(" ")[0])
                 if chosen is not None:
@@ -160,18 +158,11 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(
-        self,
-        address: str,
-        port: int,
-        extensions: Sequence[str],
-        tls: ssl.SSLContext | None,
-        login: str,
-    ) -> None:
+    def __init__(self, address: str, extensions: Sequence[str], port: int = 0) -> None:
         super().__init__((address, port), _Session)
         self.extensions = extensions
-        self.tls = tls
-        self.login = login
+        self.login = ""
+        self.tls: ssl.SSLContext | None = None
         self.answers: Mapping[str, str] = {}
         self.finals: Mapping[str, str] = {}
         self.reached: list[str] = []
@@ -179,20 +170,24 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Sink:
-    """Listens from the start, on a port of its own, until it is left. With tls it
-    offers STARTTLS, with a login it takes mail of nobody else."""
+    """Listens from the start, on a port of its own, until it is left. With a
+    certificate it offers STARTTLS, with a login it takes mail of nobody else."""
 
     def __init__(
         self,
         address: str = "127.0.0.1",
         extensions: Sequence[str] = (),
-        tls: ssl.SSLContext | None = None,
-        login: str = "",
         port: int = 0,
+        certificate: tuple[Path, Path] | None = None,
+        login: str = "",
     ) -> None:
-        self._server = _Server(address, port, extensions, tls, login)
+        self._server = _Server(address, extensions, port)
+        self._server.login = login
         self.address = address
         self.port = int(self._server.server_address[1])
+        if certificate is not None:
+            self._server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._server.tls.load_cert_chain(*certificate)
 
     def answer(
         self, answers: Mapping[str, str] | None = None, finals: Mapping[str, str] | None = None
