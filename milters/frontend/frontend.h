@@ -17,10 +17,10 @@
 #include <stdint.h>
 
 /*
- * Front End Transport: a stateless SMTP proxy in the shape of a milter. Every
- * recipient and the content are offered to one Transport server while the
- * client waits, and that server's answer is the client's. Nothing is queued
- * here and nothing is written to disk.
+ * Front End Transport: a stateless SMTP proxy in the shape of a milter.
+ * Every recipient and the content are offered to one Transport server while
+ * the client waits, and that server's answer is the client's. Nothing is
+ * queued here and nothing is written to disk.
  */
 
 /* Rows of the derive table that posthub-frontend gives to ph_state_open. */

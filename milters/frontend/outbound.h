@@ -29,7 +29,7 @@ struct ph_way {
 	GArray *targets;		   /* struct ph_target, in order */
 	bool tls, required; /* STARTTLS if it is offered; or no mail */
 	enum ph_tls_verify verify;
-	const char *tls_domain; /* in place of the host's name; or NULL */
+	const char *tls_domain; /* that the certificate is for; or NULL */
 };
 void ph_way_clear(struct ph_way *way);
 
@@ -58,6 +58,7 @@ struct ph_remote_question {
 	const struct ph_frontend *frontend;
 	const struct ph_mail *mail;
 	const struct ph_way *way;
+	const char *domain;  /* whose host it is, or the same */
 	const char *host;    /* name, or address */
 	const char *address; /* where it is */
 	int port;

@@ -16,6 +16,7 @@ struct search {
 	const struct ph_way *way;
 	GRand *random;
 	int64_t deadline;
+	const char *domain; /* of the target that is tried */
 	unsigned tried;
 	struct ph_remote *remote; /* found */
 	/* What to say in the end: a host's own "later", else the last trouble.
@@ -86,6 +87,7 @@ try_address(struct search *search, const char *host, const char *address,
 	    .frontend = search->frontend,
 	    .mail = search->mail,
 	    .way = search->way,
+	    .domain = search->domain,
 	    .host = host,
 	    .address = address,
 	    .port = port,
@@ -211,6 +213,7 @@ try_domain(struct search *search, const char *domain, int port)
 static void
 try_target(struct search *search, const struct ph_target *target)
 {
+	search->domain = target->host;
 	if (target->mx) {
 		try_domain(search, target->host, target->port);
 	} else if (try_host(search, target->host, target->port) == 0) {

@@ -20,26 +20,19 @@ static const struct {
     {"ph-out-secure", true, true, PH_TLS_NAME},
 };
 
-/* The connector's own words go further than its transport's. */
 static void
 set_level(struct ph_way *way, const char *transport)
 {
-	const char *level = ph_object_text(way->connector, "TlsAuthLevel");
+	/* One that is not known here wants no less than the strictest. */
+	size_t i = G_N_ELEMENTS(levels) - 1;
 
-	way->tls = way->required = true;
-	way->verify = PH_TLS_NAME;
-	for (size_t i = 0; i < G_N_ELEMENTS(levels); i++)
-		if (strcmp(transport, levels[i].transport) == 0) {
-			way->tls = levels[i].tls;
-			way->required = levels[i].required;
-			way->verify = levels[i].verify;
-		}
-	if (!way->required && ph_object_bool(way->connector, "IgnoreSTARTTLS"))
-		way->tls = false;
-	if (level != NULL && strcmp(level, "DomainValidation") == 0)
-		way->verify = PH_TLS_NAME;
-	else if (level != NULL && strcmp(level, "CertificateValidation") == 0)
-		way->verify = MAX(way->verify, PH_TLS_CA);
+	while (i > 0 && strcmp(transport, levels[i].transport) != 0)
+		i--;
+	if (strcmp(transport, levels[i].transport) != 0)
+		i = G_N_ELEMENTS(levels) - 1;
+	way->tls = levels[i].tls;
+	way->required = levels[i].required;
+	way->verify = levels[i].verify;
 	if (ph_object_has(way->connector, "TlsDomain"))
 		way->tls_domain = ph_object_text(way->connector, "TlsDomain");
 }

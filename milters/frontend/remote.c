@@ -87,11 +87,28 @@ open_session(const struct ph_remote_question *q, struct ph_remote **remote_r,
 	return 1;
 }
 
-/* The name that the certificate must have. */
+static bool
+is_below(const char *host, const char *domain)
+{
+	size_t n = strlen(host), size = strlen(domain);
+
+	return n >= size && strcasecmp(host + n - size, domain) == 0 &&
+	       (n == size || host[n - size - 1] == '.');
+}
+
+/* The name that the certificate must have. DNS, which anybody can forge, says
+ * no more than which host of the domain it is. */
 static const char *
 name_of(const struct ph_remote_question *q)
 {
-	return q->way->tls_domain != NULL ? q->way->tls_domain : q->host;
+	const char *domain =
+	    q->way->tls_domain != NULL ? q->way->tls_domain : q->domain;
+
+	if (g_str_has_prefix(domain, "*."))
+		domain += 2;
+	return q->way->verify != PH_TLS_NAME || is_below(q->host, domain)
+		   ? q->host
+		   : domain;
 }
 
 /* 1, or -1: the session is of no more use. A refusal counts for as much as no

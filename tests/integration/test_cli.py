@@ -403,7 +403,11 @@ def test_malformed_filter_is_refused(world):
 
 
 def test_map(world):
-    assert [m["Name"] for m in world.json("map")][:2] == ["transport", "recipient"]
+    assert [m["Name"] for m in world.json("map")][:3] == [
+        "transport",
+        "outbound",
+        "recipient",
+    ]
     world.refused(UNAVAILABLE, "map.sock", "map", "transport", "a@x.test")
     world.refused(USAGE, "KEY is missing", "map", "transport")
 

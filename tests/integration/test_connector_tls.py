@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,8 +45,9 @@ def files(shared_lab: Lab) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def secure(files: Path) -> Iterator[Sink]:
     """A smart host with STARTTLS, for those who log in."""
-    certificate = (files / "server.pem", files / "server.key")
-    with Sink(certificate=certificate, login=LOGIN) as made:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files / "server.pem", files / "server.key")
+    with Sink(tls=context, login=LOGIN) as made:
         yield made
 
 
@@ -104,7 +106,7 @@ def test_login_over_tls(org: Lab, secure: Sink) -> None:
     with connector(org, "Login", secure, AddressSpaces="login.test", **LOGGED_IN):
         assert post(host, mail).accepted, mail.last
         taken = secure.wait(mail.ident)
-    assert taken.login == LOGIN and taken.encrypted
+    assert taken.login == LOGIN and taken.tls.startswith("TLSv1.")
     for name, path in host.logs():
         assert "a pass:word" not in path.read_text(encoding="utf-8", errors="replace"), name
 
@@ -121,7 +123,7 @@ def test_without_tls_it_waits_and_does_not_leave_in_clear(org: Lab, plain: Sink)
         other = post(host, letter.compose("b@tls.test", sender=NUNO))
         plain.wait(other.ident)
         wait_gone(host, plain, mail)
-    assert not plain.taken(mail.ident)[0].encrypted
+    assert plain.taken(mail.ident)[0].tls == ""
 
 
 def test_name_in_the_certificate(org: Lab, secure: Sink) -> None:
@@ -138,7 +140,7 @@ def test_name_in_the_certificate(org: Lab, secure: Sink) -> None:
         assert not secure.taken(mail.ident)
     with connector(org, "Bank", secure, TlsDomain=NAME, **common):
         wait_gone(host, secure, mail)
-    assert secure.taken(mail.ident)[0].encrypted
+    assert secure.taken(mail.ident)[0].tls
 
 
 def everybody(sink: Sink, mail: Mail) -> set[str]:

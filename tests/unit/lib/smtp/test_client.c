@@ -332,7 +332,6 @@ static const struct {
     {PH_PEER_VERIFY,
      {OFFER, "C:STARTTLS", "S:454 4.7.0 not now", "C:QUIT"},
      "TLS is required, but was not offered"},
-    {PH_PEER_ENCRYPT, {OFFER, "C:STARTTLS", "S:220 go", "X"}, "TLS handshake"},
 };
 
 START_TEST(test_peers)
