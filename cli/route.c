@@ -165,6 +165,30 @@ outside_of(const struct ph_step *step)
 	return step->at.entry ? ph_entry_external(step->at.entry) : NULL;
 }
 
+/* A front end has no queue and is in no delivery group: which servers it tries,
+ * those alike in any order, is another question. */
+static void
+add_servers(struct ask *ask, const char *database, json_t *json)
+{
+	const struct ph_server *from =
+	    ph_topology_server(ask->lookup.topology, ask->from);
+	g_autofree const struct ph_server **servers = NULL;
+	json_t *array = json_array();
+
+	if (from && from->frontend_role && !from->transport_role)
+		servers = ph_select_transport(ask->lookup.topology, ask->from,
+					      PH_SELECT_FRONTEND, &database,
+					      database ? 1 : 0, NULL, NULL);
+	for (size_t i = 0; servers && servers[i]; i++) {
+		json_array_append_new(array, ph_json_text(servers[i]->name));
+		if (!ask->cli->json)
+			say(i == 0 ? "Front end tries:" : "", servers[i]->name);
+	}
+	if (servers)
+		json_object_set(json, "FrontendServers", array);
+	json_decref(array);
+}
+
 /* Of a mailbox's database, or of a group to where it is opened. */
 static int
 answer_inside(struct ask *ask, const char *database, const char *expansion,
@@ -183,6 +207,7 @@ answer_inside(struct ask *ask, const char *database, const char *expansion,
 	json_object_set_new(json, "Route", route_json(&route));
 	if (!ask->cli->json)
 		print_route(&route);
+	add_servers(ask, database, json);
 	found = route.type != PH_ROUTE_NONE && route.type != PH_ROUTE_TOO_LARGE;
 	ph_route_clear(&route);
 	return found ? PH_EXIT_YES : PH_EXIT_NO;
@@ -205,6 +230,7 @@ answer_outside(struct ask *ask, const char *address, json_t *json)
 	json_object_set_new(json, "Route", connector_json(&route));
 	if (!ask->cli->json)
 		print_connector(&route);
+	add_servers(ask, NULL, json);
 	status = route.nexthop ? PH_EXIT_YES : PH_EXIT_NO;
 	ph_connector_clear(&route);
 	return status;

@@ -21,7 +21,7 @@ append_hubs(const struct ph_sources *sources, GString *value)
 		return;
 	}
 	g_string_append(value, "ph-hub:");
-	for (size_t i = 0; servers[i] != NULL && i < HOPS_LIMIT; i++) {
+	for (size_t i = 0; i < HOPS_LIMIT && servers[i] != NULL; i++) {
 		if (i > 0)
 			g_string_append(value, ", ");
 		ph_hop_append(value,

@@ -20,8 +20,10 @@ tls_free(void *ctx)
 	struct tls *tls = ctx;
 
 	/* No close_notify: the protocol above has said good-bye. */
-	g_clear_object(&tls->connection);
-	g_clear_object(&tls->base);
+	if (tls->connection != NULL)
+		g_object_unref(tls->connection);
+	if (tls->base != NULL)
+		g_object_unref(tls->base);
 	g_main_context_unref(tls->context);
 	g_free(tls);
 }

@@ -126,6 +126,7 @@ encrypt(const struct ph_remote_question *q, struct ph_remote *remote,
 	};
 	struct ph_smtp_reply reply;
 
+	g_assert(remote != NULL);
 	if (ph_smtp_offers(remote->smtp, "STARTTLS")) {
 		if (limit(q, remote, err) < 0 ||
 		    ph_smtp_start_tls(remote->smtp, &options, &reply, err) < 0)
@@ -299,8 +300,10 @@ ph_remote_open(const struct ph_remote_question *q, struct ph_remote **remote_r,
 	*remote_r = NULL;
 	*reply_r = (struct ph_smtp_reply){0, NULL};
 	rc = begin(q, remote_r, code_r, err);
-	if (rc == 1)
+	if (rc == 1) {
+		g_assert(*remote_r != NULL);
 		rc = check_needs(q->mail, (*remote_r)->smtp, reply_r);
+	}
 	for (size_t i = 0; rc == 1 && i < G_N_ELEMENTS(steps); i++) {
 		*code_r = "4.4.2";
 		rc = steps[i](q, *remote_r, reply_r, err);

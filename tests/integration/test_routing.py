@@ -144,6 +144,9 @@ def test_from_every_server_mail_takes_the_way_that_is_explained(lab: Lab, sink: 
 
 @pytest.mark.parametrize("address, first", [(LISA, "LIS1"), (DAGNY, "COI1")])
 def test_from_the_front_end(lab: Lab, sink: Sink, address: str, first: str) -> None:
+    said = lab.hosts["LIS1"].cli("route", address, "--from", "FE1", "--json").stdout
+    local = [] if first == "LIS1" else ["LIS1"]
+    assert json.loads(said)[0]["FrontendServers"] == [first, *local]
     mail = letter.compose(address)
     assert letter.post(lab.hosts["FE1"], mail).accepted, mail.last
     way = received(arrived(lab, sink, address, mail))
