@@ -3,6 +3,7 @@ which answers with the far end's words and queues nothing."""
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,12 @@ FIRST, SECOND, DEAD, PLAIN = "127.0.2.1", "127.0.2.2", "127.0.2.3", "127.0.2.4"
 KEY = "posthub:sendconnector:Internet"
 
 
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
 class World:
     """MBX1, two front ends, DNS, and three hosts outside: mx1.test and
     mx2.test with TLS, the first's certificate of a known authority; plain.test
@@ -40,9 +47,9 @@ class World:
         self.authority, key = self._certificate("mx1.test")
         other = self._certificate("mx2.test")
         extensions = ("8BITMIME", "SIZE 10000000", "SMTPUTF8", "DSN")
-        self.first = Sink(FIRST, extensions, self.port, (self.authority, key))
-        self.second = Sink(SECOND, extensions, self.port, other)
-        self.plain = Sink(PLAIN, (), self.port)
+        self.first = Sink(FIRST, extensions, _context(self.authority, key), port=self.port)
+        self.second = Sink(SECOND, extensions, _context(*other), port=self.port)
+        self.plain = Sink(PLAIN, port=self.port)
         self.dns = Dns(
             lab.directory,
             lab.env,
@@ -182,7 +189,7 @@ def test_mail_leaves_through_a_front_end(world: World) -> None:
     taken = world.first.wait(mail.ident)
     assert (taken.sender, taken.recipients) == (f"<{NUNO}>", ("<a@one.test>",))
     assert taken.client == front.address
-    assert taken.encrypted, "TLS was offered"
+    assert taken.tls, "TLS was offered"
     assert "BODY=8BITMIME" in taken.parameters and "SIZE=" in taken.parameters
     assert not [name for name in taken.message if name.lower().startswith("x-posthub-")]
     assert taken.content.endswith(b"\r\n\r\n" + mail.content.partition(b"\r\n\r\n")[2])
@@ -325,7 +332,7 @@ def test_dns_cannot_say(world: World) -> None:
 def test_starttls_is_ignored(world: World) -> None:
     with world.changed(IgnoreSTARTTLS="true"):
         mail = world.send("m@one.test")
-        assert not world.first.wait(mail.ident).encrypted
+        assert not world.first.wait(mail.ident).tls
 
 
 def test_tls_that_is_required_and_not_offered(world: World) -> None:
@@ -334,14 +341,14 @@ def test_tls_that_is_required_and_not_offered(world: World) -> None:
         world.wait_log("n@plain.test", "deferred", "4.7.5", "TLS is required")
         world.hub.postfix.run("postsuper", "-d", "ALL")
         mail = world.send("n@two.test")
-        assert world.second.wait(mail.ident).encrypted, "any certificate will do"
+        assert world.second.wait(mail.ident).tls, "any certificate will do"
 
 
 def test_a_certificate_that_is_looked_at(world: World) -> None:
     fields = {"RequireTLS": "true", "TlsAuthLevel": "DomainValidation"}
     with world.changed(TlsDomain="mx1.test", **fields):
         mail = world.send("o@two.test")
-        assert world.first.wait(mail.ident).encrypted, "mx2.test is of no known authority"
+        assert world.first.wait(mail.ident).tls, "mx2.test is of no known authority"
     with world.changed(**fields):
         world.send("o@one.test")
         world.wait_log("o@one.test", "deferred", "4.7.5", "certificate")

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
-from pathlib import Path
 from types import TracebackType
 
 from tests.lab import wait
@@ -28,8 +27,8 @@ class Taken:
     content: bytes
     parameters: str  # of MAIL
     rcpt_parameters: tuple[str, ...]
-    encrypted: bool = False
-    login: str = ""  # "user:password"
+    tls: str  # version, "" in clear
+    login: str  # "user:password", "" of a stranger
 
 
 # In place of an answer: the connection is closed, or nothing comes any more.
@@ -39,8 +38,6 @@ CLOSE, HANG = "close", "hang"
 class _Session(socketserver.StreamRequestHandler):
     server: _Server
     timeout = 60
-    encrypted = False
-    login = ""
 
     def _say(self, line: str) -> None:
         self.wfile.write(line.encode() + b"\r\n")
@@ -64,17 +61,11 @@ class _Session(socketserver.StreamRequestHandler):
             raise ConnectionError("as the test wants it")
         self._say(line)
 
-    def _encrypt(self) -> None:
-        assert self.server.tls is not None
-        self.wfile.flush()
-        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
-        self.rfile = self.request.makefile("rb")
-        self.wfile = socketserver._SocketWriter(self.request)  # type: ignore[attr-defined]
-        self.encrypted = True
+    tls = login = ""
 
     def _hello(self) -> None:
         lines = ["sink.test", *self.server.extensions]
-        if self.server.tls is not None and not self.encrypted:
+        if self.server.tls is not None and not self.tls:
             lines.append("STARTTLS")
         elif self.server.login:
             lines.append("AUTH PLAIN")
@@ -82,12 +73,24 @@ class _Session(socketserver.StreamRequestHandler):
             self._say(f"250-{line}")
         self._say(f"250 {lines[-1]}")
 
+    def _start_tls(self) -> None:
+        assert self.server.tls is not None
+        self._say("220 go ahead")
+        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        self.setup()
+        self.tls = str(self.request.version())
+
     def _log_in(self, words: str) -> str:
         _, user, password = base64.b64decode(words).decode().split("\0")
         if f"{user}:{password}" != self.server.login:
             return "535 5.7.8 no"
-        self.login = self.server.login
+        self.login = f"{user}:{password}"
         return "235 2.7.0 welcome"
+
+    def _refusal(self) -> str:
+        if self.server.login and not self.login:
+            return "530 5.7.0 Authentication required"
+        return ""
 
     def _take(self, sender: str, recipients: list[str]) -> None:
         content = self._content()
@@ -106,7 +109,7 @@ class _Session(socketserver.StreamRequestHandler):
                 content,
                 parameters,
                 words,
-                self.encrypted,
+                self.tls,
                 self.login,
             )
         )
@@ -126,18 +129,17 @@ class _Session(socketserver.StreamRequestHandler):
             if verb.startswith("EHLO "):
                 self._hello()
                 continue
+            if verb == "STARTTLS":
+                self._start_tls()
+                continue
             if verb.startswith("AUTH PLAIN "):
                 self._say(self._log_in(line[11:]))
                 continue
-            if verb.startswith("MAIL FROM:") and self.login != self.server.login:
-                self._say("530 5.7.0 Authentication required")
+            if verb.startswith("MAIL FROM:") and self._refusal():
+                self._say(self._refusal())
                 continue
             if verb.startswith("MAIL FROM:"):
                 sender, recipients = line[10:], []
-            elif verb == "STARTTLS" and self.server.tls is not None:
-                self._say("220 go on")
-                self._encrypt()
-                continue
             elif verb.startswith("RCPT TO:"):
                 chosen = self.server.answers.get(line[8:].partition(" ")[0])
                 if chosen is not None:
@@ -158,11 +160,18 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, address: str, extensions: Sequence[str], port: int = 0) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        extensions: Sequence[str],
+        tls: ssl.SSLContext | None,
+        login: str,
+    ) -> None:
         super().__init__((address, port), _Session)
         self.extensions = extensions
-        self.login = ""
-        self.tls: ssl.SSLContext | None = None
+        self.tls = tls
+        self.login = login
         self.answers: Mapping[str, str] = {}
         self.finals: Mapping[str, str] = {}
         self.reached: list[str] = []
@@ -170,24 +179,20 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Sink:
-    """Listens from the start, on a port of its own, until it is left. With a
-    certificate it offers STARTTLS, with a login it takes mail of nobody else."""
+    """Listens from the start, on a port of its own, until it is left. With tls it
+    offers STARTTLS, with a login it takes mail of nobody else."""
 
     def __init__(
         self,
         address: str = "127.0.0.1",
         extensions: Sequence[str] = (),
-        port: int = 0,
-        certificate: tuple[Path, Path] | None = None,
+        tls: ssl.SSLContext | None = None,
         login: str = "",
+        port: int = 0,
     ) -> None:
-        self._server = _Server(address, extensions, port)
-        self._server.login = login
+        self._server = _Server(address, port, extensions, tls, login)
         self.address = address
         self.port = int(self._server.server_address[1])
-        if certificate is not None:
-            self._server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._server.tls.load_cert_chain(*certificate)
 
     def answer(
         self, answers: Mapping[str, str] | None = None, finals: Mapping[str, str] | None = None
