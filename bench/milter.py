@@ -32,6 +32,7 @@ SINK = {
     "mynetworks": "127.0.0.0/8",
     "smtpd_authorized_xforward_hosts": "",
     "smtpd_recipient_restrictions": "",
+    "smtpd_end_of_data_restrictions": "",
 }
 MILTER = "unix:posthub/transport.sock"
 TICKS = os.sysconf("SC_CLK_TCK")
