@@ -54,10 +54,14 @@ struct ph_feeder_seen {
 	GArray *hashes; /* uint64_t; sorted once it is looked into */
 };
 
+/* Recipients in one transaction while everything is read: each is synced. */
+#define PH_FEEDER_WHOLE 5000
+
 /*
- * Reads keys and meta in one MULTI and takes over what they hold. With seen,
- * keys that are there are noted in it and those that are gone are left alone;
- * without, they are removed. 1: done; 0: the gate is closed; -1.
+ * Reads keys and meta in one MULTI and takes over what they hold. With seen, in
+ * several, for then Redis must not be kept from others; keys that are there are
+ * noted in it and those that are gone are left alone; without, they are
+ * removed. 1: done; 0: the gate is closed; -1.
  */
 int ph_feeder_read(struct ph_feeder *feeder, const GPtrArray *names,
 		   struct ph_feeder_seen *seen, struct ph_err *err);

@@ -4,7 +4,10 @@
 
 /* Keys of one MULTI and one transaction: small enough that Redis answers
  * others in between, and that its reply stays small. */
+/* Changes that came together are read at one moment, up to so many. */
 #define BATCH 500
+/* Of everything so many: others wait for Redis meanwhile. */
+#define AT_ONCE 100
 
 void
 ph_feeder_verdict_clear(struct ph_feeder_verdict *verdict)
@@ -131,36 +134,55 @@ free_reply(void *data)
 	ph_reply_free(&reply);
 }
 
-/* Adds the replies: the organisation's, then one a name. */
+/* Some of the names, all at one moment: adds a reply a name. 1, or as
+ * check_organization says. */
 static int
-fetch(struct ph_feeder *feeder, const GPtrArray *names, GPtrArray *replies,
-      struct ph_err *err)
+fetch_part(struct ph_feeder *feeder, const struct ph_feeder_verdict *verdict,
+	   char *const *names, size_t n, GPtrArray *replies, struct ph_err *err)
 {
-	const size_t n = names->len + 1;
 	const char *const meta[] = {"HGET", feeder->meta, "Organization"};
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GPtrArray) words = g_ptr_array_sized_new((guint)(2 * n));
-	g_autoptr(GArray) commands =
-	    g_array_new(FALSE, TRUE, sizeof(struct ph_command));
-	struct ph_command command = {G_N_ELEMENTS(meta), meta, NULL};
+	g_autoptr(GPtrArray) got = g_ptr_array_new_with_free_func(free_reply);
+	g_autofree const char **words = g_new(const char *, 2 * n + 1);
+	g_autofree struct ph_command *commands =
+	    g_new0(struct ph_command, n + 1);
+	int r;
 
-	g_array_append_val(commands, command);
-	/* Grows no more, so that commands can point into it. */
-	g_ptr_array_set_size(words, (gint)(2 * n));
-	for (size_t i = 0; i < names->len; i++) {
-		char *key = g_strconcat(feeder->prefix, names->pdata[i], NULL);
-
-		g_ptr_array_add(keys, key);
-		words->pdata[2 * i] = (void *)(uintptr_t) "HGETALL";
-		words->pdata[2 * i + 1] = key;
-		command = (struct ph_command){
-		    2, (const char *const *)&words->pdata[2 * i], NULL};
-		g_array_append_val(commands, command);
+	commands[0] = (struct ph_command){G_N_ELEMENTS(meta), meta, NULL};
+	for (size_t i = 0; i < n; i++) {
+		g_ptr_array_add(keys,
+				g_strconcat(feeder->prefix, names[i], NULL));
+		words[2 * i] = "HGETALL";
+		words[2 * i + 1] = keys->pdata[i];
+		commands[i + 1] = (struct ph_command){2, &words[2 * i], NULL};
 	}
-	g_ptr_array_set_size(replies, (gint)n);
-	return ph_redis_watch_pipeline(
-	    feeder->watch, (const struct ph_command *)(void *)commands->data, n,
-	    true, (struct ph_reply **)replies->pdata, err);
+	g_ptr_array_set_size(got, (gint)n + 1);
+	if (ph_redis_watch_pipeline(feeder->watch, commands, n + 1, true,
+				    (struct ph_reply **)got->pdata, err) < 0)
+		return -1;
+	r = check_organization(got->pdata[0], verdict, err);
+	for (size_t i = 0; i < n; i++)
+		g_ptr_array_add(replies, g_steal_pointer(&got->pdata[i + 1]));
+	return r;
+}
+
+/* A reply a name, at most part of them at one moment. */
+static int
+fetch(struct ph_feeder *feeder, const struct ph_feeder_verdict *verdict,
+      const GPtrArray *names, size_t part, GPtrArray *replies,
+      struct ph_err *err)
+{
+	size_t i = 0;
+	int r;
+
+	do {
+		const size_t n = MIN(part, names->len - i);
+
+		r = fetch_part(feeder, verdict, (char *const *)names->pdata + i,
+			       n, replies, err);
+		i += n;
+	} while (r == 1 && i < names->len);
+	return r;
 }
 
 static int
@@ -174,12 +196,12 @@ store(struct ph_feeder *feeder, const GPtrArray *names,
 	for (guint i = 0; r == 0 && i < names->len; i++) {
 		uint64_t hash = ph_dirfile_hash(names->pdata[i]);
 
-		if (seen != NULL && is_absent(replies->pdata[i + 1]))
+		if (seen != NULL && is_absent(replies->pdata[i]))
 			continue;
 		if (seen != NULL)
 			g_array_append_val(seen->hashes, hash);
-		r = take_over(write, names->pdata[i], replies->pdata[i + 1],
-			      again, err);
+		r = take_over(write, names->pdata[i], replies->pdata[i], again,
+			      err);
 	}
 	if (r == 0)
 		r = ph_feeder_commit(feeder, &write, err);
@@ -198,10 +220,9 @@ read_batch(struct ph_feeder *feeder, const GPtrArray *names,
 	struct ph_feeder_verdict verdict;
 	int r = ph_feeder_gate(feeder, &verdict, err);
 
-	if (r == 1 && fetch(feeder, names, replies, err) < 0)
-		r = -1;
 	if (r == 1)
-		r = check_organization(replies->pdata[0], &verdict, err);
+		r = fetch(feeder, &verdict, names,
+			  seen != NULL ? AT_ONCE : BATCH, replies, err);
 	if (r == 1)
 		r = store(feeder, names, replies, seen, err);
 	ph_feeder_verdict_clear(&verdict);
@@ -213,13 +234,14 @@ int
 ph_feeder_read(struct ph_feeder *feeder, const GPtrArray *names,
 	       struct ph_feeder_seen *seen, struct ph_err *err)
 {
+	const guint batch = seen != NULL ? PH_FEEDER_WHOLE : BATCH;
 	guint i = 0;
 
 	do {
 		g_autoptr(GPtrArray) part = g_ptr_array_new();
 		int r;
 
-		for (guint end = i + BATCH; i < names->len && i < end; i++)
+		for (guint end = i + batch; i < names->len && i < end; i++)
 			g_ptr_array_add(part, names->pdata[i]);
 		r = read_batch(feeder, part, seen, err);
 		if (r != 1)

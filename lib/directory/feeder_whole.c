@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define SCAN_COUNT "1000"
+#define SCAN_COUNT "250"
 /* Between two parts of a whole read. */
 #define PAUSE_MS 5
 /* A few deletions are an order, however few recipients there are. */
@@ -77,8 +77,11 @@ scan_all(struct ph_feeder *feeder, struct ph_feeder_seen *seen,
 
 		if (g_atomic_int_get(&feeder->stopping) != 0)
 			return ph_err_set(err, PH_ERR_TEMP, "stopping");
-		if (scan(feeder, &cursor, names, err) < 0)
-			return -1;
+		do
+			if (scan(feeder, &cursor, names, err) < 0)
+				return -1;
+		while (names->len < PH_FEEDER_WHOLE &&
+		       strcmp(cursor, "0") != 0);
 		r = ph_feeder_read(feeder, names, seen, err);
 		if (r != 1)
 			return r;
