@@ -911,8 +911,7 @@ static const struct route_case {
      .size = 1 << 20},
     {"too large for a link: that recipient alone is told",
      .to = "u@a.test v@a.test", .going = "#0 u@a.test",
-     .plan = "report v@a.test, 550 5.3.4 " SIZE_LIMIT,
-     .size = (64 << 10) + 1},
+     .plan = "report v@a.test, 550 5.3.4 " SIZE_LIMIT, .size = (64 << 10) + 1},
     {"not too large for it", .to = "u@a.test v@a.test",
      .going = "u@a.test v@a.test", .size = 64 << 10},
 };
