@@ -2,6 +2,7 @@
 #include "cli/kind.h"
 #include "lib/base/text.h"
 #include "lib/directory/directory.h"
+#include "lib/directory/members.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,12 +228,11 @@ find_group(struct ph_directory *directory, const char *address,
 {
 	int r = ph_directory_find(directory, address, group_r, err);
 
-	if (r == 1 && strcmp(ph_object_text(*group_r, "RecipientType"),
-			     "DynamicDistributionGroup") == 0)
+	if (r == 1 && ph_entry_is_dynamic(*group_r))
 		return 0;
 	return r < 0 ? -1
-		     : ph_err_set(err, PH_ERR_PERM, "%s is no %s", address,
-				  "DynamicDistributionGroup");
+		     : ph_err_set(err, PH_ERR_PERM,
+				  "%s is no DynamicDistributionGroup", address);
 }
 
 /* 0, or an exit code after saying why. */

@@ -64,8 +64,7 @@ ph_map_outbound(const struct ph_sources *sources, const char *key,
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "no state of the organisation yet");
 	domain = ph_accepted_domain(sources->snapshot, key);
-	if (domain != NULL &&
-	    strcmp(ph_object_text(domain, "DomainType"), "Authoritative") == 0)
+	if (domain != NULL && ph_domain_is_authoritative(domain))
 		append_hubs(sources, value);
 	else
 		append_connector(sources, key, domain != NULL, value);

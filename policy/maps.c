@@ -401,8 +401,7 @@ is_authoritative(const struct ph_sources *sources, const char *address)
 	const struct ph_object *domain =
 	    ph_accepted_domain(sources->snapshot, address);
 
-	return domain != NULL && strcmp(ph_object_text(domain, "DomainType"),
-					"Authoritative") == 0;
+	return domain != NULL && ph_domain_is_authoritative(domain);
 }
 
 static int

@@ -41,17 +41,21 @@ ph_accepted_domain(const struct ph_snapshot *snapshot, const char *address)
 	return domain != NULL ? find_domain(snapshot, domain) : NULL;
 }
 
+bool
+ph_domain_is_authoritative(const struct ph_object *domain)
+{
+	const char *type = ph_object_text(domain, "DomainType");
+
+	return type == NULL || strcmp(type, "Authoritative") == 0;
+}
+
 static enum ph_resolve_verdict
 judge_domain(const struct ph_object *domain)
 {
-	const char *type;
-
 	if (domain == NULL)
 		return PH_RESOLVED_OUTSIDE;
-	type = ph_object_text(domain, "DomainType");
-	return type == NULL || g_ascii_strcasecmp(type, "Authoritative") == 0
-		   ? PH_RESOLVED_UNKNOWN
-		   : PH_RESOLVED_RELAY;
+	return ph_domain_is_authoritative(domain) ? PH_RESOLVED_UNKNOWN
+						  : PH_RESOLVED_RELAY;
 }
 
 int

@@ -5,6 +5,8 @@
 #include "lib/directory/directory.h"
 #include "lib/state/snapshot.h"
 
+#include <stdbool.h>
+
 /*
  * Recipient resolution: one function for the milter, the alias map, the
  * recipient map, the policy server and "posthub resolve". Pure but for the
@@ -41,6 +43,10 @@ void ph_resolution_clear(struct ph_resolution *resolution);
  * MatchSubDomains; borrowed from the snapshot; NULL: outside. */
 const struct ph_object *ph_accepted_domain(const struct ph_snapshot *snapshot,
 					   const char *address);
+
+/* All its addresses are in the directory; false: it shares them with another
+ * mail system. */
+bool ph_domain_is_authoritative(const struct ph_object *domain);
 
 const char *ph_resolve_verdict_name(enum ph_resolve_verdict verdict);
 
