@@ -99,11 +99,11 @@ ph_dirfile_new_as(const struct ph_dirfile_format *format, const char *path,
 	file->alive_fd = -1;
 	g_assert(file->kind != NULL);
 	g_rw_lock_init(&file->lock);
-	g_mutex_init(&file->pool_lock);
-	g_cond_init(&file->pool_free);
-	file->pool = g_ptr_array_new();
+	file->pool = ph_dirpool_new();
 	file->fresh =
 	    g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	if (writer && format->briefs)
+		file->briefs = ph_dirbriefs_new(file);
 	return file;
 }
 
@@ -119,11 +119,7 @@ static void
 close_env(struct ph_dirfile *file)
 {
 	if (file->env != NULL) {
-		g_assert(file->in_pool == file->pool->len);
-		for (guint i = 0; i < file->pool->len; i++)
-			ph_dirreader_free(file->pool->pdata[i]);
-		g_ptr_array_set_size(file->pool, 0);
-		file->in_pool = 0;
+		ph_dirpool_clear(file->pool);
 		g_atomic_pointer_set(&file->complete_at, 0);
 		mdb_env_close(file->env);
 		file->env = NULL;
@@ -136,6 +132,7 @@ close_env(struct ph_dirfile *file)
 void
 ph_dirfile_close(struct ph_dirfile *file)
 {
+	ph_dirbriefs_stop(file->briefs);
 	g_rw_lock_writer_lock(&file->lock);
 	close_env(file);
 	g_rw_lock_writer_unlock(&file->lock);
@@ -149,11 +146,10 @@ ph_dirfile_unref(struct ph_dirfile **file)
 	*file = NULL;
 	if (f == NULL || !g_atomic_ref_count_dec(&f->references))
 		return;
+	ph_dirbriefs_free(&f->briefs);
 	close_env(f);
 	g_rw_lock_clear(&f->lock);
-	g_mutex_clear(&f->pool_lock);
-	g_cond_clear(&f->pool_free);
-	g_ptr_array_unref(f->pool);
+	ph_dirpool_free(&f->pool);
 	g_hash_table_destroy(f->fresh);
 	g_free(f->path);
 	g_free(f);
@@ -351,15 +347,25 @@ reader_open(struct ph_dirfile *file, struct ph_err *err)
 	return r < 0 ? ph_err_set(err, why.kind, "%s", why.text) : r;
 }
 
+static bool
+is_good(struct ph_dirfile *file)
+{
+	return file->env != NULL && !ph_dirfile_lost(file);
+}
+
 int
 ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err)
 {
-	int r;
+	/* Only the writer's own thread opens and closes its file. */
+	bool good = file->writer && is_good(file);
+	int r = 1;
 
+	if (!good)
+		ph_dirbriefs_stop(file->briefs);
 	g_rw_lock_writer_lock(&file->lock);
-	if (file->env != NULL && !ph_dirfile_lost(file)) {
-		r = 1;
-	} else {
+	if (!file->writer)
+		good = is_good(file);
+	if (!good) {
 		close_env(file);
 		r = file->writer ? open_checked(file, err)
 				 : reader_open(file, err);
@@ -367,6 +373,8 @@ ph_dirfile_open(struct ph_dirfile *file, struct ph_err *err)
 			close_env(file);
 	}
 	g_rw_lock_writer_unlock(&file->lock);
+	if (r == 1)
+		ph_dirbriefs_load(file->briefs);
 	return r;
 }
 

@@ -21,7 +21,6 @@
  *	address	 folded address -> names of the entries that own it
  *	error	 name of the entry -> exact name, NUL, what is wrong in Redis
  *	info	 version, complete, organization, adopted
- *	brief	 what is asked most, see file_brief.c
  *
  * where "name of the entry" is the folded name, NUL, the exact name, so that
  * keys which differ in case alone lie side by side. LMDB takes at most 511

@@ -53,25 +53,23 @@ check_row(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db, const MDB_val *key,
 	(void)key;
 	if (db == file->db[DB_ENTRY])
 		return ph_dirfile_is_entry(value) ? 0 : MDB_CORRUPTED;
-	if (db == file->db[DB_BRIEF])
-		return ph_dirfile_is_brief(value) ? 0 : MDB_CORRUPTED;
 	if (db == file->db[DB_ADDRESS])
 		return mdb_get(txn, file->db[DB_ENTRY], &name, &found);
 	return 0;
 }
 
 static const struct ph_dirfile_format entries = {
-    .version = "3",
+    .version = "4",
     .db =
 	{
 	    [DB_ENTRY] = {"entry", 0},
 	    [DB_ADDRESS] = {"address", MDB_DUPSORT},
 	    [DB_ERROR] = {"error", 0},
 	    [DB_INFO] = {"info", 0},
-	    [DB_BRIEF] = {"brief", MDB_INTEGERKEY},
 	},
     .n_db = DB_COUNT,
     .info = DB_INFO,
+    .briefs = true,
     .check = check_row,
 };
 

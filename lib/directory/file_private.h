@@ -11,7 +11,7 @@
  * What a file holds. The databases and their rows differ; how a file is opened,
  * checked, shared and replaced does not.
  */
-#define PH_DIRFILE_DBS 5
+#define PH_DIRFILE_DBS 4
 
 struct ph_dirfile_format {
 	const char *version; /* in the database "info"; each format's own */
@@ -21,6 +21,7 @@ struct ph_dirfile_format {
 	} db[PH_DIRFILE_DBS];
 	size_t n_db;
 	size_t info; /* which of them */
+	bool briefs; /* its writer keeps them */
 	/* In the child that checks, which must not use GLib: 0, or the LMDB
 	 * code of what is wrong with a row. */
 	int (*check)(struct ph_dirfile *file, MDB_txn *txn, MDB_dbi db,
@@ -32,14 +33,7 @@ struct ph_dirfile *ph_dirfile_new_as(const struct ph_dirfile_format *format,
 				     bool writer);
 
 /* Of the format that file.h describes. */
-enum ph_dirfile_db {
-	DB_ENTRY,
-	DB_ADDRESS,
-	DB_ERROR,
-	DB_INFO,
-	DB_BRIEF,
-	DB_COUNT
-};
+enum ph_dirfile_db { DB_ENTRY, DB_ADDRESS, DB_ERROR, DB_INFO, DB_COUNT };
 
 /* An entry: one byte, a checksum of the rest, the packed object. */
 enum { ENTRY_IN_FORCE = 0, ENTRY_HELD = 1 };
@@ -72,13 +66,11 @@ struct ph_dirfile {
 	gsize complete_at; /* atomic: the id of the last transaction that was
 			    * seen to hold everything; 0: none */
 
-	/* struct ph_dirreader, reset, to be renewed without LMDB's lock. */
-	GMutex pool_lock;
-	GCond pool_free;
-	GPtrArray *pool;
-	size_t in_pool; /* idle and used */
+	struct ph_dirpool *pool;
 
 	GHashTable *fresh; /* hashes of the entries new in this round */
+
+	struct ph_dirbriefs *briefs; /* of a writer, if the format says so */
 };
 
 /* Sets err from an LMDB code and notes damage; returns -1. */
@@ -91,6 +83,7 @@ struct ph_dirwrite {
 	MDB_txn *txn;
 	bool complete;
 	unsigned n_logged;
+	GPtrArray *changes; /* of briefs; NULL: none */
 };
 
 /* Rows of a database. value NULL deletes all of a key; what is not there is
@@ -155,6 +148,24 @@ struct ph_dirreader {
 };
 
 /*
+ * Readers that are kept, reset, to be renewed without LMDB's lock. So many
+ * look-ups run at once in one process; all processes share LMDB's 1,024 slots.
+ * A look-up takes no lock of ours either, unless it has to wait for a reader: a
+ * thread that loses the processor while it has one must not stop the others.
+ */
+#define PH_DIRPOOL_READERS 64
+struct ph_dirpool;
+
+struct ph_dirpool *ph_dirpool_new(void);
+/* Waits for one; NULL: the caller may make one. */
+struct ph_dirreader *ph_dirpool_take(struct ph_dirpool *pool);
+/* A reader, reset, that was taken or made; NULL: it is no more. */
+void ph_dirpool_give(struct ph_dirpool *pool, struct ph_dirreader *reader);
+/* Ends all transactions; none is in use. */
+void ph_dirpool_clear(struct ph_dirpool *pool);
+void ph_dirpool_free(struct ph_dirpool **pool); /* clears it */
+
+/*
  * Looks into the file with a read transaction; a reader opens it when it has
  * appeared or was replaced. 1: look was called and answered 0; 0: there is no
  * file; -1: look said so, or the file is not to be read.
@@ -171,23 +182,37 @@ int ph_dirfile_need(struct ph_dirfile *file,
 				struct ph_dirreader *reader, void *arg,
 				struct ph_err *err),
 		    void *arg, struct ph_err *err);
-/* When the pool is closed. */
 void ph_dirreader_free(struct ph_dirreader *reader);
 /* 0; -1: TEMP, not all entries are in it yet. */
 int ph_dirfile_check_complete(struct ph_dirfile *file, MDB_txn *txn,
 			      struct ph_err *err);
 
-/* Briefs (file_brief.c) of all addresses of an entry that was written or
- * removed. 0 or -1. */
-int ph_dirwrite_briefs(struct ph_dirwrite *write, const struct ph_object *entry,
-		       struct ph_err *err);
+/* ---- briefs (file_brief.c); NULL is fine throughout --------------------- */
+
+struct ph_dirbriefs;
+
+struct ph_dirbriefs *ph_dirbriefs_new(struct ph_dirfile *file);
+void ph_dirbriefs_free(struct ph_dirbriefs **briefs);
+/* Begins to read what the file holds, which is open; stop ends that, before it
+ * is closed, and forgets all. The writer's thread. */
+void ph_dirbriefs_load(struct ph_dirbriefs *briefs);
+void ph_dirbriefs_stop(struct ph_dirbriefs *briefs);
+/* Those of all addresses that an entry had and has, whose rows are written
+ * already, are noted; NULL: it was not there, or is there no more. 0 or -1. */
+int ph_dirwrite_briefs(struct ph_dirwrite *write, const GString *key,
+		       const struct ph_object *old, const struct ph_object *now,
+		       bool held, struct ph_err *err);
+/* The transaction that noted them is committed. */
+void ph_dirbriefs_change(struct ph_dirbriefs *briefs, const GPtrArray *changes);
 bool ph_dirfile_brief(void *self, const char *address,
 		      struct ph_brief *brief_r);
-/* Pure, as ph_dirfile_is_entry. */
-bool ph_dirfile_is_brief(const MDB_val *value);
 
 /* self is the file. */
 extern const struct ph_directory_ops ph_dirfile_ops;
+/* The first row behind the key last, the first of all if that is empty. 0, or
+ * an LMDB code. */
+int ph_dirfile_next(MDB_cursor *cursor, const GString *last, MDB_val *key,
+		    MDB_val *value);
 int ph_dirfile_walk(void *self, const struct ph_object *group,
 		    ph_directory_each *each, void *arg, struct ph_err *err);
 

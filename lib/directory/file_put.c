@@ -153,10 +153,8 @@ store(struct ph_dirwrite *write, const GString *key,
 		r = update_addresses(write, key, old, entry, err);
 	if (r >= 0)
 		r = ph_dirwrite_row_put(write, DB_ENTRY, key, value, err);
-	if (r >= 0 && old != NULL)
-		r = ph_dirwrite_briefs(write, old, err);
 	if (r >= 0)
-		r = ph_dirwrite_briefs(write, entry, err);
+		r = ph_dirwrite_briefs(write, key, old, entry, held, err);
 	ph_object_unref(&old);
 	return r < 0 ? -1 : 0;
 }
@@ -176,7 +174,7 @@ remove_entry(struct ph_dirwrite *write, const GString *key, struct ph_err *err)
 	if (r >= 0)
 		r = ph_dirwrite_row_del(write, DB_ENTRY, key, NULL, err);
 	if (r >= 0)
-		r = ph_dirwrite_briefs(write, old, err);
+		r = ph_dirwrite_briefs(write, key, old, NULL, false, err);
 	ph_object_unref(&old);
 	return r < 0 ? -1 : 0;
 }

@@ -1,25 +1,5 @@
 #include "lib/directory/file_private.h"
 
-/* Look-ups at once in one process: all processes share LMDB's 1,024 slots. */
-#define POOL_LIMIT 64
-
-static struct ph_dirreader *
-take_idle(struct ph_dirfile *file)
-{
-	struct ph_dirreader *reader = NULL;
-
-	g_mutex_lock(&file->pool_lock);
-	while (file->pool->len == 0 && file->in_pool == POOL_LIMIT)
-		g_cond_wait(&file->pool_free, &file->pool_lock);
-	if (file->pool->len > 0)
-		reader = g_ptr_array_steal_index_fast(file->pool,
-						      file->pool->len - 1);
-	else
-		file->in_pool++;
-	g_mutex_unlock(&file->pool_lock);
-	return reader;
-}
-
 void
 ph_dirreader_free(struct ph_dirreader *reader)
 {
@@ -30,26 +10,11 @@ ph_dirreader_free(struct ph_dirreader *reader)
 	g_free(reader);
 }
 
-/* NULL: the place of one. */
-static void
-give_back(struct ph_dirfile *file, struct ph_dirreader *reader)
-{
-	if (reader != NULL)
-		mdb_txn_reset(reader->txn);
-	g_mutex_lock(&file->pool_lock);
-	if (reader != NULL)
-		g_ptr_array_add(file->pool, reader);
-	else
-		file->in_pool--;
-	g_cond_signal(&file->pool_free);
-	g_mutex_unlock(&file->pool_lock);
-}
-
 static int
 begin_read(struct ph_dirfile *file, struct ph_dirreader **reader_r,
 	   struct ph_err *err)
 {
-	struct ph_dirreader *reader = take_idle(file);
+	struct ph_dirreader *reader = ph_dirpool_take(file->pool);
 	int rc;
 
 	if (reader != NULL) {
@@ -60,7 +25,7 @@ begin_read(struct ph_dirfile *file, struct ph_dirreader **reader_r,
 	}
 	if (rc != 0) {
 		ph_dirreader_free(reader);
-		give_back(file, NULL);
+		ph_dirpool_give(file->pool, NULL);
 		return ph_dirfile_fail(file, rc, "begin", err);
 	}
 	*reader_r = reader;
@@ -82,7 +47,8 @@ try_read(struct ph_dirfile *file,
 		r = begin_read(file, &reader, err);
 		if (r == 0) {
 			r = look(file, reader, arg, err);
-			give_back(file, reader);
+			mdb_txn_reset(reader->txn);
+			ph_dirpool_give(file->pool, reader);
 		}
 		r = r < 0 ? -1 : 1;
 	}

@@ -24,9 +24,9 @@ unref_entry(void *data)
 	ph_object_unref(&entry);
 }
 
-/* The first entry behind last. 0, MDB_NOTFOUND, or another of LMDB's codes. */
-static int
-find_next(MDB_cursor *cursor, const GString *last, MDB_val *key, MDB_val *value)
+int
+ph_dirfile_next(MDB_cursor *cursor, const GString *last, MDB_val *key,
+		MDB_val *value)
 {
 	int rc;
 
@@ -72,7 +72,7 @@ read_batch(struct ph_dirfile *file, struct ph_dirreader *reader, void *arg,
 	rc = mdb_cursor_open(reader->txn, file->db[DB_ENTRY], &cursor);
 	if (rc != 0)
 		return ph_dirfile_fail(file, rc, "entries", err);
-	rc = find_next(cursor, batch->last, &key, &value);
+	rc = ph_dirfile_next(cursor, batch->last, &key, &value);
 	for (unsigned n = 0; rc == 0 && r == 0 && n < BATCH; n++) {
 		r = take_entry(file, &key, &value, batch, err);
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);

@@ -32,14 +32,24 @@ ph_dirwrite_begin(struct ph_dirfile *file, struct ph_dirwrite **write_r,
 	return 0;
 }
 
+static void
+free_write(struct ph_dirwrite **write)
+{
+	if ((*write)->changes != NULL)
+		g_ptr_array_unref((*write)->changes);
+	g_free(*write);
+	*write = NULL;
+}
+
 int
 ph_dirwrite_commit(struct ph_dirwrite **write, struct ph_err *err)
 {
 	struct ph_dirfile *file = (*write)->file;
 	int rc = mdb_txn_commit((*write)->txn);
 
-	g_free(*write);
-	*write = NULL;
+	if (rc == 0)
+		ph_dirbriefs_change(file->briefs, (*write)->changes);
+	free_write(write);
 	return rc == 0 ? 0 : ph_dirfile_fail(file, rc, "commit", err);
 }
 
@@ -49,8 +59,7 @@ ph_dirwrite_abort(struct ph_dirwrite **write)
 	if (*write == NULL)
 		return;
 	mdb_txn_abort((*write)->txn);
-	g_free(*write);
-	*write = NULL;
+	free_write(write);
 }
 
 /* ---- rows --------------------------------------------------------------- */

@@ -66,6 +66,7 @@ ph_state_open(const struct ph_conf *conf, const char *program,
 	state->prefixes = ph_keys_prefixes(ph_redis_prefix(redis));
 	state->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	g_assert(state->wake_fd >= 0);
+	g_rw_lock_init(&state->swapping);
 	g_mutex_init(&state->mutex);
 	g_cond_init(&state->progress);
 	load(state, snapshot);
@@ -94,6 +95,7 @@ ph_state_close(struct ph_state **state)
 	g_strfreev(s->pending);
 	ph_snapshot_unref(&s->current);
 	ph_redis_close(&s->redis);
+	g_rw_lock_clear(&s->swapping);
 	g_mutex_clear(&s->mutex);
 	g_cond_clear(&s->progress);
 	g_strfreev(s->prefixes);
@@ -107,10 +109,10 @@ ph_state_take(struct ph_state *state)
 {
 	struct ph_snapshot *snapshot = NULL;
 
-	g_mutex_lock(&state->mutex);
+	g_rw_lock_reader_lock(&state->swapping);
 	if (state->current != NULL)
 		snapshot = ph_snapshot_ref(state->current);
-	g_mutex_unlock(&state->mutex);
+	g_rw_lock_reader_unlock(&state->swapping);
 	return snapshot;
 }
 

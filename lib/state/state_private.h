@@ -95,6 +95,10 @@ struct ph_state {
 	GThread *thread;
 	int wake_fd; /* readable once the thread has to end */
 
+	/* Of current alone, beside the mutex: who takes a snapshot waits for
+	 * nobody who takes one, even if that thread loses the processor. */
+	GRWLock swapping;
+
 	GMutex mutex; /* of the following */
 	GCond progress;
 	struct ph_snapshot *current;

@@ -65,7 +65,9 @@ swap(struct ph_state *state, struct ph_snapshot *next, bool connected,
 	if (next == state->current && same_status(&status, &state->status))
 		return;
 	g_mutex_lock(&state->mutex);
+	g_rw_lock_writer_lock(&state->swapping);
 	state->current = next;
+	g_rw_lock_writer_unlock(&state->swapping);
 	state->status = status;
 	g_mutex_unlock(&state->mutex);
 	ph_snapshot_unref(&last);

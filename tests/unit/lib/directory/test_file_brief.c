@@ -159,5 +159,119 @@ START_TEST(test_says_what_a_find_says)
 }
 END_TEST
 
+START_TEST(test_abort)
+{
+	struct place p;
+	struct ph_dirwrite *write;
+	struct ph_object *entry = people_object(
+	    "recipient|a@t.org|RecipientType=UserMailbox|Database=DB2");
+
+	place_make(&p);
+	place_open(&p);
+	put(&p, "a@t.org", "");
+	complete(&p);
+	write = begin(&p);
+	ck_assert_int_eq(ph_dirwrite_put(write, entry, NULL), 0);
+	ck_assert_str_eq(brief(p.directory, "a@t.org"), "a@t.org DB1");
+	ph_dirwrite_abort(&write);
+	ck_assert_str_eq(brief(p.directory, "a@t.org"), "a@t.org DB1");
+	ph_object_unref(&entry);
+	place_free(&p);
+}
+END_TEST
+
+#define MANY 3000
+
+static char *
+numbered(unsigned i)
+{
+	return g_strdup_printf("a%u@t.org", i);
+}
+
+/* All of them own an address of their own; 7 and 8 have one together. */
+static void
+fill(struct place *p)
+{
+	struct ph_dirwrite *write = begin(p);
+
+	for (unsigned i = 0; i < MANY; i++) {
+		g_autofree char *name = numbered(i);
+		g_autofree char *more =
+		    g_strdup_printf("|EmailAddresses=b%u@t.org%s", i,
+				    i == 7 || i == 8 ? ",both@t.org" : "");
+
+		put_in(write, name, more);
+	}
+	commit(write);
+	complete(p);
+}
+
+/* Every other one has moved or is gone. */
+static void
+change(struct place *p)
+{
+	for (unsigned i = 0; i < MANY; i += 2) {
+		g_autofree char *name = numbered(i);
+
+		if (i % 4 == 0)
+			put(p, name, "|ForwardingAddress=x@t.org");
+		else
+			absent(p, name);
+	}
+}
+
+/* A writer that starts over a file reads it while it is changed: in the end
+ * both say the same. */
+START_TEST(test_read_while_it_changes)
+{
+	struct place p;
+
+	place_make(&p);
+	place_open(&p);
+	fill(&p);
+	place_close(&p);
+	place_open(&p);
+	change(&p);
+	while (strcmp(brief(p.directory, "a1@t.org"), "-") == 0)
+		g_thread_yield();
+	for (unsigned i = 0; i < MANY; i++) {
+		g_autofree char *name = numbered(i);
+		const char *is = brief(p.directory, name);
+
+		ck_assert_msg(strcmp(is, worked_out(p.directory, name)) == 0,
+			      "%s: %s", name, is);
+		ck_assert_msg((strcmp(is, "-") == 0) == (i % 2 == 0), "%s: %s",
+			      name, is);
+	}
+	ck_assert_str_eq(brief(p.directory, "both@t.org"), "b7@t.org DB1");
+	place_free(&p);
+}
+END_TEST
+
+/* Who only reads has none. */
+START_TEST(test_reader)
+{
+	struct place p;
+	struct ph_dirfile *file;
+	struct ph_directory *reader;
+	struct ph_object *entry = NULL;
+
+	place_make(&p);
+	place_open(&p);
+	put(&p, "a@t.org", "");
+	complete(&p);
+	place_close(&p);
+	file = ph_dirfile_new(p.path, MAP_SIZE, false);
+	reader = ph_dirfile_directory(file);
+	ck_assert_int_eq(ph_directory_find(reader, "a@t.org", &entry, NULL), 1);
+	ck_assert_str_eq(brief(reader, "a@t.org"), "-");
+	ph_object_unref(&entry);
+	ph_directory_close(&reader);
+	ph_dirfile_unref(&file);
+	place_free(&p);
+}
+END_TEST
+
 UNIT_MAIN("lib/directory/file_brief", test_mailbox, test_not_plain,
-	  test_says_what_a_find_says)
+	  test_says_what_a_find_says, test_abort, test_read_while_it_changes,
+	  test_reader)
