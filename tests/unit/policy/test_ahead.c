@@ -23,6 +23,16 @@ noting_find(void *self, const char *address, struct ph_object **entry_r,
 }
 
 static void
+noting_find_many(void *self, const char *const *addresses, size_t n,
+		 struct ph_directory_answer *answers)
+{
+	for (size_t i = 0; i < n; i++)
+		answers[i].r =
+		    noting_find(self, addresses[i], &answers[i].entry,
+				&answers[i].found, &answers[i].err);
+}
+
+static void
 noting_close(void *self)
 {
 	struct noting *noting = self;
@@ -30,7 +40,14 @@ noting_close(void *self)
 	g_hash_table_destroy(noting->asked);
 }
 
-static const struct ph_directory_ops noting_ops = {
+/* One that is far away answers many at once. */
+static const struct ph_directory_ops far_ops = {
+    .name = "noting",
+    .find = noting_find,
+    .find_many = noting_find_many,
+    .close = noting_close,
+};
+static const struct ph_directory_ops near_ops = {
     .name = "noting",
     .find = noting_find,
     .close = noting_close,
@@ -75,7 +92,7 @@ START_TEST(test_asked_before)
 {
 	struct noting noting = {.asked = g_hash_table_new_full(
 				    g_str_hash, g_str_equal, g_free, NULL)};
-	struct ph_directory *directory = ph_directory_new(&noting_ops, &noting);
+	struct ph_directory *directory = ph_directory_new(&far_ops, &noting);
 	struct org org;
 
 	org_open(&org);
@@ -96,6 +113,24 @@ START_TEST(test_asked_before)
 }
 END_TEST
 
+START_TEST(test_not_asked_where_it_is_near)
+{
+	struct noting noting = {.asked = g_hash_table_new_full(
+				    g_str_hash, g_str_equal, g_free, NULL)};
+	struct ph_directory *directory = ph_directory_new(&near_ops, &noting);
+	struct org org;
+
+	org_open(&org);
+	noting.inner = org.directory;
+	org.sources.directory = directory;
+	ask_map(&org.sources, "recipient", "n@test.org");
+	ck_assert(g_hash_table_contains(noting.asked, "n@test.org"));
+	ck_assert(!g_hash_table_contains(noting.asked, "nuno@test.org"));
+	org_close(&org);
+	ph_directory_close(&directory);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -106,6 +141,7 @@ main(void)
 
 	suite_add_tcase(s, tc);
 	tcase_add_loop_test(tc, test_asked_before, 0, 2);
+	tcase_add_test(tc, test_not_asked_where_it_is_near);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
