@@ -19,6 +19,8 @@ static const char *const peer_tls_words[] = {"off", "may", "encrypt", "verify",
 					     NULL};
 static const char *const outbound_words[] = {"proxy", "relay", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
+static const char *const malware_words[] = {"reject", "delete", "mark", NULL};
+static const char *const on_error_words[] = {"defer", "skip", NULL};
 
 const struct ph_setting ph_settings[] = {
     {"server", "name", PH_SETTING_TEXT, NULL, NO_LIMIT,
@@ -205,6 +207,32 @@ const struct ph_setting ph_settings[] = {
     {"transport", "fork_lifetime", PH_SETTING_SPAN, "7d", 1 * H, 365 * D, NULL,
      "how long plans of copies are kept; longer than Postfix's "
      "maximal_queue_lifetime"},
+
+    {"malware", "clamd", PH_SETTING_ENDPOINT, NULL, NO_LIMIT,
+     "clamd, unix:/path or host:port, which is asked about each message; "
+     "empty: nobody is"},
+    {"malware", "action", PH_SETTING_WORD, "reject", 0, 0, malware_words,
+     "a message with malware is refused with 5.7.1, taken and deleted, or goes "
+     "on with X-PostHub-Malware, which rules can look at"},
+    {"malware", "on_error", PH_SETTING_WORD, "defer", 0, 0, on_error_words,
+     "a message that clamd cannot be asked about is put off with 4.7.1, and "
+     "refused with 5.3.4 if it is larger than StreamMaxLength; or it goes on"},
+    {"malware", "timeout", PH_SETTING_SPAN, "45s", 100, 45 * S, NULL,
+     "limit of clamd's answer"},
+    {"malware", "remember", PH_SETTING_SPAN, "10m", 0, 1 * D, NULL,
+     "how long clamd is not asked again about the same content; 0: always "
+     "asked"},
+
+    {"spam", "rspamd", PH_SETTING_ENDPOINT, NULL, NO_LIMIT,
+     "a normal worker of rspamd, unix:/path or host:port, which is asked about "
+     "each message from outside; empty: nobody is"},
+    {"spam", "scl", PH_SETTING_TEXT, "1,2,3,4.5,6,8,10,12,15", NO_LIMIT,
+     "scores from which on a message has the spam confidence levels 1 to 9"},
+    {"spam", "on_error", PH_SETTING_WORD, "skip", 0, 0, on_error_words,
+     "a message that rspamd cannot be asked about is put off with 4.7.1, or "
+     "goes on without a level"},
+    {"spam", "timeout", PH_SETTING_SPAN, "15s", 100, 45 * S, NULL,
+     "limit of rspamd's answer"},
 
     {"policy", "policy", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/policy.sock", NO_LIMIT,

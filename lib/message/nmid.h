@@ -26,6 +26,11 @@ void ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
 /* Names of the headers that posthub sets. */
 #define PH_HEADER_PREFIX "X-PostHub-"
 #define PH_HEADER_NMID "X-PostHub-Network-Message-Id"
+/* What was found out about the content: spam confidence level; score and
+ * symbols of the scanner; malware. */
+#define PH_HEADER_SCL PH_HEADER_PREFIX "SCL"
+#define PH_HEADER_SPAM PH_HEADER_PREFIX "Spam-Report"
+#define PH_HEADER_MALWARE PH_HEADER_PREFIX "Malware"
 #define PH_HEADER_RULES_EXECUTED "X-PostHub-Rules-Executed"
 /* Forwarding has been followed and restrictions were looked at. */
 #define PH_HEADER_RESOLVED "X-PostHub-Resolved"

@@ -21,7 +21,8 @@
 #define TIDY_MS (INT64_C(10) * 60 * 1000)
 
 static const struct ph_agent *const agents[] = {
-    &ph_resolve_agent, &ph_send_as_agent, &ph_rules_agent, NULL};
+    &ph_resolve_agent, &ph_send_as_agent, &ph_malware_agent,
+    &ph_spam_agent,    &ph_rules_agent,	  NULL};
 
 struct app {
 	struct ph_transport transport;
@@ -40,7 +41,8 @@ begin(struct ph_mail *mail, void *app)
 
 	mail->snapshot = ph_state_take(transport->state);
 	mail->directory = transport->directory;
-	mail->keep_body = mail->snapshot != NULL && ph_rules_need_body(mail);
+	mail->keep_body = ph_scan_needs_body(&transport->scan) ||
+			  (mail->snapshot != NULL && ph_rules_need_body(mail));
 }
 
 static void
@@ -75,6 +77,7 @@ stop(void *arg)
 	ph_directory_close(&transport->directory);
 	ph_plans_close(&transport->plans);
 	ph_track_log_close(&transport->track);
+	ph_scan_clear(&transport->scan);
 	g_free(transport->connector);
 	g_free(app);
 }
@@ -202,7 +205,8 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	struct ph_transport *transport = &app->transport;
 
 	configure(conf, app);
-	if (ph_peer_tls_read(conf, &app->transport.peer_tls, err) < 0)
+	if (ph_peer_tls_read(conf, &app->transport.peer_tls, err) < 0 ||
+	    ph_scan_configure(conf, &transport->scan, err) < 0)
 		return -1;
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_track_log_configure(conf, "MSGTRK", &transport->track, err) <

@@ -7,6 +7,7 @@
 #include "lib/state/state.h"
 #include "lib/track/log.h"
 #include "milters/host/agent.h"
+#include "milters/transport/scan.h"
 
 #include <stdbool.h>
 
@@ -29,6 +30,7 @@ struct ph_transport {
 	bool check_from;	  /* [transport] check_from */
 	bool report_to_strangers; /* [transport] report_to_strangers */
 	unsigned loop_limit;	  /* [transport] rules_loop_limit */
+	struct ph_scan_conf scan;
 	struct ph_state *state;
 	struct ph_directory *directory;
 	struct ph_peers *peers; /* or NULL */
@@ -43,6 +45,9 @@ struct ph_transport {
 extern const struct ph_agent ph_resolve_agent;
 /* Who has logged in writes as nobody else. */
 extern const struct ph_agent ph_send_as_agent;
+/* Scanners of malware and spam, where they are switched on. */
+extern const struct ph_agent ph_malware_agent;
+extern const struct ph_agent ph_spam_agent;
 /* The Transport Rule Agent. */
 extern const struct ph_agent ph_rules_agent;
 

@@ -1,0 +1,231 @@
+"""Real clamd and rspamd judge messages; the mail keeps its promises when they
+are killed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.conftest import MOTA, NUNO
+from tests.lab import letter, sasl, track
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.lab.scanners import SPAM, STREAM_LIMIT, VIRUS, VIRUS_NAME, WORST, Clamd, Rspamd
+from tests.lab.smtp_mta import Mail
+
+DAEMON = "posthub-transport"
+REFUSED = f"550 5.7.1 Message refused: malware found ({VIRUS_NAME})"
+
+
+@dataclass
+class Office:
+    """One server with both scanners."""
+
+    lab: Lab
+    clamd: Clamd
+    rspamd: Rspamd
+
+    @property
+    def host(self) -> Host:
+        return self.lab.hosts["MBX1"]
+
+    def settings(self, section: str, **values: str) -> None:
+        for name, value in values.items():
+            self.host.set(section, name, value)
+        self.host.daemon(DAEMON).stop()
+        self.host.start(DAEMON)
+        self.lab.wait_up()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Office]:
+    with Lab() as lab:
+        lab.domain("letsexchange.com")
+        host = lab.host("MBX1")
+        lab.host("MBX2")
+        lab.database("DB1", ["MBX1"])
+        lab.database("DB2", ["MBX2"])
+        lab.mailbox(NUNO, "DB1")
+        lab.mailbox(MOTA, "DB2")
+        sasl.enable(host, [NUNO])
+        office = Office(
+            lab,
+            Clamd(lab.directory / "clamd", lab.env),
+            Rspamd(lab.directory / "rspamd", lab.env),
+        )
+        host.set("malware", "clamd", f"unix:{office.clamd.socket}")
+        host.set("spam", "rspamd", f"unix:{office.rspamd.socket}")
+        office.clamd.start()
+        office.rspamd.start()
+        lab.start()
+        yield office
+        office.rspamd.kill()
+
+
+@pytest.fixture
+def office(running: Office) -> Iterator[Office]:
+    """As it was, whatever a test has done."""
+    yield running
+    for scanner in (running.clamd, running.rspamd):
+        if not scanner.child.alive():
+            scanner.start()
+    keys = running.lab.redis.keys("posthub:rule:*")
+    if keys:
+        running.lab.redis.call("DEL", *keys)
+
+
+def zipped(text: str, depth: int) -> str:
+    data, name = text.encode(), "text.txt"
+    for _ in range(depth):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, data)
+        data, name = packed.getvalue(), "inner.zip"
+    return base64.encodebytes(data).decode()
+
+
+def attached(depth: int) -> Mail:
+    """Malware in an archive in an archive, so many of them."""
+    headers = {
+        "MIME-Version": "1.0",
+        "Content-Type": "application/zip; name=a.zip",
+        "Content-Transfer-Encoding": "base64",
+    }
+    return letter.compose(NUNO, body=zipped(VIRUS, depth), headers=headers)
+
+
+def level(office: Office, mail: Mail, to: str = NUNO) -> str | None:
+    return office.lab.wait_message(to, mail.ident)["X-PostHub-SCL"]
+
+
+# ---- malware -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_malware_is_refused_in_the_session(office: Office, depth: int) -> None:
+    mail = letter.post(office.host, attached(depth))
+    assert mail.refused == {NUNO: REFUSED}
+    assert not office.lab.messages(NUNO) or mail.ident not in {
+        m["Message-ID"] for m in office.lab.messages(NUNO)
+    }
+    rows = [r for r in track.rows(office.host, mail.ident) if r["event-id"] == "FAIL"]
+    assert [r["source"] for r in rows] == ["AGENT"]
+
+
+def test_clean_mail_goes_on(office: Office) -> None:
+    mail = letter.post(office.host, letter.compose(NUNO))
+    message = office.lab.wait_message(NUNO, mail.ident)
+    assert message["X-PostHub-Malware"] is None
+
+
+def test_marked_for_rules(office: Office) -> None:
+    office.settings("malware", action="mark")
+    office.lab.change(
+        lambda: office.lab.rule(
+            "quarantine",
+            HeaderContainsMessageHeader="X-PostHub-Malware",
+            HeaderContainsWords="Posthub",
+            RedirectMessageTo=MOTA,
+        )
+    )
+    try:
+        mail = letter.post(office.host, attached(1))
+        message = office.lab.wait_message(MOTA, mail.ident)
+        assert message["X-PostHub-Malware"] == VIRUS_NAME
+    finally:
+        office.settings("malware", action="reject")
+
+
+def test_deleted(office: Office) -> None:
+    office.settings("malware", action="delete")
+    try:
+        mail = letter.post(office.host, attached(2))
+        assert mail.accepted == {NUNO}
+        after = letter.post(office.host, letter.compose(NUNO))
+        office.lab.wait_message(NUNO, after.ident)
+        assert mail.ident not in {m["Message-ID"] for m in office.lab.messages(NUNO)}
+    finally:
+        office.settings("malware", action="reject")
+
+
+def test_clamd_is_away(office: Office) -> None:
+    """The mail is put off, whatever is in it, and comes when clamd is back; by
+    the setting it goes on."""
+    office.clamd.kill()
+    mail = letter.post(office.host, letter.compose(NUNO, body="while it is away"))
+    assert mail.pending == {NUNO}
+    assert mail.last.startswith("451 4.7.1 The message cannot be scanned now")
+    office.clamd.start()
+    letter.post(office.host, mail)
+    office.lab.wait_message(NUNO, mail.ident)
+    office.settings("malware", on_error="skip")
+    try:
+        office.clamd.kill()
+        mail = letter.post(office.host, letter.compose(NUNO, body="not even seen"))
+        office.lab.wait_message(NUNO, mail.ident)
+    finally:
+        office.settings("malware", on_error="defer")
+
+
+def test_larger_than_clamd_takes(office: Office) -> None:
+    body = "\n".join(["x" * 70] * (2 * STREAM_LIMIT // 72))
+    mail = letter.post(office.host, letter.compose(NUNO, body=body))
+    assert mail.refused == {NUNO: "552 5.3.4 Message is too large to be scanned"}
+
+
+# ---- spam ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("body", "scl"), [("Hello.", "0"), (SPAM, "5"), (WORST, "9")])
+def test_level_of_a_stranger(office: Office, body: str, scl: str) -> None:
+    mail = letter.post(office.host, letter.compose(NUNO, body=body))
+    assert level(office, mail) == scl
+    report = office.lab.wait_message(NUNO, mail.ident)["X-PostHub-Spam-Report"]
+    # Who sends and from where was told.
+    assert "ENVELOPE" in report
+
+
+def test_one_level_in_the_organisation(office: Office) -> None:
+    """A second server, which has no scanner, passes on what the first found; a
+    stranger's own level is nothing."""
+    mail = letter.compose(MOTA, body=SPAM, headers={"X-PostHub-SCL": "-1"})
+    assert level(office, letter.post(office.host, mail), MOTA) == "5"
+
+
+def test_rules_see_the_level(office: Office) -> None:
+    office.lab.change(
+        lambda: office.lab.rule("spam", SCLOver="9", RejectMessageReasonText="No spam")
+    )
+    mail = letter.post(office.host, letter.compose(NUNO, body=WORST))
+    assert mail.refused == {NUNO: "550 5.7.1 No spam"}
+    mail = letter.post(office.host, letter.compose(NUNO, body=SPAM))
+    assert level(office, mail) == "5"
+
+
+def test_whoever_has_logged_in_is_trusted(office: Office) -> None:
+    mail = letter.compose(NUNO, sender=NUNO, body=WORST)
+    with sasl.login(office.host, NUNO) as client:
+        for command in (f"MAIL FROM:<{NUNO}>", f"RCPT TO:<{NUNO}>", "DATA"):
+            assert client.command(command)[0] in "23"
+        assert client.command(f"{mail.content.decode()}.").startswith("250")
+    assert level(office, mail) == "-1"
+
+
+def test_rspamd_is_away(office: Office) -> None:
+    office.rspamd.kill()
+    mail = letter.post(office.host, letter.compose(NUNO, body=SPAM))
+    assert level(office, mail) is None
+    office.settings("spam", on_error="defer")
+    try:
+        mail = letter.post(office.host, letter.compose(NUNO, body=SPAM))
+        assert mail.pending == {NUNO}
+        office.rspamd.start()
+        letter.post(office.host, mail)
+        assert level(office, mail) == "5"
+    finally:
+        office.settings("spam", on_error="skip")
