@@ -184,7 +184,7 @@ fuzz-programs: $(FUZZ_TESTS)
 
 fuzz:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzer CC=clang CFLAGS='-O1 -g' \
-		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		WARNINGS=-Wall SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
 		FUZZ_MAIN=-fsanitize=fuzzer fuzz-programs
 	@mkdir -p $(BUILD)/fuzzer/crashes
 	@for name in $(FUZZ); do \

@@ -91,6 +91,8 @@ on_event(struct run *run, enum ph_lmtp_event event,
 	case PH_LMTP_RESET:
 		end_transaction(run);
 		return true;
+	case PH_LMTP_XCLIENT:
+		return true;
 	case PH_LMTP_TLS:
 		ph_lmtp_secure(run->lmtp);
 		return true;
@@ -128,6 +130,7 @@ transcript(unsigned flags, const uint8_t *data, size_t size, size_t piece)
 	    .recipients = 4,
 	    .size = flags & SIZE_LIMIT ? 64 : 0,
 	    .errors = 5,
+	    .xclient = true,
 	    .dsn = flags & DSN,
 	    .tls = flags & TLS,
 	};
