@@ -235,8 +235,9 @@ const struct ph_setting ph_settings[] = {
     {"delivery", "connections", PH_SETTING_INT, "1000", 1, 100000, NULL,
      "connections at once"},
     {"delivery", "concurrency", PH_SETTING_INT, "20", 1, 10000, NULL,
-     "MaxConcurrentMailboxDeliveries: messages written at once; above it a "
-     "connection waits"},
+     "messages written at once; above it a connection waits; "
+     "MaxConcurrentMailboxDeliveries of this server's mailboxtransport object "
+     "comes before it"},
     {"delivery", "store", PH_SETTING_TEXT, "/var/lib/posthub/store", NO_LIMIT,
      "root of mailbox databases: store/<database>/<domain>/<local part>"},
     {"delivery", "max_message_size", PH_SETTING_SIZE, "36MB", 0, 0, NULL,

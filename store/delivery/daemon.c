@@ -5,6 +5,7 @@
 #include "lib/base/ticker.h"
 #include "lib/health/prober.h"
 #include "lib/routing/topology.h"
+#include "lib/state/object.h"
 #include "lib/state/state.h"
 #include "store/delivery/session.h"
 
@@ -37,6 +38,7 @@ struct app {
 	struct ph_ticker *housekeeper;
 	int64_t next_expire; /* the housekeeper's alone */
 	int64_t timeout;     /* of an idle client */
+	int64_t concurrency; /* where its mailboxtransport says nothing */
 };
 
 /* Row PH_DELIVERY_TOPOLOGY. */
@@ -79,11 +81,30 @@ keep_database(void *context, const char *database, int64_t epoch)
 	return verdict == PH_RECIPIENT_OK || verdict == PH_RECIPIENT_NO_STATE;
 }
 
+/* MaxConcurrentMailboxDeliveries of this server, or the setting. */
+static void
+size_slots(struct app *app)
+{
+	static const char field[] = "MaxConcurrentMailboxDeliveries";
+	struct ph_snapshot *snapshot = ph_state_take(app->state);
+	const struct ph_object *object = NULL;
+	int64_t n = app->concurrency;
+
+	if (snapshot)
+		object = ph_snapshot_find(snapshot, "mailboxtransport",
+					  app->deliver.server);
+	if (object && ph_object_has(object, field))
+		n = ph_object_int(object, field);
+	ph_snapshot_unref(&snapshot);
+	ph_slots_resize(app->slots, (size_t)n);
+}
+
 static void
 keep_house(void *context)
 {
 	struct app *app = context;
 
+	size_slots(app);
 	ph_store_sweep(app->store, keep_database, app);
 	if (ph_clock_mono() < app->next_expire)
 		return;
@@ -121,7 +142,8 @@ static void
 fill_shared(struct app *app, struct ph_run *run)
 {
 	app->locks = ph_locks_new();
-	app->slots = ph_slots_new((size_t)ph_run_int(run, "concurrency"));
+	app->concurrency = ph_run_int(run, "concurrency");
+	app->slots = ph_slots_new((size_t)app->concurrency);
 	app->deliver.store = app->store;
 	app->deliver.log = app->log;
 	app->deliver.locks = app->locks;

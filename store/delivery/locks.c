@@ -146,6 +146,15 @@ ph_slots_free(struct ph_slots **slots)
 	g_clear_pointer(slots, g_free);
 }
 
+void
+ph_slots_resize(struct ph_slots *slots, size_t n)
+{
+	g_mutex_lock(&slots->mutex);
+	slots->n = n;
+	g_cond_broadcast(&slots->turn);
+	g_mutex_unlock(&slots->mutex);
+}
+
 bool
 ph_slots_take(struct ph_slots *slots, int64_t timeout_ms)
 {
