@@ -55,6 +55,10 @@ int ph_mdb_mailbox(struct ph_mdb *mdb, const char *address, int64_t now,
 /* Remembers a message; a failure is logged and makes the next start look. */
 void ph_mdb_record(struct ph_mdb *mdb, struct ph_copy_key key, int64_t now);
 
+/* What was remembered is on disk after it. -1 TEMP: perhaps not, and the next
+ * start looks. */
+int ph_mdb_sync(struct ph_mdb *mdb, struct ph_err *err);
+
 /* The network message id in a Maildir file name, copied out in lower case;
  * false: there is none. */
 bool ph_mdb_name_nmid(const char *name, char nmid_r[37]);
