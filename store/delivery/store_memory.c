@@ -97,8 +97,14 @@ memory_close(void *self)
 }
 
 static const struct ph_store_ops memory_ops = {
-    "memory",	   memory_begin, memory_write, memory_seal,
-    memory_commit, memory_end,	 memory_sweep, memory_close,
+    .name = "memory",
+    .begin = memory_begin,
+    .write = memory_write,
+    .seal = memory_seal,
+    .commit = memory_commit,
+    .end = memory_end,
+    .sweep = memory_sweep,
+    .close = memory_close,
 };
 
 struct ph_store *
