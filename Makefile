@@ -107,9 +107,10 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter lookups body routing
+BENCH = source noop_milter lookups body routing floor
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
 BENCH_LIBS_lookups = $(BENCH_LIBS_source)
+BENCH_LIBS_floor = $(BENCH_LIBS_source)
 BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
 BENCH_PARTS_body = $(call objects,$(call sources,milters/host)) $(call archives,$(LIBS))
 BENCH_LIBS_body = $(PKG_LIBS)

@@ -47,16 +47,18 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	struct maildir *maildir = self;
 	struct message *message = p;
 	struct ph_mdb *mdb = message->mdb;
-	int r = 0;
 
-	if (message->committed)
-		r = ph_mdb_sync(mdb, err);
+	(void)err;
+	/* Nobody waits: until the record is on disk, the name of the message's
+	 * file tells the same, and it is. */
+	if (message->committed && mdb->duplicates)
+		ph_duplicates_sync_soon(mdb->duplicates);
 	if (message->fd >= 0)
 		unlinkat(mdb->tmp, message->name, 0);
 	ph_path_close(&message->fd);
 	ph_mdb_set_leave(maildir->databases, mdb);
 	g_free(message);
-	return r;
+	return 0;
 }
 
 static enum ph_store_result
