@@ -233,8 +233,11 @@ const struct ph_setting ph_settings[] = {
 
     {"delivery", "lmtp", PH_SETTING_ENDPOINT, "0.0.0.0:475", NO_LIMIT,
      "where the store driver listens"},
+    {"delivery", "lmtp_socket", PH_SETTING_ENDPOINT, NULL, NO_LIMIT,
+     "and where else, such as a UNIX socket for this server's Postfix; empty: "
+     "nowhere"},
     {"delivery", "connections", PH_SETTING_INT, "1000", 1, 100000, NULL,
-     "connections at once"},
+     "connections at once, for each of both"},
     {"delivery", "concurrency", PH_SETTING_INT, "20", 1, 10000, NULL,
      "messages written at once; above it a connection waits; "
      "MaxConcurrentMailboxDeliveries of this server's mailboxtransport object "

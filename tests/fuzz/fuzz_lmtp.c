@@ -44,7 +44,7 @@ on_rcpt(struct run *run)
 static void
 on_done(struct run *run)
 {
-	g_assert_cmpuint(run->recipients, >, 0);
+	g_assert(run->recipients > 0);
 	for (size_t i = 0; i < run->recipients; i++)
 		ph_lmtp_replyf(run->lmtp, "250 2.1.5 Number %zu", i);
 	g_string_append_printf(run->messages, "%zu:", run->content->len);
@@ -79,7 +79,7 @@ on_event(struct run *run, enum ph_lmtp_event event,
 		ph_lmtp_reply(run->lmtp, choose(run, "354 Go", "451 4.3.0 No"));
 		return true;
 	case PH_LMTP_CONTENT:
-		g_assert_cmpuint(command->size, >, 0);
+		g_assert(command->size > 0);
 		g_string_append_len(run->content, command->content,
 				    (gssize)command->size);
 		return true;

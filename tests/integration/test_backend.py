@@ -4,7 +4,6 @@ Dovecot by LMTP, and its answers on."""
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -14,7 +13,6 @@ from tests.lab import letter, wait
 from tests.lab.dovecot import Dovecot
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.protocols import Dialogue
 from tests.lab.smtp_mta import Mail
 from tests.lab.track import event, rows
 
@@ -76,7 +74,7 @@ def wait_found(dovecot: Dovecot, address: str, mail: Mail) -> bytes:
 def deliver(host: Host, mail: Mail) -> list[str]:
     """By LMTP, past Postfix: the answer to MAIL, to each RCPT, to DATA and, if
     that was 354, to each recipient that was taken."""
-    with Dialogue(socket.create_connection((host.address, host.lmtp), 10)) as talk:
+    with host.connect_lmtp() as talk:
         talk.command("LHLO lab.test")
         answers = [talk.command(f"MAIL FROM:<{mail.sender}>")]
         answers += [talk.command(f"RCPT TO:<{address}>") for address in mail.recipients]
