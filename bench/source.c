@@ -1,5 +1,5 @@
 /*
- * source [-s sessions] [-m messages] [-r rate] ADDRESS PORT LIST: sends
+ * source [-LP] [-s sessions] [-m messages] [-r rate] ADDRESS PORT LIST: sends
  * prepared messages as smtp-source -d does, many on a connection and one
  * command at a time, but messages that are worth reading. A line of LIST is
  *
@@ -7,7 +7,9 @@
  *
  * and a file is what follows DATA up to the last dot: lines end with CRLF, dots
  * are doubled. The list is gone through in turn; -m 0: until SIGTERM. -r is
- * messages a second over all sessions, 0: as fast as they are taken.
+ * messages a second over all sessions, 0: as fast as they are taken. -L: LMTP.
+ * -P: MAIL, RCPT and DATA are sent together, as Postfix does where PIPELINING
+ * is offered.
  *
  * Printed is one JSON object. A delay lasts to the last answer, from the first
  * command or, with a rate, from when the message was due: a server that stalls
@@ -30,14 +32,17 @@
 
 struct message {
 	char *mail, *rcpt; /* commands */
+	char *envelope;	   /* both and DATA */
 	char *content;
 };
 
 struct source {
 	struct sockaddr_in address;
-	GArray *list;	 /* struct message */
-	guint messages;	 /* G_MAXUINT: until the signal */
-	double rate;	 /* 0: no limit */
+	GArray *list;	   /* struct message */
+	guint messages;	   /* G_MAXUINT: until the signal */
+	double rate;	   /* 0: no limit */
+	const char *hello; /* command */
+	bool pipelining;
 	gint64 start;	 /* monotonic, µs */
 	guint next;	 /* atomic: the number of the next message */
 	GMutex lock;	 /* of what follows */
@@ -83,8 +88,8 @@ expect(struct session *session, char digit)
 	return session->reply[0] == digit;
 }
 
-static bool
-ask(struct session *session, const char *text, char digit)
+static void
+say(struct session *session, const char *text)
 {
 	size_t size = strlen(text);
 
@@ -96,6 +101,12 @@ ask(struct session *session, const char *text, char digit)
 		text += n;
 		size -= (size_t)n;
 	}
+}
+
+static bool
+ask(struct session *session, const char *text, char digit)
+{
+	say(session, text);
 	return expect(session, digit);
 }
 
@@ -112,13 +123,19 @@ open_session(struct session *session)
 		give_up("connect", g_strerror(errno));
 	session->in = fdopen(session->fd, "r");
 	setsockopt(session->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (!expect(session, '2') || !ask(session, "EHLO source.test\r\n", '2'))
+	if (!expect(session, '2') || !ask(session, session->source->hello, '2'))
 		give_up("greeting", session->reply);
 }
 
 static bool
 send_message(struct session *session, const struct message *message)
 {
+	if (session->source->pipelining) {
+		say(session, message->envelope);
+		return expect(session, '2') && expect(session, '2') &&
+		       expect(session, '3') &&
+		       ask(session, message->content, '2');
+	}
 	return ask(session, message->mail, '2') &&
 	       ask(session, message->rcpt, '2') &&
 	       ask(session, "DATA\r\n", '3') &&
@@ -238,7 +255,7 @@ read_list(struct source *source, const char *path)
 	lines = g_strsplit(g_strchomp(text), "\n", -1);
 	for (char **line = lines; *line != NULL; line++) {
 		g_auto(GStrv) words = g_strsplit(*line, " ", 3);
-		struct message m = {NULL, NULL, NULL};
+		struct message m = {NULL, NULL, NULL, NULL};
 
 		if (g_strv_length(words) != 3 ||
 		    !g_file_get_contents(words[2], &m.content, NULL, NULL))
@@ -246,6 +263,7 @@ read_list(struct source *source, const char *path)
 		m.mail = g_strdup_printf("MAIL FROM:<%s> BODY=8BITMIME\r\n",
 					 words[0]);
 		m.rcpt = g_strdup_printf("RCPT TO:<%s>\r\n", words[1]);
+		m.envelope = g_strconcat(m.mail, m.rcpt, "DATA\r\n", NULL);
 		g_array_append_val(source->list, m);
 	}
 }
@@ -253,12 +271,18 @@ read_list(struct source *source, const char *path)
 int
 main(int argc, char **argv)
 {
-	struct source source = {.address.sin_family = AF_INET, .messages = 1};
+	struct source source = {.address.sin_family = AF_INET,
+				.messages = 1,
+				.hello = "EHLO source.test\r\n"};
 	unsigned long sessions = 1;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:m:r:")) != -1) {
-		if (option == 's')
+	while ((option = getopt(argc, argv, "LPs:m:r:")) != -1) {
+		if (option == 'L')
+			source.hello = "LHLO source.test\r\n";
+		else if (option == 'P')
+			source.pipelining = true;
+		else if (option == 's')
 			sessions = strtoul(optarg, NULL, 10);
 		else if (option == 'm')
 			source.messages = (guint)strtoul(optarg, NULL, 10);
@@ -269,9 +293,10 @@ main(int argc, char **argv)
 	}
 	if (argc - optind != 3 || sessions < 1 || sessions > 1000 ||
 	    inet_pton(AF_INET, argv[optind], &source.address.sin_addr) != 1) {
-		fputs("usage: source [-s sessions] [-m messages] [-r rate] "
-		      "ADDRESS PORT LIST\n",
-		      stderr);
+		fputs(
+		    "usage: source [-LP] [-s sessions] [-m messages] [-r rate] "
+		    "ADDRESS PORT LIST\n",
+		    stderr);
 		return EX_USAGE;
 	}
 	source.address.sin_port =

@@ -439,7 +439,7 @@ void
 ph_expander_serve(struct ph_stream *stream, struct ph_expander *expander)
 {
 	g_autofree char *fqdn = find_fqdn(expander);
-	const struct ph_session_options options = {
+	const struct ph_work_options options = {
 	    .name = "expand",
 	    .hostname = fqdn != NULL ? fqdn : expander->sources.server,
 	    .directory = expander->directory,
@@ -448,5 +448,5 @@ ph_expander_serve(struct ph_stream *stream, struct ph_expander *expander)
 	    .context = expander,
 	};
 
-	ph_session_serve(stream, &options);
+	ph_work_serve(stream, &options);
 }

@@ -18,6 +18,7 @@ static const char *const profile_words[] = {"exchange", "ad", "openldap",
 static const char *const peer_tls_words[] = {"off", "may", "encrypt", "verify",
 					     NULL};
 static const char *const outbound_words[] = {"proxy", "relay", NULL};
+static const char *const backend_words[] = {"maildir", "lmtp", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 static const char *const malware_words[] = {"reject", "delete", "mark", NULL};
 static const char *const on_error_words[] = {"defer", "skip", NULL};
@@ -260,13 +261,23 @@ const struct ph_setting ph_settings[] = {
 
     {"delivery", "lmtp", PH_SETTING_ENDPOINT, "0.0.0.0:475", NO_LIMIT,
      "where the store driver listens"},
+    {"delivery", "lmtp_socket", PH_SETTING_ENDPOINT, NULL, NO_LIMIT,
+     "and where else, such as a UNIX socket for this server's Postfix; empty: "
+     "nowhere"},
     {"delivery", "connections", PH_SETTING_INT, "1000", 1, 100000, NULL,
-     "connections at once"},
+     "connections at once, for each of both"},
     {"delivery", "concurrency", PH_SETTING_INT, "20", 1, 10000, NULL,
-     "MaxConcurrentMailboxDeliveries: messages written at once; above it a "
-     "connection waits"},
+     "messages written at once; above it a connection waits; "
+     "MaxConcurrentMailboxDeliveries of this server's mailboxtransport object "
+     "comes before it"},
     {"delivery", "store", PH_SETTING_TEXT, "/var/lib/posthub/store", NO_LIMIT,
      "root of mailbox databases: store/<database>/<domain>/<local part>"},
+    {"delivery", "backend", PH_SETTING_WORD, "maildir", 0, 0, backend_words,
+     "what mailboxes are: Maildirs of ours in store, or those of a server that "
+     "takes messages by LMTP; then only records are in store"},
+    {"delivery", "backend_address", PH_SETTING_ENDPOINT,
+     "unix:/run/dovecot/lmtp", NO_LIMIT,
+     "where that server listens; with backend = lmtp"},
     {"delivery", "max_message_size", PH_SETTING_SIZE, "36MB", 0, 0, NULL,
      "larger messages are refused; 0: no limit"},
     {"delivery", "recipients", PH_SETTING_INT, "1000", 1, 50000, NULL,

@@ -146,7 +146,7 @@ void
 ph_fork_serve(struct ph_stream *stream, struct ph_fork_service *service)
 {
 	g_autofree char *fqdn = ph_fork_fqdn(service);
-	const struct ph_session_options options = {
+	const struct ph_work_options options = {
 	    .name = "fork",
 	    .hostname = fqdn,
 	    .directory = service->directory,
@@ -156,5 +156,5 @@ ph_fork_serve(struct ph_stream *stream, struct ph_fork_service *service)
 	    .context = service,
 	};
 
-	ph_session_serve(stream, &options);
+	ph_work_serve(stream, &options);
 }

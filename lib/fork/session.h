@@ -31,7 +31,7 @@ struct ph_fork_recipient {
 	const char *notify, *orcpt;
 };
 
-struct ph_session_options {
+struct ph_work_options {
 	const char *name;      /* in the log: "fork" */
 	const char *hostname;  /* in the greeting */
 	const char *directory; /* for a large message while it is here */
@@ -46,7 +46,7 @@ struct ph_session_options {
 };
 
 /* Serves one connection until it ends. */
-void ph_session_serve(struct ph_stream *stream,
-		      const struct ph_session_options *options);
+void ph_work_serve(struct ph_stream *stream,
+		   const struct ph_work_options *options);
 
 #endif

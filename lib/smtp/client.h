@@ -31,6 +31,10 @@ char *ph_smtp_reply_format(const struct ph_smtp_reply *reply);
 const char *ph_smtp_reply_enhanced(const struct ph_smtp_reply *reply,
 				   char buffer[12]);
 
+/* May it be given to a client of ours as the answer to a command of his? A 421
+ * is about the session, and what is neither yes nor no is no answer. */
+bool ph_smtp_reply_passes(const struct ph_smtp_reply *reply);
+
 struct ph_smtp_options {
 	struct ph_endpoint endpoint;
 	const char *bind_address; /* or NULL */

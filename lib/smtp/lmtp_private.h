@@ -15,7 +15,13 @@
 
 /* ---- lmtp_server.c ------------------------------------------------------ */
 
-#define PH_LMTP_XFORWARDS 7
+/* http://www.postfix.org/XFORWARD_README.html, XCLIENT_README.html */
+enum {
+	PH_LMTP_XFORWARDS = 7,
+	PH_LMTP_XCLIENTS = 8,
+};
+extern const char *const ph_lmtp_xforwards[PH_LMTP_XFORWARDS + 1];
+extern const char *const ph_lmtp_xclients[PH_LMTP_XCLIENTS + 1];
 
 enum ph_lmtp_data_state {
 	PH_LMTP_DATA_LINE, /* behind a CRLF, or nothing read yet */
@@ -28,10 +34,23 @@ enum ph_lmtp_data_state {
 enum ph_lmtp_stage {
 	PH_LMTP_STAGE_COMMAND,
 	PH_LMTP_STAGE_CONTENT,
-	PH_LMTP_STAGE_FINAL, /* the final dot was read */
+	PH_LMTP_STAGE_CHUNK, /* of BDAT, RFC 3030 */
+	PH_LMTP_STAGE_FINAL, /* the end of a message was read */
 	PH_LMTP_STAGE_TLS,   /* until ph_lmtp_secure */
 	PH_LMTP_STAGE_QUIT,
 	PH_LMTP_STAGE_CLOSED,
+};
+
+/* What is known of a message that comes by BDAT. */
+struct ph_lmtp_chunk {
+	uint64_t left; /* bytes of this one that were not read yet */
+	uint64_t size; /* all of it */
+	bool last;
+	bool asked;   /* PH_LMTP_DATA is about it */
+	bool begun;   /* the first one was taken */
+	bool refused; /* one was not: neither are those behind it, until the
+		       * transaction ends */
+	bool discard; /* this one */
 };
 
 struct ph_lmtp {
@@ -49,13 +68,19 @@ struct ph_lmtp {
 	unsigned errors;
 	uint64_t size; /* of the content so far */
 	enum ph_lmtp_data_state data;
+	struct ph_lmtp_chunk chunk;
 	GString *address, *content;
 	GPtrArray *params;
 	char *xforward[PH_LMTP_XFORWARDS];
+	char *xclient[PH_LMTP_XCLIENTS];
 };
 
 /* Queues a reply; lines are joined by '\n'. */
 void ph_lmtp_put(struct ph_lmtp *lmtp, const char *text);
+
+/* A piece of a message in lmtp->content: counts it, CONTENT, or MORE when it is
+ * above the limit or empty. */
+enum ph_lmtp_event ph_lmtp_piece(struct ph_lmtp *lmtp);
 
 /* Forgets the transaction and what XFORWARD said for it. */
 void ph_lmtp_end_transaction(struct ph_lmtp *lmtp);
@@ -77,8 +102,27 @@ enum ph_lmtp_event ph_lmtp_bad(struct ph_lmtp *lmtp, const char *text);
 /* Runs one command line; MORE: it was answered, go on. */
 enum ph_lmtp_event ph_lmtp_run_line(struct ph_lmtp *lmtp, char *line);
 
-/* Index of an XFORWARD attribute's name, without case; -1: there is none. */
-int ph_lmtp_xforward_index(const char *name, size_t size);
+/* ---- lmtp_chunk.c ------------------------------------------------------ */
+
+/* "BDAT size [LAST]" */
+enum ph_lmtp_event ph_lmtp_bdat(struct ph_lmtp *lmtp, const char *arguments);
+
+/* The answer to the PH_LMTP_DATA of a BDAT: 354 is not said. */
+void ph_lmtp_chunk_begin(struct ph_lmtp *lmtp, const char *text);
+
+/* One step in a chunk; there is input, or nothing is left to be read. */
+enum ph_lmtp_event ph_lmtp_chunk_next(struct ph_lmtp *lmtp);
+
+/* ---- lmtp_attribute.c -------------------------------------------------- */
+
+/* Index of a name of that size in a list, without case; -1: it is not there. */
+int ph_lmtp_attribute_index(const char *const *names, const char *name,
+			    size_t size);
+
+/* Sets values from "NAME=xtext"; false: it is none of these names, or no xtext.
+ * [UNAVAILABLE] and [TEMPUNAVAIL] are "". */
+bool ph_lmtp_attribute_set(const char *const *names, char **values,
+			   const char *text);
 
 /* ---- lmtp_command.c ---------------------------------------------------- */
 

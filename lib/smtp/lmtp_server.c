@@ -33,10 +33,10 @@ ph_lmtp_new(const char *hostname, const struct ph_lmtp_limits *limits)
 }
 
 static void
-forget_xforward(struct ph_lmtp *lmtp)
+forget(char **values, size_t n)
 {
-	for (size_t i = 0; i < PH_LMTP_XFORWARDS; i++)
-		g_clear_pointer(&lmtp->xforward[i], g_free);
+	for (size_t i = 0; i < n; i++)
+		g_clear_pointer(&values[i], g_free);
 }
 
 void
@@ -47,7 +47,8 @@ ph_lmtp_free(struct ph_lmtp **lmtp)
 	if (!p)
 		return;
 	*lmtp = NULL;
-	forget_xforward(p);
+	forget(p->xforward, PH_LMTP_XFORWARDS);
+	forget(p->xclient, PH_LMTP_XCLIENTS);
 	g_string_free(p->in, TRUE);
 	g_string_free(p->out, TRUE);
 	g_string_free(p->address, TRUE);
@@ -139,7 +140,8 @@ ph_lmtp_end_transaction(struct ph_lmtp *lmtp)
 	lmtp->too_big = false;
 	lmtp->recipients = 0;
 	lmtp->size = 0;
-	forget_xforward(lmtp);
+	lmtp->chunk = (struct ph_lmtp_chunk){.left = 0};
+	forget(lmtp->xforward, PH_LMTP_XFORWARDS);
 }
 
 /* After a reply to the event that was asked about: what it changes. */
@@ -170,6 +172,7 @@ apply_reply(struct ph_lmtp *lmtp, char class)
 	case PH_LMTP_CONTENT:
 	case PH_LMTP_TOO_BIG:
 	case PH_LMTP_RESET:
+	case PH_LMTP_XCLIENT:
 	case PH_LMTP_TLS:
 	case PH_LMTP_QUIT:
 	case PH_LMTP_CLOSE:
@@ -182,8 +185,12 @@ ph_lmtp_reply(struct ph_lmtp *lmtp, const char *text)
 {
 	g_assert(lmtp->owed > 0);
 	g_assert(g_ascii_isdigit(text[0]));
-	ph_lmtp_put(lmtp, text);
 	lmtp->owed--;
+	if (lmtp->asked == PH_LMTP_DATA && lmtp->chunk.asked) {
+		ph_lmtp_chunk_begin(lmtp, text);
+		return;
+	}
+	ph_lmtp_put(lmtp, text);
 	apply_reply(lmtp, text[0]);
 }
 
@@ -197,6 +204,19 @@ ph_lmtp_replyf(struct ph_lmtp *lmtp, const char *format, ...)
 	text = g_strdup_vprintf(format, ap);
 	va_end(ap);
 	ph_lmtp_reply(lmtp, text);
+}
+
+size_t
+ph_lmtp_owed(const struct ph_lmtp *lmtp)
+{
+	return lmtp->owed;
+}
+
+bool
+ph_lmtp_busy(const struct ph_lmtp *lmtp)
+{
+	return lmtp->stage == PH_LMTP_STAGE_CONTENT || lmtp->chunk.begun ||
+	       lmtp->owed > 0;
 }
 
 const char *
@@ -272,6 +292,16 @@ next_line(struct ph_lmtp *lmtp, char *line, size_t size)
 	return ph_lmtp_run_line(lmtp, line);
 }
 
+enum ph_lmtp_event
+ph_lmtp_piece(struct ph_lmtp *lmtp)
+{
+	lmtp->size += lmtp->content->len;
+	if (lmtp->limits.size > 0 && lmtp->size > lmtp->limits.size)
+		lmtp->too_big = true;
+	return lmtp->content->len > 0 && !lmtp->too_big ? PH_LMTP_CONTENT
+							: PH_LMTP_MORE;
+}
+
 static enum ph_lmtp_event
 next_content(struct ph_lmtp *lmtp)
 {
@@ -282,14 +312,9 @@ next_content(struct ph_lmtp *lmtp)
 	g_string_truncate(lmtp->content, 0);
 	lmtp->used +=
 	    ph_lmtp_unstuff(&lmtp->data, start, left, lmtp->content, &end);
-	lmtp->size += lmtp->content->len;
-	if (lmtp->limits.size > 0 && lmtp->size > lmtp->limits.size)
-		lmtp->too_big = true;
 	if (end)
 		lmtp->stage = PH_LMTP_STAGE_FINAL;
-	if (lmtp->content->len > 0 && !lmtp->too_big)
-		return PH_LMTP_CONTENT;
-	return PH_LMTP_MORE;
+	return ph_lmtp_piece(lmtp);
 }
 
 static enum ph_lmtp_event
@@ -321,6 +346,10 @@ step(struct ph_lmtp *lmtp, bool *again_r)
 	case PH_LMTP_STAGE_CONTENT:
 		if (lmtp->used < lmtp->in->len)
 			return next_content(lmtp);
+		break;
+	case PH_LMTP_STAGE_CHUNK:
+		if (lmtp->used < lmtp->in->len || lmtp->chunk.left == 0)
+			return ph_lmtp_chunk_next(lmtp);
 		break;
 	case PH_LMTP_STAGE_FINAL:
 		return finish(lmtp);
@@ -356,13 +385,25 @@ ph_lmtp_next(struct ph_lmtp *lmtp, struct ph_lmtp_command *command_r)
 	return event;
 }
 
+static const char *
+attribute(const char *const *names, char *const *values, const char *name)
+{
+	int i = ph_lmtp_attribute_index(names, name, strlen(name));
+
+	g_assert(i >= 0);
+	return values[i] ? values[i] : "";
+}
+
 const char *
 ph_lmtp_xforward(const struct ph_lmtp *lmtp, const char *name)
 {
-	int i = ph_lmtp_xforward_index(name, strlen(name));
+	return attribute(ph_lmtp_xforwards, lmtp->xforward, name);
+}
 
-	g_assert(i >= 0);
-	return lmtp->xforward[i] ? lmtp->xforward[i] : "";
+const char *
+ph_lmtp_xclient(const struct ph_lmtp *lmtp, const char *name)
+{
+	return attribute(ph_lmtp_xclients, lmtp->xclient, name);
 }
 
 const char *

@@ -11,9 +11,9 @@
 /*
  * LMTP server engine (RFC 2033): a parser and state machine without a file
  * descriptor. Feed bytes, ask next what happened, answer, take the bytes to
- * send. PIPELINING, 8BITMIME, SMTPUTF8, SIZE, ENHANCEDSTATUSCODES, XFORWARD,
- * DSN, STARTTLS.
- * One a connection; not thread-safe.
+ * send. PIPELINING, 8BITMIME, SMTPUTF8, SIZE, ENHANCEDSTATUSCODES, CHUNKING,
+ * XFORWARD, XCLIENT, DSN, STARTTLS. Who uses it sees no difference between DATA
+ * and BDAT. One a connection; not thread-safe.
  */
 struct ph_lmtp;
 
@@ -28,6 +28,7 @@ struct ph_lmtp_limits {
 	size_t recipients; /* a transaction */
 	uint64_t size;	   /* a message, bytes; 0: no limit, no SIZE= */
 	unsigned errors;   /* bad commands before 421 */
+	bool xclient;	   /* XCLIENT is offered to trusted clients */
 	bool dsn;	   /* RFC 3461 is offered: RET, ENVID, NOTIFY and ORCPT
 			    * are among the parameters, unchecked */
 	bool tls;	   /* STARTTLS is offered */
@@ -38,18 +39,21 @@ enum ph_lmtp_event {
 	PH_LMTP_MORE,	 /* feed more */
 	PH_LMTP_MAIL,	 /* answer with ph_lmtp_reply */
 	PH_LMTP_RCPT,	 /* the same; a 2xx adds the recipient */
-	PH_LMTP_DATA,	 /* about to say 354: a 354 reply, or 4xx/5xx */
+	PH_LMTP_DATA,	 /* a message begins: a 354 reply, or 4xx/5xx */
 	PH_LMTP_CONTENT, /* a piece of the message, dots unstuffed, CRLF line
 			  * ends kept as they came */
-	PH_LMTP_DONE,	 /* the final dot: answer with one reply for each
-			  * accepted recipient, in order */
-	PH_LMTP_TOO_BIG, /* the final dot of a message above the limit; the
-			  * engine answered 552 for each recipient itself */
+	PH_LMTP_DONE,	 /* the message has ended: answer with one reply for
+			  * each accepted recipient, in order */
+	PH_LMTP_TOO_BIG, /* it is above the limit; the engine answered 552
+			  * itself, and the transaction is gone */
 	PH_LMTP_RESET,	 /* RSET, a new LHLO: the transaction is gone */
+	PH_LMTP_XCLIENT, /* the client speaks for another one from now on, see
+			  * ph_lmtp_xclient, and is not trusted any more */
 	PH_LMTP_TLS,	 /* STARTTLS: send what is left, shake hands, then
 			  * ph_lmtp_secure; what was fed behind it is gone */
 	PH_LMTP_QUIT,	 /* send what is left, then close */
-	PH_LMTP_CLOSE,	 /* the peer broke the protocol; 421 was queued */
+	PH_LMTP_CLOSE,	 /* the peer broke the protocol; the same, 421 or 521
+			  * was queued */
 };
 
 /* Borrowed until the next call of feed or next. */
@@ -66,7 +70,8 @@ struct ph_lmtp *ph_lmtp_new(const char *hostname,
 			    const struct ph_lmtp_limits *limits);
 void ph_lmtp_free(struct ph_lmtp **lmtp);
 
-/* XFORWARD and PH_LMTP_REROUTED are announced and believed only after this. */
+/* XFORWARD, XCLIENT and PH_LMTP_REROUTED are announced and believed only after
+ * this. */
 void ph_lmtp_trust(struct ph_lmtp *lmtp);
 
 /* TLS has begun: the client starts anew. */
@@ -85,6 +90,12 @@ void ph_lmtp_reply(struct ph_lmtp *lmtp, const char *text);
 void ph_lmtp_replyf(struct ph_lmtp *lmtp, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
 
+/* Replies that are still owed for the last event. */
+size_t ph_lmtp_owed(const struct ph_lmtp *lmtp);
+
+/* Inside a message, which a graceful stop should not cut. */
+bool ph_lmtp_busy(const struct ph_lmtp *lmtp);
+
 /* What to send now; borrowed until sent is called. */
 const char *ph_lmtp_output(const struct ph_lmtp *lmtp, size_t *size_r);
 void ph_lmtp_sent(struct ph_lmtp *lmtp, size_t size);
@@ -92,6 +103,9 @@ void ph_lmtp_sent(struct ph_lmtp *lmtp, size_t size);
 /* Attributes of XFORWARD ("NAME", "ADDR", "IDENT", "HELO"), decoded; "" when
  * not given. */
 const char *ph_lmtp_xforward(const struct ph_lmtp *lmtp, const char *name);
+/* Attributes of XCLIENT ("NAME", "ADDR", "HELO"); ADDR is an IP address. ""
+ * when not given or not known. */
+const char *ph_lmtp_xclient(const struct ph_lmtp *lmtp, const char *name);
 const char *ph_lmtp_helo(const struct ph_lmtp *lmtp);
 
 #endif

@@ -1,18 +1,33 @@
 #include "lib/smtp/lmtp_private.h"
 
-#include "lib/base/text.h"
-
 #include <string.h>
-
-/* http://www.postfix.org/XFORWARD_README.html */
-static const char *const xforward_names[PH_LMTP_XFORWARDS] = {
-    "NAME", "ADDR", "PROTO", "HELO", "SOURCE", "PORT", "IDENT"};
 
 static enum ph_lmtp_event
 answer(struct ph_lmtp *lmtp, const char *text)
 {
 	ph_lmtp_put(lmtp, text);
 	return PH_LMTP_MORE;
+}
+
+/* "250 XFORWARD NAME ADDR..." */
+static void
+offer_attributes(GString *text, const char *verb, const char *const *names)
+{
+	g_string_append_printf(text, "250 %s", verb);
+	for (; *names; names++)
+		g_string_append_printf(text, " %s", *names);
+	g_string_append_c(text, '\n');
+}
+
+static void
+offer_trusted(const struct ph_lmtp *lmtp, GString *text)
+{
+	if (!lmtp->trusted)
+		return;
+	offer_attributes(text, "XFORWARD", ph_lmtp_xforwards);
+	if (lmtp->limits.xclient)
+		offer_attributes(text, "XCLIENT", ph_lmtp_xclients);
+	g_string_append(text, "250 " PH_LMTP_REROUTED "\n");
 }
 
 static enum ph_lmtp_event
@@ -28,17 +43,12 @@ run_lhlo(struct ph_lmtp *lmtp, const char *arguments)
 	ph_lmtp_end_transaction(lmtp);
 	g_string_printf(text,
 			"250 %s\n250 PIPELINING\n250 8BITMIME\n"
-			"250 SMTPUTF8\n",
+			"250 SMTPUTF8\n250 CHUNKING\n",
 			lmtp->hostname);
 	if (lmtp->limits.size > 0)
 		g_string_append_printf(text, "250 SIZE %" G_GUINT64_FORMAT "\n",
 				       lmtp->limits.size);
-	if (lmtp->trusted) {
-		g_string_append(text, "250 XFORWARD");
-		for (size_t i = 0; i < G_N_ELEMENTS(xforward_names); i++)
-			g_string_append_printf(text, " %s", xforward_names[i]);
-		g_string_append(text, "\n250 " PH_LMTP_REROUTED "\n");
-	}
+	offer_trusted(lmtp, text);
 	if (lmtp->limits.dsn)
 		g_string_append(text, "250 DSN\n");
 	if (lmtp->limits.tls && !lmtp->secure)
@@ -196,6 +206,8 @@ run_rcpt(struct ph_lmtp *lmtp, const char *arguments)
 		if (refusal)
 			return answer(lmtp, refusal);
 	}
+	if (lmtp->chunk.begun)
+		return answer(lmtp, "503 5.5.1 The message has begun");
 	if (lmtp->recipients >= lmtp->limits.recipients)
 		return answer(lmtp, "452 4.5.3 Too many recipients");
 	return ph_lmtp_ask(lmtp, PH_LMTP_RCPT);
@@ -211,6 +223,9 @@ run_data(struct ph_lmtp *lmtp, const char *arguments)
 	/* RFC 2033 section 4.2 */
 	if (lmtp->recipients == 0)
 		return answer(lmtp, "503 5.5.1 No valid recipients");
+	/* RFC 3030 section 3: DATA and BDAT cannot be used together. */
+	if (lmtp->chunk.begun || lmtp->chunk.refused)
+		return answer(lmtp, "503 5.5.1 The message came by BDAT");
 	return ph_lmtp_ask(lmtp, PH_LMTP_DATA);
 }
 
@@ -265,64 +280,90 @@ run_quit(struct ph_lmtp *lmtp, const char *arguments)
 	return PH_LMTP_QUIT;
 }
 
-int
-ph_lmtp_xforward_index(const char *name, size_t size)
+/* XFORWARD and XCLIENT: NULL and values are set, or the refusal. */
+static const char *
+set_attributes(struct ph_lmtp *lmtp, const char *arguments,
+	       const char *const *names, char **values)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(xforward_names); i++)
-		if (strlen(xforward_names[i]) == size &&
-		    g_ascii_strncasecmp(xforward_names[i], name, size) == 0)
-			return (int)i;
-	return -1;
-}
-
-static bool
-set_xforward(struct ph_lmtp *lmtp, const char *attribute)
-{
-	size_t size = strcspn(attribute, "=");
-	int i = ph_lmtp_xforward_index(attribute, size);
-	char *value;
-
-	if (i < 0 || attribute[size] != '=')
-		return false;
-	value = ph_decode_xtext(attribute + size + 1);
-	if (!value)
-		return false;
-	if (strcmp(value, "[UNAVAILABLE]") == 0 ||
-	    strcmp(value, "[TEMPUNAVAIL]") == 0)
-		*value = '\0';
-	g_free(lmtp->xforward[i]);
-	lmtp->xforward[i] = value;
-	return true;
+	ph_lmtp_split(arguments, lmtp->params);
+	if (lmtp->params->len <= 1)
+		return "501 5.5.4 Syntax: attribute=value...";
+	for (guint i = 0; i + 1 < lmtp->params->len; i++)
+		if (!ph_lmtp_attribute_set(names, values,
+					   lmtp->params->pdata[i]))
+			return "501 5.5.4 Bad attribute";
+	return NULL;
 }
 
 static enum ph_lmtp_event
 run_xforward(struct ph_lmtp *lmtp, const char *arguments)
 {
+	const char *refusal;
+
 	if (!lmtp->trusted)
 		return ph_lmtp_bad(lmtp, "550 5.7.0 XFORWARD is not for you");
 	if (!lmtp->helo)
 		return answer(lmtp, "503 5.5.1 Say LHLO first");
 	if (lmtp->transaction)
 		return answer(lmtp, "503 5.5.1 Mail transaction in progress");
-	ph_lmtp_split(arguments, lmtp->params);
-	if (lmtp->params->len <= 1)
-		return ph_lmtp_bad(lmtp, "501 5.5.4 Syntax: XFORWARD "
-					 "attribute=value...");
-	for (guint i = 0; i + 1 < lmtp->params->len; i++)
-		if (!set_xforward(lmtp, lmtp->params->pdata[i]))
-			return ph_lmtp_bad(lmtp, "501 5.5.4 Bad XFORWARD "
-						 "attribute");
-	return answer(lmtp, "250 2.0.0 Ok");
+	refusal =
+	    set_attributes(lmtp, arguments, ph_lmtp_xforwards, lmtp->xforward);
+	return refusal ? ph_lmtp_bad(lmtp, refusal)
+		       : answer(lmtp, "250 2.0.0 Ok");
+}
+
+/* "IPV6:" before an address of that kind; what is none is no answer to the
+ * question who is there. */
+static bool
+tidy_address(char **address)
+{
+	static const char prefix[] = "IPV6:";
+
+	if (!*address || !**address)
+		return true;
+	if (g_ascii_strncasecmp(*address, prefix, sizeof prefix - 1) == 0)
+		memmove(*address, *address + sizeof prefix - 1,
+			strlen(*address) - sizeof prefix + 2);
+	return g_hostname_is_ip_address(*address);
+}
+
+/* Who may speak for others is asked anew of those. */
+static enum ph_lmtp_event
+run_xclient(struct ph_lmtp *lmtp, const char *arguments)
+{
+	g_autofree char *greeting = NULL;
+	const char *refusal;
+
+	if (!lmtp->trusted || !lmtp->limits.xclient)
+		return ph_lmtp_bad(lmtp, "550 5.7.0 XCLIENT is not for you");
+	if (lmtp->transaction)
+		return answer(lmtp, "503 5.5.1 Mail transaction in progress");
+	refusal =
+	    set_attributes(lmtp, arguments, ph_lmtp_xclients, lmtp->xclient);
+	if (refusal)
+		return ph_lmtp_bad(lmtp, refusal);
+	if (!tidy_address(&lmtp->xclient[ph_lmtp_attribute_index(
+		ph_lmtp_xclients, "ADDR", strlen("ADDR"))]))
+		return ph_lmtp_bad(lmtp, "501 5.5.4 Bad ADDR");
+	lmtp->trusted = false;
+	g_clear_pointer(&lmtp->helo, g_free);
+	ph_lmtp_end_transaction(lmtp);
+	greeting = g_strdup_printf("220 %s LMTP posthub", lmtp->hostname);
+	ph_lmtp_put(lmtp, greeting);
+	return PH_LMTP_XCLIENT;
 }
 
 static const struct verb {
 	const char *name;
 	enum ph_lmtp_event (*run)(struct ph_lmtp *lmtp, const char *arguments);
 } verbs[] = {
-    {"LHLO", run_lhlo}, {"MAIL", run_mail},	    {"RCPT", run_rcpt},
-    {"DATA", run_data}, {"RSET", run_rset},	    {"NOOP", run_noop},
-    {"QUIT", run_quit}, {"XFORWARD", run_xforward}, {"VRFY", run_vrfy},
-    {"HELO", run_helo}, {"EHLO", run_helo},	    {"STARTTLS", run_starttls},
+    {"LHLO", run_lhlo},	    {"MAIL", run_mail},
+    {"RCPT", run_rcpt},	    {"DATA", run_data},
+    {"RSET", run_rset},	    {"NOOP", run_noop},
+    {"QUIT", run_quit},	    {"XFORWARD", run_xforward},
+    {"VRFY", run_vrfy},	    {"HELO", run_helo},
+    {"EHLO", run_helo},	    {"STARTTLS", run_starttls},
+    {"BDAT", ph_lmtp_bdat}, {"XCLIENT", run_xclient},
 };
 
 enum ph_lmtp_event

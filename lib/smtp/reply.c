@@ -143,3 +143,11 @@ ph_smtp_reply_enhanced(const struct ph_smtp_reply *reply, char buffer[12])
 	}
 	return buffer;
 }
+
+bool
+ph_smtp_reply_passes(const struct ph_smtp_reply *reply)
+{
+	int class = reply->code / 100;
+
+	return reply->code != 421 && (class == 2 || class == 4 || class == 5);
+}

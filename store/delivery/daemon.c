@@ -5,6 +5,7 @@
 #include "lib/base/ticker.h"
 #include "lib/health/prober.h"
 #include "lib/routing/topology.h"
+#include "lib/state/object.h"
 #include "lib/state/state.h"
 #include "store/delivery/session.h"
 
@@ -20,6 +21,10 @@ enum {
 	REROUTE_MS = 60 * 1000,
 	/* With the wait for a slot here still inside. */
 	REROUTE_FINAL_MS = 250 * 1000,
+	/* The same for a mailbox server. */
+	BACKEND_CONNECT_MS = 5 * 1000,
+	BACKEND_MS = 60 * 1000,
+	BACKEND_FINAL_MS = 250 * 1000,
 	ERRORS = 20,
 };
 
@@ -37,6 +42,7 @@ struct app {
 	struct ph_ticker *housekeeper;
 	int64_t next_expire; /* the housekeeper's alone */
 	int64_t timeout;     /* of an idle client */
+	int64_t concurrency; /* where its mailboxtransport says nothing */
 };
 
 /* Row PH_DELIVERY_TOPOLOGY. */
@@ -79,11 +85,30 @@ keep_database(void *context, const char *database, int64_t epoch)
 	return verdict == PH_RECIPIENT_OK || verdict == PH_RECIPIENT_NO_STATE;
 }
 
+/* MaxConcurrentMailboxDeliveries of this server, or the setting. */
+static void
+size_slots(struct app *app)
+{
+	static const char field[] = "MaxConcurrentMailboxDeliveries";
+	struct ph_snapshot *snapshot = ph_state_take(app->state);
+	const struct ph_object *object = NULL;
+	int64_t n = app->concurrency;
+
+	if (snapshot)
+		object = ph_snapshot_find(snapshot, "mailboxtransport",
+					  app->deliver.server);
+	if (object && ph_object_has(object, field))
+		n = ph_object_int(object, field);
+	ph_snapshot_unref(&snapshot);
+	ph_slots_resize(app->slots, (size_t)n);
+}
+
 static void
 keep_house(void *context)
 {
 	struct app *app = context;
 
+	size_slots(app);
 	ph_store_sweep(app->store, keep_database, app);
 	if (ph_clock_mono() < app->next_expire)
 		return;
@@ -93,23 +118,61 @@ keep_house(void *context)
 
 /* ---- start and stop ---------------------------------------------------- */
 
+/* In the order of the words of [delivery] backend. */
+enum backend {
+	BACKEND_MAILDIR,
+	BACKEND_LMTP,
+};
+
 static int
-open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
+open_maildir(struct app *app, struct ph_run *run, struct ph_err *err)
 {
-	const char *server = ph_conf_text(app->conf, "server", "name");
-	struct ph_store_maildir_options options = {
+	const struct ph_store_maildir_options options = {
 	    .root = ph_run_text(run, "store"),
-	    .host = server,
+	    .host = ph_conf_text(app->conf, "server", "name"),
 	    .duplicate_window = ph_run_int(run, "duplicate_window"),
 	};
 
-	if (!*server)
+	return ph_store_maildir(&options, &app->store, err);
+}
+
+static int
+open_lmtp(struct app *app, struct ph_run *run, struct ph_err *err)
+{
+	struct ph_store_lmtp_options options = {
+	    .hello = g_get_host_name(),
+	    .root = ph_run_text(run, "store"),
+	    .duplicate_window = ph_run_int(run, "duplicate_window"),
+	    .connect_timeout = BACKEND_CONNECT_MS,
+	    .timeout = BACKEND_MS,
+	    .final_timeout = BACKEND_FINAL_MS,
+	};
+
+	if (ph_parse_endpoint(ph_run_text(run, "backend_address"),
+			      &options.endpoint, err) < 0)
+		return -1;
+	return ph_store_lmtp(&options, &app->store, err);
+}
+
+static int
+open_store(struct app *app, struct ph_run *run, struct ph_err *err)
+{
+	enum backend backend = ph_conf_word(app->conf, "delivery", "backend");
+
+	return backend == BACKEND_LMTP ? open_lmtp(app, run, err)
+				       : open_maildir(app, run, err);
+}
+
+static int
+open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
+{
+	if (!*ph_conf_text(app->conf, "server", "name"))
 		return ph_err_set(err, PH_ERR_PERM,
 				  "[server] name is not set; it is this "
 				  "server's name in its server: key");
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_peer_tls_read(app->conf, &app->shared.tls, err) < 0 ||
-	    ph_store_maildir(&options, &app->store, err) < 0 ||
+	    open_store(app, run, err) < 0 ||
 	    ph_track_log_configure(app->conf, "MSGTRKMD", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
@@ -121,7 +184,8 @@ static void
 fill_shared(struct app *app, struct ph_run *run)
 {
 	app->locks = ph_locks_new();
-	app->slots = ph_slots_new((size_t)ph_run_int(run, "concurrency"));
+	app->concurrency = ph_run_int(run, "concurrency");
+	app->slots = ph_slots_new((size_t)app->concurrency);
 	app->deliver.store = app->store;
 	app->deliver.log = app->log;
 	app->deliver.locks = app->locks;

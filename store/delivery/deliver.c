@@ -54,12 +54,22 @@ static const struct {
     [PH_STORE_QUOTA] = {"452 4.2.2", "Mailbox full", false},
     [PH_STORE_BUSY] = {"451 4.3.0", "Mailbox database in use", false},
     [PH_STORE_FAILED] = {"451 4.3.0", "Mailbox store failed", false},
+    [PH_STORE_ANSWERED] = {"451 4.3.0", "", false}, /* see accepts */
 };
+
+static bool
+accepts(enum ph_store_result result, const char *reason)
+{
+	return result == PH_STORE_ANSWERED ? *reason == '2'
+					   : answers[result].accepted;
+}
 
 static char *
 format_answer(enum ph_store_result result, const char *address,
 	      const char *reason)
 {
+	if (result == PH_STORE_ANSWERED)
+		return g_strdup(reason);
 	return g_strdup_printf("%s <%s> %s%s%s", answers[result].code, address,
 			       answers[result].text, *reason ? ": " : "",
 			       reason);
@@ -272,20 +282,43 @@ part_answer(const struct part *part, const char *address)
 	return format_answer(part->result, address, part->err.text);
 }
 
+static struct ph_store_mailbox
+mailbox_of(const struct ph_deliver_message *message, const struct copy *copy)
+{
+	return (struct ph_store_mailbox){
+	    .address = copy->recipient->primary,
+	    .nmid = ph_incoming_nmid(message->content),
+	};
+}
+
+static void
+offer_part(const struct ph_deliver_message *message, const struct part *part)
+{
+	g_autofree struct ph_store_mailbox *list =
+	    g_new0(struct ph_store_mailbox, message->n);
+	struct ph_store_offer offer = {message->reverse_path, list, 0};
+
+	if (!part->message)
+		return;
+	for (size_t i = 0; i < message->n; i++)
+		if (message->copies[i].part == part)
+			list[offer.n++] =
+			    mailbox_of(message, &message->copies[i]);
+	ph_store_offer(part->message, &offer);
+}
+
 static char *
 commit_copy(struct ph_deliver_message *message, struct copy *copy)
 {
 	const char *address = copy->recipient->address;
-	struct ph_store_mailbox mailbox;
+	const struct ph_store_mailbox mailbox = mailbox_of(message, copy);
 	struct ph_err err = PH_ERR_INIT;
 	enum ph_store_result result;
 
 	if (!copy->part->message)
 		return part_answer(copy->part, address);
-	mailbox.address = copy->recipient->primary;
-	mailbox.nmid = ph_incoming_nmid(message->content);
 	result = ph_store_commit(copy->part->message, &mailbox, &err);
-	copy->accepted = answers[result].accepted;
+	copy->accepted = accepts(result, err.text);
 	copy->duplicate = result == PH_STORE_DUPLICATE;
 	return format_answer(result, address, err.text);
 }
@@ -317,6 +350,8 @@ commit_copies(struct ph_deliver_message *message)
 		keys[i] = ph_copy_key_of(ph_incoming_nmid(message->content),
 					 message->copies[i].recipient->primary);
 	ph_locks_take(deliver->locks, keys, message->n);
+	for (guint i = 0; i < message->parts->len; i++)
+		offer_part(message, message->parts->pdata[i]);
 	for (size_t i = 0; i < message->n; i++)
 		g_ptr_array_add(message->answers,
 				commit_copy(message, &message->copies[i]));

@@ -1,5 +1,6 @@
 #include "store/delivery/duplicates.h"
 
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "store/mailbox/path.h"
 
@@ -15,7 +16,7 @@
 
 /*
  * A segment is named by its start, 16 hexadecimal digits of milliseconds, and
- * holds records of 32 bytes, big endian where it is a number:
+ * holds records of 32 bytes, then zeros; big endian where it is a number:
  *
  *	16 key, as in memory
  *	 8 time, milliseconds
@@ -26,6 +27,9 @@ enum {
 	CHECKED = 24,
 	NAME = 16,
 	SEGMENTS = 8, /* a window */
+	/* Bytes that a file is ahead of its records: writing over a block that
+	 * is there is all a sync has to do, its size and place are known. */
+	AHEAD = 65536,
 };
 
 G_STATIC_ASSERT(sizeof(gpointer) == sizeof(uint64_t));
@@ -34,6 +38,7 @@ struct segment {
 	int64_t start;
 	int fd;
 	uint64_t size;	  /* whole records */
+	uint64_t room;	  /* of the file, zeros behind them */
 	GHashTable *keys; /* high half to low half, both in the pointers */
 };
 
@@ -45,6 +50,11 @@ struct ph_duplicates {
 	GPtrArray *segments;	  /* oldest first */
 	uint64_t written, synced; /* records of this process */
 	bool syncing;
+	/* Of the thread that syncs for those who do not wait. */
+	GThread *syncer; /* NULL: not needed yet */
+	GCond more;
+	uint64_t wanted; /* as written */
+	bool stop, failed;
 };
 
 static uint64_t
@@ -119,8 +129,16 @@ segment_has(const struct segment *segment, struct ph_copy_key key)
 	       (uint64_t)(uintptr_t)low == key.low;
 }
 
+static bool
+is_zero(const uint8_t record[RECORD])
+{
+	static const uint8_t zeros[RECORD];
+
+	return memcmp(record, zeros, RECORD) == 0;
+}
+
 /* A record that does not check was torn by a crash or a copy: it is skipped.
- * Half a record at the end is written over by the next one. */
+ * Half a record at the end is written over by the next one, as are zeros. */
 static int
 segment_load(struct segment *segment, struct ph_err *err)
 {
@@ -130,7 +148,7 @@ segment_load(struct segment *segment, struct ph_err *err)
 
 	for (;;) {
 		n = pread(segment->fd, buffer, sizeof(buffer),
-			  (off_t)segment->size);
+			  (off_t)segment->room);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -140,10 +158,14 @@ segment_load(struct segment *segment, struct ph_err *err)
 		if (n < RECORD)
 			return 0;
 		n -= n % RECORD;
-		for (ssize_t i = 0; i < n; i += RECORD)
+		for (ssize_t i = 0; i < n; i += RECORD) {
 			if (parse_record(buffer + i, &key))
 				segment_put(segment, key);
-		segment->size += (uint64_t)n;
+			if (!is_zero(buffer + i))
+				segment->size =
+				    segment->room + (uint64_t)i + RECORD;
+		}
+		segment->room += (uint64_t)n;
 	}
 }
 
@@ -210,6 +232,7 @@ duplicates_free(struct ph_duplicates *duplicates)
 {
 	g_ptr_array_unref(duplicates->segments);
 	close(duplicates->dir);
+	g_cond_clear(&duplicates->more);
 	g_cond_clear(&duplicates->synced_more);
 	g_mutex_clear(&duplicates->mutex);
 	g_free(duplicates);
@@ -228,6 +251,7 @@ ph_duplicates_open(int dir, int64_t window, int64_t now,
 	duplicates = g_new0(struct ph_duplicates, 1);
 	g_mutex_init(&duplicates->mutex);
 	g_cond_init(&duplicates->synced_more);
+	g_cond_init(&duplicates->more);
 	duplicates->dir = copy;
 	duplicates->window = window;
 	duplicates->span = MAX(window / SEGMENTS, 1000);
@@ -239,18 +263,6 @@ ph_duplicates_open(int dir, int64_t window, int64_t now,
 	ph_duplicates_expire(duplicates, now);
 	*duplicates_r = duplicates;
 	return 0;
-}
-
-int
-ph_duplicates_close(struct ph_duplicates **duplicates, struct ph_err *err)
-{
-	int r;
-
-	if (!*duplicates)
-		return 0;
-	r = ph_duplicates_sync(*duplicates, err);
-	duplicates_free(g_steal_pointer(duplicates));
-	return r;
 }
 
 bool
@@ -306,13 +318,29 @@ need_file(struct ph_duplicates *duplicates, struct segment *segment,
 	return -1;
 }
 
+/* A failure shows when the record is written. */
+static void
+make_room(struct segment *segment)
+{
+	static const uint8_t zeros[AHEAD];
+	ssize_t n;
+
+	if (segment->size + RECORD <= segment->room)
+		return;
+	n = pwrite(segment->fd, zeros, AHEAD, (off_t)segment->size);
+	if (n >= RECORD)
+		segment->room =
+		    segment->size + (uint64_t)n - (uint64_t)n % RECORD;
+}
+
 static int
-write_record(const struct segment *segment, struct ph_copy_key key, int64_t now,
+write_record(struct segment *segment, struct ph_copy_key key, int64_t now,
 	     struct ph_err *err)
 {
 	uint8_t record[RECORD];
 	ssize_t n;
 
+	make_room(segment);
 	format_record(record, key, now);
 	do
 		n = pwrite(segment->fd, record, RECORD, (off_t)segment->size);
@@ -430,6 +458,80 @@ ph_duplicates_sync(struct ph_duplicates *duplicates, struct ph_err *err)
 		return 0;
 	return ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
 			  g_strerror(r));
+}
+
+/* With the mutex held: a failure is not tried again before the next record. */
+static void
+sync_wanted(struct ph_duplicates *duplicates)
+{
+	int r = sync_locked(duplicates, duplicates->wanted);
+
+	if (r == 0)
+		return;
+	if (!duplicates->failed)
+		ph_warn("duplicates: cannot sync: %s", g_strerror(r));
+	duplicates->failed = true;
+	duplicates->wanted = 0;
+}
+
+static gpointer
+run_syncer(gpointer p)
+{
+	struct ph_duplicates *duplicates = p;
+
+	g_mutex_lock(&duplicates->mutex);
+	while (!duplicates->stop) {
+		if (duplicates->synced >= duplicates->wanted) {
+			g_cond_wait(&duplicates->more, &duplicates->mutex);
+			continue;
+		}
+		sync_wanted(duplicates);
+		ph_fault(PH_FAULT_RECORD_SYNCED);
+	}
+	g_mutex_unlock(&duplicates->mutex);
+	return NULL;
+}
+
+void
+ph_duplicates_sync_soon(struct ph_duplicates *duplicates)
+{
+	g_mutex_lock(&duplicates->mutex);
+	duplicates->wanted = duplicates->written;
+	if (!duplicates->syncer)
+		duplicates->syncer =
+		    g_thread_new("duplicates", run_syncer, duplicates);
+	g_cond_signal(&duplicates->more);
+	g_mutex_unlock(&duplicates->mutex);
+}
+
+static void
+stop_syncer(struct ph_duplicates *duplicates)
+{
+	if (!duplicates->syncer)
+		return;
+	g_mutex_lock(&duplicates->mutex);
+	duplicates->stop = true;
+	g_cond_signal(&duplicates->more);
+	g_mutex_unlock(&duplicates->mutex);
+	g_thread_join(duplicates->syncer);
+}
+
+int
+ph_duplicates_close(struct ph_duplicates **duplicates, struct ph_err *err)
+{
+	bool failed;
+	int r;
+
+	if (!*duplicates)
+		return 0;
+	stop_syncer(*duplicates);
+	failed = (*duplicates)->failed;
+	r = ph_duplicates_sync(*duplicates, err);
+	duplicates_free(g_steal_pointer(duplicates));
+	if (r == 0 && failed)
+		r = ph_err_set(err, PH_ERR_TEMP,
+			       "duplicates: some were not synced");
+	return r;
 }
 
 void

@@ -38,6 +38,7 @@ struct ph_locks {
 	GMutex mutex;
 	GCond freed;
 	GHashTable *held; /* struct ph_copy_key, owned */
+	unsigned waiting; /* nobody is woken for nothing: it costs a call */
 };
 
 static guint
@@ -96,8 +97,10 @@ ph_locks_take(struct ph_locks *locks, struct ph_copy_key *list, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && ph_copy_key_equal(list[i], list[i - 1]))
 			continue;
+		locks->waiting++;
 		while (g_hash_table_contains(locks->held, &list[i]))
 			g_cond_wait(&locks->freed, &locks->mutex);
+		locks->waiting--;
 		g_hash_table_add(locks->held,
 				 g_memdup2(&list[i], sizeof(list[i])));
 	}
@@ -110,7 +113,8 @@ ph_locks_give(struct ph_locks *locks, const struct ph_copy_key *list, size_t n)
 	g_mutex_lock(&locks->mutex);
 	for (size_t i = 0; i < n; i++)
 		g_hash_table_remove(locks->held, &list[i]);
-	g_cond_broadcast(&locks->freed);
+	if (locks->waiting > 0)
+		g_cond_broadcast(&locks->freed);
 	g_mutex_unlock(&locks->mutex);
 }
 
@@ -146,6 +150,22 @@ ph_slots_free(struct ph_slots **slots)
 	g_clear_pointer(slots, g_free);
 }
 
+static void
+wake(struct ph_slots *slots)
+{
+	if (slots->waiting.length > 0)
+		g_cond_broadcast(&slots->turn);
+}
+
+void
+ph_slots_resize(struct ph_slots *slots, size_t n)
+{
+	g_mutex_lock(&slots->mutex);
+	slots->n = n;
+	wake(slots);
+	g_mutex_unlock(&slots->mutex);
+}
+
 bool
 ph_slots_take(struct ph_slots *slots, int64_t timeout_ms)
 {
@@ -165,7 +185,7 @@ ph_slots_take(struct ph_slots *slots, int64_t timeout_ms)
 	g_queue_delete_link(&slots->waiting, ticket);
 	slots->busy += mine;
 	/* Whoever is first now may find another slot free. */
-	g_cond_broadcast(&slots->turn);
+	wake(slots);
 	g_mutex_unlock(&slots->mutex);
 	return mine;
 }
@@ -175,6 +195,6 @@ ph_slots_give(struct ph_slots *slots)
 {
 	g_mutex_lock(&slots->mutex);
 	slots->busy--;
-	g_cond_broadcast(&slots->turn);
+	wake(slots);
 	g_mutex_unlock(&slots->mutex);
 }

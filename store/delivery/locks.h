@@ -34,6 +34,9 @@ struct ph_slots;
 struct ph_slots *ph_slots_new(size_t n);
 void ph_slots_free(struct ph_slots **slots);
 
+/* From now on; those that are taken stay taken. */
+void ph_slots_resize(struct ph_slots *slots, size_t n);
+
 /* Waits for a free one, first come first served. False after timeout_ms. */
 bool ph_slots_take(struct ph_slots *slots, int64_t timeout_ms);
 void ph_slots_give(struct ph_slots *slots);

@@ -1,8 +1,11 @@
 #include "lib/base/program.h"
 #include "store/delivery/daemon.h"
 
+#define BUSY "421 4.3.2 Too many connections\r\n"
+
 static const struct ph_listen listeners[] = {
-    {"lmtp", ph_delivery_serve, "421 4.3.2 Too many connections\r\n"},
+    {"lmtp", ph_delivery_serve, BUSY},
+    {"lmtp_socket", ph_delivery_serve, BUSY},
     {NULL, NULL, NULL},
 };
 

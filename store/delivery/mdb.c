@@ -268,3 +268,17 @@ ph_mdb_record(struct ph_mdb *mdb, struct ph_copy_key key, int64_t now)
 	g_atomic_int_set(&mdb->lossy, 1);
 	ph_warn("database %s: %s", mdb->name, err.text);
 }
+
+int
+ph_mdb_sync(struct ph_mdb *mdb, struct ph_err *err)
+{
+	int r = 0;
+
+	if (!mdb->duplicates)
+		return 0;
+	r = ph_duplicates_sync(mdb->duplicates, err);
+	if (r < 0)
+		g_atomic_int_set(&mdb->lossy, 1);
+	ph_fault(PH_FAULT_RECORD_SYNCED);
+	return r;
+}

@@ -23,7 +23,8 @@
  * its second copy a process can die. So from an unclean stop on, for one
  * duplicate window, each process looks through new/ and cur/ of a mailbox
  * before its first delivery there: the file names carry the network message
- * id.
+ * id. So a record need not be on disk before a message is answered; it is a
+ * moment later, for an owner may move the message elsewhere.
  */
 struct ph_mdb {
 	char *name;
@@ -54,6 +55,10 @@ int ph_mdb_mailbox(struct ph_mdb *mdb, const char *address, int64_t now,
 
 /* Remembers a message; a failure is logged and makes the next start look. */
 void ph_mdb_record(struct ph_mdb *mdb, struct ph_copy_key key, int64_t now);
+
+/* What was remembered is on disk after it; for mailboxes that cannot be looked
+ * through. -1 TEMP: perhaps not. */
+int ph_mdb_sync(struct ph_mdb *mdb, struct ph_err *err);
 
 /* The network message id in a Maildir file name, copied out in lower case;
  * false: there is none. */

@@ -132,15 +132,6 @@ fail(struct hop *hop, const char *reason)
 	hop->reason = g_strdup_printf("%s: %s", hop->fqdn, reason);
 }
 
-/* An answer that may be passed on: a 421 is about the session, and what is
- * neither yes nor no is no answer. */
-static bool
-may_pass(int code)
-{
-	return code != 421 &&
-	       (code / 100 == 2 || code / 100 == 4 || code / 100 == 5);
-}
-
 /* The reply as a text, if it may be passed on; NULL: the hop has failed.
  * Takes the reply. */
 static char *
@@ -155,7 +146,7 @@ take_reply(struct hop *hop, int rc, struct ph_smtp_reply *reply,
 		return NULL;
 	}
 	text = ph_smtp_reply_format(reply);
-	pass = may_pass(reply->code);
+	pass = ph_smtp_reply_passes(reply);
 	ph_smtp_reply_clear(reply);
 	if (pass)
 		return g_steal_pointer(&text);
@@ -396,7 +387,7 @@ confirm(struct ph_reroute *reroute, struct hop *hop)
 		reply = &replies[k++];
 		if (reply->code)
 			text = ph_smtp_reply_format(reply);
-		if (!may_pass(reply->code)) {
+		if (!ph_smtp_reply_passes(reply)) {
 			char *why =
 			    unconfirmed(hop, passenger, text ? text : err.text);
 

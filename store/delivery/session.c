@@ -7,8 +7,6 @@
 #include <glib.h>
 #include <string.h>
 
-enum { READ_SIZE = 65536 };
-
 struct ph_session {
 	const struct ph_session_shared *shared;
 	char *peer, *host;
@@ -25,11 +23,10 @@ struct ph_session {
 	GByteArray *remote;	    /* a byte a recipient: 1, it is elsewhere */
 	struct ph_reroute *reroute; /* NULL: none is elsewhere */
 	char *no_database;	    /* the answer for all that are here */
-	bool taking;		    /* between 354 and the final dot */
+	bool taking;		    /* between 354 and the end of a message */
 	char *name, *queue_id;	    /* of the transaction */
 	struct ph_deliver_client client;
 	struct ph_deliver_message *message;
-	char buffer[READ_SIZE]; /* of ph_session_serve */
 };
 
 static void
@@ -86,6 +83,8 @@ find_trust(struct ph_session *session)
 	if (server && is_proven(session, server)) {
 		session->trusted = true;
 		session->server = g_strdup(server->fqdn);
+		if (session->lmtp)
+			ph_lmtp_trust(session->lmtp);
 	}
 	ph_snapshot_unref(&snapshot);
 }
@@ -106,21 +105,12 @@ ph_session_new(const struct ph_session_shared *shared, const char *peer)
 	session->remote = g_byte_array_new();
 	find_trust(session);
 	limits = shared->limits;
+	limits.xclient = true;
 	limits.tls_required &= strcmp(peer, "local") != 0;
 	session->lmtp = ph_lmtp_new(session->host, &limits);
 	if (session->trusted)
 		ph_lmtp_trust(session->lmtp);
 	return session;
-}
-
-void
-ph_session_secure(struct ph_session *session, const struct ph_stream *stream)
-{
-	session->secure = stream;
-	ph_lmtp_secure(session->lmtp);
-	find_trust(session);
-	if (session->trusted)
-		ph_lmtp_trust(session->lmtp);
 }
 
 static void
@@ -175,12 +165,6 @@ ph_session_sent(struct ph_session *session, size_t size)
 	ph_lmtp_sent(session->lmtp, size);
 }
 
-bool
-ph_session_busy(const struct ph_session *session)
-{
-	return session->taking;
-}
-
 /* ---- events ------------------------------------------------------------ */
 
 static bool
@@ -193,11 +177,11 @@ has_param(const struct ph_session *session, const char *name)
 }
 
 static void
-on_mail(struct ph_session *session, const struct ph_lmtp_command *command)
+on_mail(void *context, const struct ph_lmtp_command *command)
 {
+	struct ph_session *session = context;
+
 	find_trust(session);
-	if (session->trusted)
-		ph_lmtp_trust(session->lmtp);
 	session->reverse_path = g_strdup(command->address);
 	session->params = g_strdupv((char **)command->params);
 	session->rerouted = has_param(session, PH_LMTP_REROUTED);
@@ -262,8 +246,9 @@ take_recipient(struct ph_session *session, guint8 remote)
 }
 
 static void
-on_rcpt(struct ph_session *session, const struct ph_lmtp_command *command)
+on_rcpt(void *context, const struct ph_lmtp_command *command)
 {
+	struct ph_session *session = context;
 	const struct ph_session_shared *shared = session->shared;
 	struct ph_snapshot *snapshot = shared->take(shared->context);
 	struct ph_recipient *recipient = NULL;
@@ -297,8 +282,12 @@ on_rcpt(struct ph_session *session, const struct ph_lmtp_command *command)
 static const char *
 client_name(const struct ph_session *session)
 {
+	const char *told = ph_lmtp_xclient(session->lmtp, "NAME");
+
 	if (session->server)
 		return session->server;
+	if (ph_is_hostname(told))
+		return told;
 	if (ph_is_hostname(ph_lmtp_helo(session->lmtp)))
 		return ph_lmtp_helo(session->lmtp);
 	return session->peer;
@@ -324,8 +313,9 @@ set_client(struct ph_session *session)
 
 /* Content is asked for when it is of use to any recipient. */
 static void
-on_data(struct ph_session *session)
+on_data(void *context)
 {
+	struct ph_session *session = context;
 	g_autofree char *elsewhere = NULL;
 
 	set_client(session);
@@ -348,8 +338,10 @@ on_data(struct ph_session *session)
 }
 
 static void
-on_content(struct ph_session *session, const struct ph_lmtp_command *command)
+on_content(void *context, const struct ph_lmtp_command *command)
 {
+	struct ph_session *session = context;
+
 	if (session->message)
 		ph_deliver_write(session->message, command->content,
 				 command->size);
@@ -359,8 +351,9 @@ on_content(struct ph_session *session, const struct ph_lmtp_command *command)
 }
 
 static void
-on_done(struct ph_session *session)
+on_done(void *context)
 {
+	struct ph_session *session = context;
 	const char *const *here = NULL, *const *there = NULL;
 
 	if (session->remote->len > session->recipients->len)
@@ -376,136 +369,71 @@ on_done(struct ph_session *session)
 			answer = *here++;
 		ph_lmtp_reply(session->lmtp, answer);
 	}
-	end_transaction(session);
 }
 
-static enum ph_session_state
-on_event(struct ph_session *session, enum ph_lmtp_event event,
-	 const struct ph_lmtp_command *command, bool *go_on_r)
+/* The client speaks for another one: who that is decides what is believed. */
+static void
+on_client(void *context)
 {
-	*go_on_r = true;
-	switch (event) {
-	case PH_LMTP_MAIL:
-		on_mail(session, command);
-		break;
-	case PH_LMTP_RCPT:
-		on_rcpt(session, command);
-		break;
-	case PH_LMTP_DATA:
-		on_data(session);
-		break;
-	case PH_LMTP_CONTENT:
-		on_content(session, command);
-		break;
-	case PH_LMTP_DONE:
-		on_done(session);
-		*go_on_r = false;
-		return PH_SESSION_AGAIN;
-	case PH_LMTP_TOO_BIG:
-	case PH_LMTP_RESET:
-		end_transaction(session);
-		break;
-	case PH_LMTP_MORE:
-		*go_on_r = false;
-		return PH_SESSION_MORE;
-	case PH_LMTP_TLS:
-		*go_on_r = false;
-		return PH_SESSION_TLS;
-	case PH_LMTP_QUIT:
-	case PH_LMTP_CLOSE:
-		*go_on_r = false;
-		end_transaction(session);
-		return PH_SESSION_END;
+	struct ph_session *session = context;
+	const char *address = ph_lmtp_xclient(session->lmtp, "ADDR");
+
+	if (*address) {
+		g_free(session->peer);
+		session->peer = g_strdup(address);
 	}
-	return PH_SESSION_AGAIN;
+	session->trusted = false;
+	g_clear_pointer(&session->server, g_free);
+	find_trust(session);
 }
 
-enum ph_session_state
+static void
+on_secure(void *context, const struct ph_stream *stream)
+{
+	struct ph_session *session = context;
+
+	session->secure = stream;
+	find_trust(session);
+}
+
+static void
+on_reset(void *context)
+{
+	end_transaction(context);
+}
+
+static const struct ph_lmtp_calls calls = {
+    .mail = on_mail,
+    .rcpt = on_rcpt,
+    .data = on_data,
+    .content = on_content,
+    .done = on_done,
+    .reset = on_reset,
+    .secure = on_secure,
+    .client = on_client,
+};
+
+enum ph_lmtp_state
 ph_session_step(struct ph_session *session)
 {
-	struct ph_lmtp_command command;
-	enum ph_session_state state;
-	enum ph_lmtp_event event;
-	bool go_on;
-
-	do {
-		event = ph_lmtp_next(session->lmtp, &command);
-		state = on_event(session, event, &command, &go_on);
-	} while (go_on);
-	return state;
-}
-
-/* ---- a connection ------------------------------------------------------ */
-
-static int
-send_output(struct ph_session *session, struct ph_stream *stream,
-	    struct ph_err *err)
-{
-	const char *output;
-	size_t size;
-
-	output = ph_session_output(session, &size);
-	if (size > 0 && ph_stream_write(stream, output, size, err) < 0)
-		return -1;
-	ph_session_sent(session, size);
-	/* Not before the answers are out. */
-	ph_stream_hold(stream, ph_session_busy(session));
-	return 0;
-}
-
-static int
-read_input(struct ph_session *session, struct ph_stream *stream,
-	   struct ph_err *err)
-{
-	ssize_t n = ph_stream_read(stream, session->buffer, READ_SIZE, err);
-
-	if (n <= 0)
-		return (int)n;
-	ph_session_feed(session, session->buffer, (size_t)n);
-	return 1;
-}
-
-static int
-shake_hands(struct ph_session *session, struct ph_stream *stream,
-	    struct ph_err *err)
-{
-	const struct ph_peer_tls *tls = &session->shared->tls;
-	const struct ph_tls_options options = {
-	    .cert_file = tls->cert_file,
-	    .key_file = tls->key_file,
-	    .ca_file = tls->ca_file,
-	};
-
-	if (ph_tls_accept(stream, &options, err) < 0)
-		return -1;
-	ph_session_secure(session, stream);
-	return 0;
+	return ph_lmtp_step(session->lmtp, &calls, session);
 }
 
 void
 ph_session_serve(const struct ph_session_shared *shared,
 		 struct ph_stream *stream)
 {
+	const struct ph_tls_options tls = {
+	    .cert_file = shared->tls.cert_file,
+	    .key_file = shared->tls.key_file,
+	    .ca_file = shared->tls.ca_file,
+	};
 	struct ph_session *session =
 	    ph_session_new(shared, ph_stream_peer(stream));
-	enum ph_session_state state = PH_SESSION_MORE;
 	struct ph_err err = PH_ERR_INIT;
-	int r = send_output(session, stream, &err);
+	int r;
 
-	while (r >= 0 && state != PH_SESSION_END) {
-		if (state == PH_SESSION_MORE) {
-			r = read_input(session, stream, &err);
-			if (r <= 0)
-				break;
-			ph_stream_hold(stream, true);
-		}
-		state = ph_session_step(session);
-		r = send_output(session, stream, &err);
-		if (r >= 0 && state == PH_SESSION_TLS) {
-			r = shake_hands(session, stream, &err);
-			state = PH_SESSION_MORE;
-		}
-	}
+	r = ph_lmtp_serve(session->lmtp, &calls, session, stream, &tls, &err);
 	if (session->taking)
 		ph_log(PH_LOG_WARN, session->queue_id,
 		       "lost connection with %s in the middle of a message%s%s",

@@ -4,7 +4,7 @@
 #include "lib/base/stream.h"
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
-#include "lib/smtp/lmtp_server.h"
+#include "lib/smtp/lmtp_session.h"
 #include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
 #include "store/delivery/deliver.h"
@@ -40,13 +40,6 @@ struct ph_session_shared {
 	struct ph_peer_tls tls;
 };
 
-enum ph_session_state {
-	PH_SESSION_MORE,  /* send the output, then feed */
-	PH_SESSION_AGAIN, /* send the output, then step again */
-	PH_SESSION_TLS,	  /* send the output, shake hands, ph_session_secure */
-	PH_SESSION_END,	  /* send the output, then close */
-};
-
 /* peer: as ph_stream_peer. */
 struct ph_session *ph_session_new(const struct ph_session_shared *shared,
 				  const char *peer);
@@ -54,17 +47,10 @@ struct ph_session *ph_session_new(const struct ph_session_shared *shared,
 void ph_session_free(struct ph_session **session);
 
 void ph_session_feed(struct ph_session *session, const void *data, size_t size);
-enum ph_session_state ph_session_step(struct ph_session *session);
-
-/* The stream, borrowed, has TLS now. */
-void ph_session_secure(struct ph_session *session,
-		       const struct ph_stream *stream);
+enum ph_lmtp_state ph_session_step(struct ph_session *session);
 
 const char *ph_session_output(const struct ph_session *session, size_t *size_r);
 void ph_session_sent(struct ph_session *session, size_t size);
-
-/* Inside a message, which a graceful stop should not cut. */
-bool ph_session_busy(const struct ph_session *session);
 
 /* Serves a connection until either side ends it. */
 void ph_session_serve(const struct ph_session_shared *shared,

@@ -60,6 +60,16 @@ ph_store_seal(struct ph_store_message *message, struct ph_err *err)
 	return store->ops->seal(store->self, message->message, err);
 }
 
+void
+ph_store_offer(struct ph_store_message *message,
+	       const struct ph_store_offer *offer)
+{
+	struct ph_store *store = message->store;
+
+	if (store->ops->offer)
+		store->ops->offer(store->self, message->message, offer);
+}
+
 enum ph_store_result
 ph_store_commit(struct ph_store_message *message,
 		const struct ph_store_mailbox *mailbox, struct ph_err *err)

@@ -2,6 +2,7 @@
 #define PH_STORE_DELIVERY_STORE_H
 
 #include "lib/base/err.h"
+#include "lib/base/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,12 +24,21 @@ enum ph_store_result {
 	PH_STORE_QUOTA,	    /* no room in this mailbox */
 	PH_STORE_BUSY,	    /* somebody else holds the database */
 	PH_STORE_FAILED,    /* anything else; never a reason to refuse */
+	PH_STORE_ANSWERED,  /* by another server: err has its answer, word for
+			     * word from the code on */
 	PH_STORE_RESULTS    /* how many */
 };
 
 struct ph_store_mailbox {
 	const char *address; /* primary address */
 	const char *nmid;    /* of the message, lower case */
+};
+
+/* A sealed message for several mailboxes of its database. */
+struct ph_store_offer {
+	const char *reverse_path; /* without angle brackets */
+	const struct ph_store_mailbox *mailboxes;
+	size_t n;
 };
 
 struct ph_store_ops {
@@ -44,9 +54,13 @@ struct ph_store_ops {
 	/* The content is complete and durable after it. */
 	enum ph_store_result (*seal)(void *self, void *message,
 				     struct ph_err *err);
+	/* Optional: all mailboxes at once, before the first is committed, where
+	 * that is less work; commit then tells what became of each. */
+	void (*offer)(void *self, void *message,
+		      const struct ph_store_offer *offer);
 	/* After OK the message is in that mailbox for good. The caller sees to
-	 * it that nobody commits the same nmid to the same mailbox meanwhile,
-	 * until end. */
+	 * it that nobody offers or commits the same nmid to the same mailbox
+	 * meanwhile, until end. */
 	enum ph_store_result (*commit)(void *self, void *message,
 				       const struct ph_store_mailbox *mailbox,
 				       struct ph_err *err);
@@ -81,6 +95,8 @@ enum ph_store_result ph_store_write(struct ph_store_message *message,
 				    struct ph_err *err);
 enum ph_store_result ph_store_seal(struct ph_store_message *message,
 				   struct ph_err *err);
+void ph_store_offer(struct ph_store_message *message,
+		    const struct ph_store_offer *offer);
 enum ph_store_result ph_store_commit(struct ph_store_message *message,
 				     const struct ph_store_mailbox *mailbox,
 				     struct ph_err *err);
@@ -105,6 +121,26 @@ struct ph_store_maildir_options {
  */
 int ph_store_maildir(const struct ph_store_maildir_options *options,
 		     struct ph_store **store_r, struct ph_err *err);
+
+struct ph_store_lmtp_options {
+	struct ph_endpoint endpoint; /* of the server that has the mailboxes */
+	const char *hello;	     /* own name */
+	const char *root; /* for the records of databases, and large messages
+			   * on their way */
+	int64_t duplicate_window; /* milliseconds; 0: none are recognised */
+	/* ms; as struct ph_smtp_options. */
+	int64_t connect_timeout, timeout, final_timeout;
+};
+
+/*
+ * Mailboxes of another server on this host, Dovecot's or Cyrus', which takes
+ * messages by LMTP for their primary addresses and answers for itself. What it
+ * took and we have noted is recognised; between its 250 and our note the
+ * process can die, or the connection after the final dot, and then the message
+ * is there twice. Connections are kept. -1: PERM.
+ */
+int ph_store_lmtp(const struct ph_store_lmtp_options *options,
+		  struct ph_store **store_r, struct ph_err *err);
 
 /* Twin in memory. */
 struct ph_store *ph_store_memory(void);

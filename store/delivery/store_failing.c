@@ -113,8 +113,14 @@ failing_close(void *self)
 }
 
 static const struct ph_store_ops failing_ops = {
-    "failing",	    failing_begin, failing_write, failing_seal,
-    failing_commit, failing_end,   failing_sweep, failing_close,
+    .name = "failing",
+    .begin = failing_begin,
+    .write = failing_write,
+    .seal = failing_seal,
+    .commit = failing_commit,
+    .end = failing_end,
+    .sweep = failing_sweep,
+    .close = failing_close,
 };
 
 struct ph_store *

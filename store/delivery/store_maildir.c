@@ -2,7 +2,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
-#include "store/delivery/mdb.h"
+#include "store/delivery/mdb_set.h"
 #include "store/delivery/store.h"
 #include "store/mailbox/path.h"
 
@@ -16,12 +16,9 @@
 #include <unistd.h>
 
 struct maildir {
-	int root;
-	char *host; /* fit for a file name */
-	int64_t window;
-	guint counter;	       /* atomic */
-	GMutex mutex;	       /* databases and their users */
-	GHashTable *databases; /* folded name: struct ph_mdb */
+	char *host;    /* fit for a file name */
+	guint counter; /* atomic */
+	struct ph_mdb_set *databases;
 };
 
 struct message {
@@ -31,82 +28,6 @@ struct message {
 	uint64_t size;
 	bool committed;
 };
-
-/* ---- databases --------------------------------------------------------- */
-
-/* With the mutex held: an open database of another Epoch was elsewhere in
- * between, so what is in memory of it may be out of date. */
-static enum ph_store_result
-reopen(struct maildir *maildir, const char *folded, const char *name,
-       int64_t epoch, struct ph_mdb **mdb_r, struct ph_err *err)
-{
-	struct ph_mdb *mdb = g_hash_table_lookup(maildir->databases, folded);
-	enum ph_store_result result;
-
-	if (mdb && mdb->epoch == epoch) {
-		*mdb_r = mdb;
-		return PH_STORE_OK;
-	}
-	if (mdb && (mdb->users > 0 || mdb->epoch > epoch)) {
-		ph_err_set(err, PH_ERR_TEMP,
-			   "database %s: in use under Epoch %" PRId64, name,
-			   mdb->epoch);
-		return PH_STORE_BUSY;
-	}
-	g_hash_table_remove(maildir->databases, folded);
-	result =
-	    ph_mdb_open(maildir->root, name, epoch, maildir->window, &mdb, err);
-	if (result != PH_STORE_OK)
-		return result;
-	g_hash_table_insert(maildir->databases, g_strdup(folded), mdb);
-	*mdb_r = mdb;
-	return PH_STORE_OK;
-}
-
-static enum ph_store_result
-use_database(struct maildir *maildir, const char *name, int64_t epoch,
-	     struct ph_mdb **mdb_r, struct ph_err *err)
-{
-	g_autofree char *folded = ph_fold(name);
-	enum ph_store_result result;
-
-	g_mutex_lock(&maildir->mutex);
-	result = reopen(maildir, folded, name, epoch, mdb_r, err);
-	if (result == PH_STORE_OK)
-		(*mdb_r)->users++;
-	g_mutex_unlock(&maildir->mutex);
-	return result;
-}
-
-static void
-leave_database(struct maildir *maildir, struct ph_mdb *mdb)
-{
-	g_mutex_lock(&maildir->mutex);
-	mdb->users--;
-	g_mutex_unlock(&maildir->mutex);
-}
-
-static void
-maildir_sweep(void *self,
-	      bool (*keep)(void *context, const char *database, int64_t epoch),
-	      void *context)
-{
-	struct maildir *maildir = self;
-	GHashTableIter iter;
-	gpointer value;
-
-	g_mutex_lock(&maildir->mutex);
-	g_hash_table_iter_init(&iter, maildir->databases);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct ph_mdb *mdb = value;
-
-		if (mdb->users == 0 && !keep(context, mdb->name, mdb->epoch))
-			g_hash_table_iter_remove(&iter);
-		else if (mdb->duplicates)
-			ph_duplicates_expire(mdb->duplicates, ph_clock_wall());
-	}
-	g_mutex_unlock(&maildir->mutex);
-}
 
 /* ---- messages ---------------------------------------------------------- */
 
@@ -126,20 +47,18 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	struct maildir *maildir = self;
 	struct message *message = p;
 	struct ph_mdb *mdb = message->mdb;
-	int r = 0;
 
-	if (message->committed && mdb->duplicates) {
-		r = ph_duplicates_sync(mdb->duplicates, err);
-		if (r < 0)
-			g_atomic_int_set(&mdb->lossy, 1);
-		ph_fault(PH_FAULT_RECORD_SYNCED);
-	}
+	(void)err;
+	/* Nobody waits: until the record is on disk, the name of the message's
+	 * file tells the same, and it is. */
+	if (message->committed && mdb->duplicates)
+		ph_duplicates_sync_soon(mdb->duplicates);
 	if (message->fd >= 0)
 		unlinkat(mdb->tmp, message->name, 0);
 	ph_path_close(&message->fd);
-	leave_database(maildir, mdb);
+	ph_mdb_set_leave(maildir->databases, mdb);
 	g_free(message);
-	return r;
+	return 0;
 }
 
 static enum ph_store_result
@@ -151,7 +70,7 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	struct ph_mdb *mdb;
 	enum ph_store_result result;
 
-	result = use_database(maildir, database, epoch, &mdb, err);
+	result = ph_mdb_set_use(maildir->databases, database, epoch, &mdb, err);
 	if (result != PH_STORE_OK)
 		return result;
 	message = g_new0(struct message, 1);
@@ -292,11 +211,13 @@ maildir_commit(void *self, void *p, const struct ph_store_mailbox *mailbox,
 /* ---- the store --------------------------------------------------------- */
 
 static void
-free_database(gpointer p)
+maildir_sweep(void *self,
+	      bool (*keep)(void *context, const char *database, int64_t epoch),
+	      void *context)
 {
-	struct ph_mdb *mdb = p;
+	struct maildir *maildir = self;
 
-	ph_mdb_close(&mdb);
+	ph_mdb_set_sweep(maildir->databases, keep, context);
 }
 
 static void
@@ -304,16 +225,20 @@ maildir_close(void *self)
 {
 	struct maildir *maildir = self;
 
-	g_hash_table_unref(maildir->databases);
-	ph_path_close(&maildir->root);
-	g_mutex_clear(&maildir->mutex);
+	ph_mdb_set_close(&maildir->databases);
 	g_free(maildir->host);
 	g_free(maildir);
 }
 
 static const struct ph_store_ops maildir_ops = {
-    "maildir",	    maildir_begin, maildir_write, maildir_seal,
-    maildir_commit, maildir_end,   maildir_sweep, maildir_close,
+    .name = "maildir",
+    .begin = maildir_begin,
+    .write = maildir_write,
+    .seal = maildir_seal,
+    .commit = maildir_commit,
+    .end = maildir_end,
+    .sweep = maildir_sweep,
+    .close = maildir_close,
 };
 
 /* The host part of a Maildir name: '/' as \057, ':' as \072; ',' begins a
@@ -337,23 +262,15 @@ int
 ph_store_maildir(const struct ph_store_maildir_options *options,
 		 struct ph_store **store_r, struct ph_err *err)
 {
+	struct ph_mdb_set *databases;
 	struct maildir *maildir;
-	int root;
 
-	if (g_mkdir_with_parents(options->root, 0700) < 0)
-		return ph_err_set(err, PH_ERR_PERM, "cannot make %s: %s",
-				  options->root, g_strerror(errno));
-	root = open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return ph_err_set(err, PH_ERR_PERM, "cannot open %s: %s",
-				  options->root, g_strerror(errno));
+	if (ph_mdb_set_open(options->root, options->duplicate_window,
+			    &databases, err) < 0)
+		return -1;
 	maildir = g_new0(struct maildir, 1);
-	maildir->root = root;
+	maildir->databases = databases;
 	maildir->host = escape_host(options->host);
-	maildir->window = options->duplicate_window;
-	g_mutex_init(&maildir->mutex);
-	maildir->databases = g_hash_table_new_full(g_str_hash, g_str_equal,
-						   g_free, free_database);
 	*store_r = ph_store_new(&maildir_ops, maildir);
 	return 0;
 }

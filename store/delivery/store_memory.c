@@ -64,7 +64,7 @@ memory_commit(void *self, void *message, const struct ph_store_mailbox *mailbox,
 	    memory->taken, g_strdup_printf("%s %s", mailbox->nmid, folded));
 	if (first)
 		g_ptr_array_add(mailbox_of(memory, folded),
-				g_strndup(content->str, content->len));
+				g_memdup2(content->str, content->len + 1));
 	g_mutex_unlock(&memory->mutex);
 	return first ? PH_STORE_OK : PH_STORE_DUPLICATE;
 }
@@ -97,8 +97,14 @@ memory_close(void *self)
 }
 
 static const struct ph_store_ops memory_ops = {
-    "memory",	   memory_begin, memory_write, memory_seal,
-    memory_commit, memory_end,	 memory_sweep, memory_close,
+    .name = "memory",
+    .begin = memory_begin,
+    .write = memory_write,
+    .seal = memory_seal,
+    .commit = memory_commit,
+    .end = memory_end,
+    .sweep = memory_sweep,
+    .close = memory_close,
 };
 
 struct ph_store *

@@ -1,132 +1,7 @@
 #include "lib/smtp/lmtp_server.h"
 
 #include "lib/smtp/lmtp_private.h"
-#include "tests/unit/unit.h"
-
-#include <string.h>
-
-/*
- * A client and the engine: everything said by one side, everything answered
- * and noted by the other. RCPT of an address that begins with "no" is refused.
- */
-struct talk {
-	struct ph_lmtp *lmtp;
-	GString *events; /* "MAIL a@b|RCPT ...|DATA|...", CONTENT left out */
-	GString *content;
-	GString *output;
-	unsigned recipients;
-	const char *data_reply;
-};
-
-static const struct ph_lmtp_limits plain = {.line = 0};
-
-static void
-talk_start(struct talk *talk, const struct ph_lmtp_limits *limits)
-{
-	memset(talk, 0, sizeof(*talk));
-	talk->lmtp = ph_lmtp_new("mbx1.example.com", limits);
-	talk->events = g_string_new(NULL);
-	talk->content = g_string_new(NULL);
-	talk->output = g_string_new(NULL);
-	talk->data_reply = "354 Go on";
-}
-
-static void
-talk_end(struct talk *talk)
-{
-	ph_lmtp_free(&talk->lmtp);
-	ck_assert_ptr_null(talk->lmtp);
-	g_string_free(talk->events, TRUE);
-	g_string_free(talk->content, TRUE);
-	g_string_free(talk->output, TRUE);
-}
-
-static void
-note(struct talk *talk, const char *event, const char *address)
-{
-	g_string_append_printf(talk->events, "%s%s%s|", event,
-			       address ? " " : "", address ? address : "");
-}
-
-static bool
-on_event(struct talk *talk, enum ph_lmtp_event event,
-	 const struct ph_lmtp_command *command)
-{
-	switch (event) {
-	case PH_LMTP_MORE:
-		return false;
-	case PH_LMTP_MAIL:
-		note(talk, "MAIL", command->address);
-		ph_lmtp_reply(talk->lmtp, "250 2.1.0 Ok");
-		talk->recipients = 0;
-		return true;
-	case PH_LMTP_RCPT:
-		note(talk, "RCPT", command->address);
-		if (g_str_has_prefix(command->address, "no")) {
-			ph_lmtp_reply(talk->lmtp, "550 5.1.1 No");
-		} else {
-			ph_lmtp_reply(talk->lmtp, "250 2.1.5 Ok");
-			talk->recipients++;
-		}
-		return true;
-	case PH_LMTP_DATA:
-		note(talk, "DATA", NULL);
-		ph_lmtp_reply(talk->lmtp, talk->data_reply);
-		return true;
-	case PH_LMTP_CONTENT:
-		ck_assert_uint_gt(command->size, 0);
-		g_string_append_len(talk->content, command->content,
-				    (gssize)command->size);
-		return true;
-	case PH_LMTP_DONE:
-		note(talk, "DONE", ph_lmtp_xforward(talk->lmtp, "IDENT"));
-		for (unsigned i = 1; i <= talk->recipients; i++)
-			ph_lmtp_replyf(talk->lmtp, "250 2.1.5 Number %u", i);
-		return true;
-	case PH_LMTP_TOO_BIG:
-		note(talk, "TOO_BIG", NULL);
-		return true;
-	case PH_LMTP_RESET:
-		note(talk, "RESET", NULL);
-		return true;
-	case PH_LMTP_TLS:
-		note(talk, "TLS", NULL);
-		return false;
-	case PH_LMTP_QUIT:
-		note(talk, "QUIT", NULL);
-		return false;
-	case PH_LMTP_CLOSE:
-		note(talk, "CLOSE", NULL);
-		return false;
-	}
-	return false;
-}
-
-static void
-say(struct talk *talk, const char *data, size_t size)
-{
-	struct ph_lmtp_command command;
-	const char *output;
-	size_t n;
-
-	ph_lmtp_feed(talk->lmtp, data, size);
-	while (on_event(talk, ph_lmtp_next(talk->lmtp, &command), &command))
-		;
-	output = ph_lmtp_output(talk->lmtp, &n);
-	g_string_append_len(talk->output, output, (gssize)n);
-	ph_lmtp_sent(talk->lmtp, n);
-	ph_lmtp_output(talk->lmtp, &n);
-	ck_assert_uint_eq(n, 0);
-}
-
-static void
-say_text(struct talk *talk, const char *text)
-{
-	say(talk, text, strlen(text));
-}
-
-#define HELLO "LHLO hub.example.com\r\n"
-#define OPEN HELLO "MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\nDATA\r\n"
+#include "tests/unit/lib/smtp/talk.h"
 
 static const char session_text[] =
     HELLO "MAIL FROM:<a@b.c> SIZE=100 BODY=8BITMIME\r\n"
@@ -143,6 +18,7 @@ static const char session_output[] = "220 mbx1.example.com LMTP posthub\r\n"
 				     "250-PIPELINING\r\n"
 				     "250-8BITMIME\r\n"
 				     "250-SMTPUTF8\r\n"
+				     "250-CHUNKING\r\n"
 				     "250 ENHANCEDSTATUSCODES\r\n"
 				     "250 2.1.0 Ok\r\n"
 				     "250 2.1.5 Ok\r\n"
@@ -543,33 +419,7 @@ START_TEST(test_data_refused)
 }
 END_TEST
 
-/* ---- XFORWARD ---------------------------------------------------------- */
-
-START_TEST(test_xforward)
-{
-	struct talk talk;
-
-	talk_start(&talk, &plain);
-	ph_lmtp_trust(talk.lmtp);
-	say_text(&talk, HELLO);
-	ck_assert_ptr_nonnull(
-	    strstr(talk.output->str,
-		   "250-XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT\r\n"));
-	ck_assert_str_eq(ph_lmtp_helo(talk.lmtp), "hub.example.com");
-	say_text(&talk, "XFORWARD NAME=a+2Bb ADDR=[UNAVAILABLE]\r\n"
-			"XFORWARD IDENT=59375A8849F SOURCE=LOCAL\r\n");
-	ck_assert_str_eq(ph_lmtp_xforward(talk.lmtp, "name"), "a+b");
-	ck_assert_str_eq(ph_lmtp_xforward(talk.lmtp, "ADDR"), "");
-	ck_assert_str_eq(ph_lmtp_xforward(talk.lmtp, "HELO"), "");
-	say_text(&talk, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
-			"x\r\n.\r\n");
-	ck_assert_str_eq(talk.events->str,
-			 "MAIL a@b|RCPT c@d|DATA|DONE 59375A8849F|");
-	/* The next message is somebody else's. */
-	ck_assert_str_eq(ph_lmtp_xforward(talk.lmtp, "IDENT"), "");
-	talk_end(&talk);
-}
-END_TEST
+/* ---- parameters -------------------------------------------------------- */
 
 START_TEST(test_dsn)
 {
@@ -608,32 +458,6 @@ START_TEST(test_rerouted)
 	say_text(&talk, "MAIL FROM:<a@b> x-posthub-rerouted\r\n");
 	ck_assert_str_eq(talk.events->str, "MAIL a@b|");
 	talk_end(&talk);
-}
-END_TEST
-
-static const char *const bad_xforwards[] = {
-    "XFORWARD",		  "XFORWARD IDENT",
-    "XFORWARD PORTS=1",	  "XFORWARD IDENT=+0Ax",
-    "XFORWARD IDENT=+0",  "XFORWARD IDENT=+",
-    "XFORWARD IDENT=+zz", "XFORWARD NAME=\xff\xff",
-};
-
-START_TEST(test_bad_xforward)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(bad_xforwards); i++) {
-		struct talk talk;
-		g_autofree char *said =
-		    g_strdup_printf("%s\r\n", bad_xforwards[i]);
-
-		talk_start(&talk, &plain);
-		ph_lmtp_trust(talk.lmtp);
-		say_text(&talk, HELLO);
-		g_string_truncate(talk.output, 0);
-		say_text(&talk, said);
-		ck_assert(g_str_has_prefix(talk.output->str, "501 5.5.4 "));
-		ck_assert_str_eq(ph_lmtp_xforward(talk.lmtp, "IDENT"), "");
-		talk_end(&talk);
-	}
 }
 END_TEST
 
@@ -727,5 +551,5 @@ UNIT_MAIN("lib/smtp/lmtp_server", test_whole, test_bytes, test_cut_everywhere,
 	  test_size_parameter, test_line_limit, test_recipient_limit,
 	  test_error_limit, test_order_is_no_error, test_dsn, test_commands,
 	  test_mail, test_route_is_dropped, test_nul_in_command,
-	  test_lost_transactions, test_data_refused, test_xforward, test_tls,
-	  test_rerouted, test_bad_xforward, test_replies)
+	  test_lost_transactions, test_data_refused, test_tls, test_rerouted,
+	  test_replies)

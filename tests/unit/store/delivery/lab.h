@@ -163,10 +163,10 @@ lab_close(struct lab *lab)
 }
 
 /* Feeds bytes to a session and appends what it answers. */
-static inline enum ph_session_state
+static inline enum ph_lmtp_state
 lab_say(struct ph_session *session, const char *data, size_t size, GString *out)
 {
-	enum ph_session_state state = PH_SESSION_MORE;
+	enum ph_lmtp_state state = PH_LMTP_STATE_MORE;
 	const char *output;
 	size_t n;
 
@@ -176,7 +176,7 @@ lab_say(struct ph_session *session, const char *data, size_t size, GString *out)
 		output = ph_session_output(session, &n);
 		g_string_append_len(out, output, (gssize)n);
 		ph_session_sent(session, n);
-	} while (state == PH_SESSION_AGAIN);
+	} while (state == PH_LMTP_STATE_AGAIN);
 	return state;
 }
 

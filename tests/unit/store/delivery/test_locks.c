@@ -129,5 +129,31 @@ START_TEST(test_slots_timeout)
 }
 END_TEST
 
+static gpointer
+take_one(gpointer slots)
+{
+	return GINT_TO_POINTER(ph_slots_take(slots, 60000));
+}
+
+/* Whoever waits has a turn as soon as there are more. */
+START_TEST(test_slots_resized)
+{
+	struct ph_slots *slots = ph_slots_new(1);
+	GThread *thread;
+
+	ck_assert(ph_slots_take(slots, 0));
+	thread = g_thread_new("slot", take_one, slots);
+	ph_slots_resize(slots, 2);
+	ck_assert(GPOINTER_TO_INT(g_thread_join(thread)));
+	ck_assert(!ph_slots_take(slots, 0));
+	ph_slots_resize(slots, 1);
+	ph_slots_give(slots);
+	ck_assert(!ph_slots_take(slots, 0));
+	ph_slots_give(slots);
+	ck_assert(ph_slots_take(slots, 0));
+	ph_slots_free(&slots);
+}
+END_TEST
+
 UNIT_MAIN("store/delivery/locks", test_key, test_keys, test_slots,
-	  test_slots_timeout)
+	  test_slots_timeout, test_slots_resized)

@@ -1,0 +1,32 @@
+#ifndef PH_STORE_DELIVERY_MDB_SET_H
+#define PH_STORE_DELIVERY_MDB_SET_H
+
+#include "store/delivery/mdb.h"
+
+/*
+ * The mailbox databases below one directory that are open now, each once,
+ * whatever back end their mailboxes have. Thread-safe.
+ */
+struct ph_mdb_set;
+
+/* root is made if it is not there, its parents too. window: of duplicates, ms;
+ * 0: none are recognised. 0, or -1 PERM. */
+int ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
+		    struct ph_err *err);
+/* None is in use; NULL is fine. */
+void ph_mdb_set_close(struct ph_mdb_set **set);
+
+/* Opens it if needed. OK, and until ph_mdb_set_leave it stays open; BUSY: it is
+ * in use under another Epoch, or by another process. */
+enum ph_store_result ph_mdb_set_use(struct ph_mdb_set *set, const char *name,
+				    int64_t epoch, struct ph_mdb **mdb_r,
+				    struct ph_err *err);
+void ph_mdb_set_leave(struct ph_mdb_set *set, struct ph_mdb *mdb);
+
+/* As ph_store_ops. */
+void ph_mdb_set_sweep(struct ph_mdb_set *set,
+		      bool (*keep)(void *context, const char *database,
+				   int64_t epoch),
+		      void *context);
+
+#endif
