@@ -17,6 +17,7 @@ static const struct {
     [PH_RECIPIENT_NO_MAILBOX] = {"550 5.2.1", "No mailbox here"},
     [PH_RECIPIENT_UNPLACED] = {"451 4.3.0", "Mailbox database unavailable"},
     [PH_RECIPIENT_INACTIVE] = {"432 4.3.2", "Mailbox database not active here"},
+    [PH_RECIPIENT_NOT_HELD] = {"432 4.3.2", "Mailbox database not held here"},
     [PH_RECIPIENT_CANNOT_SAY] = {"451 4.4.3", "Directory unavailable"},
     [PH_RECIPIENT_NO_STATE] = {"451 4.3.0", "No configuration yet"},
 };

@@ -24,6 +24,8 @@ enum ph_recipient_verdict {
 	PH_RECIPIENT_NO_MAILBOX, /* a contact, a group, another organisation */
 	PH_RECIPIENT_UNPLACED,	 /* a mailbox whose database is not known */
 	PH_RECIPIENT_INACTIVE,	 /* its active copy is not here */
+	PH_RECIPIENT_NOT_HELD,	 /* it is here, but not to be written to now:
+				  * see lib/health/holder.h */
 	PH_RECIPIENT_CANNOT_SAY, /* the directory is not there */
 	PH_RECIPIENT_NO_STATE,	 /* no snapshot */
 	PH_RECIPIENT_VERDICTS	 /* how many */

@@ -275,7 +275,11 @@ on_rcpt(struct ph_session *session, const struct ph_lmtp_command *command)
 	verdict = ph_recipient_find(shared->directory, snapshot,
 				    shared->deliver->server, command->address,
 				    &recipient, &err);
-	if (verdict == PH_RECIPIENT_INACTIVE && recipient)
+	if (verdict == PH_RECIPIENT_OK)
+		verdict = shared->deliver->active(shared->deliver->context,
+						  recipient->database,
+						  recipient->epoch, &err);
+	else if (verdict == PH_RECIPIENT_INACTIVE && recipient)
 		answer = answer_elsewhere(session, snapshot, recipient, &taken);
 	ph_snapshot_unref(&snapshot);
 	if (!answer)
