@@ -1,5 +1,6 @@
 #include "cli/change.h"
 #include "cli/kind.h"
+#include "cli/lease.h"
 #include "lib/base/text.h"
 
 #include <inttypes.h>
@@ -112,4 +113,55 @@ ph_database_move(struct ph_cli *cli, const struct ph_input *input)
 		return status;
 	return ph_change_run(cli, ph_kind_find("database"), name, "move",
 			     plan_move, server);
+}
+
+/* ---- show --------------------------------------------------------------- */
+
+static void
+show_held(struct ph_cli *cli, const struct ph_object *database, bool all)
+{
+	const char *name = ph_object_name(database);
+	struct ph_lease_shown shown;
+	struct ph_table *table;
+	json_t *json;
+
+	ph_leases_read(cli, &name, 1, &shown);
+	if (cli->json) {
+		json = ph_object_json(database, all);
+		ph_json_set(json, "Holder", shown.holder);
+		ph_json_set(json, "Lease", shown.state);
+		ph_json_print(json);
+	} else {
+		table = ph_object_table(database, all);
+		ph_table_add(table, (const char *[]){"Holder", shown.holder});
+		ph_table_add(table, (const char *[]){"Lease", shown.state});
+		ph_table_print(table);
+		ph_table_free(&table);
+	}
+	ph_lease_shown_clear(&shown);
+}
+
+int
+ph_database_show(struct ph_cli *cli, const struct ph_input *input)
+{
+	const struct ph_kind *kind = ph_kind_find("database");
+	struct ph_input plain = *input;
+	g_autoptr(GPtrArray) stored = NULL;
+	struct ph_object *database = NULL;
+	int status = PH_EXIT_YES;
+	g_autofree char *name =
+	    ph_name_find(cli, kind, input->words[0], &status);
+
+	if (!name)
+		return status;
+	plain.kind = kind;
+	if (ph_stored_read(cli, kind, name, &stored, NULL) < 0 ||
+	    ph_stored_parse(kind, name, stored, &database, NULL) < 0 ||
+	    !ph_object_bool(database, "AutoActivation"))
+		status = ph_kind_show(cli, &plain);
+	else
+		show_held(cli, database, ph_input_option(input, "all") != NULL);
+	if (database)
+		ph_object_unref(&database);
+	return status;
 }

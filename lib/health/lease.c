@@ -7,8 +7,6 @@
 #include <jansson.h>
 #include <string.h>
 
-/* Longer than anybody waits, so that it can be seen to stand still. */
-#define LIFE_TEXT "10000"
 /* Of a note: long enough for whoever becomes active to read it. */
 #define NOTE_TEXT "60000"
 
@@ -129,7 +127,7 @@ ph_lease_ask(struct ph_replicas *replicas, struct ph_redis *redis,
 	g_ptr_array_add(args, g_strdup_printf("%" PRId64, request->epoch));
 	g_ptr_array_add(args, format(request, false));
 	g_ptr_array_add(args, g_strdup(request->waited ? "1" : "0"));
-	g_ptr_array_add(args, g_strdup(LIFE_TEXT));
+	g_ptr_array_add(args, g_strdup_printf("%d", PH_LEASE_KEY_MS));
 	if (ph_replicas_eval(replicas, args, &answer, err) < 0)
 		return -1;
 	*answer_r = answer == 0	  ? PH_LEASE_GIVEN

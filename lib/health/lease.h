@@ -26,6 +26,9 @@
 enum {
 	PH_LEASE_MS = 3000,	 /* how long a holder believes in it */
 	PH_LEASE_WAIT_MS = 4000, /* how long others wait */
+	/* How long the key is there: longer than anybody waits, so that it can
+	 * be seen to stand still. */
+	PH_LEASE_KEY_MS = 10000,
 };
 
 struct ph_lease {

@@ -156,7 +156,7 @@ fill_shared(struct app *app, struct ph_run *run)
 				 *app->shared.tls.cert_file != '\0';
 	app->shared.limits.tls_required =
 	    app->shared.tls.mode >= PH_PEER_ENCRYPT;
-	app->shared.inactive = ph_conf_word(app->conf, "delivery", "inactive");
+	ph_cause_read(app->conf, app->shared.actions);
 	app->shared.reroute.bind_address =
 	    *app->deliver.address ? app->deliver.address : NULL;
 	app->shared.reroute.connect_timeout = REROUTE_CONNECT_MS;
