@@ -8,6 +8,7 @@
 #include "lib/health/prober.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
+#include "store/delivery/hurry.h"
 #include "store/delivery/session.h"
 
 #include <glib.h>
@@ -39,6 +40,7 @@ struct app {
 	struct ph_replicas *replicas;
 	struct ph_holder *holder;
 	struct ph_leader *leader;
+	struct ph_hurry *hurry;
 	struct ph_ticker *housekeeper;
 	int64_t next_expire; /* the housekeeper's alone */
 	int64_t timeout;     /* of an idle client */
@@ -166,6 +168,14 @@ fill_shared(struct app *app, struct ph_run *run)
 	app->timeout = ph_run_int(run, "timeout");
 }
 
+static void
+hurry(void *context, const char *database)
+{
+	struct app *app = context;
+
+	ph_hurry_ask(app->hurry, database);
+}
+
 static int
 hold(struct app *app, struct ph_err *err)
 {
@@ -179,11 +189,16 @@ hold(struct app *app, struct ph_err *err)
 
 	if (ph_holder_start(&holder, &app->holder, err) < 0)
 		return -1;
+	app->hurry =
+	    ph_hurry_start(ph_conf_text(app->conf, "delivery", "postqueue"),
+			   app->state, app->directory);
 	app->leader = ph_leader_start(&(struct ph_leader_options){
 	    .conf = app->conf,
 	    .state = app->state,
 	    .topology = PH_DELIVERY_TOPOLOGY,
 	    .replicas = app->replicas,
+	    .back = hurry,
+	    .context = app,
 	});
 	return 0;
 }
@@ -232,6 +247,7 @@ ph_delivery_stop(void *p)
 	ph_store_close(&app->store);
 	/* Not before all is closed: then others may have the databases. */
 	ph_leader_stop(&app->leader);
+	ph_hurry_stop(&app->hurry);
 	ph_holder_stop(&app->holder);
 	ph_replicas_free(&app->replicas);
 	ph_state_close(&app->state);
