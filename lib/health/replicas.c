@@ -3,12 +3,14 @@
 #include <inttypes.h>
 #include <stdint.h>
 
-/* Below the wait between two renewals of a lease. */
-#define WAIT_MS "500"
+/* Below the wait between two renewals of a lease; and half of what a call may
+ * take, if that is less. */
+enum { WAIT_MS = 500 };
 
 struct ph_replicas {
 	struct ph_redis *redis;
 	int64_t least; /* by setting */
+	int64_t wait;  /* ms */
 	gint seen;     /* atomic: the master has, or had, a replica */
 };
 
@@ -21,6 +23,8 @@ ph_replicas_new(struct ph_redis *redis, const struct ph_conf *conf)
 
 	replicas->redis = redis;
 	replicas->least = ph_conf_int(conf, "redis", "replicas");
+	replicas->wait =
+	    MIN(WAIT_MS, ph_conf_int(conf, "redis", "timeout") / 2);
 	return replicas;
 }
 
@@ -73,9 +77,10 @@ ph_replicas_eval(struct ph_replicas *replicas, const GPtrArray *args,
 		 int64_t *answer_r, struct ph_err *err)
 {
 	g_autofree char *n = g_strdup_printf("%" PRId64, needed(replicas));
+	g_autofree char *limit = g_strdup_printf("%" PRId64, replicas->wait);
 	g_autoptr(GPtrArray) eval = g_ptr_array_new();
 	const char *const role[] = {"ROLE"};
-	const char *const wait[] = {"WAIT", n, WAIT_MS};
+	const char *const wait[] = {"WAIT", n, limit};
 	struct ph_command commands[COMMANDS] = {
 	    [ROLE] = {.n = 1, .args = role},
 	    [WAIT] = {.n = 3, .args = wait},

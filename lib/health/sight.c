@@ -12,7 +12,9 @@
 struct beat {
 	int64_t last; /* seen, or looking began */
 	bool alive;   /* at the last look */
-	bool known;   /* was seen at all */
+	/* As it was seen last: it says since when the service answers, so that
+	 * a pause shorter than that between two looks is seen, too. */
+	char *text;
 };
 
 struct ph_sight {
@@ -33,6 +35,15 @@ free_database(gpointer p)
 	g_free(database);
 }
 
+static void
+free_beat(gpointer p)
+{
+	struct beat *beat = p;
+
+	g_free(beat->text);
+	g_free(beat);
+}
+
 struct ph_sight *
 ph_sight_new(void)
 {
@@ -41,7 +52,7 @@ ph_sight_new(void)
 	sight->databases = g_hash_table_new_full(g_str_hash, g_str_equal,
 						 g_free, free_database);
 	sight->beats =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_beat);
 	sight->back =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return sight;
@@ -163,7 +174,7 @@ note_returned(struct ph_sight *sight, const struct ph_topology *topology,
 
 static void
 note_beat(struct ph_sight *sight, const struct ph_topology *topology,
-	  const struct ph_server *server, bool alive, int64_t now)
+	  const struct ph_server *server, const char *text, int64_t now)
 {
 	struct beat *beat = g_hash_table_lookup(sight->beats, server->name);
 
@@ -172,12 +183,15 @@ note_beat(struct ph_sight *sight, const struct ph_topology *topology,
 		beat->last = now;
 		g_hash_table_insert(sight->beats, g_strdup(server->name), beat);
 	}
-	if (alive && !beat->alive && beat->known)
+	if (text && beat->text && strcmp(text, beat->text) != 0)
 		note_returned(sight, topology, server);
-	beat->alive = alive;
-	beat->known = beat->known || alive;
-	if (alive || sight->again)
+	beat->alive = text != NULL;
+	if (text || sight->again)
 		beat->last = now;
+	if (text) {
+		g_free(beat->text);
+		beat->text = g_strdup(text);
+	}
 }
 
 /* ---- a look ------------------------------------------------------------- */
@@ -220,8 +234,8 @@ ph_sight_note(struct ph_sight *sight, const struct ph_topology *topology,
 		note_lease(sight, &databases[i], values[i], now);
 	g_hash_table_foreach_remove(sight->databases, is_gone, NULL);
 	for (size_t i = 0; i < n_servers; i++)
-		note_beat(sight, topology, servers[i],
-			  values[n_databases + i] != NULL, now);
+		note_beat(sight, topology, servers[i], values[n_databases + i],
+			  now);
 }
 
 static GPtrArray *
