@@ -233,8 +233,12 @@ tell_back(struct ph_leader *leader)
 	gpointer name, due;
 
 	for (guint i = 0; i < names->len; i++) {
-		int64_t *at = g_new(int64_t, 1);
+		int64_t *at;
 
+		/* What happens again and again must not put it off. */
+		if (g_hash_table_contains(leader->due, names->pdata[i]))
+			continue;
+		at = g_new(int64_t, 1);
 		*at = ph_clock_mono() + BACK_MS;
 		g_hash_table_replace(leader->due, g_strdup(names->pdata[i]),
 				     at);
