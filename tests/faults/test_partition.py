@@ -9,7 +9,9 @@ it has, and that it had no right to take any more, would be missing.
 
 from __future__ import annotations
 
-import os
+import json
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,8 +114,37 @@ def count(lab: ApartLab, flow: Traffic) -> None:
     assert report.ok(), report.text()
 
 
-def never_two(lab: ApartLab) -> bool:
-    return sum(held(host) for host in lab.hosts.values()) <= 1
+class Watcher:
+    """Looks all the time who holds the database."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._hosts = list(lab.hosts.values())
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.looks = 0
+        self.both = 0
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        one, other = self._hosts
+        while not self._stop.is_set():
+            # The one before and after the other: then both at one moment.
+            self.both += held(one) and held(other) and held(one)
+            self.looks += 1
+            wait.pause(0.02)
+
+
+def check(lab: ApartLab, flow: Traffic, watcher: Watcher) -> None:
+    count(lab, flow)
+    assert watcher.looks > 50
+    assert watcher.both == 0
 
 
 CUTS = {
@@ -127,7 +158,7 @@ CUTS = {
 def test_cut_off(apart: ApartLab, cut: str) -> None:
     """Cut off from Redis it loses the database; from the others alone not."""
     lost = MASTER in CUTS[cut]
-    with traffic(apart) as flow:
+    with Watcher(apart) as watcher, traffic(apart) as flow:
         flow.after(20)
         apart.network.cut(["MBX1"], CUTS[cut])
         if lost:
@@ -137,6 +168,92 @@ def test_cut_off(apart: ApartLab, cut: str) -> None:
         assert active(apart).name == ("MBX2" if lost else "MBX1")
         apart.network.heal()
         flow.after(20)
-    count(apart, flow)
+    check(apart, flow, watcher)
     assert epoch(apart) == (6 if lost else 5)
-    assert never_two(apart)
+
+
+def test_stands_still(apart: ApartLab) -> None:
+    """Stopped for longer than its lease, in the middle of its work; what it
+    does when it goes on counts for nothing."""
+    with Watcher(apart) as watcher, traffic(apart) as flow:
+        flow.after(20)
+        child = apart.hosts["MBX1"].daemon("delivery")
+        child.signal(signal.SIGSTOP)
+        try:
+            wait_held(apart, "MBX2")
+        finally:
+            child.signal(signal.SIGCONT)
+        flow.after(40)
+    check(apart, flow, watcher)
+    assert epoch(apart) == 6
+
+
+def test_to_and_fro(apart: ApartLab) -> None:
+    """Killed where it is active, again and again; each time the other one
+    takes over, and has all."""
+    with Watcher(apart) as watcher, traffic(apart) as flow:
+        for victim, heir in (("MBX1", "MBX2"), ("MBX2", "MBX1"), ("MBX1", "MBX2")):
+            flow.after(15)
+            with apart.hosts[victim].down("delivery"):
+                wait_held(apart, heir)
+                flow.after(15)
+    check(apart, flow, watcher)
+    assert epoch(apart) == 8
+
+
+def test_keys_expire_early(apart: ApartLab) -> None:
+    """The clock of Redis jumps, again and again: what it takes for old is
+    gone, and nothing happens."""
+    keys = ("lease:db5", "lock:leader", "alive:MBX1:delivery", "alive:MBX2:delivery")
+    with Watcher(apart) as watcher, traffic(apart) as flow:
+        flow.after(10)
+        for _ in range(60):
+            apart.redis.call("DEL", *(f"posthub:{key}" for key in keys))
+            wait.pause(0.2)
+        flow.after(10)
+        assert held(apart.hosts["MBX1"])
+    check(apart, flow, watcher)
+    assert epoch(apart) == 5
+
+
+def test_redis_fails_over(replicated: ApartLab) -> None:
+    """To its replica, under load."""
+    with Watcher(replicated) as watcher, traffic(replicated) as flow:
+        flow.after(20)
+        replicated.fail_over()
+        flow.after(20)
+        wait.until("a lease in the new one", lambda: lease_count(replicated) > 0, TAKES_OVER)
+        first = lease_count(replicated)
+        wait.until("its renewal", lambda: lease_count(replicated) > first, TAKES_OVER)
+        flow.after(20)
+    check(replicated, flow, watcher)
+
+
+def lease_count(lab: Lab) -> int:
+    text = lab.redis.call("GET", "posthub:lease:db5")
+    return int(json.loads(text).get("count", 0)) if isinstance(text, str) else 0
+
+
+def test_two_masters(replicated: ApartLab) -> None:
+    """Each half has a server and a Redis that takes writes. The lease of the
+    one that was active is given by a master without replica: it does not
+    count. Then the halves find together."""
+    lab = replicated
+    assert lab.replica is not None
+    second = lab.hosts["MBX2"]
+    second.set("redis", "url", lab.url_of(REPLICA))
+    second.restart("delivery", "policy", "transport")
+    with Watcher(lab) as watcher, traffic(lab) as flow:
+        flow.after(20)
+        lab.network.cut(["MBX1", MASTER], ["MBX2", REPLICA])
+        lab.replica.call("REPLICAOF", "NO", "ONE")
+        wait_held(lab, "MBX2")
+        assert not held(lab.hosts["MBX1"])
+        flow.after(30)
+        lab.redis.call("PING")  # the old master lives, and takes writes
+        lab.network.heal()
+        lab.redis.call("REPLICAOF", lab.network.addresses[REPLICA], lab.port)
+        lab.redis = lab.replica
+        flow.after(30)
+    check(lab, flow, watcher)
+    assert epoch(lab) == 6

@@ -36,16 +36,16 @@ class ApartLab(Lab):
         super().__init__()
         self.network = Network(self.directory)
         address = self.network.add(MASTER)
-        self._port = ports.ask(address)
+        self.port = ports.ask(address)
         self._redis_address = address
         self.redis = self._server(MASTER)
         self.replica: Redis | None = None
         if replica:
             self.network.add(REPLICA)
-            self.replica = self._server(REPLICA, replicaof=f"{address} {self._port}")
+            self.replica = self._server(REPLICA, replicaof=f"{address} {self.port}")
 
     def _server(self, name: str, **more: str) -> Redis:
-        options = {"port": str(self._port), "bind": "0.0.0.0", "protected-mode": "no"} | more
+        options = {"port": str(self.port), "bind": "0.0.0.0", "protected-mode": "no"} | more
         directory = self.directory / name
         directory.mkdir(exist_ok=True)
         return NetRedis(
@@ -54,8 +54,11 @@ class ApartLab(Lab):
             True,
             self.network.inside(name),
             options,
-            url=f"redis://{self._redis_address}:{self._port}",
+            url=f"redis://{self._redis_address}:{self.port}",
         )
+
+    def url_of(self, name: str) -> str:
+        return f"redis://{self.network.addresses[name]}:{self.port}"
 
     def __enter__(self) -> ApartLab:
         super().__enter__()
