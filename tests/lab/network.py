@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 # What to remove when a lab was killed: a line each.
 LIST = "network"
+# The kernel takes a while to remove a namespace and what was in it, so that no
+# name is used twice.
+_NUMBERS = count(1)
 
 
 def ip(*args: str, check: bool = True) -> None:
@@ -37,7 +40,7 @@ class Network:
     def __init__(self, directory: Path) -> None:
         pid = os.getpid()
         self._directory = directory
-        self._bridge = f"phb{pid}"
+        self._bridge = f"phb{pid % 1000000}.{next(_NUMBERS)}"
         self._net = f"10.{64 + pid % 128}.{pid // 128 % 256}."
         self._spaces: dict[str, str] = {}
         self.addresses: dict[str, str] = {}
@@ -53,8 +56,8 @@ class Network:
     def add(self, name: str) -> str:
         """A new namespace; its address."""
         number = len(self._spaces) + 1
-        space = f"ph{os.getpid()}n{number}"
-        outside = f"phv{os.getpid() % 100000}n{number}"
+        unique = f"{os.getpid() % 1000000}.{next(_NUMBERS)}"
+        space, outside = f"ph{unique}", f"phv{unique}"
         self._note("netns", space)
         ip("netns", "add", space)
         ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
