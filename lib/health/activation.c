@@ -20,7 +20,7 @@ reason(const struct ph_activation_facts *facts,
 	if (facts->now - ph_sight_beat(facts->sight, active->name, NULL) >=
 	    PH_LEASE_MS)
 		return "lease and heartbeat have run out";
-	if (quiet >= facts->hook_limit + 2 * PH_LEASE_WAIT_MS)
+	if (quiet >= facts->hook_limit + 2 * (int64_t)PH_LEASE_WAIT_MS)
 		return "its server has not taken the lease";
 	return NULL;
 }

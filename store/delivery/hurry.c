@@ -216,17 +216,17 @@ static void
 look(void *context)
 {
 	struct ph_hurry *hurry = context;
-	g_autoptr(GPtrArray) ids = NULL;
 	struct search search = {.hurry = hurry};
 
 	search.databases = take_asked(hurry);
 	if (!search.databases)
 		return;
 	search.snapshot = ph_state_take(hurry->state);
-	search.ids = ids = g_ptr_array_new_with_free_func(g_free);
+	search.ids = g_ptr_array_new_with_free_func(g_free);
 	if (search.snapshot)
 		ask_for(&search);
 	ph_snapshot_unref(&search.snapshot);
+	g_ptr_array_unref(search.ids);
 	g_hash_table_unref(search.databases);
 }
 

@@ -9,7 +9,8 @@
  * With a Redis; shorter times than the programs', so that a lease that is lost
  * need not be waited for so long. MBX1 is this server.
  */
-enum { LIFE = 600, WAIT = 900 };
+#define LIFE INT64_C(600)
+#define WAIT INT64_C(900)
 
 static struct organization organization;
 static struct ph_replicas *replicas;
