@@ -93,6 +93,29 @@ plan_move(struct ph_change *change, const void *context)
 	return status;
 }
 
+/* A failover of Redis must not undo it. WAIT is about what its connection
+ * wrote, and this one thread's calls take the same one. */
+static void
+wait_replica(struct ph_cli *cli)
+{
+	struct ph_reply *info = NULL, *wait = NULL;
+	bool any;
+
+	if (ph_redis_call(cli->redis, &info, NULL, "INFO", "replication",
+			  NULL) < 0)
+		return;
+	any = !strstr(ph_reply_text(info, NULL), "connected_slaves:0\r");
+	ph_reply_free(&info);
+	if (!any)
+		return;
+	if (ph_redis_call(cli->redis, &wait, NULL, "WAIT", "1", "1000", NULL) <
+		0 ||
+	    ph_reply_integer(wait) < 1)
+		ph_cli_warn("no replica of Redis has it yet: a failover now "
+			    "may undo it");
+	ph_reply_free(&wait);
+}
+
 int
 ph_database_move(struct ph_cli *cli, const struct ph_input *input)
 {
@@ -111,8 +134,11 @@ ph_database_move(struct ph_cli *cli, const struct ph_input *input)
 	server = ph_name_find(cli, ph_kind_find("server"), to, &status);
 	if (!server)
 		return status;
-	return ph_change_run(cli, ph_kind_find("database"), name, "move",
-			     plan_move, server);
+	status = ph_change_run(cli, ph_kind_find("database"), name, "move",
+			       plan_move, server);
+	if (status == PH_EXIT_YES)
+		wait_replica(cli);
+	return status;
 }
 
 /* ---- show --------------------------------------------------------------- */
@@ -128,7 +154,9 @@ show_held(struct ph_cli *cli, const struct ph_object *database, bool all)
 	ph_leases_read(cli, &name, 1, &shown);
 	if (cli->json) {
 		json = ph_object_json(database, all);
-		ph_json_set(json, "Holder", shown.holder);
+		json_object_set_new(json, "Holder",
+				    shown.holder ? ph_json_text(shown.holder)
+						 : json_null());
 		ph_json_set(json, "Lease", shown.state);
 		ph_json_print(json);
 	} else {

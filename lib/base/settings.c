@@ -58,7 +58,7 @@ const struct ph_setting ph_settings[] = {
     {"redis", "pool", PH_SETTING_INT, "8", 1, 256, NULL, "connections at most"},
     {"redis", "replicas", PH_SETTING_INT, "0", 0, 16, NULL,
      "replicas that must have a lease, the leader's lock and an Epoch before "
-     "they count; 0: one, once this program has seen that there is any"},
+     "they count; 0: one, once this program has seen that its master has any"},
 
     {"directory", "type", PH_SETTING_WORD, "redis", 0, 0, directory_types,
      "where recipients are kept"},

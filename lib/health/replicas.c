@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Below the wait between two renewals of a lease; and half of what a call may
  * take, if that is less. */
@@ -11,10 +12,11 @@ struct ph_replicas {
 	struct ph_redis *redis;
 	int64_t least; /* by setting */
 	int64_t wait;  /* ms */
-	gint seen;     /* atomic: the master has, or had, a replica */
+	GMutex mutex;
+	char *master; /* master_replid of one that has, or had, a replica */
 };
 
-enum { EVAL, ROLE, WAIT, COMMANDS };
+enum { EVAL, INFO, WAIT, COMMANDS };
 
 struct ph_replicas *
 ph_replicas_new(struct ph_redis *redis, const struct ph_conf *conf)
@@ -22,6 +24,7 @@ ph_replicas_new(struct ph_redis *redis, const struct ph_conf *conf)
 	struct ph_replicas *replicas = g_new0(struct ph_replicas, 1);
 
 	replicas->redis = redis;
+	g_mutex_init(&replicas->mutex);
 	replicas->least = ph_conf_int(conf, "redis", "replicas");
 	replicas->wait =
 	    MIN(WAIT_MS, ph_conf_int(conf, "redis", "timeout") / 2);
@@ -31,22 +34,51 @@ ph_replicas_new(struct ph_redis *redis, const struct ph_conf *conf)
 void
 ph_replicas_free(struct ph_replicas **replicas)
 {
+	if (!*replicas)
+		return;
+	g_mutex_clear(&(*replicas)->mutex);
+	g_free((*replicas)->master);
 	g_clear_pointer(replicas, g_free);
 }
 
-/* "master", an offset, and a list of those who are connected. */
-static void
-note_role(struct ph_replicas *replicas, const struct ph_reply *role)
+/* The value of a line "name:value" of INFO; g_free. */
+static char *
+info_value(const struct ph_reply *info, const char *name)
 {
-	if (ph_reply_type(role) == PH_REPLY_ARRAY && ph_reply_count(role) > 2 &&
-	    ph_reply_count(ph_reply_at(role, 2)) > 0)
-		g_atomic_int_set(&replicas->seen, 1);
+	const char *at = strstr(ph_reply_text(info, NULL), name);
+
+	if (!at)
+		return g_strdup("");
+	at += strlen(name);
+	return g_strndup(at, strcspn(at, "\r\n"));
+}
+
+/* Remembers a master that has replicas; forgets it when there is another one,
+ * which took its place. */
+static void
+note_master(struct ph_replicas *replicas, const struct ph_reply *info)
+{
+	g_autofree char *master = info_value(info, "\nmaster_replid:");
+	g_autofree char *connected = info_value(info, "\nconnected_slaves:");
+
+	g_mutex_lock(&replicas->mutex);
+	if (g_strcmp0(master, replicas->master) != 0)
+		g_clear_pointer(&replicas->master, g_free);
+	if (*master && g_ascii_strtoll(connected, NULL, 10) > 0 &&
+	    !replicas->master)
+		replicas->master = g_strdup(master);
+	g_mutex_unlock(&replicas->mutex);
 }
 
 static int64_t
 needed(struct ph_replicas *replicas)
 {
-	return MAX(replicas->least, g_atomic_int_get(&replicas->seen));
+	int64_t n;
+
+	g_mutex_lock(&replicas->mutex);
+	n = MAX(replicas->least, replicas->master ? 1 : 0);
+	g_mutex_unlock(&replicas->mutex);
+	return n;
 }
 
 static int
@@ -59,7 +91,7 @@ judge(struct ph_replicas *replicas, struct ph_reply *const *replies,
 	if (ph_reply_type(eval) != PH_REPLY_INTEGER)
 		return ph_err_set(err, PH_ERR_TEMP, "Redis: %s",
 				  ph_reply_text(eval, NULL));
-	note_role(replicas, replies[ROLE]);
+	note_master(replicas, replies[INFO]);
 	have = ph_reply_type(wait) == PH_REPLY_INTEGER ? ph_reply_integer(wait)
 						       : 0;
 	if (have < needed(replicas))
@@ -79,10 +111,10 @@ ph_replicas_eval(struct ph_replicas *replicas, const GPtrArray *args,
 	g_autofree char *n = g_strdup_printf("%" PRId64, needed(replicas));
 	g_autofree char *limit = g_strdup_printf("%" PRId64, replicas->wait);
 	g_autoptr(GPtrArray) eval = g_ptr_array_new();
-	const char *const role[] = {"ROLE"};
+	const char *const info[] = {"INFO", "replication"};
 	const char *const wait[] = {"WAIT", n, limit};
 	struct ph_command commands[COMMANDS] = {
-	    [ROLE] = {.n = 1, .args = role},
+	    [INFO] = {.n = 2, .args = info},
 	    [WAIT] = {.n = 3, .args = wait},
 	};
 	struct ph_reply *replies[COMMANDS] = {NULL};

@@ -13,8 +13,9 @@
  * that nobody else will ever see, so what no replica has does not count (WAIT).
  *
  * How many must have it is [redis] replicas; with 0 it is one as soon as this
- * process has seen that the master has any, and from then on: a master that
- * has lost all of them looks like one that never had any. Thread-safe.
+ * process has seen that the master has any, for as long as it is the same
+ * master (master_replid): one that was cut off from all of them looks like one
+ * that never had any. One that took its place begins with none. Thread-safe.
  */
 struct ph_replicas;
 
