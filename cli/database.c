@@ -1,5 +1,6 @@
 #include "cli/change.h"
 #include "cli/kind.h"
+#include "cli/lease.h"
 #include "lib/base/text.h"
 
 #include <inttypes.h>
@@ -92,6 +93,29 @@ plan_move(struct ph_change *change, const void *context)
 	return status;
 }
 
+/* A failover of Redis must not undo it. WAIT is about what its connection
+ * wrote, and this one thread's calls take the same one. */
+static void
+wait_replica(struct ph_cli *cli)
+{
+	struct ph_reply *info = NULL, *wait = NULL;
+	bool any;
+
+	if (ph_redis_call(cli->redis, &info, NULL, "INFO", "replication",
+			  NULL) < 0)
+		return;
+	any = !strstr(ph_reply_text(info, NULL), "connected_slaves:0\r");
+	ph_reply_free(&info);
+	if (!any)
+		return;
+	if (ph_redis_call(cli->redis, &wait, NULL, "WAIT", "1", "1000", NULL) <
+		0 ||
+	    ph_reply_integer(wait) < 1)
+		ph_cli_warn("no replica of Redis has it yet: a failover now "
+			    "may undo it");
+	ph_reply_free(&wait);
+}
+
 int
 ph_database_move(struct ph_cli *cli, const struct ph_input *input)
 {
@@ -110,6 +134,62 @@ ph_database_move(struct ph_cli *cli, const struct ph_input *input)
 	server = ph_name_find(cli, ph_kind_find("server"), to, &status);
 	if (!server)
 		return status;
-	return ph_change_run(cli, ph_kind_find("database"), name, "move",
-			     plan_move, server);
+	status = ph_change_run(cli, ph_kind_find("database"), name, "move",
+			       plan_move, server);
+	if (status == PH_EXIT_YES)
+		wait_replica(cli);
+	return status;
+}
+
+/* ---- show --------------------------------------------------------------- */
+
+static void
+show_held(struct ph_cli *cli, const struct ph_object *database, bool all)
+{
+	const char *name = ph_object_name(database);
+	struct ph_lease_shown shown;
+	struct ph_table *table;
+	json_t *json;
+
+	ph_leases_read(cli, &name, 1, &shown);
+	if (cli->json) {
+		json = ph_object_json(database, all);
+		json_object_set_new(json, "Holder",
+				    shown.holder ? ph_json_text(shown.holder)
+						 : json_null());
+		ph_json_set(json, "Lease", shown.state);
+		ph_json_print(json);
+	} else {
+		table = ph_object_table(database, all);
+		ph_table_add(table, (const char *[]){"Holder", shown.holder});
+		ph_table_add(table, (const char *[]){"Lease", shown.state});
+		ph_table_print(table);
+		ph_table_free(&table);
+	}
+	ph_lease_shown_clear(&shown);
+}
+
+int
+ph_database_show(struct ph_cli *cli, const struct ph_input *input)
+{
+	const struct ph_kind *kind = ph_kind_find("database");
+	struct ph_input plain = *input;
+	g_autoptr(GPtrArray) stored = NULL;
+	struct ph_object *database = NULL;
+	int status = PH_EXIT_YES;
+	g_autofree char *name =
+	    ph_name_find(cli, kind, input->words[0], &status);
+
+	if (!name)
+		return status;
+	plain.kind = kind;
+	if (ph_stored_read(cli, kind, name, &stored, NULL) < 0 ||
+	    ph_stored_parse(kind, name, stored, &database, NULL) < 0 ||
+	    !ph_object_bool(database, "AutoActivation"))
+		status = ph_kind_show(cli, &plain);
+	else
+		show_held(cli, database, ph_input_option(input, "all") != NULL);
+	if (database)
+		ph_object_unref(&database);
+	return status;
 }

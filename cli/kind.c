@@ -181,21 +181,15 @@ take_name(const struct ph_input *input, const char **name_r, size_t *rest_r)
 
 /* ---- show --------------------------------------------------------------- */
 
-void
-ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
-	       bool all)
+struct ph_table *
+ph_object_table(const struct ph_object *object, bool all)
 {
 	static const char *const columns[] = {"Field", "Value", NULL};
 	const struct ph_kind *kind = ph_object_kind(object);
-	struct ph_table *table;
+	struct ph_table *table = ph_table_new(columns);
 	const struct ph_pair *pairs;
 	size_t n = ph_object_pairs(object, &pairs);
 
-	if (cli->json) {
-		ph_json_print(ph_object_json(object, all));
-		return;
-	}
-	table = ph_table_new(columns);
 	if (!(kind->flags & PH_KIND_SINGLETON))
 		ph_table_add(table,
 			     (const char *[]){"Name", ph_object_name(object)});
@@ -212,6 +206,20 @@ ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
 	}
 	if (ph_object_draft(object))
 		ph_table_add(table, (const char *[]){"Draft", "true"});
+	return table;
+}
+
+void
+ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
+	       bool all)
+{
+	struct ph_table *table;
+
+	if (cli->json) {
+		ph_json_print(ph_object_json(object, all));
+		return;
+	}
+	table = ph_object_table(object, all);
 	ph_table_print(table);
 	ph_table_free(&table);
 }

@@ -35,7 +35,8 @@ char *ph_object_known(const struct ph_snapshot *snapshot,
 char *ph_name_find(struct ph_cli *cli, const struct ph_kind *kind,
 		   const char *typed, int *status_r);
 
-/* As "show" prints it; all includes defaults. */
+/* Field and Value, as "show" prints them; all includes defaults. */
+struct ph_table *ph_object_table(const struct ph_object *object, bool all);
 void ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
 		    bool all);
 

@@ -1,9 +1,11 @@
 #include "cli/kind.h"
+#include "cli/lease.h"
 #include "cli/picture.h"
 #include "lib/routing/health.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -328,26 +330,39 @@ copies(const struct ph_database *database)
 }
 
 static void
+add_database(struct ph_table *table, const struct ph_database *database,
+	     const struct ph_lease_shown *lease)
+{
+	g_autofree char *servers = copies(database);
+	g_autofree char *epoch = g_strdup_printf("%" PRId64, database->epoch);
+	const bool leased = database->auto_activation;
+
+	ph_table_add(
+	    table,
+	    (const char *[]){database->name,
+			     database->active ? database->active->name : "none",
+			     servers, epoch, leased ? lease->holder : NULL,
+			     leased ? lease->state : NULL});
+}
+
+static void
 databases_part(struct report *report, const struct ph_topology *topology)
 {
-	static const char *const columns[] = {"Database", "Active", "Copies",
-					      "Epoch", NULL};
+	static const char *const columns[] = {
+	    "Database", "Active", "Copies", "Epoch", "Holder", "Lease", NULL};
 	struct ph_table *table = ph_table_new(columns);
 	size_t n;
-	const struct ph_object *const *list =
-	    ph_snapshot_list(report->snapshot, "database", &n);
+	const struct ph_database *list = ph_topology_databases(topology, &n);
+	g_autofree const char **names = g_new0(const char *, n + 1);
+	g_autofree struct ph_lease_shown *leases =
+	    g_new0(struct ph_lease_shown, n + 1);
 
+	for (size_t i = 0; i < n; i++)
+		names[i] = list[i].name;
+	ph_leases_read(report->cli, names, n, leases);
 	for (size_t i = 0; i < n; i++) {
-		const struct ph_database *database =
-		    ph_topology_database(topology, ph_object_name(list[i]));
-		g_autofree char *servers = copies(database);
-
-		ph_table_add(
-		    table,
-		    (const char *[]){
-			database->name,
-			database->active ? database->active->name : "none",
-			servers, ph_object_text(list[i], "Epoch")});
+		add_database(table, &list[i], &leases[i]);
+		ph_lease_shown_clear(&leases[i]);
 	}
 	add_part(report, "Databases", table);
 }

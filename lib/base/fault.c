@@ -7,6 +7,7 @@
 const char *const ph_fault_names[PH_FAULTS] = {
     [PH_FAULT_NONE] = "none",
     [PH_FAULT_DATABASE_LOCKED] = "delivery.database-locked",
+    [PH_FAULT_DATABASE_EPOCH] = "delivery.database-epoch",
     [PH_FAULT_DATABASE_OPEN] = "delivery.database-open",
     [PH_FAULT_STAGE_OPEN] = "delivery.stage-open",
     [PH_FAULT_STAGE_WRITE] = "delivery.stage-write",

@@ -22,6 +22,7 @@ static const char *const backend_words[] = {"maildir", "lmtp", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 static const char *const malware_words[] = {"reject", "delete", "mark", NULL};
 static const char *const on_error_words[] = {"defer", "skip", NULL};
+static const char *const missing_words[] = {"retry", "ndr", NULL};
 
 const struct ph_setting ph_settings[] = {
     {"server", "name", PH_SETTING_TEXT, NULL, NO_LIMIT,
@@ -58,6 +59,9 @@ const struct ph_setting ph_settings[] = {
     {"redis", "timeout", PH_SETTING_SPAN, "3s", 10, 1 * MINUTE, NULL,
      "limit of one request"},
     {"redis", "pool", PH_SETTING_INT, "8", 1, 256, NULL, "connections at most"},
+    {"redis", "replicas", PH_SETTING_INT, "0", 0, 16, NULL,
+     "replicas that must have a lease, the leader's lock and an Epoch before "
+     "they count; 0: one, once this program has seen that its master has any"},
 
     {"directory", "type", PH_SETTING_WORD, "redis", 0, 0, directory_types,
      "where recipients are kept"},
@@ -285,6 +289,20 @@ const struct ph_setting ph_settings[] = {
     {"delivery", "inactive", PH_SETTING_WORD, "reroute", 0, 0, inactive_words,
      "mail for a database that is active on another server: handed over to "
      "that server, deferred, or refused"},
+    {"delivery", "no_active_copy", PH_SETTING_WORD, "retry", 0, 0,
+     missing_words,
+     "mail for a database that is active on no server: deferred, or refused"},
+    {"delivery", "no_database", PH_SETTING_WORD, "retry", 0, 0, missing_words,
+     "mail for a mailbox whose database does not exist, or no longer: "
+     "deferred, or refused"},
+    {"delivery", "activation_hook", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "command that runs before this server takes over a database that has "
+     "several copies; exit status 0: its copy is ready"},
+    {"delivery", "activation_timeout", PH_SETTING_SPAN, "60s", 100, 1 * H, NULL,
+     "limit of activation_hook; after it another copy's turn comes"},
+    {"delivery", "postqueue", PH_SETTING_TEXT, "/usr/sbin/postqueue", NO_LIMIT,
+     "command that lists this server's queue and asks for deferred mail, when "
+     "a database or its server is back; empty: mail waits for its next try"},
     {"delivery", "duplicate_window", PH_SETTING_SPAN, "7d", 0, 365 * D, NULL,
      "how long a second copy of a message is recognised"},
     {"delivery", "timeout", PH_SETTING_SPAN, "300s", 1 * S, 1 * H, NULL,

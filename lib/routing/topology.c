@@ -454,6 +454,8 @@ build_databases(struct build *b)
 
 		database->name = keep(b, ph_object_name(list[i]));
 		database->epoch = ph_object_int(list[i], "Epoch");
+		database->auto_activation =
+		    ph_object_bool(list[i], "AutoActivation");
 		database->servers = database_servers(b, list[i]);
 		t->no_copy[i] = no_copy(b, list[i], database);
 		enter(b, t->database_names, database->name, database);

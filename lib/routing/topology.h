@@ -64,6 +64,7 @@ struct ph_database {
 						 * NULL-terminated */
 	const struct ph_server *active;		/* NULL: no live copy */
 	int64_t epoch;
+	bool auto_activation; /* only who has its lease stores into it */
 };
 
 /* A row of struct ph_derive: build from a snapshot; problems (a link to a site
@@ -81,6 +82,10 @@ const struct ph_server *ph_topology_server(const struct ph_topology *topology,
 					   const char *name);
 const struct ph_database *
 ph_topology_database(const struct ph_topology *topology, const char *name);
+
+/* All of them; an array of *n_r. */
+const struct ph_database *
+ph_topology_databases(const struct ph_topology *topology, size_t *n_r);
 
 /* The server of ours behind a client's host name or address: its Fqdn, or the
  * host of one of its services. NULL: nobody of ours. */

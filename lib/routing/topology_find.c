@@ -65,6 +65,13 @@ ph_topology_database(const struct ph_topology *topology, const char *name)
 	return look_up(topology->database_names, name);
 }
 
+const struct ph_database *
+ph_topology_databases(const struct ph_topology *topology, size_t *n_r)
+{
+	*n_r = topology->n_databases;
+	return topology->databases;
+}
+
 const struct ph_server *
 ph_topology_peer(const struct ph_topology *topology,
 		 const char *host_or_address)

@@ -3,10 +3,13 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/ticker.h"
+#include "lib/health/holder.h"
+#include "lib/health/leader.h"
 #include "lib/health/prober.h"
 #include "lib/routing/topology.h"
 #include "lib/state/object.h"
 #include "lib/state/state.h"
+#include "store/delivery/hurry.h"
 #include "store/delivery/session.h"
 
 #include <glib.h>
@@ -39,6 +42,10 @@ struct app {
 	struct ph_deliver deliver;
 	struct ph_session_shared shared;
 	struct ph_prober *prober;
+	struct ph_replicas *replicas;
+	struct ph_holder *holder;
+	struct ph_leader *leader;
+	struct ph_hurry *hurry;
 	struct ph_ticker *housekeeper;
 	int64_t next_expire; /* the housekeeper's alone */
 	int64_t timeout;     /* of an idle client */
@@ -67,15 +74,23 @@ is_active(void *context, const char *database, int64_t epoch,
 	struct ph_snapshot *snapshot = ph_state_take(app->state);
 	enum ph_recipient_verdict verdict = ph_recipient_active(
 	    snapshot, app->deliver.server, database, epoch, err);
+	const struct ph_topology *topology;
 
+	if (verdict == PH_RECIPIENT_OK) {
+		topology = ph_snapshot_derived(snapshot, PH_DELIVERY_TOPOLOGY);
+		if (ph_holder_check(app->holder,
+				    ph_topology_database(topology, database),
+				    err) != 1)
+			verdict = PH_RECIPIENT_NOT_HELD;
+	}
 	ph_snapshot_unref(&snapshot);
 	return verdict;
 }
 
 /* ---- housekeeping ------------------------------------------------------ */
 
-/* A database that is active elsewhere must be let go, or the server it moved
- * to finds it locked where both see the same disk. */
+/* A database that is active elsewhere, or may be, must be let go, or the
+ * server it moved to finds it locked where both see the same disk. */
 static bool
 keep_database(void *context, const char *database, int64_t epoch)
 {
@@ -207,7 +222,7 @@ fill_shared(struct app *app, struct ph_run *run)
 				 *app->shared.tls.cert_file != '\0';
 	app->shared.limits.tls_required =
 	    app->shared.tls.mode >= PH_PEER_ENCRYPT;
-	app->shared.inactive = ph_conf_word(app->conf, "delivery", "inactive");
+	ph_cause_read(app->conf, app->shared.actions);
 	app->shared.reroute.bind_address =
 	    *app->deliver.address ? app->deliver.address : NULL;
 	app->shared.reroute.connect_timeout = REROUTE_CONNECT_MS;
@@ -217,13 +232,48 @@ fill_shared(struct app *app, struct ph_run *run)
 	app->timeout = ph_run_int(run, "timeout");
 }
 
+static void
+hurry(void *context, const char *database)
+{
+	struct app *app = context;
+
+	ph_hurry_ask(app->hurry, database);
+}
+
+static int
+hold(struct app *app, struct ph_err *err)
+{
+	const struct ph_holder_options holder = {
+	    .conf = app->conf,
+	    .state = app->state,
+	    .topology = PH_DELIVERY_TOPOLOGY,
+	    .replicas = app->replicas =
+		ph_replicas_new(ph_state_redis(app->state), app->conf),
+	};
+
+	if (ph_holder_start(&holder, &app->holder, err) < 0)
+		return -1;
+	app->hurry =
+	    ph_hurry_start(ph_conf_text(app->conf, "delivery", "postqueue"),
+			   app->state, app->directory);
+	app->leader = ph_leader_start(&(struct ph_leader_options){
+	    .conf = app->conf,
+	    .state = app->state,
+	    .topology = PH_DELIVERY_TOPOLOGY,
+	    .replicas = app->replicas,
+	    .back = hurry,
+	    .context = app,
+	});
+	return 0;
+}
+
 int
 ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 {
 	struct app *app = g_new0(struct app, 1);
 
 	app->conf = ph_run_conf(run);
-	if (open_parts(app, run, err) < 0) {
+	if (open_parts(app, run, err) < 0 || hold(app, err) < 0) {
 		ph_delivery_stop(app);
 		return -1;
 	}
@@ -259,6 +309,11 @@ ph_delivery_stop(void *p)
 	ph_peers_stop(&app->shared.peers);
 	ph_ticker_stop(&app->housekeeper);
 	ph_store_close(&app->store);
+	/* Not before all is closed: then others may have the databases. */
+	ph_leader_stop(&app->leader);
+	ph_hurry_stop(&app->hurry);
+	ph_holder_stop(&app->holder);
+	ph_replicas_free(&app->replicas);
 	ph_state_close(&app->state);
 	ph_directory_close(&app->directory);
 	ph_track_log_close(&app->log);

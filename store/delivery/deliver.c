@@ -16,7 +16,8 @@ struct part {
 	int64_t epoch;
 	struct ph_store_message *message; /* NULL: it has failed */
 	enum ph_store_result result;
-	enum ph_recipient_verdict verdict; /* of the second look */
+	bool sealed;
+	enum ph_recipient_verdict verdict; /* of the last look */
 	struct ph_err err;
 };
 
@@ -268,7 +269,8 @@ ready_part(struct ph_deliver_message *message, struct part *part)
 		return;
 	}
 	result = ph_store_seal(part->message, &part->err);
-	if (result != PH_STORE_OK)
+	part->sealed = result == PH_STORE_OK;
+	if (!part->sealed)
 		part_fail(part, result);
 }
 
@@ -323,6 +325,31 @@ commit_copy(struct ph_deliver_message *message, struct copy *copy)
 	return format_answer(result, address, err.text);
 }
 
+/* Is what was committed in the active copy? If nobody can say that any more,
+ * the client keeps the message, and it comes again: to whoever has the copy
+ * now, who recognises it if this one was it all the same. */
+static void
+confirm_part(struct ph_deliver_message *message, struct part *part)
+{
+	struct ph_deliver *deliver = message->deliver;
+
+	if (!part->sealed)
+		return;
+	part->verdict = deliver->active(deliver->context, part->database,
+					part->epoch, &part->err);
+	for (size_t i = 0; i < message->n; i++) {
+		struct copy *copy = &message->copies[i];
+
+		if (part->verdict == PH_RECIPIENT_OK || copy->part != part ||
+		    !copy->accepted)
+			continue;
+		copy->accepted = copy->duplicate = false;
+		g_free(message->answers->pdata[i]);
+		message->answers->pdata[i] =
+		    part_answer(part, copy->recipient->address);
+	}
+}
+
 static void
 log_copy(const struct ph_deliver_message *message, const struct copy *copy,
 	 const char *answer)
@@ -361,6 +388,7 @@ commit_copies(struct ph_deliver_message *message)
 		if (ph_store_end(&part->message, &err) < 0)
 			ph_log(PH_LOG_WARN, message->client->queue_id, "%s",
 			       err.text);
+		confirm_part(message, part);
 	}
 	ph_locks_give(deliver->locks, keys, message->n);
 	for (size_t i = 0; i < message->n; i++)

@@ -26,7 +26,13 @@ struct ph_deliver {
 	int64_t slot_timeout; /* ms; longer waits are answered 451 */
 	const char *server;   /* own short name */
 	const char *address;  /* own IP address or "" */
-	/* Asked again when the whole message is there: ph_recipient_active. */
+	/*
+	 * May this server store into the database under that Epoch, at this
+	 * moment? Asked at RCPT, when the whole message is there, and again
+	 * before a 250: what was written meanwhile into a copy that is not the
+	 * active one any more must not count as delivered. OK, or
+	 * what ph_recipient_active answers, or NOT_HELD.
+	 */
 	enum ph_recipient_verdict (*active)(void *context, const char *database,
 					    int64_t epoch, struct ph_err *err);
 	void *context;

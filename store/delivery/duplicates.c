@@ -26,10 +26,17 @@ enum {
 	RECORD = 32,
 	CHECKED = 24,
 	NAME = 16,
-	SEGMENTS = 8, /* a window */
 	/* Bytes that a file is ahead of its records: writing over a block that
 	 * is there is all a sync has to do, its size and place are known. */
 	AHEAD = 65536,
+	SEGMENTS = 8, /* a window, at least */
+	/* Of a segment; then the next one begins. */
+	RECORDS_MAX = 1 << 18,
+	/* Of the filter that a full segment leaves in memory: with this many
+	 * bits a key and this many looks one in a thousand is taken for there,
+	 * and the file is read. */
+	FILTER_BITS = 16,
+	FILTER_LOOKS = 6,
 };
 
 G_STATIC_ASSERT(sizeof(gpointer) == sizeof(uint64_t));
@@ -39,7 +46,10 @@ struct segment {
 	int fd;
 	uint64_t size;	  /* whole records */
 	uint64_t room;	  /* of the file, zeros behind them */
-	GHashTable *keys; /* high half to low half, both in the pointers */
+	GHashTable *keys; /* high half to low half, both in the pointers; NULL:
+			   * there is a filter instead */
+	uint64_t *filter;
+	uint64_t filter_mask; /* of bit numbers */
 };
 
 struct ph_duplicates {
@@ -96,7 +106,8 @@ segment_free(gpointer p)
 {
 	struct segment *segment = p;
 
-	g_hash_table_unref(segment->keys);
+	g_clear_pointer(&segment->keys, g_hash_table_unref);
+	g_free(segment->filter);
 	ph_path_close(&segment->fd);
 	g_free(segment);
 }
@@ -119,15 +130,102 @@ segment_put(struct segment *segment, struct ph_copy_key key)
 			     (gpointer)(uintptr_t)key.low);
 }
 
+/* ---- a segment that is complete ------------------------------------------ */
+
+/* Keys are made of SHA-256, so their bits need no more mixing. */
+static uint64_t
+filter_bit(const struct segment *segment, struct ph_copy_key key, unsigned look)
+{
+	return (key.high + look * (key.low | 1)) & segment->filter_mask;
+}
+
+static void
+filter_put(struct segment *segment, struct ph_copy_key key)
+{
+	for (unsigned i = 0; i < FILTER_LOOKS; i++) {
+		uint64_t bit = filter_bit(segment, key, i);
+
+		segment->filter[bit / 64] |= UINT64_C(1) << bit % 64;
+	}
+}
+
+static bool
+filter_has(const struct segment *segment, struct ph_copy_key key)
+{
+	for (unsigned i = 0; i < FILTER_LOOKS; i++) {
+		uint64_t bit = filter_bit(segment, key, i);
+
+		if (!(segment->filter[bit / 64] & UINT64_C(1) << bit % 64))
+			return false;
+	}
+	return true;
+}
+
+/* What memory is for is the newest; of those before, the file can be asked. Not
+ * if a record is in memory alone. */
+static void
+segment_shrink(struct segment *segment)
+{
+	uint64_t bits = 64;
+	GHashTableIter iter;
+	gpointer high, low;
+	guint n;
+
+	if (!segment->keys)
+		return;
+	n = g_hash_table_size(segment->keys);
+	if (n == 0 || segment->fd < 0 || segment->size / RECORD < n)
+		return;
+	while (bits < (uint64_t)n * FILTER_BITS)
+		bits *= 2;
+	segment->filter = g_new0(uint64_t, bits / 64);
+	segment->filter_mask = bits - 1;
+	g_hash_table_iter_init(&iter, segment->keys);
+	while (g_hash_table_iter_next(&iter, &high, &low))
+		filter_put(segment, (struct ph_copy_key){(uintptr_t)high,
+							 (uintptr_t)low});
+	g_clear_pointer(&segment->keys, g_hash_table_unref);
+}
+
+/* A file that cannot be read: the message is taken for new, as after a loss of
+ * the record. */
+static bool
+file_has(const struct segment *segment, struct ph_copy_key key)
+{
+	uint8_t buffer[RECORD * 1024];
+	struct ph_copy_key other;
+	uint64_t at = 0;
+	ssize_t n;
+
+	while (at < segment->size) {
+		n = pread(segment->fd, buffer, sizeof(buffer), (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < RECORD)
+			return false;
+		n -= n % RECORD;
+		for (ssize_t i = 0; i < n; i += RECORD)
+			if (parse_record(buffer + i, &other) &&
+			    ph_copy_key_equal(other, key))
+				return true;
+		at += (uint64_t)n;
+	}
+	return false;
+}
+
 static bool
 segment_has(const struct segment *segment, struct ph_copy_key key)
 {
 	gpointer low;
 
+	if (!segment->keys)
+		return filter_has(segment, key) && file_has(segment, key);
 	return g_hash_table_lookup_extended(
 		   segment->keys, (gpointer)(uintptr_t)key.high, NULL, &low) &&
 	       (uint64_t)(uintptr_t)low == key.low;
 }
+
+/* ---- reading ------------------------------------------------------------- */
 
 static bool
 is_zero(const uint8_t record[RECORD])
@@ -205,6 +303,15 @@ open_segment(struct ph_duplicates *duplicates, const char *name,
 	return segment_load(segment, err);
 }
 
+/* All but the newest of those that were read so far. */
+static void
+shrink_older(GPtrArray *segments)
+{
+	g_ptr_array_sort(segments, by_start);
+	for (guint i = 0; i + 1 < segments->len; i++)
+		segment_shrink(segments->pdata[i]);
+}
+
 static int
 load(struct ph_duplicates *duplicates, struct ph_err *err)
 {
@@ -220,10 +327,11 @@ load(struct ph_duplicates *duplicates, struct ph_err *err)
 			close(fd);
 		return -1;
 	}
-	while (r == 0 && (entry = readdir(dir)))
+	while (r == 0 && (entry = readdir(dir))) {
 		r = open_segment(duplicates, entry->d_name, err);
+		shrink_older(duplicates->segments);
+	}
 	closedir(dir);
-	g_ptr_array_sort(duplicates->segments, by_start);
 	return r;
 }
 
@@ -294,7 +402,10 @@ current(struct ph_duplicates *duplicates, int64_t now)
 	struct segment *last =
 	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
 
-	return last && now < last->start + duplicates->span ? last : NULL;
+	return last && now < last->start + duplicates->span &&
+		       last->size / RECORD < RECORDS_MAX
+		   ? last
+		   : NULL;
 }
 
 /* Opens or makes the segment's file. A segment whose file could not be made
@@ -358,13 +469,18 @@ static int
 next_segment(struct ph_duplicates *duplicates, int64_t now, struct ph_err *err)
 {
 	GPtrArray *segments = duplicates->segments;
-	const struct segment *last =
+	struct segment *last =
 	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
 	int r = last && last->fd >= 0 ? fdatasync(last->fd) : 0;
 
 	if (r < 0)
 		ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
 			   g_strerror(errno));
+	if (last) {
+		segment_shrink(last);
+		/* One that is full may have begun at the same moment. */
+		now = MAX(now, last->start + 1);
+	}
 	g_ptr_array_add(segments, segment_new(now, -1));
 	return r;
 }

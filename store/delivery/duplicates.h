@@ -16,7 +16,10 @@
  * valid log, each record carries its own check, and a copy taken while it is
  * written costs its last record at most. It is cut into segments by time, so
  * forgetting is removing a file, and size and memory stay in proportion to one
- * window (some 30 bytes a message in memory, 32 on disk).
+ * window: 32 bytes a message on disk, and 2 to 4 in memory, those of a filter
+ * that says "not there"; what it does not know is looked up in the file. Only
+ * the newest segment, 262,144 messages at most, is in memory as it is (some
+ * 50 bytes each).
  *
  * Thread-safe. Times are wall clock milliseconds, given by the caller.
  */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -121,6 +122,49 @@ read_mark(const struct ph_mdb *mdb, const char *name, int64_t *value_r)
 	return 1;
 }
 
+/* ---- the Epoch ---------------------------------------------------------- */
+
+/* 0: it was never moved. */
+static int64_t
+read_epoch(const struct ph_mdb *mdb)
+{
+	int fd = openat(mdb->own, "epoch", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char text[32];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	ph_path_close(&fd);
+	text[MAX(n, 0)] = '\0';
+	return g_ascii_strtoll(text, NULL, 10);
+}
+
+/* A server that knows nothing of the last move must not write here, whatever
+ * its Redis or its last good snapshot says: the copy itself remembers. */
+static enum ph_store_result
+note_epoch(struct ph_mdb *mdb, struct ph_err *err)
+{
+	int64_t highest = read_epoch(mdb);
+
+	if (mdb->epoch < highest) {
+		ph_err_set(err, PH_ERR_TEMP,
+			   "database %s: was opened under Epoch %" PRId64
+			   ", this server knows of %" PRId64,
+			   mdb->name, highest, mdb->epoch);
+		return PH_STORE_BUSY;
+	}
+	if (mdb->epoch == highest)
+		return PH_STORE_OK;
+	/* By another name first: half a number would be a lower one. */
+	if (write_mark(mdb, "epoch.new", mdb->epoch, err) < 0)
+		return ph_mdb_result(errno, false);
+	if (renameat(mdb->own, "epoch.new", mdb->own, "epoch") < 0 ||
+	    fsync(mdb->own) < 0) {
+		fail(mdb, "cannot note its Epoch", err);
+		return ph_mdb_result(errno, false);
+	}
+	ph_fault(PH_FAULT_DATABASE_EPOCH);
+	return PH_STORE_OK;
+}
+
 static int
 note_stop(struct ph_mdb *mdb, bool fresh, struct ph_err *err)
 {
@@ -207,6 +251,8 @@ open_all(struct ph_mdb *mdb, int root, struct ph_err *err)
 	if (open_directories(mdb, root, &fresh, err) < 0)
 		return ph_mdb_result(errno, false);
 	result = take_lock(mdb, err);
+	if (result == PH_STORE_OK)
+		result = note_epoch(mdb, err);
 	if (result != PH_STORE_OK)
 		return result;
 	if (note_stop(mdb, fresh, err) < 0)

@@ -14,6 +14,7 @@
  *
  *	<domain>/<local part>/{tmp,new,cur}	mailboxes
  *	.posthub/lock		flock: one store driver a database
+ *	.posthub/epoch		highest under which it was opened
  *	.posthub/open		there while it is open, and after a crash
  *	.posthub/suspect	when (milliseconds) it was last found so
  *	.posthub/tmp/		messages being written
@@ -39,7 +40,7 @@ struct ph_mdb {
 	unsigned users;	   /* the store's, under its own mutex */
 };
 
-/* BUSY: another process holds it. */
+/* BUSY: another process holds it, or it was opened under a higher Epoch. */
 enum ph_store_result ph_mdb_open(int root, const char *name, int64_t epoch,
 				 int64_t window, struct ph_mdb **mdb_r,
 				 struct ph_err *err);

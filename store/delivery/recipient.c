@@ -17,6 +17,8 @@ static const struct {
     [PH_RECIPIENT_NO_MAILBOX] = {"550 5.2.1", "No mailbox here"},
     [PH_RECIPIENT_UNPLACED] = {"451 4.3.0", "Mailbox database unavailable"},
     [PH_RECIPIENT_INACTIVE] = {"432 4.3.2", "Mailbox database not active here"},
+    [PH_RECIPIENT_NO_COPY] = {"432 4.3.2", "Mailbox database not active"},
+    [PH_RECIPIENT_NOT_HELD] = {"432 4.3.2", "Mailbox database not held here"},
     [PH_RECIPIENT_CANNOT_SAY] = {"451 4.4.3", "Directory unavailable"},
     [PH_RECIPIENT_NO_STATE] = {"451 4.3.0", "No configuration yet"},
 };
@@ -68,7 +70,7 @@ find_active(const struct ph_snapshot *snapshot, const char *server,
 	if (!database->active) {
 		ph_err_set(err, PH_ERR_TEMP, "database %s has no active copy",
 			   name);
-		return PH_RECIPIENT_INACTIVE;
+		return PH_RECIPIENT_NO_COPY;
 	}
 	*database_r = database;
 	if (g_ascii_strcasecmp(database->active->name, server) != 0) {

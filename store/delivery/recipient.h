@@ -24,6 +24,9 @@ enum ph_recipient_verdict {
 	PH_RECIPIENT_NO_MAILBOX, /* a contact, a group, another organisation */
 	PH_RECIPIENT_UNPLACED,	 /* a mailbox whose database is not known */
 	PH_RECIPIENT_INACTIVE,	 /* its active copy is not here */
+	PH_RECIPIENT_NO_COPY,	 /* no server has its active copy */
+	PH_RECIPIENT_NOT_HELD,	 /* it is here, but not to be written to now:
+				  * see lib/health/holder.h */
 	PH_RECIPIENT_CANNOT_SAY, /* the directory is not there */
 	PH_RECIPIENT_NO_STATE,	 /* no snapshot */
 	PH_RECIPIENT_VERDICTS	 /* how many */
@@ -49,7 +52,7 @@ enum ph_recipient_verdict ph_recipient_find(struct ph_directory *directory,
 void ph_recipient_free(struct ph_recipient **recipient);
 
 /* Is the active copy of a database here, under that Epoch? OK, UNPLACED,
- * INACTIVE or NO_STATE. */
+ * INACTIVE, NO_COPY or NO_STATE. */
 enum ph_recipient_verdict
 ph_recipient_active(const struct ph_snapshot *snapshot, const char *server,
 		    const char *database, int64_t epoch, struct ph_err *err);

@@ -221,7 +221,7 @@ answer_elsewhere(struct ph_session *session, const struct ph_snapshot *snapshot,
 	/* Two servers that do not agree yet must not play with a message. */
 	if (session->rerouted || !server)
 		return NULL;
-	switch (session->shared->inactive) {
+	switch (session->shared->actions[PH_RECIPIENT_INACTIVE]) {
 	case PH_INACTIVE_REROUTE:
 		/* The other side would believe what a stranger wrote. */
 		if (session->trusted)
@@ -229,8 +229,7 @@ answer_elsewhere(struct ph_session *session, const struct ph_snapshot *snapshot,
 						   recipient, &answer) == 1;
 		return answer;
 	case PH_INACTIVE_NDR:
-		return g_strdup("550 5.2.0 STOREDRV.Deliver; mailbox database "
-				"is not active here");
+		return g_strdup(ph_cause_refusal(PH_RECIPIENT_INACTIVE));
 	case PH_INACTIVE_RETRY:
 		break;
 	}
@@ -260,8 +259,15 @@ on_rcpt(void *context, const struct ph_lmtp_command *command)
 	verdict = ph_recipient_find(shared->directory, snapshot,
 				    shared->deliver->server, command->address,
 				    &recipient, &err);
-	if (verdict == PH_RECIPIENT_INACTIVE && recipient)
+	if (verdict == PH_RECIPIENT_OK)
+		verdict = shared->deliver->active(shared->deliver->context,
+						  recipient->database,
+						  recipient->epoch, &err);
+	else if (verdict == PH_RECIPIENT_INACTIVE && recipient)
 		answer = answer_elsewhere(session, snapshot, recipient, &taken);
+	else if (shared->actions[verdict] == PH_INACTIVE_NDR &&
+		 !session->rerouted)
+		answer = g_strdup(ph_cause_refusal(verdict));
 	ph_snapshot_unref(&snapshot);
 	if (!answer)
 		answer =

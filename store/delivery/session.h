@@ -7,6 +7,7 @@
 #include "lib/smtp/lmtp_session.h"
 #include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
+#include "store/delivery/cause.h"
 #include "store/delivery/deliver.h"
 #include "store/delivery/reroute.h"
 
@@ -18,14 +19,6 @@
  */
 struct ph_session;
 
-/* Mail for a database that is active on another server; in the order of the
- * words of [delivery] inactive. */
-enum ph_inactive {
-	PH_INACTIVE_REROUTE, /* handed over in the same transaction */
-	PH_INACTIVE_RETRY,   /* 432 */
-	PH_INACTIVE_NDR,     /* 550 */
-};
-
 /* What all connections share; borrowed. */
 struct ph_session_shared {
 	struct ph_deliver *deliver;
@@ -35,7 +28,7 @@ struct ph_session_shared {
 	void *context;
 	struct ph_peers *peers; /* or NULL */
 	struct ph_lmtp_limits limits;
-	enum ph_inactive inactive;
+	enum ph_inactive actions[PH_RECIPIENT_VERDICTS]; /* ph_cause_read */
 	struct ph_reroute_options reroute;
 	struct ph_peer_tls tls;
 };

@@ -121,6 +121,7 @@ fill_submission(struct app *app, struct ph_run *run)
 	submission->take = take_snapshot;
 	submission->health = submission_health;
 	submission->context = app;
+	submission->held = ph_held_open(app->conf);
 	submission->max_size = ph_run_int(run, "max_message_size");
 	submission->retry_min = ph_run_int(run, "retry_min");
 	submission->retry_max =
@@ -177,5 +178,6 @@ ph_submission_stop(void *p)
 	ph_directory_close(&app->directory);
 	ph_track_log_close(&app->log);
 	ph_path_close(&app->submission.root);
+	ph_held_close(&app->submission.held);
 	g_free(app);
 }

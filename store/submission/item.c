@@ -20,7 +20,9 @@ ph_item_active(const struct ph_item *item, struct ph_err *err)
 	    ph_topology_server(topology, item->submission->server);
 
 	if (own != NULL && database != NULL && database->active == own)
-		return true;
+		return item->submission->held == NULL ||
+		       ph_held_check(item->submission->held, database, err) ==
+			   1;
 	ph_err_set(err, PH_ERR_TEMP, "database %s is not active here",
 		   item->name->database);
 	return false;

@@ -2,6 +2,7 @@
 #define PH_STORE_SUBMISSION_SUBMISSION_H
 
 #include "lib/directory/directory.h"
+#include "lib/health/held.h"
 #include "lib/routing/health.h"
 #include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
@@ -31,6 +32,9 @@ struct ph_submission {
 	 * it with ph_health_free. NULL: all are taken as up. */
 	struct ph_health *(*health)(void *context);
 	void *context;
+
+	struct ph_held *held; /* which databases this server holds; NULL: all
+			       * that are active here */
 
 	int64_t max_size; /* 0: no limit */
 	int64_t retry_min, retry_max, expiry;

@@ -297,6 +297,51 @@ def _run_with(
         sender.join()
 
 
+class Traffic:
+    """Mail all the time, in small portions, until it is stopped; then it is
+    counted.
+
+        with Traffic(site) as traffic:
+            ... break things, wait for traffic.after(20) ...
+        report = traffic.report()
+    """
+
+    PORTION = 5
+
+    def __init__(self, site: Site, per_mail: int = 2, source: str = "127.0.0.1") -> None:
+        self.site = site
+        self._per_mail = per_mail
+        self._source = source
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._flow, daemon=True)
+        self.mails: list[Mail] = []
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _flow(self) -> None:
+        while not self._stop.is_set():
+            portion = make_mails(self.site, self.PORTION, self._per_mail)
+            Mta(self.site.targets, self.PORTION, self._source).run(portion, 60.0)
+            self.mails += portion
+            wait.pause(0.1)
+
+    def after(self, more: int) -> None:
+        """Wait until so many more have been sent."""
+        wanted = len(self.mails) + more
+        wait.until(f"{more} more mails", lambda: len(self.mails) >= wanted, 60.0)
+
+    def report(self, deadline: float = 90.0, quiet: float = 20.0) -> Report:
+        boxes = Mailboxes(self.site, self.mails)
+        settle(self.site, self.mails, boxes, deadline, quiet)
+        return judge(self.site, self.mails, boxes)
+
+
 # ---- by way of Outboxes ----------------------------------------------------
 
 

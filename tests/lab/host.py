@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
@@ -66,6 +66,7 @@ members = unix:{queue}/public/posthub-members
 [delivery]
 lmtp = {address}:{lmtp}
 store = {store}
+postqueue =
 
 [submission]
 rescan = 2s
@@ -99,8 +100,10 @@ class Host:
         env: dict[str, str],
         role: str = "transport",
         store: Path | None = None,
+        inside: Sequence[str] = (),
     ) -> None:
         self.role = role
+        self.inside = inside  # before a command, so that it runs on the host
         self.directory = directory
         self.binaries = binaries
         self.name = name
@@ -123,6 +126,7 @@ class Host:
             (self.hub, self.outbound),
             env,
             role,
+            inside,
         )
         self.daemons = {
             name: Child(name, self._argv(name), directory / f"{name}.log", env)
@@ -130,7 +134,7 @@ class Host:
         }
 
     def _argv(self, daemon: str) -> list[str]:
-        return [str(self.binaries / daemon), "-c", str(self.conf), "-f"]
+        return [*self.inside, str(self.binaries / daemon), "-c", str(self.conf), "-f"]
 
     # ---- configuration -----------------------------------------------------
 
@@ -299,7 +303,7 @@ class Host:
     def cli(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The posthub command on this host."""
         return subprocess.run(
-            [str(self.binaries / "posthub"), "-c", str(self.conf), *args],
+            [*self.inside, str(self.binaries / "posthub"), "-c", str(self.conf), *args],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

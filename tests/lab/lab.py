@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.message import Message
@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.lab import host as hosts
-from tests.lab import logs, maildir, process, wait
+from tests.lab import logs, maildir, network, process, wait
 from tests.lab.host import DAEMONS, FRONTEND_DAEMONS, USER, Host
 from tests.lab.redis import Redis
 
@@ -95,6 +95,7 @@ class Lab:
         process.kill_all(process.of_lab(self.directory))
         process.reap()
         self._keeper.release()
+        network.remove(self.directory)
         if not os.environ.get("PHLAB_KEEP_FILES"):
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -134,7 +135,7 @@ class Lab:
     ) -> Host:
         number = len(self.hosts) + 1
         fqdn = fqdn or f"{hosts.file_name(name).lower()}.{self.domain_name}"
-        address = f"{NETWORK}{number}"
+        address, inside = self._place(name, number)
         directory = self.directory / f"h{number}"
         made = Host(
             directory,
@@ -146,12 +147,18 @@ class Lab:
             self.env,
             role,
             self._store,
+            inside,
         )
         made.write()
         self.hosts[name] = made
         self.put("site", site, InboundMailEnabled="true")
         self.put("server", name, **self._server_fields(made, site) | fields)
         return made
+
+    def _place(self, name: str, number: int) -> tuple[str, Sequence[str]]:
+        """The address of a new host, and what to put before a command so that
+        it runs there."""
+        return f"{NETWORK}{number}", ()
 
     @staticmethod
     def _server_fields(made: Host, site: str) -> dict[str, str]:

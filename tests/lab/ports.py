@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 LOWEST = 10000
+IP_FREEBIND = 15
 
 
 def _below_ephemeral() -> int:
@@ -25,6 +26,8 @@ def ask(address: str) -> int:
     for _ in range(200):
         port = random.randrange(LOWEST, highest)
         with socket.socket() as probe:
+            # The address may be one of another network namespace.
+            probe.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
             try:
                 probe.bind((address, port))
             except OSError:

@@ -82,7 +82,9 @@ class Postfix:
         listeners: Sequence[int],
         env: dict[str, str],
         role: str = "transport",
+        inside: Sequence[str] = (),
     ) -> None:
+        self.inside = inside
         self.directory = directory
         self.conf = directory / "conf"
         self.queue_directory = directory / "queue"
@@ -145,7 +147,7 @@ class Postfix:
     def run(self, program: str, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A Postfix command for this instance."""
         return subprocess.run(
-            [program, "-c", str(self.conf), *args],
+            [*self.inside, program, "-c", str(self.conf), *args],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from tests.lab import wait
+from tests.lab import network, wait
 
 MARK = "PHLAB"
 PR_SET_CHILD_SUBREAPER = 36
@@ -199,6 +199,7 @@ class Keeper:
 def destroy(directory: Path) -> None:
     """Kill what runs in a lab and remove its directory."""
     kill_all(of_lab(directory))
+    network.remove(directory)
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab import wait
@@ -65,7 +66,16 @@ class Client:
 class Redis:
     """The server: killed and started again, with its data or without."""
 
-    def __init__(self, directory: Path, env: dict[str, str], persist: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        env: dict[str, str],
+        persist: bool,
+        inside: Sequence[str] = (),
+        options: dict[str, str] | None = None,
+    ) -> None:
+        self.inside = inside
+        self.options = options or {}
         self.directory = directory
         self.data = directory / "data"
         self.socket = directory / "redis.sock"
@@ -90,9 +100,9 @@ class Redis:
             "set-proc-title": "no",
             "loglevel": "notice",
         }
-        argv = ["redis-server"]
-        for name, value in options.items():
-            argv += [f"--{name}", value]
+        argv = [*self.inside, "redis-server"]
+        for name, value in (options | self.options).items():
+            argv += [f"--{name}", *value.split(" ")]
         return argv
 
     def start(self, empty: bool = False) -> None:

@@ -43,3 +43,8 @@ def until(
 def pause(seconds: float) -> None:
     """Back off between two attempts, as an MTA does."""
     time.sleep(seconds)
+
+
+def monotonic_ms() -> int:
+    """As the daemons count: all processes of a machine have this clock."""
+    return time.monotonic_ns() // 1_000_000

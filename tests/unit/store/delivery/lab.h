@@ -149,7 +149,7 @@ lab_open(struct lab *lab, struct ph_store *store)
 	lab->shared.directory = lab->directory;
 	lab->shared.take = lab_take;
 	lab->shared.context = lab;
-	lab->shared.inactive = PH_INACTIVE_RETRY;
+	lab->shared.actions[PH_RECIPIENT_INACTIVE] = PH_INACTIVE_RETRY;
 }
 
 static inline void

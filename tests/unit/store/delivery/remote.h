@@ -140,7 +140,7 @@ remote_lab(struct lab *lab, struct ph_store *store, struct remote *remote)
 	lab_open(lab, store);
 	ph_snapshot_unref(&lab->snapshot);
 	lab->snapshot = remote_state(remote->port, "MBX2");
-	lab->shared.inactive = PH_INACTIVE_REROUTE;
+	lab->shared.actions[PH_RECIPIENT_INACTIVE] = PH_INACTIVE_REROUTE;
 	lab->shared.reroute.connect_timeout = 10000;
 	lab->shared.reroute.timeout = 10000;
 	lab->shared.reroute.final_timeout = 10000;

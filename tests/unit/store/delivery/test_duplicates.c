@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -330,6 +331,76 @@ START_TEST(test_killed)
 }
 END_TEST
 
+static size_t
+memory(void)
+{
+	g_autofree char *text = NULL;
+	unsigned long size, resident;
+
+	ck_assert(g_file_get_contents("/proc/self/statm", &text, NULL, NULL));
+	ck_assert_int_eq(sscanf(text, "%lu %lu", &size, &resident), 2);
+	return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* More than fit in a segment, within one moment: each is known, also after a
+ * restart, and memory holds little of what was before. */
+#define SEGMENT UINT64_C(262144)
+START_TEST(test_many)
+{
+	static const uint64_t some[] = {
+	    0, 1, SEGMENT - 1, SEGMENT, 2 * SEGMENT + 7, 4 * SEGMENT};
+	struct place place;
+	size_t before;
+
+	place_new(&place);
+	before = memory();
+	for (uint64_t i = 0; i <= 4 * SEGMENT; i++)
+		add(&place, i * 0x9e3779b97f4a7c15, NOW);
+	ck_assert_uint_eq(files(&place), 5);
+	ck_assert_uint_lt(memory() - before, 20 << 20);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < G_N_ELEMENTS(some); i++)
+			ck_assert(
+			    has(&place, some[i] * 0x9e3779b97f4a7c15, NOW));
+		for (uint64_t i = 1; i < 1000; i++)
+			ck_assert(
+			    !has(&place, i * 0x9e3779b97f4a7c15 + 1, NOW));
+		place_close(&place);
+		place_open(&place, NOW);
+	}
+	ck_assert(!has(&place, 0, NOW + WINDOW + 20000));
+	ph_duplicates_expire(place.duplicates, NOW + WINDOW + 20000);
+	ck_assert_uint_eq(files(&place), 0);
+	place_free(&place);
+}
+END_TEST
+
+/* The file of a segment that is asked on disk is damaged: what can be read is
+ * known, and nothing is known that was not added. */
+START_TEST(test_damage_of_an_older_segment)
+{
+	struct place place;
+	g_autofree char *file = NULL;
+
+	place_new(&place);
+	for (uint64_t i = 0; i < 100; i++)
+		add(&place, i, NOW);
+	file = file_of(&place);
+	add(&place, 1000, NOW + 20000);
+	ck_assert(has(&place, 99, NOW + 20000));
+	ck_assert_int_eq(truncate(file, 50 * 32 + 7), 0);
+	ck_assert(has(&place, 49, NOW + 20000));
+	ck_assert(!has(&place, 50, NOW + 20000));
+	place_close(&place);
+	place_open(&place, NOW + 20000);
+	ck_assert(has(&place, 49, NOW + 20000));
+	ck_assert(!has(&place, 50, NOW + 20000));
+	ck_assert(has(&place, 1000, NOW + 20000));
+	place_free(&place);
+}
+END_TEST
+
 UNIT_MAIN("store/delivery/duplicates", test_remembers, test_window,
 	  test_exact_window, test_clock_goes_back, test_cut_everywhere,
-	  test_damage, test_foreign_files, test_no_room, test_killed)
+	  test_damage, test_foreign_files, test_no_room, test_killed, test_many,
+	  test_damage_of_an_older_segment)

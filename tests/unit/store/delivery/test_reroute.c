@@ -231,7 +231,7 @@ START_TEST(test_handed_over_to_us)
 	check(OWN_POSTFIX, MAIL " " PH_LMTP_REROUTED, AWAY,
 	      INACTIVE "MBX2\r\n");
 	ck_assert_uint_eq(remote.sessions, 0);
-	here.shared.inactive = PH_INACTIVE_NDR;
+	here.shared.actions[PH_RECIPIENT_INACTIVE] = PH_INACTIVE_NDR;
 	check(OWN_POSTFIX, MAIL " " PH_LMTP_REROUTED, AWAY,
 	      INACTIVE "MBX2\r\n");
 	teardown();
@@ -260,9 +260,9 @@ END_TEST
 START_TEST(test_other_settings)
 {
 	setup();
-	here.shared.inactive = PH_INACTIVE_RETRY;
+	here.shared.actions[PH_RECIPIENT_INACTIVE] = PH_INACTIVE_RETRY;
 	check(OWN_POSTFIX, MAIL, AWAY, INACTIVE "MBX2\r\n");
-	here.shared.inactive = PH_INACTIVE_NDR;
+	here.shared.actions[PH_RECIPIENT_INACTIVE] = PH_INACTIVE_NDR;
 	check(OWN_POSTFIX, MAIL, AWAY "RCPT TO:<nowhere@example.com>\r\n",
 	      "550 5.2.0 STOREDRV.Deliver; mailbox database is not active "
 	      "here\r\n"

@@ -1,0 +1,115 @@
+#include "lib/health/hook.h"
+
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct ph_hook {
+	GPid pid; /* 0: it has ended */
+	int64_t timeout, deadline;
+};
+
+/* Between fork and exec: nothing but what a signal handler may do. */
+static void
+become_child(gpointer unused)
+{
+	sigset_t none;
+
+	(void)unused;
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+static char **
+make_environment(const char *const *pairs)
+{
+	char **environment = g_get_environ();
+
+	for (; *pairs; pairs += 2)
+		environment =
+		    g_environ_setenv(environment, pairs[0], pairs[1], TRUE);
+	return environment;
+}
+
+struct ph_hook *
+ph_hook_start(const char *command, const char *const *pairs, int64_t timeout_ms,
+	      struct ph_err *err)
+{
+	const GSpawnFlags flags =
+	    G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD;
+	g_auto(GStrv) argv = NULL, environment = make_environment(pairs);
+	g_autoptr(GError) error = NULL;
+	struct ph_hook *hook;
+	GPid pid;
+
+	if (!g_shell_parse_argv(command, NULL, &argv, &error) ||
+	    !g_spawn_async("/", argv, environment, flags, become_child, NULL,
+			   &pid, &error)) {
+		ph_err_set(err, PH_ERR_PERM, "%s: %s", command, error->message);
+		return NULL;
+	}
+	hook = g_new0(struct ph_hook, 1);
+	hook->pid = pid;
+	hook->timeout = timeout_ms;
+	hook->deadline = ph_clock_mono() + timeout_ms;
+	return hook;
+}
+
+static void
+end(struct ph_hook *hook)
+{
+	if (hook->pid == 0)
+		return;
+	/* The group is there once the child has come as far; it, too. */
+	kill(-hook->pid, SIGKILL);
+	kill(hook->pid, SIGKILL);
+	while (waitpid(hook->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	hook->pid = 0;
+}
+
+static int
+judge(int status, struct ph_err *err)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 1;
+	if (WIFEXITED(status))
+		return ph_err_set(err, PH_ERR_PERM, "exit status %d",
+				  WEXITSTATUS(status));
+	return ph_err_set(err, PH_ERR_PERM, "ended by signal %d",
+			  WTERMSIG(status));
+}
+
+int
+ph_hook_poll(struct ph_hook *hook, struct ph_err *err)
+{
+	int status;
+	pid_t r = waitpid(hook->pid, &status, WNOHANG);
+
+	if (r == hook->pid) {
+		hook->pid = 0;
+		return judge(status, err);
+	}
+	if (r == 0 && ph_clock_mono() < hook->deadline)
+		return 0;
+	end(hook);
+	return ph_err_set(err, PH_ERR_PERM, "not ready within %" PRId64 " ms",
+			  hook->timeout);
+}
+
+void
+ph_hook_free(struct ph_hook **hook)
+{
+	if (!*hook)
+		return;
+	end(*hook);
+	g_clear_pointer(hook, g_free);
+}

@@ -1,0 +1,136 @@
+#include "lib/health/replicas.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Below the wait between two renewals of a lease; and half of what a call may
+ * take, if that is less. */
+enum { WAIT_MS = 500 };
+
+struct ph_replicas {
+	struct ph_redis *redis;
+	int64_t least; /* by setting */
+	int64_t wait;  /* ms */
+	GMutex mutex;
+	char *master; /* master_replid of one that has, or had, a replica */
+};
+
+enum { EVAL, INFO, WAIT, COMMANDS };
+
+struct ph_replicas *
+ph_replicas_new(struct ph_redis *redis, const struct ph_conf *conf)
+{
+	struct ph_replicas *replicas = g_new0(struct ph_replicas, 1);
+
+	replicas->redis = redis;
+	g_mutex_init(&replicas->mutex);
+	replicas->least = ph_conf_int(conf, "redis", "replicas");
+	replicas->wait =
+	    MIN(WAIT_MS, ph_conf_int(conf, "redis", "timeout") / 2);
+	return replicas;
+}
+
+void
+ph_replicas_free(struct ph_replicas **replicas)
+{
+	if (!*replicas)
+		return;
+	g_mutex_clear(&(*replicas)->mutex);
+	g_free((*replicas)->master);
+	g_clear_pointer(replicas, g_free);
+}
+
+/* The value of a line "name:value" of INFO; g_free. */
+static char *
+info_value(const struct ph_reply *info, const char *name)
+{
+	const char *at = strstr(ph_reply_text(info, NULL), name);
+
+	if (!at)
+		return g_strdup("");
+	at += strlen(name);
+	return g_strndup(at, strcspn(at, "\r\n"));
+}
+
+/* Remembers a master that has replicas; forgets it when there is another one,
+ * which took its place. */
+static void
+note_master(struct ph_replicas *replicas, const struct ph_reply *info)
+{
+	g_autofree char *master = info_value(info, "\nmaster_replid:");
+	g_autofree char *connected = info_value(info, "\nconnected_slaves:");
+
+	g_mutex_lock(&replicas->mutex);
+	if (g_strcmp0(master, replicas->master) != 0)
+		g_clear_pointer(&replicas->master, g_free);
+	if (*master && g_ascii_strtoll(connected, NULL, 10) > 0 &&
+	    !replicas->master)
+		replicas->master = g_strdup(master);
+	g_mutex_unlock(&replicas->mutex);
+}
+
+static int64_t
+needed(struct ph_replicas *replicas)
+{
+	int64_t n;
+
+	g_mutex_lock(&replicas->mutex);
+	n = MAX(replicas->least, replicas->master ? 1 : 0);
+	g_mutex_unlock(&replicas->mutex);
+	return n;
+}
+
+static int
+judge(struct ph_replicas *replicas, struct ph_reply *const *replies,
+      int64_t *answer_r, struct ph_err *err)
+{
+	const struct ph_reply *eval = replies[EVAL], *wait = replies[WAIT];
+	int64_t have;
+
+	if (ph_reply_type(eval) != PH_REPLY_INTEGER)
+		return ph_err_set(err, PH_ERR_TEMP, "Redis: %s",
+				  ph_reply_text(eval, NULL));
+	note_master(replicas, replies[INFO]);
+	have = ph_reply_type(wait) == PH_REPLY_INTEGER ? ph_reply_integer(wait)
+						       : 0;
+	if (have < needed(replicas))
+		return ph_err_set(err, PH_ERR_MAYBE,
+				  "Redis: %" PRId64
+				  " replicas have the change, %" PRId64
+				  " are wanted",
+				  have, needed(replicas));
+	*answer_r = ph_reply_integer(eval);
+	return 0;
+}
+
+int
+ph_replicas_eval(struct ph_replicas *replicas, const GPtrArray *args,
+		 int64_t *answer_r, struct ph_err *err)
+{
+	g_autofree char *n = g_strdup_printf("%" PRId64, needed(replicas));
+	g_autofree char *limit = g_strdup_printf("%" PRId64, replicas->wait);
+	g_autoptr(GPtrArray) eval = g_ptr_array_new();
+	const char *const info[] = {"INFO", "replication"};
+	const char *const wait[] = {"WAIT", n, limit};
+	struct ph_command commands[COMMANDS] = {
+	    [INFO] = {.n = 2, .args = info},
+	    [WAIT] = {.n = 3, .args = wait},
+	};
+	struct ph_reply *replies[COMMANDS] = {NULL};
+	int r;
+
+	g_ptr_array_add(eval, (gpointer) "EVAL");
+	for (guint i = 0; i < args->len; i++)
+		g_ptr_array_add(eval, args->pdata[i]);
+	commands[EVAL].n = eval->len;
+	commands[EVAL].args = (const char *const *)eval->pdata;
+	/* WAIT is about what its own connection wrote. */
+	if (ph_redis_pipeline(replicas->redis, commands, COMMANDS, false,
+			      replies, err) < 0)
+		return -1;
+	r = judge(replicas, replies, answer_r, err);
+	for (size_t i = 0; i < COMMANDS; i++)
+		ph_reply_free(&replies[i]);
+	return r;
+}

@@ -1,0 +1,276 @@
+#include "store/delivery/hurry.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/base/ticker.h"
+#include "lib/directory/resolve.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	LOOK_MS = 500,
+	LIMIT_MS = 30 * 1000,  /* of one command */
+	FEW = 100,	       /* more are not asked for one by one */
+	LOOK_UPS = 10000,      /* in the directory, of one list */
+	LINE_LIMIT = 64 << 20, /* a message with all its recipients */
+};
+
+struct ph_hurry {
+	char **argv; /* NULL: nothing is ever done */
+	struct ph_state *state;
+	struct ph_directory *directory;
+	GMutex mutex;
+	GHashTable *asked; /* folded names of databases; under the mutex */
+	struct ph_ticker *ticker;
+};
+
+/* What one list is looked through for. */
+struct search {
+	struct ph_hurry *hurry;
+	struct ph_snapshot *snapshot;
+	GHashTable *databases; /* folded names */
+	GPtrArray *ids;
+	unsigned look_ups;
+	bool all; /* there is too much to choose */
+};
+
+/* ---- a command ---------------------------------------------------------- */
+
+typedef void line_function(struct search *search, const char *line);
+
+static void
+take_lines(GString *text, line_function *take, struct search *search)
+{
+	char *end;
+
+	while ((end = memchr(text->str, '\n', text->len))) {
+		*end = '\0';
+		if (take)
+			take(search, text->str);
+		g_string_erase(text, 0, end + 1 - text->str);
+	}
+}
+
+/* Until the end of its output, or of the time. */
+static bool
+read_output(int fd, line_function *take, struct search *search)
+{
+	const int64_t deadline = ph_clock_mono() + LIMIT_MS;
+	g_autoptr(GString) text = g_string_new(NULL);
+	char buffer[65536];
+	ssize_t n;
+
+	for (;;) {
+		struct pollfd wait = {.fd = fd, .events = POLLIN};
+		int64_t left = deadline - ph_clock_mono();
+
+		if (left <= 0 || text->len > LINE_LIMIT)
+			return false;
+		if (poll(&wait, 1, (int)left) <= 0)
+			continue;
+		n = read(fd, buffer, sizeof(buffer));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0;
+		g_string_append_len(text, buffer, n);
+		take_lines(text, take, search);
+	}
+}
+
+/* postqueue -<option> [argument] */
+static bool
+run(const struct ph_hurry *hurry, const char *option, const char *argument,
+    line_function *take, struct search *search)
+{
+	const GSpawnFlags flags = G_SPAWN_SEARCH_PATH |
+				  G_SPAWN_DO_NOT_REAP_CHILD |
+				  G_SPAWN_STDERR_TO_DEV_NULL;
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	g_autoptr(GError) error = NULL;
+	int fd, status = -1;
+	bool good;
+	GPid pid;
+
+	for (char **word = hurry->argv; *word; word++)
+		g_ptr_array_add(argv, *word);
+	g_ptr_array_add(argv, (gpointer)option);
+	g_ptr_array_add(argv, (gpointer)argument);
+	g_ptr_array_add(argv, NULL);
+	if (!g_spawn_async_with_pipes("/", (char **)argv->pdata, NULL, flags,
+				      NULL, NULL, &pid, NULL, &fd, NULL,
+				      &error)) {
+		ph_warn("%s %s: %s", *hurry->argv, option, error->message);
+		return false;
+	}
+	good = read_output(fd, take, search);
+	close(fd);
+	if (!good)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status != 0)
+		ph_warn("%s %s failed: %s", *hurry->argv, option,
+			good ? "it is no user of Postfix that may do so, or "
+			       "Postfix is down"
+			     : "it took too long");
+	return status == 0;
+}
+
+/* ---- the list ----------------------------------------------------------- */
+
+static bool
+is_wanted(struct search *search, const char *address)
+{
+	struct ph_resolution resolution;
+	bool wanted = false;
+
+	if (!address || ++search->look_ups > LOOK_UPS ||
+	    ph_resolve(search->hurry->directory, search->snapshot, address,
+		       &resolution, NULL) < 0)
+		return false;
+	if (resolution.verdict == PH_RESOLVED_ENTRY &&
+	    ph_entry_is_mailbox(resolution.entry)) {
+		g_autofree char *folded =
+		    ph_fold(ph_object_text(resolution.entry, "Database"));
+
+		wanted = g_hash_table_contains(search->databases, folded);
+	}
+	ph_resolution_clear(&resolution);
+	return wanted;
+}
+
+/* A message of postqueue -j. */
+static void
+take_message(struct search *search, const char *line)
+{
+	json_t *json = json_loads(line, 0, NULL), *recipient;
+	const char *id = json_string_value(json_object_get(json, "queue_id"));
+	const char *queue =
+	    json_string_value(json_object_get(json, "queue_name"));
+	size_t i;
+
+	if (id && g_strcmp0(queue, "deferred") == 0 && !search->all) {
+		json_array_foreach(json_object_get(json, "recipients"), i,
+				   recipient)
+		{
+			if (!is_wanted(search,
+				       json_string_value(json_object_get(
+					   recipient, "address"))))
+				continue;
+			g_ptr_array_add(search->ids, g_strdup(id));
+			break;
+		}
+		search->all =
+		    search->ids->len > FEW || search->look_ups > LOOK_UPS;
+	}
+	json_decref(json);
+}
+
+static void
+ask_for(struct search *search)
+{
+	const struct ph_hurry *hurry = search->hurry;
+
+	if (!run(hurry, "-j", NULL, take_message, search))
+		return;
+	if (search->all) {
+		ph_info("deferred mail is asked for: all");
+		run(hurry, "-f", NULL, NULL, NULL);
+		return;
+	}
+	if (search->ids->len > 0)
+		ph_info("deferred mail is asked for: %u messages",
+			search->ids->len);
+	for (guint i = 0; i < search->ids->len; i++)
+		run(hurry, "-i", search->ids->pdata[i], NULL, NULL);
+}
+
+/* ---- the thread --------------------------------------------------------- */
+
+/* NULL: nobody has asked. */
+static GHashTable *
+take_asked(struct ph_hurry *hurry)
+{
+	GHashTable *asked = NULL;
+
+	g_mutex_lock(&hurry->mutex);
+	if (g_hash_table_size(hurry->asked) > 0) {
+		asked = hurry->asked;
+		hurry->asked = g_hash_table_new_full(g_str_hash, g_str_equal,
+						     g_free, NULL);
+	}
+	g_mutex_unlock(&hurry->mutex);
+	return asked;
+}
+
+static void
+look(void *context)
+{
+	struct ph_hurry *hurry = context;
+	struct search search = {.hurry = hurry};
+
+	search.databases = take_asked(hurry);
+	if (!search.databases)
+		return;
+	search.snapshot = ph_state_take(hurry->state);
+	search.ids = g_ptr_array_new_with_free_func(g_free);
+	if (search.snapshot)
+		ask_for(&search);
+	ph_snapshot_unref(&search.snapshot);
+	g_ptr_array_unref(search.ids);
+	g_hash_table_unref(search.databases);
+}
+
+struct ph_hurry *
+ph_hurry_start(const char *command, struct ph_state *state,
+	       struct ph_directory *directory)
+{
+	struct ph_hurry *hurry = g_new0(struct ph_hurry, 1);
+	g_autoptr(GError) error = NULL;
+
+	if (command && *command &&
+	    !g_shell_parse_argv(command, NULL, &hurry->argv, &error))
+		ph_warn("[delivery] postqueue: %s", error->message);
+	hurry->state = state;
+	hurry->directory = directory;
+	g_mutex_init(&hurry->mutex);
+	hurry->asked =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	if (hurry->argv)
+		hurry->ticker = ph_ticker_start("hurry", LOOK_MS, look, hurry);
+	return hurry;
+}
+
+void
+ph_hurry_stop(struct ph_hurry **hurry)
+{
+	struct ph_hurry *p = *hurry;
+
+	if (!p)
+		return;
+	*hurry = NULL;
+	ph_ticker_stop(&p->ticker);
+	g_hash_table_unref(p->asked);
+	g_mutex_clear(&p->mutex);
+	g_strfreev(p->argv);
+	g_free(p);
+}
+
+void
+ph_hurry_ask(struct ph_hurry *hurry, const char *database)
+{
+	if (!hurry->argv)
+		return;
+	g_mutex_lock(&hurry->mutex);
+	g_hash_table_add(hurry->asked, ph_fold(database));
+	g_mutex_unlock(&hurry->mutex);
+}
