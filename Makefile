@@ -10,7 +10,7 @@ PYTHON ?= /usr/bin/python3
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wconversion -Werror
-PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libhs \
+PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libcurl libhs \
 	libpcre2-8 lmdb milter libsystemd nettle smartcols
 PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
 PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lresolv -lm

@@ -181,7 +181,7 @@ ph_folder_find(int mailbox, const char *component, char **component_r,
 /* Courier's mark of a folder, by which a program that is given a folder finds
  * the mailbox. */
 static int
-make_mark(int folder, const struct ph_owner *owner, struct ph_err *err)
+make_mark(int folder, const struct ph_perms *owner, struct ph_err *err)
 {
 	int fd =
 	    openat(folder, "maildirfolder",
@@ -190,7 +190,7 @@ make_mark(int folder, const struct ph_owner *owner, struct ph_err *err)
 
 	if (fd < 0)
 		return errno == EEXIST ? 0 : fail("make", "maildirfolder", err);
-	r = ph_owner_give(fd, owner, false);
+	r = ph_perms_give(fd, owner, false);
 	if (r < 0)
 		fail("give away", "maildirfolder", err);
 	ph_path_close(&fd);
@@ -198,7 +198,7 @@ make_mark(int folder, const struct ph_owner *owner, struct ph_err *err)
 }
 
 static int
-make_parts(int folder, const struct ph_owner *owner, struct ph_err *err)
+make_parts(int folder, const struct ph_perms *owner, struct ph_err *err)
 {
 	static const char *const parts[] = {"tmp", "new", "cur"};
 
@@ -213,7 +213,7 @@ make_parts(int folder, const struct ph_owner *owner, struct ph_err *err)
 }
 
 int
-ph_folder_make(int mailbox, const char *component, const struct ph_owner *owner,
+ph_folder_make(int mailbox, const char *component, const struct ph_perms *owner,
 	       bool *made_r, struct ph_err *err)
 {
 	int folder = ph_path_make(mailbox, component, owner, made_r, err);

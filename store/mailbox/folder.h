@@ -2,7 +2,7 @@
 #define PH_STORE_MAILBOX_FOLDER_H
 
 #include "lib/base/err.h"
-#include "store/mailbox/owner.h"
+#include "store/mailbox/perms.h"
 
 #include <stdbool.h>
 
@@ -33,7 +33,7 @@ int ph_folder_find(int mailbox, const char *component, char **component_r,
  * fine): it was not there.
  */
 int ph_folder_make(int mailbox, const char *component,
-		   const struct ph_owner *owner, bool *made_r,
+		   const struct ph_perms *owner, bool *made_r,
 		   struct ph_err *err);
 
 /*
@@ -42,6 +42,6 @@ int ph_folder_make(int mailbox, const char *component,
  * the lock, which is not waited for.
  */
 int ph_folder_subscribe(int mailbox, const char *component,
-			const struct ph_owner *owner, struct ph_err *err);
+			const struct ph_perms *owner, struct ph_err *err);
 
 #endif

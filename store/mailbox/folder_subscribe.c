@@ -71,7 +71,7 @@ has_line(const char *text, const char *line)
 
 /* A lock that was left behind is older than anybody holds it. */
 static int
-take_lock(int mailbox, const struct ph_owner *owner, struct ph_err *err)
+take_lock(int mailbox, const struct ph_perms *owner, struct ph_err *err)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	struct stat st;
@@ -86,7 +86,7 @@ take_lock(int mailbox, const struct ph_owner *owner, struct ph_err *err)
 	}
 	if (fd < 0)
 		return fail("lock it", err);
-	if (ph_owner_give(fd, owner, false) == 0)
+	if (ph_perms_give(fd, owner, false) == 0)
 		return fd;
 	fail("give it away", err);
 	unlinkat(mailbox, "subscriptions.lock", 0);
@@ -122,7 +122,7 @@ rewrite(int mailbox, int lock, const char *component, struct ph_err *err)
 
 int
 ph_folder_subscribe(int mailbox, const char *component,
-		    const struct ph_owner *owner, struct ph_err *err)
+		    const struct ph_perms *owner, struct ph_err *err)
 {
 	int lock = take_lock(mailbox, owner, err);
 	int r;

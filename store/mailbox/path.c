@@ -106,14 +106,14 @@ ph_path_open(int dir, const char *component, bool make, struct ph_err *err)
 }
 
 static bool
-is_left(const struct stat *st, const struct ph_owner *owner)
+is_left(const struct stat *st, const struct ph_perms *owner)
 {
-	return owner->uid != ph_owner_self.uid && owner->uid != st->st_uid &&
+	return owner->uid != ph_perms_self.uid && owner->uid != st->st_uid &&
 	       st->st_uid == geteuid();
 }
 
 int
-ph_path_make(int dir, const char *component, const struct ph_owner *owner,
+ph_path_make(int dir, const char *component, const struct ph_perms *owner,
 	     bool *made_r, struct ph_err *err)
 {
 	bool made = mkdirat(dir, component, 0700) == 0;
@@ -128,7 +128,7 @@ ph_path_make(int dir, const char *component, const struct ph_owner *owner,
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fd;
 	if ((made || is_left(&st, owner)) &&
-	    ph_owner_give(fd, owner, true) < 0) {
+	    ph_perms_give(fd, owner, true) < 0) {
 		fail("cannot give away directory", component, err);
 		ph_path_close(&fd);
 	}

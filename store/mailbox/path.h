@@ -2,7 +2,7 @@
 #define PH_STORE_MAILBOX_PATH_H
 
 #include "lib/base/err.h"
-#include "store/mailbox/owner.h"
+#include "store/mailbox/perms.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ int ph_path_open(int dir, const char *component, bool make, struct ph_err *err);
 
 /* The same, made for an owner; *made_r (NULL is fine): it was not there. What
  * this process has made, but died before it could give it away, is given. */
-int ph_path_make(int dir, const char *component, const struct ph_owner *owner,
+int ph_path_make(int dir, const char *component, const struct ph_perms *owner,
 		 bool *made_r, struct ph_err *err);
 
 /* The same along several components; sync: makes the entries durable, also

@@ -280,7 +280,7 @@ format_file(const struct ph_quota *limit, const struct ph_quota *used)
 }
 
 static int
-write_file(int mailbox, const char *text, const struct ph_owner *owner,
+write_file(int mailbox, const char *text, const struct ph_perms *owner,
 	   struct ph_err *err)
 {
 	g_autofree char *name =
@@ -291,7 +291,7 @@ write_file(int mailbox, const char *text, const struct ph_owner *owner,
 
 	if (fd < 0)
 		return fail("make", NAME, err);
-	if (ph_owner_give(fd, owner, false) == 0 &&
+	if (ph_perms_give(fd, owner, false) == 0 &&
 	    write(fd, text, (size_t)size) == size &&
 	    renameat(mailbox, name, mailbox, NAME) == 0)
 		return fd;
@@ -304,7 +304,7 @@ write_file(int mailbox, const char *text, const struct ph_owner *owner,
 /* Into file, with a descriptor for more lines, or -1 in its place when messages
  * came or went meanwhile: the sum is of use now, but must not stay. */
 static int
-count_anew(int mailbox, struct size_file *file, const struct ph_owner *owner,
+count_anew(int mailbox, struct size_file *file, const struct ph_perms *owner,
 	   struct ph_err *err)
 {
 	struct sum before, sum;
@@ -348,7 +348,7 @@ is_doubtful(const struct size_file *file)
 
 static int
 take(int mailbox, int64_t bytes, int64_t size, struct size_file *file,
-     const struct ph_owner *owner, struct ph_err *err)
+     const struct ph_perms *owner, struct ph_err *err)
 {
 	int r = read_file(mailbox, file, err);
 	bool good = r == 1;
@@ -371,7 +371,7 @@ take(int mailbox, int64_t bytes, int64_t size, struct size_file *file,
 
 int
 ph_quota_take(int mailbox, int64_t bytes, int64_t size,
-	      const struct ph_owner *owner, struct ph_err *err)
+	      const struct ph_perms *owner, struct ph_err *err)
 {
 	struct size_file file;
 	int r = take(mailbox, bytes, size, &file, owner, err);

@@ -2,7 +2,7 @@
 #define PH_STORE_MAILBOX_QUOTA_H
 
 #include "lib/base/err.h"
-#include "store/mailbox/owner.h"
+#include "store/mailbox/perms.h"
 
 #include <stdint.h>
 
@@ -30,7 +30,7 @@ struct ph_quota {
  * without a file there are none.
  */
 int ph_quota_take(int mailbox, int64_t bytes, int64_t size,
-		  const struct ph_owner *owner, struct ph_err *err);
+		  const struct ph_perms *owner, struct ph_err *err);
 void ph_quota_give(int mailbox, int64_t size);
 
 /* What is in the mailbox by its file. 1; 0: there is no file, or it must be

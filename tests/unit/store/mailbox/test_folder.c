@@ -138,7 +138,7 @@ START_TEST(test_made)
 	struct ph_err err = PH_ERR_INIT;
 	bool made;
 
-	fd = ph_folder_make(mailbox, ".Junk", &ph_owner_self, &made, &err);
+	fd = ph_folder_make(mailbox, ".Junk", &ph_perms_self, &made, &err);
 	ck_assert_msg(fd >= 0, "%s", err.text);
 	ck_assert(made);
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
@@ -146,14 +146,14 @@ START_TEST(test_made)
 	/* What is missing is made, what is there stays. */
 	ck_assert_int_eq(unlinkat(fd, "new", AT_REMOVEDIR), 0);
 	close(fd);
-	fd = ph_folder_make(mailbox, ".Junk", &ph_owner_self, &made, &err);
+	fd = ph_folder_make(mailbox, ".Junk", &ph_perms_self, &made, &err);
 	ck_assert_int_ge(fd, 0);
 	ck_assert(!made);
 	ck_assert_int_eq(faccessat(fd, "new", F_OK, 0), 0);
 	close(fd);
 	ck_assert_int_eq(symlinkat(root, mailbox, ".Link"), 0);
 	ck_assert_int_eq(
-	    ph_folder_make(mailbox, ".Link", &ph_owner_self, NULL, &err), -1);
+	    ph_folder_make(mailbox, ".Link", &ph_perms_self, NULL, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, ".Link is a symbolic link"));
 	close(mailbox);
 	unit_rmdir(&root);
@@ -175,7 +175,7 @@ subscribe(const char *before, const char *component, int answer)
 	if (before)
 		ck_assert(g_file_set_contents(path, before, -1, NULL));
 	ck_assert_int_eq(
-	    ph_folder_subscribe(mailbox, component, &ph_owner_self, &err),
+	    ph_folder_subscribe(mailbox, component, &ph_perms_self, &err),
 	    answer);
 	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
 	ck_assert_int_eq(faccessat(mailbox, "subscriptions.lock", F_OK, 0), -1);
@@ -225,13 +225,13 @@ START_TEST(test_locked)
 
 	ck_assert(g_file_set_contents(lock, "x", 1, NULL));
 	ck_assert_int_eq(
-	    ph_folder_subscribe(mailbox, ".Junk", &ph_owner_self, &err), -1);
+	    ph_folder_subscribe(mailbox, ".Junk", &ph_perms_self, &err), -1);
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
 	ck_assert(g_file_test(lock, G_FILE_TEST_EXISTS));
 	/* Whoever held it is gone. */
 	ck_assert_int_eq(utime(lock, &old), 0);
 	ck_assert_int_eq(
-	    ph_folder_subscribe(mailbox, ".Junk", &ph_owner_self, &err), 1);
+	    ph_folder_subscribe(mailbox, ".Junk", &ph_perms_self, &err), 1);
 	close(mailbox);
 	unit_rmdir(&root);
 }

@@ -77,7 +77,7 @@ take(struct scene *scene, int64_t bytes, int64_t size)
 {
 	struct ph_err err = PH_ERR_INIT;
 	int r =
-	    ph_quota_take(scene->mailbox, bytes, size, &ph_owner_self, &err);
+	    ph_quota_take(scene->mailbox, bytes, size, &ph_perms_self, &err);
 
 	ck_assert_msg(r >= 0 || err.kind == PH_ERR_TEMP, "%s", err.text);
 	return r;

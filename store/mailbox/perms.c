@@ -1,4 +1,4 @@
-#include "store/mailbox/owner.h"
+#include "store/mailbox/perms.h"
 
 #include "lib/base/text.h"
 #include "store/mailbox/place.h"
@@ -14,10 +14,10 @@
 
 #define NONE ((unsigned)-1)
 
-const struct ph_owner ph_owner_self = {NONE, NONE, 0600, 0700};
+const struct ph_perms ph_perms_self = {NONE, NONE, 0600, 0700};
 
-struct ph_owners {
-	struct ph_owner all;
+struct ph_perms_rule {
+	struct ph_perms all;
 	char *user, *group; /* attributes; NULL: as in all */
 };
 
@@ -83,7 +83,7 @@ parse_id(const char *setting, const char *text,
 }
 
 static int
-parse_mode(const char *text, struct ph_owner *owner, struct ph_err *err)
+parse_mode(const char *text, struct ph_perms *perms, struct ph_err *err)
 {
 	char *end;
 	unsigned long mode = strtoul(text, &end, 8);
@@ -94,18 +94,18 @@ parse_mode(const char *text, struct ph_owner *owner, struct ph_err *err)
 				  "mailbox_mode: \"%s\": is not fit for mail; "
 				  "expected 0600, 0640 or 0660",
 				  text);
-	owner->file = (mode_t)mode;
-	owner->dir = (mode_t)(mode | (mode & 0444) >> 2);
+	perms->file = (mode_t)mode;
+	perms->dir = (mode_t)(mode | (mode & 0444) >> 2);
 	return 0;
 }
 
 /* Giving a file away takes CAP_CHOWN, and then getting at it CAP_DAC_OVERRIDE:
  * better told at the start than by every message. */
 static int
-check_right(const struct ph_owners *owners, struct ph_err *err)
+check_right(const struct ph_perms_rule *rule, struct ph_err *err)
 {
-	bool other = owners->user ||
-		     (owners->all.uid != NONE && owners->all.uid != geteuid());
+	bool other =
+	    rule->user || (rule->all.uid != NONE && rule->all.uid != geteuid());
 
 	if (!other || geteuid() == 0)
 		return 0;
@@ -116,41 +116,48 @@ check_right(const struct ph_owners *owners, struct ph_err *err)
 }
 
 int
-ph_owners_parse(const char *user, const char *group, const char *mode,
-		struct ph_owners **owners_r, struct ph_err *err)
+ph_perms_rule_parse(const char *user, const char *group, const char *mode,
+		    struct ph_perms_rule **rule_r, struct ph_err *err)
 {
-	struct ph_owners *owners = g_new0(struct ph_owners, 1);
+	struct ph_perms_rule *rule = g_new0(struct ph_perms_rule, 1);
 
-	if (parse_mode(mode, &owners->all, err) < 0 ||
-	    parse_id("mailbox_user", user, find_user, &owners->all.uid,
-		     &owners->user, err) < 0 ||
-	    parse_id("mailbox_group", group, find_group, &owners->all.gid,
-		     &owners->group, err) < 0 ||
-	    check_right(owners, err) < 0) {
-		ph_owners_free(&owners);
+	if (parse_mode(mode, &rule->all, err) < 0 ||
+	    parse_id("mailbox_user", user, find_user, &rule->all.uid,
+		     &rule->user, err) < 0 ||
+	    parse_id("mailbox_group", group, find_group, &rule->all.gid,
+		     &rule->group, err) < 0 ||
+	    check_right(rule, err) < 0) {
+		ph_perms_rule_free(&rule);
 		return -1;
 	}
-	if (owners->group || owners->all.gid != NONE)
-		owners->all.dir |= S_ISGID;
-	*owners_r = owners;
+	if (rule->group || rule->all.gid != NONE)
+		rule->all.dir |= S_ISGID;
+	*rule_r = rule;
 	return 0;
 }
 
 void
-ph_owners_free(struct ph_owners **owners)
+ph_perms_rule_free(struct ph_perms_rule **rule)
 {
-	if (!*owners)
+	if (!*rule)
 		return;
-	g_free((*owners)->user);
-	g_free((*owners)->group);
-	g_clear_pointer(owners, g_free);
+	g_free((*rule)->user);
+	g_free((*rule)->group);
+	g_clear_pointer(rule, g_free);
+}
+
+const struct ph_perms *
+ph_perms_rule_common(const struct ph_perms_rule *rule)
+{
+	return rule->user || rule->group ? NULL : &rule->all;
 }
 
 bool
-ph_owners_are_self(const struct ph_owners *owners)
+ph_perms_rule_is_self(const struct ph_perms_rule *rule)
 {
-	return !owners->user && !owners->group &&
-	       ph_owner_equal(&owners->all, &ph_owner_self);
+	const struct ph_perms *common = ph_perms_rule_common(rule);
+
+	return common && ph_perms_equal(common, &ph_perms_self);
 }
 
 /* ---- one mailbox's ----------------------------------------------------- */
@@ -174,30 +181,30 @@ fill(const char *attribute, const struct ph_object *entry, unsigned *id,
 }
 
 int
-ph_owner_of(const struct ph_owners *owners, const struct ph_object *entry,
-	    struct ph_owner *owner_r, struct ph_err *err)
+ph_perms_of(const struct ph_perms_rule *rule, const struct ph_object *entry,
+	    struct ph_perms *perms_r, struct ph_err *err)
 {
-	*owner_r = owners->all;
-	if (fill(owners->user, entry, &owner_r->uid, err) < 0)
+	*perms_r = rule->all;
+	if (fill(rule->user, entry, &perms_r->uid, err) < 0)
 		return -1;
-	return fill(owners->group, entry, &owner_r->gid, err);
+	return fill(rule->group, entry, &perms_r->gid, err);
 }
 
 bool
-ph_owner_equal(const struct ph_owner *a, const struct ph_owner *b)
+ph_perms_equal(const struct ph_perms *a, const struct ph_perms *b)
 {
 	return a->uid == b->uid && a->gid == b->gid && a->file == b->file &&
 	       a->dir == b->dir;
 }
 
 int
-ph_owner_give(int fd, const struct ph_owner *owner, bool directory)
+ph_perms_give(int fd, const struct ph_perms *perms, bool directory)
 {
 	const mode_t made = directory ? 0700 : 0600;
-	const mode_t wanted = directory ? owner->dir : owner->file;
+	const mode_t wanted = directory ? perms->dir : perms->file;
 
-	if ((owner->uid != NONE || owner->gid != NONE) &&
-	    fchown(fd, owner->uid, owner->gid) < 0)
+	if ((perms->uid != NONE || perms->gid != NONE) &&
+	    fchown(fd, perms->uid, perms->gid) < 0)
 		return -1;
 	/* After it: giving away takes set-group-id from a file. */
 	return wanted == made ? 0 : fchmod(fd, wanted);

@@ -1,4 +1,4 @@
-#include "store/mailbox/owner.h"
+#include "store/mailbox/perms.h"
 
 #include "tests/unit/unit.h"
 
@@ -27,15 +27,15 @@ person(const char *uid, const char *gid)
 	return object;
 }
 
-static struct ph_owners *
+static struct ph_perms_rule *
 parse(const char *user, const char *group, const char *mode)
 {
-	struct ph_owners *owners = NULL;
+	struct ph_perms_rule *rule = NULL;
 	struct ph_err err = PH_ERR_INIT;
 
-	ck_assert_msg(ph_owners_parse(user, group, mode, &owners, &err) == 0,
+	ck_assert_msg(ph_perms_rule_parse(user, group, mode, &rule, &err) == 0,
 		      "%s", err.text);
-	return owners;
+	return rule;
 }
 
 START_TEST(test_modes)
@@ -51,15 +51,15 @@ START_TEST(test_modes)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
-		struct ph_owners *owners =
+		struct ph_perms_rule *rule =
 		    parse("", modes[i].group, modes[i].mode);
-		struct ph_owner owner;
+		struct ph_perms owner;
 
-		ck_assert_int_eq(ph_owner_of(owners, NULL, &owner, NULL), 0);
+		ck_assert_int_eq(ph_perms_of(rule, NULL, &owner, NULL), 0);
 		ck_assert_uint_eq(owner.file, modes[i].file);
 		ck_assert_uint_eq(owner.dir, modes[i].dir);
-		ck_assert_int_eq(ph_owners_are_self(owners), i < 2);
-		ph_owners_free(&owners);
+		ck_assert_int_eq(ph_perms_rule_is_self(rule), i < 2);
+		ph_perms_rule_free(&rule);
 	}
 }
 END_TEST
@@ -85,11 +85,12 @@ START_TEST(test_refused)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
-		struct ph_owners *owners = NULL;
+		struct ph_perms_rule *rule = NULL;
 		struct ph_err err = PH_ERR_INIT;
 
-		ck_assert_msg(ph_owners_parse(bad[i].user, bad[i].group,
-					      bad[i].mode, &owners, &err) == -1,
+		ck_assert_msg(ph_perms_rule_parse(bad[i].user, bad[i].group,
+						  bad[i].mode, &rule,
+						  &err) == -1,
 			      "%zu", i);
 		ck_assert_int_eq(err.kind, PH_ERR_PERM);
 		ck_assert_msg(strstr(err.text, bad[i].error) != NULL, "%s",
@@ -100,27 +101,28 @@ END_TEST
 
 START_TEST(test_of_attributes)
 {
-	struct ph_owners *owners = parse("{uidNumber}", "{gidNumber}", "0660");
+	struct ph_perms_rule *rule =
+	    parse("{uidNumber}", "{gidNumber}", "0660");
 	struct ph_object *good = person("25001", "25002");
 	struct ph_object *root = person("0", "25002");
 	struct ph_object *word = person("nuno", "25002");
-	struct ph_owner owner;
+	struct ph_perms owner;
 	struct ph_err err = PH_ERR_INIT;
 
-	ck_assert_int_eq(ph_owner_of(owners, good, &owner, &err), 0);
+	ck_assert_int_eq(ph_perms_of(rule, good, &owner, &err), 0);
 	ck_assert_uint_eq(owner.uid, 25001);
 	ck_assert_uint_eq(owner.gid, 25002);
 	ck_assert_uint_eq(owner.dir, 02770);
-	ck_assert_int_eq(ph_owner_of(owners, root, &owner, &err), -1);
+	ck_assert_int_eq(ph_perms_of(rule, root, &owner, &err), -1);
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
 	ck_assert_ptr_nonnull(strstr(err.text, "uidNumber of the recipient"));
-	ck_assert_int_eq(ph_owner_of(owners, word, &owner, &err), -1);
-	ck_assert_int_eq(ph_owner_of(owners, NULL, &owner, &err), -1);
+	ck_assert_int_eq(ph_perms_of(rule, word, &owner, &err), -1);
+	ck_assert_int_eq(ph_perms_of(rule, NULL, &owner, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "not set"));
 	ph_object_unref(&good);
 	ph_object_unref(&root);
 	ph_object_unref(&word);
-	ph_owners_free(&owners);
+	ph_perms_rule_free(&rule);
 }
 END_TEST
 
@@ -129,7 +131,7 @@ START_TEST(test_given)
 {
 	g_autofree char *root = unit_mkdir();
 	g_autofree char *path = g_build_filename(root, "x", NULL);
-	const struct ph_owner owner = {25001, 25002, 0640, 02750};
+	const struct ph_perms owner = {25001, 25002, 0640, 02750};
 	struct stat st;
 	int file, dir;
 
@@ -139,8 +141,8 @@ START_TEST(test_given)
 	}
 	file = open(path, O_WRONLY | O_CREAT, 0600);
 	dir = open(root, O_RDONLY);
-	ck_assert_int_eq(ph_owner_give(file, &owner, false), 0);
-	ck_assert_int_eq(ph_owner_give(dir, &owner, true), 0);
+	ck_assert_int_eq(ph_perms_give(file, &owner, false), 0);
+	ck_assert_int_eq(ph_perms_give(dir, &owner, true), 0);
 	ck_assert_int_eq(fstat(file, &st), 0);
 	ck_assert_uint_eq(st.st_uid, 25001);
 	ck_assert_uint_eq(st.st_gid, 25002);
@@ -157,15 +159,15 @@ END_TEST
 static int
 parse_as_nobody(void)
 {
-	struct ph_owners *owners = NULL;
+	struct ph_perms_rule *rule = NULL;
 	struct ph_err err = PH_ERR_INIT;
 
 	if (geteuid() == 0 && setuid(65534) < 0)
 		return 1;
-	if (ph_owners_parse("25001", "", "0600", &owners, &err) != -1 ||
+	if (ph_perms_rule_parse("25001", "", "0600", &rule, &err) != -1 ||
 	    !strstr(err.text, "[server] user"))
 		return 2;
-	return ph_owners_parse("{uidNumber}", "", "0600", &owners, &err) == -1
+	return ph_perms_rule_parse("{uidNumber}", "", "0600", &rule, &err) == -1
 		   ? 0
 		   : 3;
 }
@@ -182,5 +184,5 @@ START_TEST(test_without_the_right)
 }
 END_TEST
 
-UNIT_MAIN("store/mailbox/owner", test_modes, test_refused, test_of_attributes,
+UNIT_MAIN("store/mailbox/perms", test_modes, test_refused, test_of_attributes,
 	  test_given, test_without_the_right)

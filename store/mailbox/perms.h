@@ -1,5 +1,5 @@
-#ifndef PH_STORE_MAILBOX_OWNER_H
-#define PH_STORE_MAILBOX_OWNER_H
+#ifndef PH_STORE_MAILBOX_PERMS_H
+#define PH_STORE_MAILBOX_PERMS_H
 
 #include "lib/base/err.h"
 #include "lib/state/object.h"
@@ -11,7 +11,7 @@
  * Whose the files of a mailbox are: virtual users all share one user of the
  * system, or the directory names each one's. Immutable; safe from all threads.
  */
-struct ph_owner {
+struct ph_perms {
 	uid_t uid;	  /* (uid_t)-1: as it comes */
 	gid_t gid;	  /* (gid_t)-1: as it comes */
 	mode_t file, dir; /* dir has x where file has r, and set-group-id
@@ -19,30 +19,33 @@ struct ph_owner {
 };
 
 /* Files of this process's own, 0600. */
-extern const struct ph_owner ph_owner_self;
+extern const struct ph_perms ph_perms_self;
 
-struct ph_owners;
+struct ph_perms_rule;
 
 /*
  * user and group: "", a name, a number or "{attribute}" of the recipient; mode
  * in octal, the owner's read and write among it, no execute. -1 PERM: bad, or
  * another user than this process's while it may not give files away.
  */
-int ph_owners_parse(const char *user, const char *group, const char *mode,
-		    struct ph_owners **owners_r, struct ph_err *err);
-void ph_owners_free(struct ph_owners **owners); /* NULL is fine */
+int ph_perms_rule_parse(const char *user, const char *group, const char *mode,
+			struct ph_perms_rule **rule_r, struct ph_err *err);
+void ph_perms_rule_free(struct ph_perms_rule **rule); /* NULL is fine */
 
 /* Everybody's is the process's own, 0600. */
-bool ph_owners_are_self(const struct ph_owners *owners);
+bool ph_perms_rule_is_self(const struct ph_perms_rule *rule);
+
+/* Everybody's, as far as no attribute decides: NULL. Borrowed. */
+const struct ph_perms *ph_perms_rule_common(const struct ph_perms_rule *rule);
 
 /* 0, or -1 TEMP with errno EINVAL: the attribute is not set or is no number of
  * an ordinary user. entry may be NULL. */
-int ph_owner_of(const struct ph_owners *owners, const struct ph_object *entry,
-		struct ph_owner *owner_r, struct ph_err *err);
+int ph_perms_of(const struct ph_perms_rule *rule, const struct ph_object *entry,
+		struct ph_perms *perms_r, struct ph_err *err);
 
-bool ph_owner_equal(const struct ph_owner *a, const struct ph_owner *b);
+bool ph_perms_equal(const struct ph_perms *a, const struct ph_perms *b);
 
 /* Of a file or directory that this process has made. 0, or -1 with errno. */
-int ph_owner_give(int fd, const struct ph_owner *owner, bool directory);
+int ph_perms_give(int fd, const struct ph_perms *owner, bool directory);
 
 #endif
