@@ -11,7 +11,7 @@ libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libcurl4-gnutls-dev glib-networking'
 tests='check postfix redis-server redis-tools slapd ldap-utils openssl
 	sasl2-bin libsasl2-modules libsasl2-modules-gssapi-mit python3
-	python3-pytest python3-yaml procps mandoc dnsmasq-base dovecot-imapd'
+	python3-pytest python3-yaml procps mandoc dnsmasq-base dovecot-imapd dovecot-lmtpd'
 lint='clang-format clang-tidy cppcheck'
 samba='samba samba-ad-dc samba-ad-provision samba-dsdb-modules
 	samba-vfs-modules winbind ldb-tools iproute2 krb5-user'
