@@ -60,13 +60,13 @@ is_new(struct ph_complaints *complaints, const char *text)
 }
 
 void
-ph_complain(struct ph_complaints *complaints, int root, const char *database,
+ph_complain(struct ph_complaints *complaints, int fd, const char *database,
 	    const char *below, int error, const struct ph_err *err)
 {
 	g_autofree char *component = ph_path_component(database);
 	g_autofree char *where =
 	    g_build_filename(complaints->root, component, below, NULL);
-	const char *remedy = ph_path_remedy(error, root);
+	const char *remedy = ph_path_remedy(error, fd);
 	g_autofree char *text = g_strdup_printf("%s: %s%s%s", where, err->text,
 						*remedy ? "; " : "", remedy);
 

@@ -14,9 +14,8 @@ struct ph_complaints *ph_complaints_new(const char *root);
 void ph_complaints_free(struct ph_complaints **complaints); /* NULL is fine */
 
 /* below: the path below the database's directory, or NULL. error is an errno,
- * root a descriptor in the file system. */
-void ph_complain(struct ph_complaints *complaints, int root,
-		 const char *database, const char *below, int error,
-		 const struct ph_err *err);
+ * fd a descriptor in the file system. */
+void ph_complain(struct ph_complaints *complaints, int fd, const char *database,
+		 const char *below, int error, const struct ph_err *err);
 
 #endif

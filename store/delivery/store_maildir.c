@@ -144,7 +144,7 @@ fail(struct maildir *maildir, const struct message *message, const char *what,
 
 	ph_err_set(&why, PH_ERR_TEMP, "database %s: %s: %s", message->mdb->name,
 		   what, g_strerror(saved));
-	ph_complain(maildir->complaints, maildir->root, message->mdb->name,
+	ph_complain(maildir->complaints, message->mdb->dir, message->mdb->name,
 		    ".posthub/tmp", saved, &why);
 	if (err)
 		*err = why;
@@ -463,7 +463,7 @@ maildir_commit(void *self, void *p, const struct ph_store_mailbox *wanted,
 	saved = errno;
 	if (is_failure(result)) {
 		ph_err_wrap(&why, "mailbox %s", wanted->address);
-		ph_complain(maildir->complaints, maildir->root,
+		ph_complain(maildir->complaints, message->mdb->dir,
 			    message->mdb->name, mailbox.path, saved, &why);
 	}
 	if (err)
