@@ -5,7 +5,7 @@
 #include "lib/directory/directory.h"
 #include "lib/routing/topology.h"
 #include "lib/state/snapshot.h"
-#include "store/delivery/placement.h"
+#include "store/mailbox/placement.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -295,6 +295,28 @@ def test_quota_is_counted_by_both(lab: Lab, dovecot: Dovecot) -> None:
         assert 70 <= quota(client)[0] < 80
 
 
+def test_the_command_shows_where_a_mailbox_is_and_how_full(lab: Lab, dovecot: Dovecot) -> None:
+    host = lab.hosts["MBX1"]
+    set_quota(host, lab, MOTA, 200 * KB)
+    deliver(lab, letter.compose(MOTA))
+    (found,) = json.loads(host.cli("mailbox", f"{MOTA.upper()}", "--json").stdout)
+    assert found["Address"] == MOTA
+    assert (found["Database"], found["Active"]) == ("DB1", "MBX1")
+    assert found["Path"] == str(lab.own_maildir(MOTA))
+    assert found["Quota"] == 200 * KB
+    with dovecot.imap(MOTA) as client:
+        # Dovecot shows whole KB.
+        assert found["Bytes"] // KB <= quota(client)[0] <= found["Bytes"] // KB + 1
+        assert found["Messages"] == sum(
+            len(list(maildir.files(folder)))
+            for folder in (lab.own_maildir(MOTA), *lab.own_maildir(MOTA).glob(".*/"))
+        )
+    table = host.cli("mailbox", MOTA, NUNO).stdout.splitlines()
+    assert len(table) == 3 and str(lab.own_maildir(NUNO)) in table[2]
+    nobody = host.cli("mailbox", "nobody@letsexchange.com", check=False)
+    assert nobody.returncode == 1 and "nobody@letsexchange.com" in nobody.stderr
+
+
 def lmtp(host: Host, mail: Mail, recipient: str) -> str:
     """What the store driver answers after the final dot."""
     with host.connect_lmtp() as dialogue:

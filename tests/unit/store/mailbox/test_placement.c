@@ -1,14 +1,36 @@
-#include "store/delivery/placement.h"
+#include "store/mailbox/placement.h"
 
-#include "tests/unit/store/delivery/lab.h"
+#include "tests/unit/unit.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+static struct ph_object *
+object(const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, "|", -1);
+	struct ph_pair pairs[16];
+	struct ph_object *object = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	size_t n = 0;
+
+	for (char **word = words + 2; *word; word++) {
+		char *equals = strchr(*word, '=');
+
+		ck_assert(equals && n < G_N_ELEMENTS(pairs));
+		*equals = '\0';
+		pairs[n++] = (struct ph_pair){*word, equals + 1};
+	}
+	ck_assert_msg(ph_object_parse(ph_kind_find(words[0]), words[1], pairs,
+				      n, &object, &err) == 0,
+		      "%s: %s", line, err.text);
+	return object;
+}
 
 static struct ph_snapshot *
 state(const char *config, const char *database)
 {
-	struct ph_object *objects[] = {lab_object(config),
-				       lab_object(database)};
+	struct ph_object *objects[] = {object(config), object(database)};
 	struct ph_snapshot *snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)objects, 2, NULL);
 
@@ -26,7 +48,7 @@ place(struct ph_placement *placement, const char *more, const char *config,
 			    "Database=DB1%s",
 			    more);
 	struct ph_snapshot *snapshot = state(config, database);
-	struct ph_object *entry = lab_object(line);
+	struct ph_object *entry = object(line);
 
 	ph_placement_set(placement, snapshot, entry, "DB1", extension);
 	ph_object_unref(&entry);
@@ -131,7 +153,7 @@ START_TEST(test_no_config)
 {
 	struct ph_snapshot *snapshot = ph_snapshot_build(NULL, 0, NULL);
 	struct ph_object *entry =
-	    lab_object("recipient|a@b|RecipientType=UserMailbox|Database=DB1");
+	    object("recipient|a@b|RecipientType=UserMailbox|Database=DB1");
 	struct ph_placement placement;
 
 	ph_placement_set(&placement, snapshot, entry, "DB1", NULL);
@@ -174,5 +196,5 @@ START_TEST(test_extension)
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/placement", test_quota, test_junk, test_no_config,
+UNIT_MAIN("store/mailbox/placement", test_quota, test_junk, test_no_config,
 	  test_extension)

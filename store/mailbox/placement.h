@@ -1,5 +1,5 @@
-#ifndef PH_STORE_DELIVERY_PLACEMENT_H
-#define PH_STORE_DELIVERY_PLACEMENT_H
+#ifndef PH_STORE_MAILBOX_PLACEMENT_H
+#define PH_STORE_MAILBOX_PLACEMENT_H
 
 #include "lib/message/headers.h"
 #include "lib/state/object.h"

@@ -1,4 +1,4 @@
-#include "store/delivery/placement.h"
+#include "store/mailbox/placement.h"
 
 #include "lib/base/text.h"
 #include "lib/message/nmid.h"
