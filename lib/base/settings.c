@@ -246,7 +246,7 @@ const struct ph_setting ph_settings[] = {
      "or an attribute of the recipient, each made fit for one directory"},
     {"delivery", "mailbox_user", PH_SETTING_TEXT, NULL, NO_LIMIT,
      "owner of mailboxes: a name, a number or {attribute}; empty: the daemon's "
-     "user, else it must stay root"},
+     "user, else it is started as root and may go on giving files away"},
     {"delivery", "mailbox_group", PH_SETTING_TEXT, NULL, NO_LIMIT,
      "their group, likewise"},
     {"delivery", "mailbox_mode", PH_SETTING_TEXT, "0600", NO_LIMIT,

@@ -42,14 +42,19 @@ struct message {
 
 /* ---- databases --------------------------------------------------------- */
 
-/* Other owners of mailboxes may pass through, but see no names. */
+/* Other owners of mailboxes may pass through a directory. */
 static void
-let_pass(const struct maildir *maildir, const struct ph_mdb *mdb)
+let_pass(const struct maildir *maildir, int dir, const char *name)
 {
-	if (!ph_perms_rule_is_self(maildir->owners) &&
-	    fchmod(mdb->dir, 0711) < 0)
-		ph_warn("database %s: cannot let owners of mailboxes in: %s",
-			mdb->name, g_strerror(errno));
+	struct stat st;
+
+	if (ph_perms_rule_is_self(maildir->owners))
+		return;
+	if (fstat(dir, &st) < 0 ||
+	    ((st.st_mode & 0011) != 0011 &&
+	     fchmod(dir, (st.st_mode & 07777) | 0011) < 0))
+		ph_warn("%s: cannot let owners of mailboxes pass: %s", name,
+			g_strerror(errno));
 }
 
 /* With the mutex held: an open database of another Epoch was elsewhere in
@@ -82,7 +87,7 @@ reopen(struct maildir *maildir, const char *folded, const char *name,
 	}
 	mdb->place = maildir->place;
 	mdb->owners = maildir->owners;
-	let_pass(maildir, mdb);
+	let_pass(maildir, mdb->dir, name);
 	g_hash_table_insert(maildir->databases, g_strdup(folded), mdb);
 	*mdb_r = mdb;
 	return PH_STORE_OK;
@@ -562,6 +567,7 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 		maildir_close(maildir);
 		return -1;
 	}
+	let_pass(maildir, maildir->root, options->root);
 	*store_r = ph_store_new(&maildir_ops, maildir);
 	return 0;
 }

@@ -1,5 +1,6 @@
 #include "store/mailbox/perms.h"
 
+#include "lib/base/rights.h"
 #include "lib/base/text.h"
 #include "store/mailbox/place.h"
 
@@ -99,20 +100,21 @@ parse_mode(const char *text, struct ph_perms *perms, struct ph_err *err)
 	return 0;
 }
 
-/* Giving a file away takes CAP_CHOWN, and then getting at it CAP_DAC_OVERRIDE:
- * better told at the start than by every message. */
+/* Better told at the start than by every message. */
 static int
 check_right(const struct ph_perms_rule *rule, struct ph_err *err)
 {
 	bool other =
 	    rule->user || (rule->all.uid != NONE && rule->all.uid != geteuid());
 
-	if (!other || geteuid() == 0)
+	if (!other || ph_rights_give())
 		return 0;
-	return ph_err_set(err, PH_ERR_PERM,
-			  "mailbox_user: only root may give mailboxes to "
-			  "another user; set [server] user to that user, or to "
-			  "nothing, so that the daemon stays root");
+	return ph_err_set(
+	    err, PH_ERR_PERM,
+	    "mailbox_user: this process may not give mailboxes to "
+	    "another user; start the daemon as root, which then "
+	    "keeps the right to, or set [server] user to that "
+	    "user");
 }
 
 int

@@ -293,6 +293,7 @@ START_TEST(test_web)
 	second = serve_one(listener, "HTTP/1.1 302 Found\r\nLocation: "
 				     "http://127.0.0.1:1/\r\nConnection: "
 				     "close\r\nContent-Length: 0\r\n\r\n");
+	ck_assert(g_str_has_suffix(second, SAMPLE));
 	wait_dropped(arrivals, 1);
 	ph_arrivals_stop(&arrivals);
 	close(listener);
