@@ -38,7 +38,7 @@ NEEDS_health = health routing state match smtp base
 # link the rest.
 PROGRAMS = posthub posthub-frontend posthub-transport posthub-policy posthub-delivery \
 	posthub-tracking posthub-submission
-DIRS_posthub = cli milters/host milters/transport/rules
+DIRS_posthub = cli milters/host milters/transport/rules store/mailbox
 DIRS_posthub-transport = milters/host milters/transport milters/transport/rules
 DIRS_posthub-frontend = milters/host milters/frontend
 DIRS_posthub-policy = policy
@@ -56,7 +56,7 @@ BINARIES = $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 # Manual pages: tables in them are printed from the code's own.
 MAN = $(patsubst man/%.in,$(BUILD)/man/%,$(wildcard man/*.in))
 MANTABLE = $(BUILD)/tools/mantable
-DIRS_mantable = cli milters/host milters/transport/rules
+DIRS_mantable = cli milters/host milters/transport/rules store/mailbox
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c')
 H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 
@@ -148,7 +148,7 @@ unit_libs = $(if $(filter lib/%,$(unit_dir)),$(NEEDS_$(notdir $(unit_dir))),$(LI
 UNIT_DIRS_milters/frontend = milters/host
 UNIT_DIRS_milters/transport = milters/host milters/transport/rules
 UNIT_DIRS_milters/transport/rules = milters/host
-UNIT_DIRS_cli = milters/host milters/transport/rules
+UNIT_DIRS_cli = milters/host milters/transport/rules store/mailbox
 UNIT_DIRS_store/delivery = store/mailbox
 UNIT_DIRS_store/submission = store/mailbox
 unit_dirs = $(if $(filter lib/%,$(unit_dir)),,$(unit_dir) $(UNIT_DIRS_$(unit_dir)))

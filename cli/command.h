@@ -136,8 +136,8 @@ ph_verb_run ph_rule_list, ph_rule_enable, ph_rule_disable, ph_rule_move,
     ph_rule_test, ph_rule_explain, ph_rule_stats;
 ph_verb_run ph_database_show, ph_database_move;
 ph_verb_run ph_recipient_list, ph_recipient_import;
-ph_verb_run ph_resolve_run, ph_route_run, ph_map_run, ph_track_run,
-    ph_status_run;
+ph_verb_run ph_resolve_run, ph_mailbox_run, ph_route_run, ph_map_run,
+    ph_track_run, ph_status_run;
 ph_verb_run ph_group_expand;
 ph_verb_run ph_state_show, ph_state_adopt;
 ph_verb_run ph_config_show, ph_config_test;

@@ -54,6 +54,9 @@ const struct ph_verb ph_verbs[] = {
 
     {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
      ph_resolve_run},
+    {"mailbox", NULL, "ADDRESS ...",
+     "where a mailbox is, and how full it is by its file", NULL, 1, ANY,
+     ph_mailbox_run},
     {"route", NULL, "ADDRESS ...", "where mail for it goes next, and why",
      ph_route_options, 1, ANY, ph_route_run},
     {"map", NULL, "[NAME KEY]",

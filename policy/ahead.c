@@ -18,7 +18,7 @@ look_up_primary(const struct ph_sources *sources,
 		const struct ph_resolution *at)
 {
 	g_autofree char *asked = ph_fold(at->original);
-	g_autofree char *primary = ph_fold(at->address);
+	g_autofree char *primary = ph_fold(ph_entry_primary(at->entry));
 	struct ph_object *entry = NULL;
 
 	if (strcmp(asked, primary) != 0)

@@ -213,6 +213,14 @@ tell_ready(struct ph_run *run)
 	run->ready_fd = -1;
 }
 
+static bool
+keeps_files(const struct ph_run *run)
+{
+	const char *owner = run->program->owner;
+
+	return owner != NULL && *ph_run_text(run, owner) != '\0';
+}
+
 static int
 run_program(struct ph_run *run, struct ph_err *err)
 {
@@ -224,7 +232,7 @@ run_program(struct ph_run *run, struct ph_err *err)
 	if (make_directories(run, err) < 0 ||
 	    ph_server_open(run, &run->server, err) < 0)
 		return -1;
-	if (ph_drop_privileges(run->conf, err) < 0)
+	if (ph_drop_privileges(run->conf, keeps_files(run), err) < 0)
 		return -1;
 	if (program->start(run, &app, err) < 0)
 		return -1;

@@ -26,8 +26,9 @@ int ph_socket_listen(const struct ph_conf *conf, const char *endpoint,
  * is there already is left alone. */
 int ph_make_directory(const struct ph_conf *conf, const char *path,
 		      struct ph_err *err);
-/* Becomes [server] user if root. */
-int ph_drop_privileges(const struct ph_conf *conf, struct ph_err *err);
+/* Becomes [server] user if root; files: with the rights of rights.h. */
+int ph_drop_privileges(const struct ph_conf *conf, bool files,
+		       struct ph_err *err);
 
 /* ---- server.c: one thread a connection ---------------------------------- */
 

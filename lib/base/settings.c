@@ -19,6 +19,8 @@ static const char *const peer_tls_words[] = {"off", "may", "encrypt", "verify",
 					     NULL};
 static const char *const outbound_words[] = {"proxy", "relay", NULL};
 static const char *const backend_words[] = {"maildir", "lmtp", NULL};
+static const char *const full_words[] = {"refuse", "defer", NULL};
+static const char *const extension_words[] = {"inbox", "folder", "make", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 static const char *const malware_words[] = {"reject", "delete", "mark", NULL};
 static const char *const on_error_words[] = {"defer", "skip", NULL};
@@ -275,13 +277,42 @@ const struct ph_setting ph_settings[] = {
      "MaxConcurrentMailboxDeliveries of this server's mailboxtransport object "
      "comes before it"},
     {"delivery", "store", PH_SETTING_TEXT, "/var/lib/posthub/store", NO_LIMIT,
-     "root of mailbox databases: store/<database>/<domain>/<local part>"},
+     "root of mailbox databases: store/<database>/<mailbox_path>"},
     {"delivery", "backend", PH_SETTING_WORD, "maildir", 0, 0, backend_words,
      "what mailboxes are: Maildirs of ours in store, or those of a server that "
      "takes messages by LMTP; then only records are in store"},
     {"delivery", "backend_address", PH_SETTING_ENDPOINT,
      "unix:/run/dovecot/lmtp", NO_LIMIT,
      "where that server listens; with backend = lmtp"},
+    {"delivery", "mailbox_path", PH_SETTING_TEXT, "{domain}/{local}", NO_LIMIT,
+     "where a mailbox is below its database; in braces local, domain, address "
+     "or an attribute of the recipient, each made fit for one directory"},
+    {"delivery", "mailbox_user", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "owner of mailboxes: a name, a number or {attribute}; empty: the daemon's "
+     "user, else it is started as root and may go on giving files away"},
+    {"delivery", "mailbox_group", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "their group, likewise"},
+    {"delivery", "mailbox_mode", PH_SETTING_TEXT, "0600", NO_LIMIT,
+     "mode of messages; who may read may enter directories"},
+    {"delivery", "mailbox_full", PH_SETTING_WORD, "refuse", 0, 0, full_words,
+     "mail beyond a mailbox's quota: refused with 552 5.2.2, or deferred with "
+     "452 4.2.2"},
+    {"delivery", "junk_folder", PH_SETTING_TEXT, "Junk", NO_LIMIT,
+     "folder for mail above SCLJunkThreshold; empty: the Inbox"},
+    {"delivery", "extension", PH_SETTING_WORD, "inbox", 0, 0, extension_words,
+     "mail for local+text@domain, with AllowPlusAddressInRecipients: to the "
+     "Inbox, to the folder of that name if there is one, or which is made"},
+    {"delivery", "notify", PH_SETTING_BOOL, "yes", NO_LIMIT,
+     "tell of each message on the channel notify in Redis"},
+    {"delivery", "hook", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "command that is run for each message, with JSON on standard input; not "
+     "by a shell"},
+    {"delivery", "webhook", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "http:// or https:// address that the same JSON is posted to"},
+    {"delivery", "hook_timeout", PH_SETTING_SPAN, "10s", 10, 10 * MINUTE, NULL,
+     "limit of one run of either; no answer waits for it"},
+    {"delivery", "hook_concurrency", PH_SETTING_INT, "4", 1, 64, NULL,
+     "runs at once, of each"},
     {"delivery", "max_message_size", PH_SETTING_SIZE, "36MB", 0, 0, NULL,
      "larger messages are refused; 0: no limit"},
     {"delivery", "recipients", PH_SETTING_INT, "1000", 1, 50000, NULL,

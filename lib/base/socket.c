@@ -1,4 +1,5 @@
 #include "lib/base/program_private.h"
+#include "lib/base/rights.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -193,7 +194,7 @@ ph_make_directory(const struct ph_conf *conf, const char *path,
 }
 
 int
-ph_drop_privileges(const struct ph_conf *conf, struct ph_err *err)
+ph_drop_privileges(const struct ph_conf *conf, bool files, struct ph_err *err)
 {
 	const char *name = ph_conf_text(conf, "server", "user");
 	uid_t uid;
@@ -203,7 +204,8 @@ ph_drop_privileges(const struct ph_conf *conf, struct ph_err *err)
 		return 0;
 	if (find_user(conf, &uid, &gid, err) < 0)
 		return -1;
-	if (initgroups(name, gid) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
+	if (initgroups(name, gid) < 0 || setgid(gid) < 0 ||
+	    (files ? ph_rights_become(uid) : setuid(uid)) < 0)
 		return ph_err_set(err, PH_ERR_PERM, "cannot become %s: %s",
 				  name, g_strerror(errno));
 	return 0;

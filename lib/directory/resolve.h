@@ -27,10 +27,16 @@ struct ph_resolution {
 	char *address;		 /* where the message goes on: the entry's
 				  * primary address, or as it was */
 	char *original;		 /* as it was asked */
-	struct ph_found found;	 /* source NULL: no directory was asked */
+	char *extension; /* "text" of local+text@domain, where that is another
+			  * address of local@domain; it is in address as well;
+			  * else NULL */
+	struct ph_found found; /* source NULL: no directory was asked */
 };
 
 /*
+ * With AllowPlusAddressInRecipients of transportconfig an address that nobody
+ * has is asked for again without what is between the first '+' and the '@'.
+ *
  * 0 and *resolution_r filled in (clear it with ph_resolution_clear), or -1:
  * cannot say (TEMP), or PERM for an address that two entries claim (5.1.4).
  */

@@ -128,6 +128,12 @@ const struct ph_field ph_fields_transportconfig[] = {
      .max = 1000, .help = "the same for one agent"},
     {"ExpansionSizeLimit", PH_TYPE_INT, .value = "1000", .min = 1,
      .max = INT32_MAX, .help = "envelope recipients of one copy of a message"},
+    {"SCLJunkThreshold", PH_TYPE_INT, .value = "4", .max = 9,
+     .help = "mail of a higher spam confidence level goes to the folder for "
+	     "junk (Set-OrganizationConfig)"},
+    {"AllowPlusAddressInRecipients", PH_TYPE_BOOL, .value = "false",
+     .help = "local+text@domain is another address of local@domain "
+	     "(Set-OrganizationConfig)"},
     {"InternalDelayDsnEnabled", PH_TYPE_BOOL, .value = "true",
      .help = "senders inside are told of a delay"},
     {"ExternalDelayDsnEnabled", PH_TYPE_BOOL, .value = "true",

@@ -75,6 +75,16 @@ const struct ph_field ph_fields_database[] = {
      .help = "grows with each move; a server refuses a lower one"},
     {"AutoActivation", PH_TYPE_BOOL, .value = "false",
      .help = "another copy is activated when the active server is gone"},
+    {"ProhibitSendReceiveQuota", PH_TYPE_SIZE, .value = "unlimited", .min = 1,
+     .max = INT64_MAX,
+     .help = "size that mail may not make a mailbox exceed which has no quota "
+	     "of its own"},
+    {"ProhibitSendQuota", PH_TYPE_SIZE, PH_FIELD_KEPT, .value = "unlimited",
+     .min = 1, .max = INT64_MAX,
+     .help = "size above which such a mailbox may not send"},
+    {"IssueWarningQuota", PH_TYPE_SIZE, PH_FIELD_KEPT, .value = "unlimited",
+     .min = 1, .max = INT64_MAX,
+     .help = "size above which the owner of such a mailbox is warned"},
     {"Comment", PH_TYPE_TEXT, .max = 256, .help = "for people"},
     {NULL},
 };

@@ -11,6 +11,7 @@
 #include "lib/state/state.h"
 #include "store/delivery/hurry.h"
 #include "store/delivery/session.h"
+#include "store/mailbox/folder.h"
 
 #include <glib.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ struct app {
 	struct ph_slots *slots;
 	struct ph_deliver deliver;
 	struct ph_session_shared shared;
+	struct ph_arrivals *arrivals;
 	struct ph_prober *prober;
 	struct ph_replicas *replicas;
 	struct ph_holder *holder;
@@ -131,6 +133,45 @@ keep_house(void *context)
 	app->next_expire = ph_clock_mono() + EXPIRE_MS;
 }
 
+/* ---- what comes ------------------------------------------------------- */
+
+static int
+start_arrivals(struct app *app, struct ph_run *run, struct ph_err *err)
+{
+	const struct ph_arrivals_options options = {
+	    .redis = ph_conf_bool(app->conf, "delivery", "notify")
+			 ? ph_state_redis(app->state)
+			 : NULL,
+	    .command = ph_run_text(run, "hook"),
+	    .url = ph_run_text(run, "webhook"),
+	    .timeout = ph_run_int(run, "hook_timeout"),
+	    .concurrency = (int)ph_run_int(run, "hook_concurrency"),
+	};
+
+	return ph_arrivals_start(&options, &app->arrivals, err);
+}
+
+static int
+set_placement(struct app *app, struct ph_run *run, struct ph_err *err)
+{
+	struct ph_placement_settings *placement = &app->deliver.placement;
+	g_autofree char *component = NULL;
+
+	placement->junk_folder = ph_run_text(run, "junk_folder");
+	placement->extension = ph_conf_word(app->conf, "delivery", "extension");
+	app->deliver.defer_over =
+	    ph_conf_word(app->conf, "delivery", "mailbox_full") == 1;
+	if (!*placement->junk_folder)
+		return 0;
+	component = ph_folder_component(placement->junk_folder);
+	if (component && ph_folder_is_open(placement->junk_folder))
+		return 0;
+	return ph_err_set(err, PH_ERR_PERM,
+			  "junk_folder: \"%s\": cannot be the name of a folder "
+			  "for junk",
+			  placement->junk_folder);
+}
+
 /* ---- start and stop ---------------------------------------------------- */
 
 /* In the order of the words of [delivery] backend. */
@@ -146,6 +187,10 @@ open_maildir(struct app *app, struct ph_run *run, struct ph_err *err)
 	    .root = ph_run_text(run, "store"),
 	    .host = ph_conf_text(app->conf, "server", "name"),
 	    .duplicate_window = ph_run_int(run, "duplicate_window"),
+	    .path = ph_run_text(run, "mailbox_path"),
+	    .user = ph_run_text(run, "mailbox_user"),
+	    .group = ph_run_text(run, "mailbox_group"),
+	    .mode = ph_run_text(run, "mailbox_mode"),
 	};
 
 	return ph_store_maildir(&options, &app->store, err);
@@ -187,12 +232,14 @@ open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
 				  "server's name in its server: key");
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_peer_tls_read(app->conf, &app->shared.tls, err) < 0 ||
-	    open_store(app, run, err) < 0 ||
+	    set_placement(app, run, err) < 0 || open_store(app, run, err) < 0 ||
 	    ph_track_log_configure(app->conf, "MSGTRKMD", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
-	return ph_state_open(app->conf, "posthub-delivery", derive, &app->state,
-			     err);
+	if (ph_state_open(app->conf, "posthub-delivery", derive, &app->state,
+			  err) < 0)
+		return -1;
+	return start_arrivals(app, run, err);
 }
 
 static void
@@ -210,6 +257,7 @@ fill_shared(struct app *app, struct ph_run *run)
 	app->deliver.address = ph_conf_text(app->conf, "server", "address");
 	app->deliver.active = is_active;
 	app->deliver.context = app;
+	app->deliver.arrivals = app->arrivals;
 	app->deliver.next_id = (gsize)ph_clock_wall();
 	app->shared.deliver = &app->deliver;
 	app->shared.directory = app->directory;
@@ -308,6 +356,7 @@ ph_delivery_stop(void *p)
 	ph_prober_stop(&app->prober);
 	ph_peers_stop(&app->shared.peers);
 	ph_ticker_stop(&app->housekeeper);
+	ph_arrivals_stop(&app->arrivals);
 	ph_store_close(&app->store);
 	/* Not before all is closed: then others may have the databases. */
 	ph_leader_stop(&app->leader);

@@ -25,8 +25,9 @@ struct part {
 struct copy {
 	const struct ph_recipient *recipient;
 	struct part *part;
-	bool accepted;	/* 250 was or will be said */
-	bool duplicate; /* it was there already */
+	bool accepted;	    /* 250 was or will be said */
+	bool duplicate;	    /* it was there already */
+	const char *folder; /* that it is in; NULL: the Inbox */
 };
 
 struct ph_deliver_message {
@@ -56,6 +57,7 @@ static const struct {
     [PH_STORE_BUSY] = {"451 4.3.0", "Mailbox database in use", false},
     [PH_STORE_FAILED] = {"451 4.3.0", "Mailbox store failed", false},
     [PH_STORE_ANSWERED] = {"451 4.3.0", "", false}, /* see accepts */
+    [PH_STORE_OVER] = {"552 5.2.2", "Mailbox full", false},
 };
 
 static bool
@@ -290,6 +292,8 @@ mailbox_of(const struct ph_deliver_message *message, const struct copy *copy)
 	return (struct ph_store_mailbox){
 	    .address = copy->recipient->primary,
 	    .nmid = ph_incoming_nmid(message->content),
+	    .entry = copy->recipient->placement.entry,
+	    .quota = copy->recipient->placement.quota,
 	};
 }
 
@@ -313,13 +317,22 @@ static char *
 commit_copy(struct ph_deliver_message *message, struct copy *copy)
 {
 	const char *address = copy->recipient->address;
-	const struct ph_store_mailbox mailbox = mailbox_of(message, copy);
+	const struct ph_deliver *deliver = message->deliver;
+	bool in_folder = false;
+	struct ph_store_mailbox mailbox = mailbox_of(message, copy);
 	struct ph_err err = PH_ERR_INIT;
 	enum ph_store_result result;
 
 	if (!copy->part->message)
 		return part_answer(copy->part, address);
+	mailbox.in_folder_r = &in_folder;
+	mailbox.folder = ph_placement_folder(
+	    &copy->recipient->placement, &deliver->placement,
+	    ph_incoming_headers(message->content), &mailbox.make_folder);
 	result = ph_store_commit(copy->part->message, &mailbox, &err);
+	if (result == PH_STORE_OVER && deliver->defer_over)
+		result = PH_STORE_QUOTA;
+	copy->folder = in_folder ? mailbox.folder : NULL;
 	copy->accepted = accepts(result, err.text);
 	copy->duplicate = result == PH_STORE_DUPLICATE;
 	return format_answer(result, address, err.text);
@@ -356,11 +369,28 @@ log_copy(const struct ph_deliver_message *message, const struct copy *copy,
 {
 	ph_log(copy->accepted ? PH_LOG_INFO : PH_LOG_WARN,
 	       message->client->queue_id,
-	       "to=<%s>, mailbox=<%s>, database=%s, nmid=%s, size=%" PRIu64
-	       ", %s",
+	       "to=<%s>, mailbox=<%s>, database=%s%s%s, nmid=%s, "
+	       "size=%" PRIu64 ", %s",
 	       copy->recipient->address, copy->recipient->primary,
-	       copy->recipient->database, ph_incoming_nmid(message->content),
-	       message->size, answer);
+	       copy->recipient->database, copy->folder ? ", folder=" : "",
+	       copy->folder ? copy->folder : "",
+	       ph_incoming_nmid(message->content), message->size, answer);
+}
+
+static void
+tell_copy(const struct ph_deliver_message *message, const struct copy *copy)
+{
+	const struct ph_arrival arrival = {
+	    .recipient = copy->recipient->primary,
+	    .database = copy->recipient->database,
+	    .folder = copy->folder,
+	    .message_id = ph_headers_text(ph_incoming_headers(message->content),
+					  "Message-ID", 0),
+	    .nmid = ph_incoming_nmid(message->content),
+	};
+
+	if (copy->accepted && !copy->duplicate)
+		ph_arrivals_tell(message->deliver->arrivals, &arrival);
 }
 
 /* Keys are held until the records are on disk, or a second copy of the message
@@ -391,9 +421,11 @@ commit_copies(struct ph_deliver_message *message)
 		confirm_part(message, part);
 	}
 	ph_locks_give(deliver->locks, keys, message->n);
-	for (size_t i = 0; i < message->n; i++)
+	for (size_t i = 0; i < message->n; i++) {
 		log_copy(message, &message->copies[i],
 			 message->answers->pdata[i]);
+		tell_copy(message, &message->copies[i]);
+	}
 }
 
 /* ---- tracking ---------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/track/log.h"
+#include "store/delivery/arrivals.h"
 #include "store/delivery/locks.h"
 #include "store/delivery/recipient.h"
 #include "store/delivery/store.h"
@@ -36,6 +37,10 @@ struct ph_deliver {
 	enum ph_recipient_verdict (*active)(void *context, const char *database,
 					    int64_t epoch, struct ph_err *err);
 	void *context;
+	struct ph_placement_settings placement;
+	bool defer_over; /* a mailbox at its quota: 452, not 552 */
+	struct ph_arrivals
+	    *arrivals; /* told of what was stored; NULL: nobody */
 	gsize next_id; /* internal-message-id, atomic; starts with the time */
 };
 

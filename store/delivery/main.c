@@ -16,6 +16,7 @@ static const struct ph_program program = {
     .listen = listeners,
     .start = ph_delivery_start,
     .stop = ph_delivery_stop,
+    .owner = "mailbox_user",
 };
 
 int

@@ -238,6 +238,8 @@ mdb_free(struct ph_mdb *mdb)
 	g_hash_table_unref(mdb->known);
 	g_mutex_clear(&mdb->first);
 	g_mutex_clear(&mdb->mutex);
+	for (size_t i = 0; i < G_N_ELEMENTS(mdb->quotas); i++)
+		g_mutex_clear(&mdb->quotas[i]);
 	g_free(mdb->name);
 	g_free(mdb);
 }
@@ -276,6 +278,8 @@ ph_mdb_open(int root, const char *name, int64_t epoch, int64_t window,
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_mutex_init(&mdb->first);
 	g_mutex_init(&mdb->mutex);
+	for (size_t i = 0; i < G_N_ELEMENTS(mdb->quotas); i++)
+		g_mutex_init(&mdb->quotas[i]);
 	result = open_all(mdb, root, err);
 	if (result == PH_STORE_OK)
 		*mdb_r = mdb;

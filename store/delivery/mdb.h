@@ -4,6 +4,8 @@
 #include "lib/base/err.h"
 #include "store/delivery/duplicates.h"
 #include "store/delivery/store.h"
+#include "store/mailbox/perms.h"
+#include "store/mailbox/place.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -12,7 +14,7 @@
 /*
  * One mailbox database on disk, held by this process alone:
  *
- *	<domain>/<local part>/{tmp,new,cur}	mailboxes
+ *	<mailbox_path>/{tmp,new,cur}	mailboxes, and folders in them
  *	.posthub/lock		flock: one store driver a database
  *	.posthub/epoch		highest under which it was opened
  *	.posthub/open		there while it is open, and after a crash
@@ -38,6 +40,19 @@ struct ph_mdb {
 	GMutex mutex;	   /* known */
 	GHashTable *known; /* mailboxes delivered to by this process */
 	unsigned users;	   /* the store's, under its own mutex */
+	GMutex quotas[16]; /* one count at a time of a mailbox, by its path */
+	/* The store's, before the first mailbox is asked for. */
+	const struct ph_place *place;
+	const struct ph_perms_rule *owners;
+};
+
+/* An open mailbox: what a message is put into. */
+struct ph_mdb_mailbox {
+	char *path;	      /* below the database */
+	int dir, folder, new; /* folder: the mailbox itself, if it is the Inbox
+			       */
+	struct ph_perms owner;
+	bool in_folder;
 };
 
 /* BUSY: another process holds it, or it was opened under a higher Epoch. */
@@ -47,12 +62,19 @@ enum ph_store_result ph_mdb_open(int root, const char *name, int64_t epoch,
 void ph_mdb_close(struct ph_mdb **mdb);
 
 /*
- * The directory "new" of an address's mailbox, made with what is above it if
- * needed; at the process's first delivery everything is made durable and, if
- * suspect, looked through. Descriptor, or -1 with errno kept.
+ * Opens an address's mailbox and the folder in it, made with what is above it
+ * if needed; at the process's first delivery to it everything is made durable
+ * and, if suspect, looked through. 0 and *mailbox_r (ph_mdb_mailbox_close), or
+ * -1 with errno kept; its path is filled in as far as it is known.
  */
-int ph_mdb_mailbox(struct ph_mdb *mdb, const char *address, int64_t now,
+int ph_mdb_mailbox(struct ph_mdb *mdb, const struct ph_store_mailbox *wanted,
+		   int64_t now, struct ph_mdb_mailbox *mailbox_r,
 		   struct ph_err *err);
+void ph_mdb_mailbox_close(struct ph_mdb_mailbox *mailbox);
+
+/* The mutex under which its quota is worked on. */
+GMutex *ph_mdb_quota_mutex(struct ph_mdb *mdb,
+			   const struct ph_mdb_mailbox *mailbox);
 
 /* Remembers a message; a failure is logged and makes the next start look. */
 void ph_mdb_record(struct ph_mdb *mdb, struct ph_copy_key key, int64_t now);

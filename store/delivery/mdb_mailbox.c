@@ -1,13 +1,15 @@
 #include "lib/base/fault.h"
-#include "lib/base/text.h"
+#include "lib/base/log.h"
 #include "lib/base/uuid.h"
 #include "store/delivery/mdb.h"
+#include "store/mailbox/folder.h"
 #include "store/mailbox/path.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool
@@ -70,32 +72,85 @@ look_through(struct ph_mdb *mdb, int mailbox, const char *folder,
 	return r;
 }
 
-/* Serialised, or one thread's look would take another's message, linked but
- * perhaps not to stay, for one that is there. */
-static int
-first_delivery(struct ph_mdb *mdb, int mailbox, const char *address,
-	       int64_t now, struct ph_err *err)
-{
-	static const char *const folders[] = {"tmp", "new", "cur"};
-	int fd;
+/* ---- making ------------------------------------------------------------ */
 
-	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
-		fd = ph_path_open(mailbox, folders[i], true, err);
+/* What stands on the way is nobody's own: everybody may pass through it where
+ * mailboxes have other owners. */
+static const struct ph_perms *
+way(const struct ph_mdb *mdb)
+{
+	static const struct ph_perms open = {(uid_t)-1, (gid_t)-1, 0600, 0711};
+
+	return ph_perms_rule_is_self(mdb->owners) ? &ph_perms_self : &open;
+}
+
+static int
+fail(const char *what, const char *address, struct ph_err *err)
+{
+	int saved = errno;
+
+	ph_err_set(err, PH_ERR_TEMP, "cannot %s %s: %s", what, address,
+		   g_strerror(saved));
+	errno = saved;
+	return -1;
+}
+
+/* Each entry made durable, also those that were there: another process may
+ * have died before it could. */
+static int
+make_way(struct ph_mdb *mdb, char *const *components,
+	 const struct ph_perms *owner, struct ph_err *err)
+{
+	int parent = mdb->dir, fd = -1;
+
+	for (; *components; components++) {
+		fd = ph_path_make(parent, *components,
+				  components[1] ? way(mdb) : owner, NULL, err);
+		if (fd >= 0 && fsync(parent) < 0) {
+			fail("sync the directory of", *components, err);
+			ph_path_close(&fd);
+		}
+		if (parent != mdb->dir)
+			ph_path_close(&parent);
+		if (fd < 0)
+			return -1;
+		parent = fd;
+	}
+	return fd;
+}
+
+static int
+make_parts(int mailbox, const struct ph_perms *owner, const char *address,
+	   struct ph_err *err)
+{
+	static const char *const parts[] = {"tmp", "new", "cur"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		int fd = ph_path_make(mailbox, parts[i], owner, NULL, err);
+
 		if (fd < 0)
 			return -1;
 		ph_path_close(&fd);
 	}
 	if (fsync(mailbox) < 0)
-		return ph_err_set(err, PH_ERR_TEMP, "cannot sync %s: %s",
-				  address, g_strerror(errno));
+		return fail("sync", address, err);
 	ph_fault(PH_FAULT_MAILBOX_MADE);
+	return 0;
+}
+
+static int
+look_at(struct ph_mdb *mdb, int folder, const char *address, int64_t now,
+	struct ph_err *err)
+{
 	if (!mdb->suspect || !mdb->duplicates)
 		return 0;
-	if (look_through(mdb, mailbox, "new", address, now, err) < 0 ||
-	    look_through(mdb, mailbox, "cur", address, now, err) < 0)
+	if (look_through(mdb, folder, "new", address, now, err) < 0 ||
+	    look_through(mdb, folder, "cur", address, now, err) < 0)
 		return -1;
 	return ph_duplicates_sync(mdb->duplicates, err);
 }
+
+/* ---- what this process knows ------------------------------------------- */
 
 static bool
 is_known(struct ph_mdb *mdb, const char *path)
@@ -116,62 +171,185 @@ set_known(struct ph_mdb *mdb, const char *path)
 	g_mutex_unlock(&mdb->mutex);
 }
 
-static int
-open_new(int mailbox, struct ph_err *err)
-{
-	int fd;
+/* ---- the mailbox ------------------------------------------------------- */
 
-	if (mailbox < 0)
-		return -1;
-	fd = ph_path_open(mailbox, "new", false, err);
-	ph_path_close(&mailbox);
-	return fd;
-}
-
+/* Serialised, or one thread's look would take another's message, linked but
+ * perhaps not to stay, for one that is there. */
 static int
-make_mailbox(struct ph_mdb *mdb, const char *const *components,
-	     const char *path, const char *address, int64_t now,
-	     struct ph_err *err)
+make_inbox(struct ph_mdb *mdb, char *const *components, const char *address,
+	   int64_t now, struct ph_mdb_mailbox *mailbox, struct ph_err *err)
 {
-	int mailbox, r = 0;
+	int dir, r = -1;
 
 	g_mutex_lock(&mdb->first);
-	mailbox = ph_path_walk(mdb->dir, components, true, true, err);
-	if (mailbox >= 0)
-		r = first_delivery(mdb, mailbox, address, now, err);
+	dir = make_way(mdb, components, &mailbox->owner, err);
+	if (dir >= 0 && make_parts(dir, &mailbox->owner, address, err) == 0)
+		r = look_at(mdb, dir, address, now, err);
 	if (r < 0)
-		ph_path_close(&mailbox);
-	else if (mailbox >= 0)
-		set_known(mdb, path);
+		ph_path_close(&dir);
+	else
+		set_known(mdb, mailbox->path);
 	g_mutex_unlock(&mdb->first);
-	return mailbox;
+	return dir;
 }
 
+static int
+open_inbox(struct ph_mdb *mdb, char *const *components,
+	   struct ph_mdb_mailbox *mailbox, struct ph_err *err)
+{
+	mailbox->dir = ph_path_walk(mdb->dir, (const char *const *)components,
+				    false, false, err);
+	if (mailbox->dir < 0)
+		return -1;
+	mailbox->new = ph_path_open(mailbox->dir, "new", false, err);
+	if (mailbox->new < 0)
+		ph_path_close(&mailbox->dir);
+	return mailbox->new < 0 ? -1 : 0;
+}
+
+static int
+find_inbox(struct ph_mdb *mdb, char *const *components, const char *address,
+	   int64_t now, struct ph_mdb_mailbox *mailbox, struct ph_err *err)
+{
+	/* Somebody removed the mailbox, or what is in it: it starts again. */
+	if (is_known(mdb, mailbox->path) &&
+	    (open_inbox(mdb, components, mailbox, err) == 0 || errno != ENOENT))
+		return mailbox->dir < 0 ? -1 : 0;
+	mailbox->dir = make_inbox(mdb, components, address, now, mailbox, err);
+	if (mailbox->dir < 0)
+		return -1;
+	mailbox->new = ph_path_open(mailbox->dir, "new", false, err);
+	return mailbox->new < 0 ? -1 : 0;
+}
+
+/* ---- a folder in it ---------------------------------------------------- */
+
+static int
+make_folder(struct ph_mdb *mdb, const char *component, const char *path,
+	    const struct ph_store_mailbox *wanted, int64_t now,
+	    struct ph_mdb_mailbox *mailbox, struct ph_err *err)
+{
+	struct ph_err why = PH_ERR_INIT;
+	bool made;
+	int folder;
+
+	g_mutex_lock(&mdb->first);
+	folder = ph_folder_make(mailbox->dir, component, &mailbox->owner, &made,
+				err);
+	if (folder >= 0 && look_at(mdb, folder, wanted->address, now, err) < 0)
+		ph_path_close(&folder);
+	else if (folder >= 0)
+		set_known(mdb, path);
+	g_mutex_unlock(&mdb->first);
+	/* A folder that is not shown is still found by who looks for it. */
+	if (folder >= 0 && made &&
+	    ph_folder_subscribe(mailbox->dir, component, &mailbox->owner,
+				&why) < 0)
+		ph_warn("database %s: %s: %s", mdb->name, path, why.text);
+	return folder;
+}
+
+static int
+open_folder(struct ph_mdb *mdb, const char *component,
+	    const struct ph_store_mailbox *wanted, int64_t now,
+	    struct ph_mdb_mailbox *mailbox, struct ph_err *err)
+{
+	g_autofree char *path =
+	    g_build_filename(mailbox->path, component, NULL);
+	int folder = -1, new = -1;
+
+	if (is_known(mdb, path)) {
+		folder = ph_path_open(mailbox->dir, component, false, err);
+		if (folder >= 0)
+			new = ph_path_open(folder, "new", false, err);
+		if (new < 0)
+			ph_path_close(&folder);
+	}
+	if (new < 0) {
+		folder = make_folder(mdb, component, path, wanted, now, mailbox,
+				     err);
+		if (folder >= 0)
+			new = ph_path_open(folder, "new", false, err);
+	}
+	g_free(mailbox->path);
+	mailbox->path = g_steal_pointer(&path);
+	if (new < 0) {
+		ph_path_close(&folder);
+		return -1;
+	}
+	ph_path_close(&mailbox->new);
+	mailbox->new = new;
+	mailbox->folder = folder;
+	mailbox->in_folder = true;
+	return 0;
+}
+
+/* A folder that cannot be there, or is not and must not be made, is the
+ * Inbox. */
+static int
+find_folder(struct ph_mdb *mdb, const struct ph_store_mailbox *wanted,
+	    int64_t now, struct ph_mdb_mailbox *mailbox, struct ph_err *err)
+{
+	g_autofree char *component =
+	    wanted->folder ? ph_folder_component(wanted->folder) : NULL;
+	g_autofree char *found = NULL;
+	int r;
+
+	if (!component || g_ascii_strcasecmp(component, ".INBOX") == 0)
+		return 0;
+	r = ph_folder_find(mailbox->dir, component, &found, err);
+	if (r < 0)
+		return -1;
+	if (r == 0 && !wanted->make_folder)
+		return 0;
+	return open_folder(mdb, found ? found : component, wanted, now, mailbox,
+			   err);
+}
+
+/* ---- both -------------------------------------------------------------- */
+
 int
-ph_mdb_mailbox(struct ph_mdb *mdb, const char *address, int64_t now,
+ph_mdb_mailbox(struct ph_mdb *mdb, const struct ph_store_mailbox *wanted,
+	       int64_t now, struct ph_mdb_mailbox *mailbox_r,
 	       struct ph_err *err)
 {
-	g_autofree char *local = NULL, *domain = NULL, *path = NULL;
-	g_autofree char *safe_local = NULL, *safe_domain = NULL;
-	const char *components[3] = {NULL, NULL, NULL};
-	int fd;
+	g_auto(GStrv) components = NULL;
+	int r;
 
-	if (!ph_split_address(address, &local, &domain)) {
+	*mailbox_r =
+	    (struct ph_mdb_mailbox){.dir = -1, .folder = -1, .new = -1};
+	components =
+	    ph_place_expand(mdb->place, wanted->address, wanted->entry, err);
+	if (!components) {
 		errno = EINVAL;
-		return ph_err_set(err, PH_ERR_TEMP,
-				  "\"%s\" is no address to keep mail for",
-				  address);
+		return -1;
 	}
-	components[0] = safe_domain = ph_path_component(domain);
-	components[1] = safe_local = ph_path_component(local);
-	path = g_build_filename(safe_domain, safe_local, NULL);
-	if (is_known(mdb, path)) {
-		fd = open_new(
-		    ph_path_walk(mdb->dir, components, false, false, err), err);
-		/* Somebody removed the mailbox: it starts again. */
-		if (fd >= 0 || errno != ENOENT)
-			return fd;
-	}
-	return open_new(make_mailbox(mdb, components, path, address, now, err),
-			err);
+	mailbox_r->path = g_strjoinv("/", components);
+	if (ph_perms_of(mdb->owners, wanted->entry, &mailbox_r->owner, err) < 0)
+		return -1;
+	r = find_inbox(mdb, components, wanted->address, now, mailbox_r, err);
+	if (r == 0)
+		r = find_folder(mdb, wanted, now, mailbox_r, err);
+	if (r == 0 && mailbox_r->folder < 0)
+		mailbox_r->folder = mailbox_r->dir;
+	return r;
+}
+
+void
+ph_mdb_mailbox_close(struct ph_mdb_mailbox *mailbox)
+{
+	if (mailbox->folder != mailbox->dir)
+		ph_path_close(&mailbox->folder);
+	ph_path_close(&mailbox->new);
+	ph_path_close(&mailbox->dir);
+	g_clear_pointer(&mailbox->path, g_free);
+}
+
+GMutex *
+ph_mdb_quota_mutex(struct ph_mdb *mdb, const struct ph_mdb_mailbox *mailbox)
+{
+	struct stat st;
+	ino_t number = fstat(mailbox->dir, &st) == 0 ? st.st_ino : 0;
+
+	return &mdb->quotas[number % G_N_ELEMENTS(mdb->quotas)];
 }

@@ -11,6 +11,8 @@
 struct ph_mdb_set {
 	int root;
 	int64_t window;
+	ph_mdb_opened *opened; /* or NULL */
+	void *context;
 	GMutex mutex;	       /* databases and their users */
 	GHashTable *databases; /* folded name: struct ph_mdb */
 };
@@ -24,8 +26,8 @@ free_database(gpointer p)
 }
 
 int
-ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
-		struct ph_err *err)
+ph_mdb_set_open(const char *root, int64_t window, ph_mdb_opened *opened,
+		void *context, struct ph_mdb_set **set_r, struct ph_err *err)
 {
 	struct ph_mdb_set *set;
 	int fd;
@@ -40,6 +42,8 @@ ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
 	set = g_new0(struct ph_mdb_set, 1);
 	set->root = fd;
 	set->window = window;
+	set->opened = opened;
+	set->context = context;
 	g_mutex_init(&set->mutex);
 	set->databases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       free_database);
@@ -56,6 +60,12 @@ ph_mdb_set_close(struct ph_mdb_set **set)
 	ph_path_close(&(*set)->root);
 	g_mutex_clear(&(*set)->mutex);
 	g_clear_pointer(set, g_free);
+}
+
+int
+ph_mdb_set_root(const struct ph_mdb_set *set)
+{
+	return set->root;
 }
 
 /* With the mutex held: an open database of another Epoch was elsewhere in
@@ -81,6 +91,8 @@ reopen(struct ph_mdb_set *set, const char *folded, const char *name,
 	result = ph_mdb_open(set->root, name, epoch, set->window, &mdb, err);
 	if (result != PH_STORE_OK)
 		return result;
+	if (set->opened != NULL)
+		set->opened(set->context, mdb);
 	g_hash_table_insert(set->databases, g_strdup(folded), mdb);
 	*mdb_r = mdb;
 	return PH_STORE_OK;

@@ -43,6 +43,7 @@ ph_recipient_free(struct ph_recipient **recipient)
 	g_free((*recipient)->primary);
 	g_free((*recipient)->database);
 	g_free((*recipient)->active);
+	ph_placement_clear(&(*recipient)->placement);
 	g_clear_pointer(recipient, g_free);
 }
 
@@ -126,10 +127,13 @@ judge(const struct ph_snapshot *snapshot, const char *server,
 		return verdict;
 	*recipient_r = g_new0(struct ph_recipient, 1);
 	(*recipient_r)->address = g_strdup(resolution->original);
-	(*recipient_r)->primary = g_strdup(resolution->address);
+	(*recipient_r)->primary = g_strdup(ph_entry_primary(resolution->entry));
 	(*recipient_r)->database = g_strdup(database->name);
 	(*recipient_r)->active = g_strdup(database->active->name);
 	(*recipient_r)->epoch = database->epoch;
+	ph_placement_set(&(*recipient_r)->placement, snapshot,
+			 resolution->entry, database->name,
+			 resolution->extension);
 	return verdict;
 }
 

@@ -5,6 +5,7 @@
 #include "lib/directory/directory.h"
 #include "lib/routing/topology.h"
 #include "lib/state/snapshot.h"
+#include "store/mailbox/placement.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ struct ph_recipient {
 	char *database; /* name in the topology */
 	char *active;	/* the server that has its active copy */
 	int64_t epoch;
+	struct ph_placement placement;
 };
 
 /* OK and *recipient_r (ph_recipient_free), or why not in err; INACTIVE comes

@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/text.h"
+#include "lib/state/object.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,17 +22,24 @@ enum ph_store_result {
 	PH_STORE_OK,
 	PH_STORE_DUPLICATE, /* the mailbox has this message already */
 	PH_STORE_FULL,	    /* no room in the database */
-	PH_STORE_QUOTA,	    /* no room in this mailbox */
+	PH_STORE_QUOTA,	    /* the system gives this mailbox no more room */
 	PH_STORE_BUSY,	    /* somebody else holds the database */
 	PH_STORE_FAILED,    /* anything else; never a reason to refuse */
 	PH_STORE_ANSWERED,  /* by another server: err has its answer, word for
 			     * word from the code on */
+	PH_STORE_OVER,	    /* it would exceed the mailbox's own quota */
 	PH_STORE_RESULTS    /* how many */
 };
 
 struct ph_store_mailbox {
 	const char *address; /* primary address */
 	const char *nmid;    /* of the message, lower case */
+	/* What follows may be NULL, 0: nothing is known or wanted. */
+	const struct ph_object *entry; /* of the directory */
+	int64_t quota;		       /* bytes, of the directory */
+	const char *folder;	       /* a folder's name; else the Inbox */
+	bool make_folder;	       /* if it is not there; else the Inbox */
+	bool *in_folder_r;	       /* OK: it is in the folder */
 };
 
 /* A sealed message for several mailboxes of its database. */
@@ -112,12 +120,16 @@ struct ph_store_maildir_options {
 	const char *root;	  /* made if it is not there, its parents too */
 	const char *host;	  /* of this server, for file names */
 	int64_t duplicate_window; /* milliseconds; 0: none are recognised */
+	/* As place.h and perms.h read them; NULL: the default. */
+	const char *path, *user, *group, *mode;
 };
 
 /*
- * root/<database>/<domain>/<local part>/{tmp,new,cur}, and for itself
- * root/<database>/.posthub. Each database is within one file system: messages
- * are written below .posthub/tmp and linked into new/. -1: PERM.
+ * root/<database>/<path>/{tmp,new,cur}, a Maildir++, and for itself
+ * root/<database>/.posthub. A database is best within one file system: messages
+ * are written once below .posthub/tmp and linked into new/. Where that cannot
+ * be, and for mailboxes of other owners, each gets a copy. What went wrong is
+ * logged with its place and the remedy, which answers do not tell. -1: PERM.
  */
 int ph_store_maildir(const struct ph_store_maildir_options *options,
 		     struct ph_store **store_r, struct ph_err *err);

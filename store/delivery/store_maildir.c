@@ -2,9 +2,11 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "store/delivery/complaints.h"
 #include "store/delivery/mdb_set.h"
 #include "store/delivery/store.h"
 #include "store/mailbox/path.h"
+#include "store/mailbox/quota.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +22,9 @@ struct maildir {
 	char *host;    /* fit for a file name */
 	guint counter; /* atomic */
 	struct ph_mdb_set *databases;
+	struct ph_place *place;
+	struct ph_perms_rule *owners;
+	struct ph_complaints *complaints;
 };
 
 struct message {
@@ -26,19 +32,84 @@ struct message {
 	int fd;
 	char name[64]; /* below .posthub/tmp */
 	uint64_t size;
+	struct ph_perms owner; /* of the file */
+	bool linked;	       /* in a mailbox: the owner stays */
 	bool committed;
 };
+
+/* ---- databases --------------------------------------------------------- */
+
+/* Other owners of mailboxes may pass through a directory. */
+static void
+let_pass(const struct maildir *maildir, int dir, const char *name)
+{
+	struct stat st;
+
+	if (ph_perms_rule_is_self(maildir->owners))
+		return;
+	if (fstat(dir, &st) < 0 ||
+	    ((st.st_mode & 0011) != 0011 &&
+	     fchmod(dir, (st.st_mode & 07777) | 0011) < 0))
+		ph_warn("%s: cannot let owners of mailboxes pass: %s", name,
+			g_strerror(errno));
+}
+
+static void
+opened(void *self, struct ph_mdb *mdb)
+{
+	struct maildir *maildir = self;
+
+	mdb->place = maildir->place;
+	mdb->owners = maildir->owners;
+	let_pass(maildir, mdb->dir, mdb->name);
+}
+
+static enum ph_store_result
+use_database(struct maildir *maildir, const char *name, int64_t epoch,
+	     struct ph_mdb **mdb_r, struct ph_err *err)
+{
+	struct ph_err why = PH_ERR_INIT;
+	enum ph_store_result result =
+	    ph_mdb_set_use(maildir->databases, name, epoch, mdb_r, &why);
+
+	if (result != PH_STORE_OK && result != PH_STORE_BUSY)
+		ph_complain(maildir->complaints,
+			    ph_mdb_set_root(maildir->databases), name, NULL,
+			    errno, &why);
+	if (err)
+		*err = why;
+	return result;
+}
 
 /* ---- messages ---------------------------------------------------------- */
 
 static enum ph_store_result
-fail(const struct message *message, const char *what, struct ph_err *err)
+fail(struct maildir *maildir, const struct message *message, const char *what,
+     struct ph_err *err)
 {
-	enum ph_store_result result = ph_mdb_result(errno, false);
+	int saved = errno;
+	struct ph_err why = PH_ERR_INIT;
 
-	ph_err_set(err, PH_ERR_TEMP, "database %s: %s: %s", message->mdb->name,
-		   what, g_strerror(errno));
-	return result;
+	ph_err_set(&why, PH_ERR_TEMP, "database %s: %s: %s", message->mdb->name,
+		   what, g_strerror(saved));
+	ph_complain(maildir->complaints, message->mdb->dir, message->mdb->name,
+		    ".posthub/tmp", saved, &why);
+	if (err)
+		*err = why;
+	return ph_mdb_result(saved, false);
+}
+
+/* Where all mailboxes have one owner, so that sealing covers it. */
+static int
+give_file(struct maildir *maildir, struct message *message)
+{
+	const struct ph_perms *common = ph_perms_rule_common(maildir->owners);
+
+	message->owner = ph_perms_self;
+	if (!common)
+		return 0;
+	message->owner = *common;
+	return ph_perms_give(message->fd, common, false);
 }
 
 static int
@@ -70,7 +141,7 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	struct ph_mdb *mdb;
 	enum ph_store_result result;
 
-	result = ph_mdb_set_use(maildir->databases, database, epoch, &mdb, err);
+	result = use_database(maildir, database, epoch, &mdb, err);
 	if (result != PH_STORE_OK)
 		return result;
 	message = g_new0(struct message, 1);
@@ -78,9 +149,9 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	g_snprintf(message->name, sizeof(message->name), "P%dQ%u",
 		   (int)getpid(), g_atomic_int_add(&maildir->counter, 1));
 	message->fd = openat(mdb->tmp, message->name,
-			     O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (message->fd < 0) {
-		result = fail(message, "cannot make a file", err);
+			     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (message->fd < 0 || give_file(maildir, message) < 0) {
+		result = fail(maildir, message, "cannot make a file", err);
 		maildir_end(maildir, message, NULL);
 		return result;
 	}
@@ -96,13 +167,12 @@ maildir_write(void *self, void *p, const char *data, size_t size,
 	struct message *message = p;
 	ssize_t n;
 
-	(void)self;
 	while (size > 0) {
 		n = write(message->fd, data, size);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail(message, "cannot write", err);
+			return fail(self, message, "cannot write", err);
 		data += n;
 		size -= (size_t)n;
 		message->size += (uint64_t)n;
@@ -116,9 +186,8 @@ maildir_seal(void *self, void *p, struct ph_err *err)
 {
 	struct message *message = p;
 
-	(void)self;
 	if (fdatasync(message->fd) < 0)
-		return fail(message, "cannot sync", err);
+		return fail(self, message, "cannot sync", err);
 	ph_fault(PH_FAULT_STAGE_SYNCED);
 	return PH_STORE_OK;
 }
@@ -138,11 +207,109 @@ file_name(struct maildir *maildir, const struct message *message,
 			       maildir->host, nmid, message->size);
 }
 
+/* ---- a copy of its own ------------------------------------------------- */
+
+/* 0, or -1 with errno. */
+static int
+copy_content(const struct message *message, int fd)
+{
+	off_t at = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && at < (off_t)message->size)
+		n = sendfile(fd, message->fd, &at,
+			     message->size - (uint64_t)at);
+	if (n == 0)
+		errno = EIO;
+	return n > 0 ? 0 : -1;
+}
+
+/* Into tmp, durable. 0, or -1 with errno and nothing left. */
+static int
+write_copy(const struct message *message, int tmp, const char *name,
+	   const struct ph_perms *owner)
+{
+	int fd =
+	    openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	if (copy_content(message, fd) == 0 &&
+	    ph_perms_give(fd, owner, false) == 0 && fsync(fd) == 0) {
+		ph_path_close(&fd);
+		return 0;
+	}
+	saved = errno;
+	ph_path_close(&fd);
+	unlinkat(tmp, name, 0);
+	errno = saved;
+	return -1;
+}
+
+/* For a mailbox in another file system, or of another owner than the message
+ * has: by its own tmp, as any program would deliver. */
+static int
+link_copy(const struct message *message, const struct ph_mdb_mailbox *mailbox,
+	  const char *name)
+{
+	int tmp =
+	    ph_path_make(mailbox->folder, "tmp", &mailbox->owner, NULL, NULL);
+	int r = -1, saved;
+
+	if (tmp < 0)
+		return -1;
+	if (write_copy(message, tmp, name, &mailbox->owner) == 0) {
+		r = linkat(tmp, name, mailbox->new, name, 0);
+		saved = errno;
+		unlinkat(tmp, name, 0);
+		errno = saved;
+	}
+	ph_path_close(&tmp);
+	return r;
+}
+
+/* ---- into the mailbox -------------------------------------------------- */
+
+/* Is the file that mailbox's? It becomes so, as long as it is nobody's. 1, 0,
+ * or -1 with errno. */
+static int
+fits(struct message *message, const struct ph_mdb_mailbox *mailbox)
+{
+	if (ph_perms_equal(&message->owner, &mailbox->owner))
+		return 1;
+	if (message->linked)
+		return 0;
+	if (ph_perms_give(message->fd, &mailbox->owner, false) < 0 ||
+	    fsync(message->fd) < 0)
+		return -1;
+	message->owner = mailbox->owner;
+	return 1;
+}
+
+static int
+link_once(struct message *message, const struct ph_mdb_mailbox *mailbox,
+	  const char *name)
+{
+	int r = fits(message, mailbox);
+
+	if (r < 0)
+		return -1;
+	if (r == 1) {
+		r = linkat(message->mdb->tmp, message->name, mailbox->new, name,
+			   0);
+		message->linked |= r == 0;
+		if (r == 0 || errno != EXDEV)
+			return r;
+	}
+	return link_copy(message, mailbox, name);
+}
+
 /* The message is in the mailbox when the directory is synced. If that fails
  * nobody can tell, so the entry goes again. */
 static int
-link_message(struct maildir *maildir, const struct message *message, int folder,
-	     const char *nmid)
+link_message(struct maildir *maildir, struct message *message,
+	     const struct ph_mdb_mailbox *mailbox, const char *nmid)
 {
 	g_autofree char *name = NULL;
 	int r, saved;
@@ -151,60 +318,103 @@ link_message(struct maildir *maildir, const struct message *message, int folder,
 	do {
 		g_free(name);
 		name = file_name(maildir, message, nmid);
-		r = linkat(message->mdb->tmp, message->name, folder, name, 0);
+		r = link_once(message, mailbox, name);
 	} while (r < 0 && errno == EEXIST);
 	if (r < 0)
 		return -1;
 	ph_fault(PH_FAULT_AFTER_LINK);
-	if (fsync(folder) == 0)
+	if (fsync(mailbox->new) == 0)
 		return 0;
 	saved = errno;
-	unlinkat(folder, name, 0);
+	unlinkat(mailbox->new, name, 0);
 	errno = saved;
 	return -1;
 }
 
-static enum ph_store_result
-commit(struct maildir *maildir, struct message *message, int folder,
-       const struct ph_store_mailbox *mailbox, int64_t now, struct ph_err *err)
+/* 1, 0 no room, -1 with errno. */
+static int
+take_quota(const struct message *message, const struct ph_mdb_mailbox *mailbox,
+	   int64_t bytes, struct ph_err *err)
 {
-	struct ph_copy_key key =
-	    ph_copy_key_of(mailbox->nmid, mailbox->address);
+	GMutex *mutex = ph_mdb_quota_mutex(message->mdb, mailbox);
+	int r;
+
+	g_mutex_lock(mutex);
+	r = ph_quota_take(mailbox->dir, bytes, (int64_t)message->size,
+			  &mailbox->owner, err);
+	g_mutex_unlock(mutex);
+	return r;
+}
+
+static enum ph_store_result
+commit(struct maildir *maildir, struct message *message,
+       const struct ph_mdb_mailbox *mailbox,
+       const struct ph_store_mailbox *wanted, int64_t now, struct ph_err *err)
+{
+	struct ph_copy_key key = ph_copy_key_of(wanted->nmid, wanted->address);
 	struct ph_mdb *mdb = message->mdb;
+	int r;
 
 	if (mdb->duplicates && ph_duplicates_find(mdb->duplicates, key, now))
 		return PH_STORE_DUPLICATE;
-	if (link_message(maildir, message, folder, mailbox->nmid) < 0) {
+	r = take_quota(message, mailbox, wanted->quota, err);
+	if (r == 0) {
+		ph_err_set(err, PH_ERR_PERM,
+			   "the message would exceed the mailbox's quota");
+		return PH_STORE_OVER;
+	}
+	if (r < 0)
+		return ph_mdb_result(errno, true);
+	if (link_message(maildir, message, mailbox, wanted->nmid) < 0) {
 		int saved = errno;
 
-		ph_err_set(err, PH_ERR_TEMP, "mailbox %s: cannot link: %s",
-			   mailbox->address, g_strerror(saved));
+		ph_quota_give(mailbox->dir, (int64_t)message->size);
+		errno = saved;
+		ph_err_set(err, PH_ERR_TEMP, "cannot link: %s",
+			   g_strerror(saved));
 		return ph_mdb_result(saved, true);
 	}
 	ph_fault(PH_FAULT_LINK_SYNCED);
 	ph_mdb_record(mdb, key, now);
 	message->committed = true;
+	if (wanted->in_folder_r)
+		*wanted->in_folder_r = mailbox->in_folder;
 	ph_fault(PH_FAULT_RECORD_WRITTEN);
 	return PH_STORE_OK;
 }
 
+static bool
+is_failure(enum ph_store_result result)
+{
+	return result != PH_STORE_OK && result != PH_STORE_DUPLICATE &&
+	       result != PH_STORE_OVER;
+}
+
 static enum ph_store_result
-maildir_commit(void *self, void *p, const struct ph_store_mailbox *mailbox,
+maildir_commit(void *self, void *p, const struct ph_store_mailbox *wanted,
 	       struct ph_err *err)
 {
+	struct maildir *maildir = self;
 	struct message *message = p;
 	int64_t now = ph_clock_wall();
+	struct ph_mdb_mailbox mailbox;
+	struct ph_err why = PH_ERR_INIT;
 	enum ph_store_result result;
-	int folder = ph_mdb_mailbox(message->mdb, mailbox->address, now, err);
+	int saved;
 
-	if (folder < 0) {
-		int saved = errno;
-
-		ph_err_wrap(err, "mailbox %s", mailbox->address);
-		return ph_mdb_result(saved, true);
+	if (ph_mdb_mailbox(message->mdb, wanted, now, &mailbox, &why) < 0)
+		result = ph_mdb_result(errno, true);
+	else
+		result = commit(maildir, message, &mailbox, wanted, now, &why);
+	saved = errno;
+	if (is_failure(result)) {
+		ph_err_wrap(&why, "mailbox %s", wanted->address);
+		ph_complain(maildir->complaints, message->mdb->dir,
+			    message->mdb->name, mailbox.path, saved, &why);
 	}
-	result = commit(self, message, folder, mailbox, now, err);
-	ph_path_close(&folder);
+	if (err)
+		*err = why;
+	ph_mdb_mailbox_close(&mailbox);
 	return result;
 }
 
@@ -226,6 +436,9 @@ maildir_close(void *self)
 	struct maildir *maildir = self;
 
 	ph_mdb_set_close(&maildir->databases);
+	ph_place_free(&maildir->place);
+	ph_perms_rule_free(&maildir->owners);
+	ph_complaints_free(&maildir->complaints);
 	g_free(maildir->host);
 	g_free(maildir);
 }
@@ -258,19 +471,31 @@ escape_host(const char *host)
 	return g_string_free(out, FALSE);
 }
 
+static const char *
+or_default(const char *text, const char *value)
+{
+	return text ? text : value;
+}
+
 int
 ph_store_maildir(const struct ph_store_maildir_options *options,
 		 struct ph_store **store_r, struct ph_err *err)
 {
-	struct ph_mdb_set *databases;
-	struct maildir *maildir;
+	struct maildir *maildir = g_new0(struct maildir, 1);
 
-	if (ph_mdb_set_open(options->root, options->duplicate_window,
-			    &databases, err) < 0)
-		return -1;
-	maildir = g_new0(struct maildir, 1);
-	maildir->databases = databases;
+	maildir->complaints = ph_complaints_new(options->root);
 	maildir->host = escape_host(options->host);
+	if (ph_mdb_set_open(options->root, options->duplicate_window, opened,
+			    maildir, &maildir->databases, err) < 0 ||
+	    ph_place_parse(or_default(options->path, "{domain}/{local}"),
+			   &maildir->place, err) < 0 ||
+	    ph_perms_rule_parse(
+		or_default(options->user, ""), or_default(options->group, ""),
+		or_default(options->mode, "0600"), &maildir->owners, err) < 0) {
+		maildir_close(maildir);
+		return -1;
+	}
+	let_pass(maildir, ph_mdb_set_root(maildir->databases), options->root);
 	*store_r = ph_store_new(&maildir_ops, maildir);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -74,6 +75,24 @@ fail(const char *what, const char *component, struct ph_err *err)
 	return -1;
 }
 
+/* Links and files in the place of a directory look alike to open: ENOTDIR. */
+static int
+fail_open(int dir, const char *component, struct ph_err *err)
+{
+	int saved = errno;
+	struct stat st;
+
+	if (saved != ENOTDIR ||
+	    fstatat(dir, component, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISLNK(st.st_mode)) {
+		errno = saved;
+		return fail("cannot open directory", component, err);
+	}
+	ph_err_set(err, PH_ERR_TEMP, "%s is a symbolic link", component);
+	errno = saved;
+	return -1;
+}
+
 int
 ph_path_open(int dir, const char *component, bool make, struct ph_err *err)
 {
@@ -83,8 +102,36 @@ ph_path_open(int dir, const char *component, bool make, struct ph_err *err)
 		return fail("cannot make directory", component, err);
 	fd = openat(dir, component,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return fail("cannot open directory", component, err);
+	return fd < 0 ? fail_open(dir, component, err) : fd;
+}
+
+static bool
+is_left(const struct stat *st, const struct ph_perms *owner)
+{
+	return owner->uid != ph_perms_self.uid && owner->uid != st->st_uid &&
+	       st->st_uid == geteuid();
+}
+
+int
+ph_path_make(int dir, const char *component, const struct ph_perms *owner,
+	     bool *made_r, struct ph_err *err)
+{
+	bool made = mkdirat(dir, component, 0700) == 0;
+	struct stat st;
+	int fd;
+
+	if (made_r)
+		*made_r = made;
+	if (!made && errno != EEXIST)
+		return fail("cannot make directory", component, err);
+	fd = ph_path_open(dir, component, false, err);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd;
+	if ((made || is_left(&st, owner)) &&
+	    ph_perms_give(fd, owner, true) < 0) {
+		fail("cannot give away directory", component, err);
+		ph_path_close(&fd);
+	}
 	return fd;
 }
 
@@ -107,4 +154,44 @@ ph_path_walk(int dir, const char *const *components, bool make, bool sync,
 		parent = fd;
 	}
 	return fd;
+}
+
+static bool
+has_no_inodes(int fd)
+{
+	struct statvfs st;
+
+	return fd >= 0 && fstatvfs(fd, &st) == 0 && st.f_files > 0 &&
+	       st.f_favail == 0 && st.f_bavail > 0;
+}
+
+const char *
+ph_path_remedy(int error, int fd)
+{
+	switch (error) {
+	case ENOSPC:
+		return has_no_inodes(fd)
+			   ? "the file system has no inodes left: remove files "
+			     "or enlarge it"
+			   : "the file system is full: free some space or "
+			     "enlarge it";
+	case EDQUOT:
+		return "raise the user's quota of the file system";
+	case EROFS:
+		return "mount the file system for writing";
+	case EACCES:
+	case EPERM:
+		return "the daemon's user must own what is there, see "
+		       "mailbox_user";
+	case ELOOP:
+	case ENOTDIR:
+		return "put a directory in its place: links are not followed";
+	case EXDEV:
+		return "tmp, new and cur of a folder must be in one file "
+		       "system";
+	case EIO:
+		return "check the disk";
+	default:
+		return "";
+	}
 }

@@ -2,6 +2,7 @@
 #define PH_STORE_MAILBOX_PATH_H
 
 #include "lib/base/err.h"
+#include "store/mailbox/perms.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,11 @@ char *ph_path_component(const char *name);
  * 0700. Descriptor, or -1 with errno kept and err TEMP. ENOENT without make. */
 int ph_path_open(int dir, const char *component, bool make, struct ph_err *err);
 
+/* The same, made for an owner; *made_r (NULL is fine): it was not there. What
+ * this process has made, but died before it could give it away, is given. */
+int ph_path_make(int dir, const char *component, const struct ph_perms *owner,
+		 bool *made_r, struct ph_err *err);
+
 /* The same along several components; sync: makes the entries durable, also
  * those that were there (another process may have died before it could). */
 int ph_path_walk(int dir, const char *const *components, bool make, bool sync,
@@ -31,5 +37,9 @@ int ph_path_walk(int dir, const char *const *components, bool make, bool sync,
 
 /* Closes and sets -1; -1 is fine. errno is kept. */
 void ph_path_close(int *fd);
+
+/* What an administrator can do about an error of a file system, for the log:
+ * "free some space"; "" for the rest. fd is in that file system, or -1. */
+const char *ph_path_remedy(int error, int fd);
 
 #endif

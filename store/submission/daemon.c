@@ -8,6 +8,7 @@
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
 #include "store/mailbox/path.h"
+#include "store/mailbox/place.h"
 #include "store/submission/item.h"
 #include "store/submission/queue.h"
 #include "store/submission/watch.h"
@@ -91,6 +92,24 @@ open_root(struct app *app, struct ph_err *err)
 	return 0;
 }
 
+/* The store driver can put mailboxes where nobody looks for an Outbox. */
+static void
+warn_of_mailboxes(const struct ph_conf *conf)
+{
+	const char *path = ph_conf_text(conf, "delivery", "mailbox_path");
+	struct ph_place *place = NULL;
+
+	if (ph_place_parse(path, &place, NULL) == 0 &&
+	    !ph_place_is_default(place))
+		ph_warn("[delivery] mailbox_path is %s: Outboxes are found "
+			"only where it is {domain}/{local}",
+			path);
+	if (*ph_conf_text(conf, "delivery", "mailbox_user") != '\0')
+		ph_warn("[delivery] mailbox_user is set: Outboxes are worked "
+			"on only in mailboxes of this daemon's user");
+	ph_place_free(&place);
+}
+
 static int
 open_parts(struct app *app, struct ph_err *err)
 {
@@ -98,6 +117,7 @@ open_parts(struct app *app, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "[server] name is not set; it is this "
 				  "server's name in its server: key");
+	warn_of_mailboxes(app->conf);
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_peer_tls_read(app->conf, &app->submission.tls, err) < 0 ||
 	    open_root(app, err) < 0 ||

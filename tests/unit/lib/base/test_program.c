@@ -1,5 +1,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/program_private.h"
+#include "lib/base/rights.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -394,7 +395,7 @@ START_TEST(test_directories_of_many)
 	for (int i = 0; i < 8; i++)
 		if (fork() == 0)
 			_exit(ph_make_directory(conf, path, NULL) < 0 ||
-			      ph_drop_privileges(conf, NULL) < 0 ||
+			      ph_drop_privileges(conf, false, NULL) < 0 ||
 			      open(file, O_CREAT | O_WRONLY, 0666) < 0);
 	for (int i = 0; i < 8; i++) {
 		ck_assert_int_gt(wait(&status), 0);
@@ -405,6 +406,48 @@ START_TEST(test_directories_of_many)
 }
 END_TEST
 
-UNIT_MAIN("lib/base/program", test_directories_of_many, test_serves_and_stops,
-	  test_held_connection_finishes, test_connection_limit,
-	  test_exit_status, test_daemon, test_own_loop)
+/* In a process of its own, as another user than root: 0 when it has the rights,
+ * and can use them, as far as it was let. */
+static int
+give_away(const struct ph_conf *conf, bool files, const char *path)
+{
+	if (ph_drop_privileges(conf, files, NULL) < 0 || geteuid() == 0)
+		return 1;
+	if (ph_rights_give() != files)
+		return 2;
+	if ((chown(path, 25001, 25001) == 0) != files)
+		return 3;
+	/* Of whoever's it is now, and nothing else is root's. */
+	if ((chmod(path, 0640) == 0) != files)
+		return 4;
+	return setuid(0) == 0 ? 5 : 0;
+}
+
+START_TEST(test_rights)
+{
+	g_autofree char *conf_path = NULL, *path = NULL;
+	struct ph_conf *conf = NULL;
+	int status;
+
+	if (geteuid() != 0)
+		return;
+	setup();
+	ck_assert_int_eq(chmod(dir, 0711), 0);
+	conf_path = write_conf("[server]\nuser = nobody\n");
+	path = g_build_filename(dir, "file", NULL);
+	ck_assert_int_eq(ph_conf_load(conf_path, &conf, NULL), 0);
+	for (int files = 0; files <= 1; files++) {
+		ck_assert(g_file_set_contents(path, "x", 1, NULL));
+		if (fork() == 0)
+			_exit(give_away(conf, files == 1, path));
+		ck_assert_int_gt(wait(&status), 0);
+		ck_assert_int_eq(status, 0);
+	}
+	ph_conf_free(&conf);
+	teardown();
+}
+END_TEST
+
+UNIT_MAIN("lib/base/program", test_rights, test_directories_of_many,
+	  test_serves_and_stops, test_held_connection_finishes,
+	  test_connection_limit, test_exit_status, test_daemon, test_own_loop)

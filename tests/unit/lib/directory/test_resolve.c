@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 static struct ph_snapshot *
-domains(void)
+domains(bool plus)
 {
-	static const char *const lines[] = {
+	const char *const lines[] = {
+	    plus ? "transportconfig||AllowPlusAddressInRecipients=true"
+		 : "transportconfig|",
 	    "domain|test.org",
 	    "domain|relay.test|DomainType=InternalRelay",
 	    "domain|far.test|DomainType=ExternalRelay",
@@ -33,6 +35,9 @@ people(void)
 	    people_mailbox("nuno@test.org",
 			   "|PrimarySmtpAddress=Nuno.Mota@test.org"
 			   "|EmailAddresses=n@legacy.test,two@test.org"),
+	    people_mailbox("plus@test.org",
+			   "|PrimarySmtpAddress=p+lus@test.org"
+			   "|EmailAddresses=real+tag@test.org"),
 	    people_mailbox("b@test.org", "|EmailAddresses=two@test.org"),
 	    people_object("recipient|c@test.org|RecipientType=MailContact|"
 			  "ExternalEmailAddress=c@outside.test"),
@@ -70,7 +75,7 @@ START_TEST(test_verdicts)
 	    {"x\x01@test.org", "invalid", "x\x01@test.org"},
 	    {"\xff@test.org", "invalid", "\xff@test.org"},
 	};
-	struct ph_snapshot *snapshot = domains();
+	struct ph_snapshot *snapshot = domains(false);
 	struct ph_directory *d = people();
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -99,9 +104,48 @@ START_TEST(test_verdicts)
 }
 END_TEST
 
+/* "on" has the extension, so that the next server can tell it as well. */
+START_TEST(test_plus)
+{
+	static const struct {
+		const char *address, *verdict, *on, *extension;
+	} rows[] = {
+	    {"NUNO+Tag@test.org", "entry", "Nuno.Mota+Tag@test.org", "Tag"},
+	    {"n+a+b@legacy.test", "entry", "Nuno.Mota+a+b@test.org", "a+b"},
+	    {"nuno+@test.org", "entry", "Nuno.Mota+@test.org", ""},
+	    {"nuno@test.org", "entry", "Nuno.Mota@test.org", NULL},
+	    /* An address of its own comes first. */
+	    {"real+tag@test.org", "entry", "p+lus@test.org", NULL},
+	    {"plus+x@test.org", "entry", "p+lus@test.org", "x"},
+	    {"c+x@test.org", "entry", "c@test.org", "x"},
+	    {"x+y@test.org", "unknown", "x+y@test.org", NULL},
+	    {"+nuno@test.org", "unknown", "+nuno@test.org", NULL},
+	    {"nuno+x@relay.test", "relay", "nuno+x@relay.test", NULL},
+	    {"\"nuno+x\"@test.org", "unknown", "\"nuno+x\"@test.org", NULL},
+	    {"x@a+b", "outside", "x@a+b", NULL},
+	};
+	struct ph_snapshot *snapshot = domains(true);
+	struct ph_directory *d = people();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_resolution r;
+
+		ck_assert_int_eq(
+		    ph_resolve(d, snapshot, rows[i].address, &r, NULL), 0);
+		ck_assert_str_eq(ph_resolve_verdict_name(r.verdict),
+				 rows[i].verdict);
+		ck_assert_str_eq(r.address, rows[i].on);
+		ck_assert_pstr_eq(r.extension, rows[i].extension);
+		ph_resolution_clear(&r);
+	}
+	ph_directory_close(&d);
+	ph_snapshot_unref(&snapshot);
+}
+END_TEST
+
 START_TEST(test_long)
 {
-	struct ph_snapshot *snapshot = domains();
+	struct ph_snapshot *snapshot = domains(false);
 	struct ph_directory *d = people();
 
 	for (size_t n = 315; n <= 316; n++) {
@@ -122,7 +166,7 @@ END_TEST
 
 START_TEST(test_cannot_say)
 {
-	struct ph_snapshot *snapshot = domains();
+	struct ph_snapshot *snapshot = domains(false);
 	struct ph_directory *d = people();
 	struct ph_directory *down = ph_directory_failing(PH_ERR_TEMP, "down");
 	struct ph_resolution r;
@@ -144,4 +188,5 @@ START_TEST(test_cannot_say)
 }
 END_TEST
 
-UNIT_MAIN("lib/directory/resolve", test_verdicts, test_long, test_cannot_say)
+UNIT_MAIN("lib/directory/resolve", test_verdicts, test_plus, test_long,
+	  test_cannot_say)

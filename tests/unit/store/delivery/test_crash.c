@@ -35,8 +35,8 @@ struct scene {
 static int
 live(const struct scene *scene, const char *fault, const char *said)
 {
-	struct ph_store_maildir_options options = {scene->store, "MBX1",
-						   3600000};
+	struct ph_store_maildir_options options = {
+	    .root = scene->store, .host = "MBX1", .duplicate_window = 3600000};
 	struct ph_track_options log = {.directory = scene->log,
 				       .prefix = "MSGTRKMD",
 				       .server = "MBX1",

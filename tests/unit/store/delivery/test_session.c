@@ -549,7 +549,8 @@ START_TEST(test_at_once)
 	g_autofree char *root = unit_mkdir();
 	g_autofree char *new =
 	    g_build_filename(root, "db1/example.com/nuno/new", NULL);
-	struct ph_store_maildir_options options = {root, "MBX1", 3600000};
+	struct ph_store_maildir_options options = {
+	    .root = root, .host = "MBX1", .duplicate_window = 3600000};
 	struct ph_store *maildir;
 	GDir *dir;
 	size_t n = 0;

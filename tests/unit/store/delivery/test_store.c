@@ -22,7 +22,8 @@
 static struct ph_store *
 open_maildir(const char *root, int64_t window)
 {
-	struct ph_store_maildir_options options = {root, "mbx1/x:y", window};
+	struct ph_store_maildir_options options = {
+	    .root = root, .host = "mbx1/x:y", .duplicate_window = window};
 	struct ph_store *store;
 	struct ph_err err = PH_ERR_INIT;
 
@@ -36,7 +37,7 @@ put(struct ph_store *store, const char *database, const char *address,
     const char *nmid, const char *text)
 {
 	struct ph_store_message *message;
-	struct ph_store_mailbox mailbox = {address, nmid};
+	struct ph_store_mailbox mailbox = {.address = address, .nmid = nmid};
 	enum ph_store_result result;
 	struct ph_err err = PH_ERR_INIT;
 
@@ -187,7 +188,8 @@ START_TEST(test_one_file_for_many)
 	ck_assert_int_eq(ph_store_seal(message, NULL), PH_STORE_OK);
 	for (int i = 0; i < 5; i++) {
 		g_autofree char *address = g_strdup_printf("%d@b", i);
-		struct ph_store_mailbox mailbox = {address, NMID};
+		struct ph_store_mailbox mailbox = {.address = address,
+						   .nmid = NMID};
 
 		ck_assert_int_eq(ph_store_commit(message, &mailbox, NULL),
 				 PH_STORE_OK);

@@ -1,0 +1,98 @@
+#include "store/mailbox/placement.h"
+
+#include "lib/base/text.h"
+#include "lib/message/nmid.h"
+#include "store/mailbox/folder.h"
+
+#include <glib.h>
+#include <limits.h>
+
+#define HEADER_SCL PH_HEADER_PREFIX "SCL"
+/* As in the table, for an organisation without transportconfig. */
+enum { JUNK_THRESHOLD = 4 };
+
+#define QUOTA "ProhibitSendReceiveQuota"
+#define THRESHOLD "SCLJunkThreshold"
+
+/* ---- facts ------------------------------------------------------------- */
+
+/* The mailbox's own, unless it wants the database's. */
+static int64_t
+quota_of(const struct ph_snapshot *snapshot, const struct ph_object *entry,
+	 const char *name)
+{
+	const struct ph_object *database =
+	    ph_snapshot_find(snapshot, "database", name);
+	int64_t quota = INT64_MAX;
+
+	if (ph_object_has(entry, QUOTA) &&
+	    !ph_object_bool(entry, "UseDatabaseQuotaDefaults"))
+		quota = ph_object_int(entry, QUOTA);
+	else if (database)
+		quota = ph_object_int(database, QUOTA);
+	return quota == INT64_MAX ? 0 : quota;
+}
+
+static int
+junk_of(const struct ph_snapshot *snapshot, const struct ph_object *entry)
+{
+	const struct ph_object *config =
+	    ph_snapshot_find(snapshot, "transportconfig", NULL);
+
+	if (!ph_object_bool(entry, "SCLJunkEnabled"))
+		return INT_MAX;
+	if (ph_object_has(entry, THRESHOLD))
+		return (int)ph_object_int(entry, THRESHOLD);
+	return config ? (int)ph_object_int(config, THRESHOLD) : JUNK_THRESHOLD;
+}
+
+void
+ph_placement_set(struct ph_placement *placement,
+		 const struct ph_snapshot *snapshot,
+		 const struct ph_object *entry, const char *database,
+		 const char *extension)
+{
+	placement->entry = ph_object_ref(entry);
+	placement->extension = g_strdup(extension);
+	placement->quota = quota_of(snapshot, entry, database);
+	placement->junk = junk_of(snapshot, entry);
+}
+
+void
+ph_placement_clear(struct ph_placement *placement)
+{
+	ph_object_unref(&placement->entry);
+	g_clear_pointer(&placement->extension, g_free);
+}
+
+/* ---- folders ----------------------------------------------------------- */
+
+static bool
+is_junk(const struct ph_placement *placement, const struct ph_headers *headers)
+{
+	const char *text = ph_headers_raw(headers, HEADER_SCL, 0);
+	struct ph_err ignored = PH_ERR_INIT;
+	int64_t scl;
+
+	return text && ph_parse_int(text, &scl, &ignored) == 0 &&
+	       scl > placement->junk && scl <= 9;
+}
+
+/* Junk comes first: whoever sends it knows extensions, too. */
+const char *
+ph_placement_folder(const struct ph_placement *placement,
+		    const struct ph_placement_settings *settings,
+		    const struct ph_headers *headers, bool *make_r)
+{
+	const char *extension = placement->extension;
+
+	*make_r = true;
+	if (is_junk(placement, headers) && settings->junk_folder &&
+	    *settings->junk_folder)
+		return settings->junk_folder;
+	*make_r = settings->extension == PH_EXTENSION_MAKE;
+	if (settings->extension == PH_EXTENSION_INBOX || !extension ||
+	    !ph_folder_is_open(extension))
+		return NULL;
+	return extension;
+}

@@ -1,0 +1,405 @@
+#include "store/mailbox/quota.h"
+
+#include "store/mailbox/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME "maildirsize"
+
+enum {
+	FILE_LIMIT = 5120, /* bytes; a longer one is counted anew */
+	STALE = 15 * 60,   /* seconds after which "full" is doubted */
+};
+
+/* What the file says. */
+struct size_file {
+	struct ph_quota limit, used;
+	unsigned lines; /* after the first */
+	time_t changed;
+	int fd; /* for another line */
+};
+
+static int
+fail(const char *what, const char *name, struct ph_err *err)
+{
+	int saved = errno;
+
+	ph_err_set(err, PH_ERR_TEMP, "quota: cannot %s %s: %s", what, name,
+		   g_strerror(saved));
+	errno = saved;
+	return -1;
+}
+
+/* ---- the file ---------------------------------------------------------- */
+
+/* "1000S,10C"; what is not understood is no limit, as Dovecot reads it. */
+static void
+parse_limits(const char *line, struct ph_quota *limit)
+{
+	g_auto(GStrv) words = g_strsplit(line, ",", -1);
+
+	*limit = (struct ph_quota){0, 0};
+	for (char **word = words; *word; word++) {
+		char *end;
+		int64_t value = g_ascii_strtoll(*word, &end, 10);
+
+		if (value > 0 && strcmp(end, "S") == 0)
+			limit->bytes = value;
+		else if (value > 0 && strcmp(end, "C") == 0)
+			limit->messages = value;
+	}
+}
+
+/* Courier puts blanks before and after numbers. */
+static bool
+parse_change(const char *line, struct ph_quota *used)
+{
+	char *end, *last;
+	int64_t bytes = g_ascii_strtoll(line, &end, 10);
+	int64_t messages = g_ascii_strtoll(end, &last, 10);
+
+	if (end == line || last == end || last[strspn(last, " \t")] != '\0')
+		return false;
+	return !__builtin_add_overflow(used->bytes, bytes, &used->bytes) &&
+	       !__builtin_add_overflow(used->messages, messages,
+				       &used->messages);
+}
+
+/* NUL bytes are what a file system may leave after a crash. */
+static bool
+parse_file(char *text, size_t size, struct size_file *file)
+{
+	char *last = strrchr(text, '\n');
+	g_auto(GStrv) lines = NULL;
+
+	if (!last || last == text || strlen(text) < size)
+		return false;
+	/* A line that is not complete was cut off by a crash. */
+	*last = '\0';
+	lines = g_strsplit(text, "\n", -1);
+	parse_limits(lines[0], &file->limit);
+	for (char **line = lines + 1; *line; line++, file->lines++)
+		if (!parse_change(*line, &file->used))
+			return false;
+	return file->lines > 0 && file->used.bytes >= 0 &&
+	       file->used.messages >= 0;
+}
+
+/* 1; 0: there is none, or none of use, limit filled in if it could be read;
+ * -1. */
+static int
+read_file(int mailbox, struct size_file *file, struct ph_err *err)
+{
+	char text[FILE_LIMIT + 1];
+	struct stat st;
+	ssize_t n;
+
+	memset(file, 0, sizeof(*file));
+	file->fd =
+	    openat(mailbox, NAME,
+		   O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (file->fd < 0)
+		return errno == ENOENT ? 0 : fail("open", NAME, err);
+	n = read(file->fd, text, sizeof(text) - 1);
+	if (n < 0 || fstat(file->fd, &st) < 0)
+		return fail("read", NAME, err);
+	text[n] = '\0';
+	file->changed = st.st_mtime;
+	return parse_file(text, (size_t)n, file) && st.st_size < FILE_LIMIT;
+}
+
+static int
+add_line(int fd, int64_t bytes, int64_t messages, struct ph_err *err)
+{
+	char line[64];
+	int n = g_snprintf(line, sizeof(line), "%" PRId64 " %" PRId64 "\n",
+			   bytes, messages);
+
+	if (write(fd, line, (size_t)n) != n)
+		return fail("write", NAME, err);
+	return 0;
+}
+
+/* ---- counting ---------------------------------------------------------- */
+
+struct sum {
+	struct ph_quota used;
+	/* Of all directories: another one afterwards means that messages came
+	 * or went while they were counted. */
+	uint64_t stamp;
+};
+
+/* The size that a file's name tells, or that of the file. */
+static int64_t
+size_of(int dir, const char *name)
+{
+	const char *mark = strstr(name, ",S=");
+	struct stat st;
+	char *end;
+
+	if (mark && g_ascii_isdigit(mark[3])) {
+		int64_t size = g_ascii_strtoll(mark + 3, &end, 10);
+
+		if (*end == '\0' || *end == ':' || *end == ',')
+			return size;
+	}
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_size
+								 : -1;
+}
+
+static void
+add_stamp(int fd, struct sum *sum)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		sum->stamp = sum->stamp * 31 +
+			     (uint64_t)st.st_mtim.tv_sec * 1000000000 +
+			     (uint64_t)st.st_mtim.tv_nsec;
+}
+
+/* A directory that is gone or was never there has no messages. */
+static int
+add_part(int folder, const char *part, bool stamp_only, struct sum *sum,
+	 struct ph_err *err)
+{
+	int fd = ph_path_open(folder, part, false, err);
+	DIR *dir;
+	struct dirent *entry;
+	int r = 0;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	add_stamp(fd, sum);
+	if (stamp_only) {
+		ph_path_close(&fd);
+		return 0;
+	}
+	dir = fdopendir(fd);
+	if (!dir) {
+		fail("read", part, err);
+		ph_path_close(&fd);
+		return -1;
+	}
+	while ((errno = 0, entry = readdir(dir))) {
+		int64_t size = entry->d_name[0] == '.'
+				   ? -1
+				   : size_of(dirfd(dir), entry->d_name);
+
+		if (size >= 0) {
+			sum->used.bytes += size;
+			sum->used.messages++;
+		}
+	}
+	if (errno != 0)
+		r = fail("read", part, err);
+	closedir(dir);
+	return r;
+}
+
+static int
+add_folder(int folder, bool stamp_only, struct sum *sum, struct ph_err *err)
+{
+	if (add_part(folder, "new", stamp_only, sum, err) < 0)
+		return -1;
+	return add_part(folder, "cur", stamp_only, sum, err);
+}
+
+static bool
+is_folder(const char *name)
+{
+	return name[0] == '.' && name[1] != '\0' && name[1] != '.';
+}
+
+static int
+add_folders(DIR *dir, bool stamp_only, struct sum *sum, struct ph_err *err)
+{
+	struct dirent *entry;
+	int r = 0;
+
+	while (r == 0 && (errno = 0, entry = readdir(dir))) {
+		int fd =
+		    is_folder(entry->d_name)
+			? ph_path_open(dirfd(dir), entry->d_name, false, NULL)
+			: -1;
+
+		if (fd < 0)
+			continue;
+		r = add_folder(fd, stamp_only, sum, err);
+		ph_path_close(&fd);
+	}
+	return r;
+}
+
+static int
+count(int mailbox, bool stamp_only, struct sum *sum, struct ph_err *err)
+{
+	int fd = openat(mailbox, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int r;
+
+	*sum = (struct sum){{0, 0}, 0};
+	if (!dir) {
+		fail("read", "the folders", err);
+		ph_path_close(&fd);
+		return -1;
+	}
+	r = add_folder(mailbox, stamp_only, sum, err);
+	if (r == 0)
+		r = add_folders(dir, stamp_only, sum, err);
+	closedir(dir);
+	return r;
+}
+
+/* ---- writing it anew --------------------------------------------------- */
+
+static char *
+format_file(const struct ph_quota *limit, const struct ph_quota *used)
+{
+	GString *out = g_string_new(NULL);
+
+	/* An empty first line would be none. */
+	if (limit->bytes > 0 || limit->messages == 0)
+		g_string_append_printf(out, "%" PRId64 "S", limit->bytes);
+	if (limit->messages > 0)
+		g_string_append_printf(out, "%s%" PRId64 "C",
+				       out->len > 0 ? "," : "",
+				       limit->messages);
+	g_string_append_printf(out, "\n%" PRId64 " %" PRId64 "\n", used->bytes,
+			       used->messages);
+	return g_string_free(out, FALSE);
+}
+
+static int
+write_file(int mailbox, const char *text, const struct ph_perms *owner,
+	   struct ph_err *err)
+{
+	g_autofree char *name =
+	    g_strdup_printf("%s.P%dR%08x", NAME, (int)getpid(), g_random_int());
+	ssize_t size = (ssize_t)strlen(text);
+	int fd = openat(mailbox, name,
+			O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return fail("make", NAME, err);
+	if (ph_perms_give(fd, owner, false) == 0 &&
+	    write(fd, text, (size_t)size) == size &&
+	    renameat(mailbox, name, mailbox, NAME) == 0)
+		return fd;
+	fail("write", NAME, err);
+	unlinkat(mailbox, name, 0);
+	ph_path_close(&fd);
+	return -1;
+}
+
+/* Into file, with a descriptor for more lines, or -1 in its place when messages
+ * came or went meanwhile: the sum is of use now, but must not stay. */
+static int
+count_anew(int mailbox, struct size_file *file, const struct ph_perms *owner,
+	   struct ph_err *err)
+{
+	struct sum before, sum;
+	g_autofree char *text = NULL;
+	struct sum after;
+
+	ph_path_close(&file->fd);
+	if (count(mailbox, true, &before, err) < 0 ||
+	    count(mailbox, false, &sum, err) < 0 ||
+	    count(mailbox, true, &after, err) < 0)
+		return -1;
+	file->used = sum.used;
+	file->lines = 1;
+	file->changed = time(NULL);
+	if (before.stamp != after.stamp) {
+		unlinkat(mailbox, NAME, 0);
+		return 0;
+	}
+	text = format_file(&file->limit, &sum.used);
+	file->fd = write_file(mailbox, text, owner, err);
+	return file->fd < 0 ? -1 : 0;
+}
+
+/* ---- taking ------------------------------------------------------------ */
+
+static bool
+has_room(const struct size_file *file, int64_t size)
+{
+	const struct ph_quota *limit = &file->limit, *used = &file->used;
+
+	return (limit->bytes == 0 ||
+		(size <= limit->bytes && used->bytes <= limit->bytes - size)) &&
+	       (limit->messages == 0 || used->messages < limit->messages);
+}
+
+static bool
+is_doubtful(const struct size_file *file)
+{
+	return file->lines > 1 || file->changed < time(NULL) - STALE;
+}
+
+static int
+take(int mailbox, int64_t bytes, int64_t size, struct size_file *file,
+     const struct ph_perms *owner, struct ph_err *err)
+{
+	int r = read_file(mailbox, file, err);
+	bool good = r == 1;
+
+	if (r < 0)
+		return -1;
+	if (bytes == 0 && file->fd < 0)
+		return 1;
+	if (bytes > 0 && file->limit.bytes != bytes) {
+		file->limit.bytes = bytes;
+		good = false;
+	}
+	if ((!good || (!has_room(file, size) && is_doubtful(file))) &&
+	    count_anew(mailbox, file, owner, err) < 0)
+		return -1;
+	if (!has_room(file, size))
+		return 0;
+	return file->fd >= 0 && add_line(file->fd, size, 1, err) < 0 ? -1 : 1;
+}
+
+int
+ph_quota_take(int mailbox, int64_t bytes, int64_t size,
+	      const struct ph_perms *owner, struct ph_err *err)
+{
+	struct size_file file;
+	int r = take(mailbox, bytes, size, &file, owner, err);
+
+	ph_path_close(&file.fd);
+	return r;
+}
+
+void
+ph_quota_give(int mailbox, int64_t size)
+{
+	int fd =
+	    openat(mailbox, NAME,
+		   O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		add_line(fd, -size, -1, NULL);
+	ph_path_close(&fd);
+}
+
+int
+ph_quota_read(int mailbox, struct ph_quota *limit_r, struct ph_quota *used_r)
+{
+	struct size_file file;
+	int r = read_file(mailbox, &file, NULL);
+
+	ph_path_close(&file.fd);
+	*limit_r = file.limit;
+	*used_r = file.used;
+	return r == 1 ? 1 : 0;
+}

@@ -1,0 +1,287 @@
+#include "store/mailbox/quota.h"
+
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utime.h>
+
+struct scene {
+	char *root;
+	int mailbox;
+};
+
+static void
+scene_open(struct scene *scene)
+{
+	static const char *const parts[] = {"new", "cur", ".Junk", ".Junk/new",
+					    ".Junk/cur"};
+
+	scene->root = unit_mkdir();
+	scene->mailbox = open(scene->root, O_RDONLY | O_DIRECTORY);
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
+		ck_assert_int_eq(mkdirat(scene->mailbox, parts[i], 0700), 0);
+}
+
+static void
+scene_close(struct scene *scene)
+{
+	close(scene->mailbox);
+	unit_rmdir(&scene->root);
+}
+
+static void
+put(struct scene *scene, const char *name, size_t size)
+{
+	g_autofree char *path = g_build_filename(scene->root, name, NULL);
+	g_autofree char *text = g_strnfill(size, 'x');
+
+	ck_assert(g_file_set_contents(path, text, (gssize)size, NULL));
+}
+
+static void
+set_file(struct scene *scene, const char *text)
+{
+	g_autofree char *path =
+	    g_build_filename(scene->root, "maildirsize", NULL);
+
+	ck_assert(g_file_set_contents(path, text, -1, NULL));
+}
+
+/* "" if there is none; g_free. */
+static char *
+get_file(struct scene *scene)
+{
+	g_autofree char *path =
+	    g_build_filename(scene->root, "maildirsize", NULL);
+	char *text = NULL;
+
+	return g_file_get_contents(path, &text, NULL, NULL) ? text
+							    : g_strdup("");
+}
+
+static void
+expect_file(struct scene *scene, const char *text)
+{
+	g_autofree char *got = get_file(scene);
+
+	ck_assert_str_eq(got, text);
+}
+
+static int
+take(struct scene *scene, int64_t bytes, int64_t size)
+{
+	struct ph_err err = PH_ERR_INIT;
+	int r =
+	    ph_quota_take(scene->mailbox, bytes, size, &ph_perms_self, &err);
+
+	ck_assert_msg(r >= 0 || err.kind == PH_ERR_TEMP, "%s", err.text);
+	return r;
+}
+
+START_TEST(test_no_quota)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	ck_assert_int_eq(take(&scene, 0, 1000), 1);
+	expect_file(&scene, "");
+	scene_close(&scene);
+}
+END_TEST
+
+/* Everything in new and cur counts, by the size in the name or the file's;
+ * what is being written, what is hidden and what is no folder does not. */
+START_TEST(test_counted)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	put(&scene, "new/1.a.h,S=100", 1);
+	put(&scene, "cur/2.a.h,S=20:2,S", 1);
+	put(&scene, "cur/3.a.h:2,ST", 7);
+	put(&scene, ".Junk/new/4.a.h,N=x,S=1000,W=1010", 1);
+	put(&scene, ".Junk/cur/5.a.h,S=1x", 3);
+	put(&scene, "new/.hidden", 500);
+	put(&scene, "other", 500);
+	ck_assert_int_eq(take(&scene, 10000, 5), 1);
+	expect_file(&scene, "10000S\n1130 5\n5 1\n");
+	ph_quota_give(scene.mailbox, 5);
+	expect_file(&scene, "10000S\n1130 5\n5 1\n-5 -1\n");
+	scene_close(&scene);
+}
+END_TEST
+
+START_TEST(test_reached_exactly)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	put(&scene, "new/1.a.h,S=90", 90);
+	ck_assert_int_eq(take(&scene, 100, 11), 0);
+	ck_assert_int_eq(take(&scene, 100, 10), 1);
+	put(&scene, "new/2.a.h,S=10", 10);
+	ck_assert_int_eq(take(&scene, 100, 1), 0);
+	ck_assert_int_eq(take(&scene, 100, 0), 1);
+	ck_assert_int_eq(take(&scene, 9, 10), 0);
+	scene_close(&scene);
+}
+END_TEST
+
+/* "Full" from many lines, or from an old file, is counted once more; from a
+ * fresh one it is believed, or each message would have all counted. */
+START_TEST(test_doubted)
+{
+	struct scene scene;
+	const struct utimbuf old = {time(NULL) - 1000, time(NULL) - 1000};
+	g_autofree char *path = NULL;
+
+	scene_open(&scene);
+	path = g_build_filename(scene.root, "maildirsize", NULL);
+	set_file(&scene, "100S\n50 1\n50 1\n");
+	ck_assert_int_eq(take(&scene, 100, 10), 1);
+	expect_file(&scene, "100S\n0 0\n10 1\n");
+	set_file(&scene, "100S\n100 2\n");
+	ck_assert_int_eq(take(&scene, 100, 10), 0);
+	expect_file(&scene, "100S\n100 2\n");
+	ck_assert_int_eq(utime(path, &old), 0);
+	ck_assert_int_eq(take(&scene, 100, 10), 1);
+	scene_close(&scene);
+}
+END_TEST
+
+/* The directory's quota is written; without one the file's own counts. */
+START_TEST(test_whose_limit)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	set_file(&scene, "1000S,3C\n10 1\n");
+	ck_assert_int_eq(take(&scene, 0, 990), 1);
+	ck_assert_int_eq(take(&scene, 500, 10), 1);
+	expect_file(&scene, "500S,3C\n0 0\n10 1\n");
+	set_file(&scene, "1000S,3C\n10 3\n");
+	ck_assert_int_eq(take(&scene, 0, 1), 0);
+	set_file(&scene, "0S\n10 3\n");
+	ck_assert_int_eq(take(&scene, 0, 1 << 30), 1);
+	scene_close(&scene);
+}
+END_TEST
+
+/* As Courier writes it: padded. */
+START_TEST(test_padded)
+{
+	struct scene scene;
+	struct ph_quota limit, used;
+
+	scene_open(&scene);
+	set_file(&scene, "1000S\n         5   1\n   -2  0     \n");
+	ck_assert_int_eq(ph_quota_read(scene.mailbox, &limit, &used), 1);
+	ck_assert_int_eq(limit.bytes, 1000);
+	ck_assert_int_eq(used.bytes, 3);
+	ck_assert_int_eq(used.messages, 1);
+	scene_close(&scene);
+}
+END_TEST
+
+static const char *const damaged[] = {
+    "",
+    "100S",
+    "100S\n",
+    "100S\nx\n",
+    "100S\n5\n",
+    "100S\n-5 -1\n",
+    "100S\n5 1 x\n",
+    "\n",
+    "100S\n5 1\n\n",
+    "100S\n9223372036854775807 1\n1 1\n",
+};
+
+START_TEST(test_damaged)
+{
+	struct scene scene;
+	struct ph_quota limit, used;
+
+	scene_open(&scene);
+	put(&scene, "new/1.a.h,S=90", 90);
+	for (size_t i = 0; i < G_N_ELEMENTS(damaged); i++) {
+		set_file(&scene, damaged[i]);
+		ck_assert_msg(ph_quota_read(scene.mailbox, &limit, &used) == 0,
+			      "%zu", i);
+		ck_assert_msg(take(&scene, 100, 10) == 1, "%zu", i);
+		expect_file(&scene, "100S\n90 1\n10 1\n");
+	}
+	scene_close(&scene);
+}
+END_TEST
+
+/* A line that a crash cut off is not there. */
+START_TEST(test_cut_off)
+{
+	struct scene scene;
+	struct ph_quota limit, used;
+
+	scene_open(&scene);
+	set_file(&scene, "100S\n5 1\n7 ");
+	ck_assert_int_eq(ph_quota_read(scene.mailbox, &limit, &used), 1);
+	ck_assert_int_eq(used.bytes, 5);
+	scene_close(&scene);
+}
+END_TEST
+
+START_TEST(test_grown_long)
+{
+	struct scene scene;
+	g_autoptr(GString) text = g_string_new("9000S\n");
+	g_autofree char *after = NULL;
+
+	scene_open(&scene);
+	put(&scene, "new/1.a.h,S=90", 90);
+	while (text->len < 5120)
+		g_string_append(text, "1 1\n");
+	set_file(&scene, text->str);
+	ck_assert_int_eq(take(&scene, 9000, 10), 1);
+	after = get_file(&scene);
+	ck_assert_str_eq(after, "9000S\n90 1\n10 1\n");
+	scene_close(&scene);
+}
+END_TEST
+
+/* NUL bytes are what a file system may leave after a crash. */
+START_TEST(test_holes)
+{
+	struct scene scene;
+	g_autofree char *path = NULL;
+
+	scene_open(&scene);
+	path = g_build_filename(scene.root, "maildirsize", NULL);
+	ck_assert(g_file_set_contents(path, "100S\n5 1\n\0\0\0\n", 13, NULL));
+	ck_assert_int_eq(take(&scene, 100, 10), 1);
+	expect_file(&scene, "100S\n0 0\n10 1\n");
+	scene_close(&scene);
+}
+END_TEST
+
+START_TEST(test_in_the_way)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	ck_assert_int_eq(symlinkat("/etc/passwd", scene.mailbox, "maildirsize"),
+			 0);
+	ck_assert_int_eq(take(&scene, 100, 10), -1);
+	ck_assert_int_eq(unlinkat(scene.mailbox, "maildirsize", 0), 0);
+	ck_assert_int_eq(mkdirat(scene.mailbox, "maildirsize", 0700), 0);
+	ck_assert_int_eq(take(&scene, 100, 10), -1);
+	scene_close(&scene);
+}
+END_TEST
+
+UNIT_MAIN("store/mailbox/quota", test_no_quota, test_counted,
+	  test_reached_exactly, test_doubted, test_whose_limit, test_padded,
+	  test_damaged, test_cut_off, test_grown_long, test_holes,
+	  test_in_the_way)
