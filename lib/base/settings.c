@@ -19,6 +19,7 @@ static const char *const peer_tls_words[] = {"off", "may", "encrypt", "verify",
 					     NULL};
 static const char *const outbound_words[] = {"proxy", "relay", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
+static const char *const resent_words[] = {"own", "any", NULL};
 
 const struct ph_setting ph_settings[] = {
     {"server", "name", PH_SETTING_TEXT, NULL, NO_LIMIT,
@@ -263,6 +264,9 @@ const struct ph_setting ph_settings[] = {
      "longest wait between two tries"},
     {"submission", "expiry", PH_SETTING_SPAN, "2d", 1 * S, 90 * D, NULL,
      "MessageExpirationTimeout: after it the owner is told"},
+    {"submission", "resent", PH_SETTING_WORD, "own", 0, 0, resent_words,
+     "whose From and Sender a resent message may have: the owner's own, or "
+     "anybody's where Resent-From is the owner's"},
     {"submission", "connect_timeout", PH_SETTING_SPAN, "3s", 10, 5 * MINUTE,
      NULL, "limit of a connection to a Transport server"},
     {"submission", "timeout", PH_SETTING_SPAN, "60s", 10, 10 * MINUTE, NULL,

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { EXPIRE_MS = 10 * 60 * 1000 };
@@ -126,6 +127,8 @@ fill_submission(struct app *app, struct ph_run *run)
 	submission->retry_max =
 	    MAX(ph_run_int(run, "retry_max"), submission->retry_min);
 	submission->expiry = ph_run_int(run, "expiry");
+	submission->resent_any =
+	    strcmp(ph_conf_text(app->conf, "submission", "resent"), "any") == 0;
 	submission->connect_timeout = ph_run_int(run, "connect_timeout");
 	submission->timeout = ph_run_int(run, "timeout");
 	submission->final_timeout = ph_run_int(run, "final_timeout");

@@ -5,25 +5,27 @@
 #include "lib/base/log.h"
 #include "lib/routing/topology.h"
 #include "store/mailbox/path.h"
+#include "store/submission/mine.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
-bool
-ph_item_active(const struct ph_item *item, struct ph_err *err)
-{
-	const struct ph_topology *topology =
-	    ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
-	const struct ph_database *database =
-	    ph_topology_database(topology, item->name->database);
-	const struct ph_server *own =
-	    ph_topology_server(topology, item->submission->server);
+#define LONGEST_MS ((int64_t)60 * 60 * 1000)
 
-	if (own != NULL && database != NULL && database->active == own)
-		return true;
-	ph_err_set(err, PH_ERR_TEMP, "database %s is not active here",
-		   item->name->database);
-	return false;
+/* Two processes may know of one item: on a store that servers share, when its
+ * database has just moved. The second one comes back later. 1, 0, -1. */
+static int
+open_item(struct ph_item *item, struct ph_err *err)
+{
+	int r = ph_box_item(item->box, item->file, &item->fd, err);
+
+	/* A file system without locks has one server. */
+	if (r != 1 || flock(item->fd, LOCK_EX | LOCK_NB) == 0 ||
+	    errno != EWOULDBLOCK)
+		return r;
+	return ph_err_set(err, PH_ERR_TEMP, "another process works on it");
 }
 
 int
@@ -34,7 +36,7 @@ ph_item_read(struct ph_item *item, struct ph_err *err)
 	if (item->letter != NULL)
 		return 1;
 	if (item->fd < 0) {
-		r = ph_box_item(item->box, item->file, &item->fd, err);
+		r = open_item(item, err);
 		if (r != 1)
 			return r;
 	}
@@ -107,6 +109,16 @@ back_off(const struct ph_submission *submission, int64_t tries)
 	return MIN(wait, submission->retry_max);
 }
 
+/* The clock may be set meanwhile: not for more than an hour. */
+static int64_t
+wait_of(const struct ph_item *item)
+{
+	int64_t left = item->state->due - ph_clock_wall();
+
+	return left > 0 ? MIN(left, LONGEST_MS)
+			: back_off(item->submission, item->state->tries);
+}
+
 /* Waiting in the Outbox its owner sees it, and may take it back; not when
  * somebody has it already. */
 static enum ph_step_end
@@ -134,6 +146,10 @@ run_steps(struct ph_item *item, struct ph_err *err)
 				   item->state->step);
 			return PH_STEP_FAILED;
 		}
+		if (!ph_submission_still_mine(item->submission,
+					      item->name->database, item->epoch,
+					      err))
+			return PH_STEP_FAILED;
 		end = step->run(item, err);
 		if (end == PH_STEP_NEXT && save(item, err) < 0)
 			return PH_STEP_FAILED;
@@ -153,9 +169,7 @@ take(struct ph_item *item, const char *part, struct ph_err *err)
 
 	if (part != NULL)
 		r = ph_box_claim(item->box, part, item->file, err);
-	if (r == 1)
-		r = ph_box_item(item->box, item->file, &item->fd, err);
-	return r;
+	return r == 1 ? open_item(item, err) : r;
 }
 
 static int64_t
@@ -174,7 +188,7 @@ run_item(struct ph_item *item, const char *part)
 	case PH_STEP_DONE:
 		return -1;
 	case PH_STEP_WAIT:
-		return back_off(submission, item->state->tries);
+		return wait_of(item);
 	case PH_STEP_NEXT:
 	case PH_STEP_FAILED:
 		break;
@@ -197,7 +211,8 @@ prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 	if (item->snapshot == NULL)
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "no state of the organisation yet");
-	if (!ph_item_active(item, err))
+	if (!ph_submission_mine(item->submission, item->snapshot,
+				item->name->database, &item->epoch, err))
 		return -1;
 	topology = ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
 	own = ph_topology_server(topology, item->submission->server);

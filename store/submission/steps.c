@@ -4,6 +4,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "store/mailbox/path.h"
+#include "store/submission/due.h"
 #include "store/submission/notice.h"
 #include "store/submission/rows.h"
 
@@ -29,6 +30,17 @@ facts_of(const struct ph_item *item)
 	    .letter = item->letter,
 	    .reason = item->state->reason,
 	};
+}
+
+/* Not before its owner wants it; the Outbox is where the owner looks for it.
+ * False: now. */
+static bool
+is_early(const struct ph_item *item)
+{
+	if (item->state->due <= ph_clock_wall())
+		return false;
+	g_ptr_array_set_size(item->state->recipients, 0);
+	return true;
 }
 
 /* A name in a Maildir; the network message id in it is what delivery looks for
@@ -107,14 +119,19 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 		r = ph_item_read(item, err);
 	if (r == 1)
 		r = ph_envelope_make(item->submission->directory,
+				     item->submission->resent_any,
 				     item->snapshot, item->owner, item->letter,
 				     item->state, err);
+	if (r == 1)
+		r = ph_due_find(item->letter->headers, &item->state->due, err);
 	if (r == 1)
 		r = complete(item, err);
 	if (r < 0)
 		return PH_STEP_FAILED;
 	if (r == 0)
 		return refuse(item, err->text);
+	if (is_early(item))
+		return PH_STEP_WAIT;
 	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
 	choose_name(item);
 	return go_to(item, "prepared");
@@ -164,9 +181,13 @@ put_notice(struct ph_item *item, struct ph_err *err)
 	    .headers = item->letter != NULL ? item->letter->headers : NULL,
 	};
 	g_autoptr(GString) text = ph_notice_make(&notice);
+	g_autofree char *name =
+	    item->state->reports == 0
+		? g_strdup(item->state->name)
+		: g_strdup_printf("%s,R=%" PRId64, item->state->name,
+				  item->state->reports);
 
-	return ph_box_notice(item->box, item->state->name, text->str, text->len,
-			     err);
+	return ph_box_notice(item->box, name, text->str, text->len, err);
 }
 
 static void
@@ -184,6 +205,18 @@ write_fail_row(const struct ph_item *item)
 	ph_submission_row(PH_SUBMISSION_FAIL, &facts, refused);
 }
 
+static void
+note_reported(struct ph_item_state *state)
+{
+	state->reports++;
+	for (guint i = 0; i < state->recipients->len; i++) {
+		struct ph_rcpt *rcpt = state->recipients->pdata[i];
+
+		if (rcpt->state == PH_RCPT_REFUSED)
+			rcpt->state = PH_RCPT_REPORTED;
+	}
+}
+
 static enum ph_step_end
 run_reporting(struct ph_item *item, struct ph_err *err)
 {
@@ -194,7 +227,11 @@ run_reporting(struct ph_item *item, struct ph_err *err)
 	if (put_notice(item, err) < 0)
 		return PH_STEP_FAILED;
 	write_fail_row(item);
-	return go_to(item, "filing");
+	note_reported(item->state);
+	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)
+		return go_to(item, "filing");
+	go_to(item, "submitting");
+	return PH_STEP_WAIT;
 }
 
 /* ---- filing ------------------------------------------------------------ */

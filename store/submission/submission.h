@@ -8,6 +8,7 @@
 #include "lib/track/log.h"
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -33,7 +34,9 @@ struct ph_submission {
 	void *context;
 
 	int64_t max_size; /* 0: no limit */
-	int64_t retry_min, retry_max, expiry;
+	int64_t retry_min, retry_max;
+	int64_t expiry;	 /* unless the server's transportservice says */
+	bool resent_any; /* of a resent message only who resends it is judged */
 	int64_t connect_timeout, timeout, final_timeout; /* ms */
 	struct ph_peer_tls tls;
 	gsize *next_id; /* atomic: of tracking rows and file names */

@@ -133,6 +133,8 @@ try_server(struct ph_item *item, const struct ph_server *server,
 	const struct ph_transmit transmit = {
 	    .submission = item->submission,
 	    .fqdn = item->fqdn,
+	    .database = item->name->database,
+	    .epoch = item->epoch,
 	    .owner = item->owner->primary,
 	    .endpoint = &server->service[PH_SERVICE_TRANSPORT],
 	    .name = server->fqdn,
@@ -237,11 +239,18 @@ first_waiting_reply(const struct ph_item *item)
 	return "";
 }
 
+/* MessageExpirationTimeout of this server; from when it was due. */
 static bool
 has_expired(const struct ph_item *item)
 {
-	return ph_clock_wall() - item->state->created >=
-	       item->submission->expiry;
+	const struct ph_object *service = ph_snapshot_find(
+	    item->snapshot, "transportservice", item->submission->server);
+	int64_t limit = service != NULL
+			    ? ph_object_int(service, "MessageExpirationTimeout")
+			    : item->submission->expiry;
+
+	return ph_clock_wall() - MAX(item->state->created, item->state->due) >=
+	       limit;
 }
 
 static enum ph_step_end
@@ -274,9 +283,10 @@ ph_step_submit(struct ph_item *item, struct ph_err *err)
 		note_deferred(item,
 			      r == 1 ? first_waiting_reply(item) : why.text);
 		item->state->tries++;
-		if (!has_expired(item))
+		if (has_expired(item))
+			expire(item);
+		else if (ph_item_state_count(item->state, PH_RCPT_REFUSED) == 0)
 			return PH_STEP_WAIT;
-		expire(item);
 	}
 	return finish(item);
 }

@@ -1,8 +1,8 @@
 #include "store/submission/watch_private.h"
 
 #include "lib/base/log.h"
-#include "lib/routing/topology.h"
 #include "store/mailbox/path.h"
+#include "store/submission/mine.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -106,22 +106,18 @@ is_gone(gpointer key, gpointer value, gpointer data)
 void
 ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot)
 {
-	const struct ph_topology *topology =
-	    ph_snapshot_derived(snapshot, PH_SUBMISSION_TOPOLOGY);
-	const struct ph_server *own =
-	    ph_topology_server(topology, watch->submission->server);
 	size_t n;
 	const struct ph_object *const *databases =
 	    ph_snapshot_list(snapshot, "database", &n);
 
 	watch->round++;
 	ph_watch_place(watch, watch->submission->root);
-	for (size_t i = 0; own != NULL && i < n; i++) {
-		const struct ph_database *database = ph_topology_database(
-		    topology, ph_object_name(databases[i]));
+	for (size_t i = 0; i < n; i++) {
+		const char *name = ph_object_name(databases[i]);
 
-		if (database != NULL && database->active == own)
-			walk_database(watch, database->name);
+		if (ph_submission_mine(watch->submission, snapshot, name, NULL,
+				       NULL))
+			walk_database(watch, name);
 	}
 	g_hash_table_foreach_remove(watch->boxes, is_gone, watch);
 }

@@ -247,8 +247,10 @@ lab_object(const char *line)
 	return object;
 }
 
+/* database: a whole line in place of DB1's, or one more object; NULL is fine.
+ */
 static inline struct ph_snapshot *
-lab_snapshot(int port, const char *active)
+lab_snapshot_with(int port, const char *active, const char *more)
 {
 	g_autofree char *mbx1 =
 	    g_strdup_printf("server|MBX1|Site=A|Fqdn=mbx1.example.com|"
@@ -259,7 +261,10 @@ lab_snapshot(int port, const char *active)
 			    "Transport=127.0.0.1:%d|Roles=HubTransport,Mailbox",
 			    port);
 	g_autofree char *db1 =
-	    g_strdup_printf("database|DB1|Servers=MBX1,MBX2|Active=%s", active);
+	    active == NULL
+		? g_strdup(more)
+		: g_strdup_printf("database|DB1|Servers=MBX1,MBX2|Active=%s",
+				  active);
 	const char *const lines[] = {
 	    "domain|example.com|DomainType=Authoritative|Default=true",
 	    "domain|a.example|DomainType=Authoritative",
@@ -269,17 +274,26 @@ lab_snapshot(int port, const char *active)
 	    db1,
 	    "database|DB2|Servers=MBX2|Active=MBX2",
 	    "database|DB3|Servers=MBX1|Active=MBX1",
+	    more,
 	};
 	struct ph_object *objects[G_N_ELEMENTS(lines)];
 	struct ph_snapshot *snapshot;
+	size_t n = 0;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		objects[i] = lab_object(lines[i]);
+		if (lines[i] != NULL && (lines[i] != more || active != NULL))
+			objects[n++] = lab_object(lines[i]);
 	snapshot = ph_snapshot_build((const struct ph_object *const *)objects,
-				     G_N_ELEMENTS(objects), lab_derive);
-	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		ph_object_unref(&objects[i]);
+				     n, lab_derive);
+	while (n > 0)
+		ph_object_unref(&objects[--n]);
 	return snapshot;
+}
+
+static inline struct ph_snapshot *
+lab_snapshot(int port, const char *active)
+{
+	return lab_snapshot_with(port, active, NULL);
 }
 
 static inline struct ph_directory *
@@ -331,6 +345,13 @@ lab_health(void *context)
 			       5000);
 	}
 	return health;
+}
+
+static inline struct ph_health *
+lab_no_health(void *context)
+{
+	(void)context;
+	return NULL;
 }
 
 static inline void
