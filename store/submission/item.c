@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/routing/topology.h"
 #include "store/mailbox/path.h"
+#include "store/submission/box_imap.h"
 #include "store/submission/mine.h"
 
 #include <errno.h>
@@ -76,8 +77,8 @@ load(struct ph_item *item, struct ph_err *err)
 		ph_warn("mailbox %s/%s: %s: %s; it begins anew",
 			item->name->domain, item->name->local, item->base,
 			err->text);
-	if (item->state != NULL && fstat(item->fd, &st) == 0 &&
-	    !ph_item_state_is_of(item->state, &st))
+	if (item->state != NULL && !ph_box_immutable(item->box) &&
+	    fstat(item->fd, &st) == 0 && !ph_item_state_is_of(item->state, &st))
 		ph_item_state_free(&item->state);
 	if (item->state != NULL)
 		return 0;
@@ -198,6 +199,17 @@ run_item(struct ph_item *item, const char *part)
 	return submission->retry_min;
 }
 
+int
+ph_item_open(const struct ph_submission *submission,
+	     const struct ph_box_name *name, struct ph_box **box_r,
+	     struct ph_err *err)
+{
+	return submission->imap == NULL
+		   ? ph_box_open(submission->root, name, box_r, err)
+		   : ph_box_imap_open(submission->imap, submission->root, name,
+				      box_r, err);
+}
+
 /* ---- before anything is touched ---------------------------------------- */
 
 /* 1: go on. 0: the mailbox is gone. -1: not ours to send, or not now. */
@@ -222,7 +234,7 @@ prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 	item->owner = *owner_r;
 	if (r != 1)
 		return -1;
-	return ph_box_open(item->submission->root, item->name, &item->box, err);
+	return ph_item_open(item->submission, item->name, &item->box, err);
 }
 
 static void

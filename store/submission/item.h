@@ -69,6 +69,11 @@ extern const struct ph_step ph_steps[];
 /* steps of submitting, in submit.c */
 enum ph_step_end ph_step_submit(struct ph_item *item, struct ph_err *err);
 
+/* A mailbox, wherever the store is; as ph_box_open. */
+int ph_item_open(const struct ph_submission *submission,
+		 const struct ph_box_name *name, struct ph_box **box_r,
+		 struct ph_err *err);
+
 /* Opens and reads the message if that was not done. 1, 0 refused or gone, -1
  * TEMP. */
 int ph_item_read(struct ph_item *item, struct ph_err *err);

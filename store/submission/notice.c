@@ -53,10 +53,12 @@ append_subject(GString *out, const struct ph_notice *notice)
 static void
 append_header(GString *out, const struct ph_notice *notice)
 {
-	char date[PH_LETTER_DATE], id[PH_UUID_TEXT];
+	char date[PH_LETTER_DATE];
+	g_autofree char *id = g_strdup(notice->name);
 
 	ph_letter_date(notice->now, date, sizeof(date));
-	ph_uuid_random(id);
+	/* A name of a file to an identifier of RFC 5322. */
+	g_strdelimit(id, ",:;", '.');
 	g_string_append_printf(out,
 			       "Return-Path: <>\n"
 			       "From: postmaster@%s\n"

@@ -172,20 +172,21 @@ default_domain(const struct ph_item *item)
 static int
 put_notice(struct ph_item *item, struct ph_err *err)
 {
-	struct ph_notice notice = {
-	    .owner = item->owner->primary,
-	    .domain = default_domain(item),
-	    .fqdn = item->fqdn,
-	    .now = ph_clock_wall(),
-	    .state = item->state,
-	    .headers = item->letter != NULL ? item->letter->headers : NULL,
-	};
-	g_autoptr(GString) text = ph_notice_make(&notice);
 	g_autofree char *name =
 	    item->state->reports == 0
 		? g_strdup(item->state->name)
 		: g_strdup_printf("%s,R=%" PRId64, item->state->name,
 				  item->state->reports);
+	struct ph_notice notice = {
+	    .owner = item->owner->primary,
+	    .domain = default_domain(item),
+	    .fqdn = item->fqdn,
+	    .name = name,
+	    .now = ph_clock_wall(),
+	    .state = item->state,
+	    .headers = item->letter != NULL ? item->letter->headers : NULL,
+	};
+	g_autoptr(GString) text = ph_notice_make(&notice);
 
 	return ph_box_notice(item->box, name, text->str, text->len, err);
 }
