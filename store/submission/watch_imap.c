@@ -15,6 +15,8 @@
 
 /* How soon a change of the organisation is seen. */
 #define TICK_MS 500
+/* How soon a new mailbox is: nobody tells of one. */
+#define WALK_MS 10000
 /* RFC 2177: a session is renewed before 30 minutes. */
 #define RENEW_MS ((int64_t)20 * 60 * 1000)
 /* One that cannot be opened is tried again after this. */
@@ -216,16 +218,14 @@ is_gone(gpointer key, gpointer value, gpointer data)
 static void
 walk(struct ph_watch_imap *watch, int64_t now)
 {
-	struct ph_err err = PH_ERR_INIT;
-
-	watch->next_walk = now + watch->rescan;
+	watch->next_walk = now + MIN(watch->rescan, WALK_MS);
 	ph_queue_tidy(watch->queue);
 	watch->round++;
 	if (ph_directory_walk(watch->submission->directory, NULL, see, watch,
-			      &err) == 0)
+			      NULL) == 0)
 		g_hash_table_foreach_remove(watch->mailboxes, is_gone, watch);
 	else
-		ph_debug("which mailboxes there are: %s", err.text);
+		watch->next_walk = now + TICK_MS;
 }
 
 /* ---- the thread -------------------------------------------------------- */

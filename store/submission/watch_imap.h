@@ -13,7 +13,7 @@
  * looks into their Outboxes: of those that used theirs last it keeps a session
  * with IDLE, up to a limit, and hears at once; all others it polls, each once
  * in "rescan", one after the other. Which mailboxes there are is asked again
- * with each new state of the organisation and each "rescan".
+ * with each new state of the organisation and every ten seconds.
  */
 struct ph_watch_imap;
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import imaplib
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,8 +115,7 @@ class Dovecot:
 
     def stop(self) -> None:
         if self.child.alive():
-            self.child.kill(signal.SIGTERM)
-            wait.until("Dovecot to end", lambda: not self.child.alive())
+            self.child.stop()
 
     # ---- what a mail program does --------------------------------------------
 
@@ -145,5 +143,6 @@ class Dovecot:
                 head, content = next(part for part in data if isinstance(part, tuple))
                 rest = b" ".join(part for part in data if isinstance(part, bytes))
                 flags = imaplib.ParseFlags(head) or imaplib.ParseFlags(rest)
-                found.append(({f.decode() for f in flags}, message_from_bytes(content)))
+                names = {flag.decode() for flag in flags} - {"\\Recent"}
+                found.append((names, message_from_bytes(content)))
             return found
