@@ -246,9 +246,22 @@ ph_box_complete(struct ph_box *box, const char *name, const char *lines,
 
 int
 ph_box_file(struct ph_box *box, const char *name, const char *folder,
-	    const char *filed, struct ph_err *err)
+	    const char *filed, bool substitute, struct ph_err *err)
 {
-	return box->kind->file(box, name, folder, filed, err);
+	return box->kind->file(box, name, folder, filed, substitute, err);
+}
+
+int
+ph_box_holds(struct ph_box *box, const char *folder, const char *id,
+	     const char *date, int64_t since, struct ph_err *err)
+{
+	return box->kind->holds(box, folder, id, date, since, err);
+}
+
+int
+ph_box_drop(struct ph_box *box, const char *name, struct ph_err *err)
+{
+	return box->kind->drop(box, name, err);
 }
 
 int

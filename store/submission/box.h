@@ -79,10 +79,27 @@ int ph_box_item(struct ph_box *box, const char *name, int *fd_r,
 int ph_box_complete(struct ph_box *box, const char *name, const char *lines,
 		    struct ph_err *err);
 
-/* Moves a claimed message to <folder>/cur/<filed>, making the folder; filed
- * ends with its flags. */
+/*
+ * What is to be filed in place of a claimed message: write puts it into a file.
+ * Whatever write answers.
+ */
+typedef int (*ph_box_write)(int fd, void *context, struct ph_err *err);
+int ph_box_substitute(struct ph_box *box, const char *name, ph_box_write write,
+		      void *context, struct ph_err *err);
+
+/* Moves a claimed message, or its substitute, to <folder>/cur/<filed>, making
+ * the folder; filed ends with its flags. */
 int ph_box_file(struct ph_box *box, const char *name, const char *folder,
-		const char *filed, struct ph_err *err);
+		const char *filed, bool substitute, struct ph_err *err);
+
+/* Has a folder a message with this Message-ID and Date (as they stand there,
+ * without blanks around them) that came at or after "since" (seconds since
+ * 1970)? 1, 0, -1. */
+int ph_box_holds(struct ph_box *box, const char *folder, const char *id,
+		 const char *date, int64_t since, struct ph_err *err);
+
+/* Removes a claimed message. */
+int ph_box_drop(struct ph_box *box, const char *name, struct ph_err *err);
 
 /* A new message in the Inbox; is there already (also if its owner has moved it
  * to cur): nothing is done. */

@@ -5,6 +5,7 @@
 #include "store/submission/box_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -195,15 +196,14 @@ imap_item(struct ph_box *box, const char *name, int *fd_r, struct ph_err *err)
 /* ---- filing ------------------------------------------------------------ */
 
 static int
-read_local(struct ph_box *box, const char *name, GString **text_r,
-	   struct ph_err *err)
+read_file(int dir, const char *name, GString **text_r, struct ph_err *err)
 {
 	char piece[65536];
 	ssize_t n;
-	int fd, r = ph_box_local_item(box, name, &fd, err);
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (r != 1)
-		return r;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : ph_box_fail("open", name, err);
 	*text_r = g_string_new(NULL);
 	while ((n = read(fd, piece, sizeof(piece))) > 0)
 		g_string_append_len(*text_r, piece, n);
@@ -218,43 +218,75 @@ static void
 remove_local(struct ph_box *box, const char *name)
 {
 	unlinkat(box->items, name, 0);
+	unlinkat(box->tmp, name, 0);
 }
 
-/* Does a mailbox hold a message of this id? 1, 0, -1. */
+static const char *
+mailbox_of(struct ph_box *box, const char *folder)
+{
+	const struct self *self = self_of(box);
+
+	if (folder == NULL)
+		return "INBOX";
+	return strcmp(folder, ".Sent") == 0 ? self->server->sent
+					    : self->server->drafts;
+}
+
+/* date NULL: whatever it is. */
 static int
-holds(struct ph_box *box, const char *mailbox, const char *text,
-      struct ph_err *err)
+search(struct ph_box *box, const char *mailbox, const char *id,
+       const char *date, struct ph_err *err)
 {
 	struct self *self = self_of(box);
-	const char *field = strcasestr(text, "\nMessage-ID:");
-	g_autofree char *id = NULL, *quoted = NULL, *what = NULL;
+	g_autofree char *quoted = ph_imap_quote(id), *of = NULL;
+	g_autoptr(GString) what = g_string_new(NULL);
 	g_autoptr(GArray) uids = NULL;
 	uint32_t validity;
-	int r;
+	int r = ph_imap_select(self->imap, mailbox, false, &validity, err);
 
-	if (g_ascii_strncasecmp(text, "Message-ID:", 11) == 0)
-		field = text - 1;
-	r = ph_imap_select(self->imap, mailbox, false, &validity, err);
-	if (r != 1 || field == NULL)
+	if (r != 1 || *id == '\0')
 		return r < 0 ? -1 : 0;
-	id = g_strstrip(g_strndup(field + 12, strcspn(field + 12, "\r\n")));
-	if (*id == '\0')
-		return 0;
-	quoted = ph_imap_quote(id);
-	what = g_strdup_printf("HEADER Message-ID %s", quoted);
-	if (ph_imap_search(self->imap, what, &uids, err) < 0)
+	g_string_printf(what, "UNDELETED HEADER Message-ID %s", quoted);
+	if (date != NULL) {
+		of = ph_imap_quote(date);
+		g_string_append_printf(what, " HEADER Date %s", of);
+	}
+	if (ph_imap_search(self->imap, what->str, &uids, err) < 0)
 		return -1;
 	return uids->len > 0;
 }
 
-/* The message is not in the Outbox any more, or not as it was sent: our own
- * copy goes to the mailbox, once. */
 static int
-append_local(struct ph_box *box, const char *name, const char *mailbox,
-	     const char *flags, struct ph_err *err)
+imap_holds(struct ph_box *box, const char *folder, const char *id,
+	   const char *date, int64_t since, struct ph_err *err)
+{
+	(void)since;
+	return search(box, mailbox_of(box, folder), id, date, err);
+}
+
+/* As search, of the Message-ID of a whole message. */
+static int
+holds(struct ph_box *box, const char *mailbox, const char *text,
+      struct ph_err *err)
+{
+	const char *field = strcasestr(text, "\nMessage-ID:");
+	g_autofree char *id = NULL;
+
+	if (g_ascii_strncasecmp(text, "Message-ID:", 11) == 0)
+		field = text - 1;
+	if (field == NULL)
+		return 0;
+	id = g_strstrip(g_strndup(field + 12, strcspn(field + 12, "\r\n")));
+	return search(box, mailbox, id, NULL, err);
+}
+
+/* A file goes to a mailbox, once. */
+static int
+append_file(struct ph_box *box, int dir, const char *name, const char *mailbox,
+	    const char *flags, struct ph_err *err)
 {
 	GString *text = NULL;
-	int r = read_local(box, name, &text, err);
+	int r = read_file(dir, name, &text, err);
 
 	if (r != 1)
 		return r < 0 ? -1 : 0;
@@ -301,26 +333,34 @@ move_out(struct ph_box *box, const char *name, const char *mailbox,
 }
 
 static int
-imap_file(struct ph_box *box, const char *name, const char *folder,
-	  const char *filed, struct ph_err *err)
+imap_drop(struct ph_box *box, const char *name, struct ph_err *err)
 {
-	struct self *self = self_of(box);
-	const char *mailbox = strcmp(folder, ".Sent") == 0
-				  ? self->server->sent
-				  : self->server->drafts;
-	const char *flags = g_str_has_suffix(filed, "S") ? "\\Seen" : "\\Draft";
 	uint32_t uid;
-	int r = move_out(box, name, mailbox, flags, err);
+	int r = select_uid(box, name, &uid, err);
 
-	if (r == 0)
-		r = append_local(box, name, mailbox, flags, err) < 0 ? -1 : 0;
-	ph_fault(PH_FAULT_SUBMISSION_FILED);
-	if (r == 0 && (r = select_uid(box, name, &uid, err)) == 1)
-		r = ph_imap_remove(self->imap, uid, err);
+	if (r == 1)
+		r = ph_imap_remove(self_of(box)->imap, uid, err);
 	if (r < 0)
 		return -1;
 	remove_local(box, name);
 	return 0;
+}
+
+/* The message in the Outbox moves, unless it is gone, or not as it was sent:
+ * then our own copy is appended. */
+static int
+imap_file(struct ph_box *box, const char *name, const char *folder,
+	  const char *filed, bool substitute, struct ph_err *err)
+{
+	const char *mailbox = mailbox_of(box, folder);
+	const char *flags = g_str_has_suffix(filed, "S") ? "\\Seen" : "\\Draft";
+	int r = substitute ? 0 : move_out(box, name, mailbox, flags, err);
+
+	if (r == 0)
+		r = append_file(box, substitute ? box->tmp : box->items, name,
+				mailbox, flags, err);
+	ph_fault(PH_FAULT_SUBMISSION_FILED);
+	return r < 0 ? -1 : imap_drop(box, name, err);
 }
 
 /* The Inbox's line ends are CRLF. */
@@ -360,6 +400,8 @@ const struct ph_box_kind ph_box_imap = {
     .item = imap_item,
     .complete = ph_box_local_complete,
     .file = imap_file,
+    .holds = imap_holds,
+    .drop = imap_drop,
     .notice = imap_notice,
     .close = imap_close,
 };

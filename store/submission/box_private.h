@@ -1,6 +1,7 @@
 #ifndef PH_STORE_SUBMISSION_BOX_PRIVATE_H
 #define PH_STORE_SUBMISSION_BOX_PRIVATE_H
 
+#include "lib/message/headers.h"
 #include "store/submission/box.h"
 
 /* Inside box*.c only. */
@@ -18,7 +19,10 @@ struct ph_box_kind {
 	int (*complete)(struct ph_box *box, const char *name, const char *lines,
 			struct ph_err *err);
 	int (*file)(struct ph_box *box, const char *name, const char *folder,
-		    const char *filed, struct ph_err *err);
+		    const char *filed, bool substitute, struct ph_err *err);
+	int (*holds)(struct ph_box *box, const char *folder, const char *id,
+		     const char *date, int64_t since, struct ph_err *err);
+	int (*drop)(struct ph_box *box, const char *name, struct ph_err *err);
 	int (*notice)(struct ph_box *box, const char *name, const char *text,
 		      size_t size, struct ph_err *err);
 	void (*close)(void *self); /* NULL is fine */
@@ -43,6 +47,10 @@ int ph_box_local_complete(struct ph_box *box, const char *name,
 /* A new file in tmp/, for writing; what was there is removed. Descriptor or
  * -1. */
 int ph_box_open_tmp(struct ph_box *box, const char *name, struct ph_err *err);
+
+/* Has this header these fields, but for blanks around them? */
+bool ph_box_is(const struct ph_headers *headers, const char *id,
+	       const char *date);
 
 int ph_box_maildir_notice(struct ph_box *box, const char *name,
 			  const char *text, size_t size, struct ph_err *err);

@@ -158,6 +158,21 @@ ph_box_local_complete(struct ph_box *box, const char *name, const char *lines,
 	return r;
 }
 
+int
+ph_box_substitute(struct ph_box *box, const char *name, ph_box_write write,
+		  void *context, struct ph_err *err)
+{
+	int fd = ph_box_open_tmp(box, name, err), r;
+
+	if (fd < 0)
+		return -1;
+	r = write(fd, context, err);
+	if (r == 0 && fsync(fd) < 0)
+		r = ph_box_fail("sync", name, err);
+	ph_path_close(&fd);
+	return r;
+}
+
 /* ---- notices ----------------------------------------------------------- */
 
 /* In cur a name has flags. */

@@ -6,11 +6,16 @@
 #include "store/mailbox/path.h"
 #include "store/submission/due.h"
 #include "store/submission/notice.h"
+#include "store/submission/resent.h"
 #include "store/submission/rows.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* A mail program saves its copy in Sent not long before that in the Outbox. */
+#define OWN_COPY_S 3600
 
 static enum ph_step_end
 go_to(struct ph_item *item, const char *step)
@@ -237,17 +242,100 @@ run_reporting(struct ph_item *item, struct ph_err *err)
 
 /* ---- filing ------------------------------------------------------------ */
 
+struct copy {
+	int fd;
+	bool crlf;
+	GString *lines;
+};
+
+/* With the line ends that the file had. */
+static int
+copy_piece(void *context, const char *data, size_t size, struct ph_err *err)
+{
+	struct copy *copy = context;
+	const char *p;
+	ssize_t n;
+
+	g_string_truncate(copy->lines, 0);
+	for (size_t i = 0; i < size; i++)
+		if (copy->crlf || data[i] != '\r')
+			g_string_append_c(copy->lines, data[i]);
+	for (p = copy->lines->str; p < copy->lines->str + copy->lines->len;
+	     p += n) {
+		n = write(copy->fd, p,
+			  (size_t)(copy->lines->str + copy->lines->len - p));
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n < 0)
+			return ph_err_set(err, PH_ERR_TEMP,
+					  "cannot write the Sent copy: %s",
+					  g_strerror(errno));
+	}
+	return 0;
+}
+
+static int
+write_as_sent(int fd, void *context, struct ph_err *err)
+{
+	const struct ph_item *item = context;
+	struct copy copy = {fd, item->letter->crlf, g_string_new(NULL)};
+	int r = ph_letter_send(item->letter, item->fd, copy_piece, &copy, err);
+
+	g_string_free(copy.lines, TRUE);
+	return r;
+}
+
+/* A mail program may have saved its own copy by now. A message that is resent
+ * has the Message-ID of the first. 1, 0, -1. */
+static int
+has_own_copy(const struct ph_item *item, struct ph_err *err)
+{
+	struct ph_headers *headers = item->letter->headers;
+	struct ph_headers *resent = ph_resent_block(headers);
+	g_autofree char *id =
+	    g_strdup(ph_headers_raw(headers, "Message-ID", 0));
+	g_autofree char *date = g_strdup(ph_headers_raw(headers, "Date", 0));
+	bool again = resent != NULL;
+
+	ph_headers_free(&resent);
+	if (again || id == NULL || date == NULL)
+		return 0;
+	return ph_box_holds(item->box, ".Sent", g_strstrip(id),
+			    g_strstrip(date),
+			    item->state->created / 1000 - OWN_COPY_S, err);
+}
+
+static int
+file_sent(struct ph_item *item, const char *name, struct ph_err *err)
+{
+	bool substitute = item->submission->sent_as_sent;
+	int own;
+
+	if (ph_item_read(item, err) != 1)
+		return -1;
+	own = has_own_copy(item, err);
+	if (own < 0)
+		return -1;
+	if (own == 1)
+		return ph_box_drop(item->box, item->file, err);
+	if (substitute && ph_box_substitute(item->box, item->file,
+					    write_as_sent, item, err) < 0)
+		return -1;
+	return ph_box_file(item->box, item->file, ".Sent", name, substitute,
+			   err);
+}
+
 static enum ph_step_end
 run_filing(struct ph_item *item, struct ph_err *err)
 {
 	bool sent = ph_item_state_count(item->state, PH_RCPT_TAKEN) > 0;
 	g_autofree char *name =
 	    g_strconcat(item->state->name, sent ? ":2,S" : ":2,D", NULL);
+	int r = sent ? file_sent(item, name, err)
+		     : ph_box_file(item->box, item->file, ".Drafts", name,
+				   false, err);
 
-	if (ph_box_file(item->box, item->file, sent ? ".Sent" : ".Drafts", name,
-			err) < 0)
-		return PH_STEP_FAILED;
-	return PH_STEP_DONE;
+	return r < 0 ? PH_STEP_FAILED : PH_STEP_DONE;
 }
 
 const struct ph_step ph_steps[] = {

@@ -385,9 +385,9 @@ lab_open(struct lab *lab, struct fake *fake)
 	    .retry_min = 5000,
 	    .retry_max = 300000,
 	    .expiry = 1000000,
-	    .connect_timeout = 5000,
-	    .timeout = 5000,
-	    .final_timeout = 5000,
+	    .connect_timeout = 50000,
+	    .timeout = 50000,
+	    .final_timeout = 50000,
 	    .next_id = &lab->next_id,
 	};
 	ck_assert_int_ge(lab->submission.root, 0);

@@ -53,23 +53,27 @@ static const struct {
 	const char *where;
 	guint at_least, at_most; /* how often the server takes it */
 	const char *never;	 /* points that are not on this way */
+	bool as_sent;
 } crashes[] = {
     {"From: nuno@example.com\nTo: mota@example.com\n\nx\n", NULL,
-     "out0 work0 state0 sent1 drafts0 in0", 1, 2, "notice released"},
+     "out0 work0 state0 sent1 drafts0 in0", 1, 2, "notice released", false},
     {TO_FOUR, ALL({0, "RCPT TO:<b@", "550 5.1.1 who"}),
-     "out0 work0 state0 sent1 drafts0 in1", 1, 2, "completed released"},
+     "out0 work0 state0 sent1 drafts0 in1", 1, 2, "completed released", false},
     {"From: mota@example.com\n\nx\n", NULL,
      "out0 work0 state0 sent0 drafts1 in1", 0, 0,
-     "completed prepared receive-row taken submit-row released"},
+     "completed prepared receive-row taken submit-row released", false},
     {TO_MOTA, ALL({0, "greeting", NULL}), "out1 work0 state1 sent0 drafts0 in0",
-     0, 0, "completed taken submit-row notice filed"},
+     0, 0, "completed taken submit-row notice filed", false},
     {TO_FOUR,
      ALL({0, "RCPT TO:<b@", "450 4.2.0 later"},
 	 {0, "RCPT TO:<c@", "550 5.1.1 who"}),
-     "out0 work1 state1 sent0 drafts0 in1", 1, 2, "completed released filed"},
+     "out0 work1 state1 sent0 drafts0 in1", 1, 2, "completed released filed",
+     false},
     {HEAD "Deferred-Delivery: 1 Jan 2090 00:00 +0000\nTo: a@x.example\n\n",
      NULL, "out1 work0 state1 sent0 drafts0 in0", 0, 0,
-     "completed prepared receive-row taken submit-row notice filed"},
+     "completed prepared receive-row taken submit-row notice filed", false},
+    {TO_FOUR, NULL, "out0 work0 state0 sent1 drafts0 in0", 1, 2,
+     "completed notice released", true},
 };
 
 static bool
@@ -82,6 +86,7 @@ walk_crash(size_t i, const char *point)
 
 	fake_open(&fake, crashes[i].rules);
 	lab_open(&lab, &fake);
+	lab.submission.sent_as_sent = crashes[i].as_sent;
 	lab_put(&lab, "new", "1.M1.h", crashes[i].message,
 		strlen(crashes[i].message));
 	reached = die_at(&lab, point);
@@ -166,6 +171,12 @@ START_TEST(test_crash_deferred)
 }
 END_TEST
 
+START_TEST(test_crash_as_sent)
+{
+	walk_crashes(6);
+}
+END_TEST
+
 /* Its owner has read the notice before the next process looks. */
 START_TEST(test_notice_read)
 {
@@ -194,4 +205,4 @@ END_TEST
 
 UNIT_MAIN("store/submission/crash", test_crash_sent, test_crash_some_refused,
 	  test_crash_refused, test_crash_down, test_crash_some_later,
-	  test_crash_deferred, test_notice_read)
+	  test_crash_deferred, test_crash_as_sent, test_notice_read)

@@ -133,6 +133,108 @@ START_TEST(test_resent_is_another)
 }
 END_TEST
 
+/* ---- the Sent copy ----------------------------------------------------- */
+
+#define BCC                                                               \
+	"Message-ID: <7@example.com>\n"                                   \
+	"From: nuno@example.com\nDate: Sun, 11 Nov 2012 10:00:00 +0000\n" \
+	"To: a@x.example\nBcc: b@x.example\nX-PostHub-SCL: 9\n\nhello\n.\nx\n"
+#define NO_BCC                                                            \
+	"Message-ID: <7@example.com>\n"                                   \
+	"From: nuno@example.com\nDate: Sun, 11 Nov 2012 10:00:00 +0000\n" \
+	"To: a@x.example\n\nhello\n.\nx\n"
+
+START_TEST(test_sent_copy)
+{
+	static const struct {
+		bool as_sent;
+		const char *message, *sent;
+	} copies[] = {
+	    {false, BCC, BCC},
+	    {true, BCC, NO_BCC},
+	    {true,
+	     "From: nuno@example.com\r\nBcc: b@x.example\r\n"
+	     "Message-ID: <7@x>\r\nDate: Sun, 11 Nov 2012 10:00:00 "
+	     "+0000\r\n\r\nx\r\n",
+	     "From: nuno@example.com\r\nMessage-ID: <7@x>\r\n"
+	     "Date: Sun, 11 Nov 2012 10:00:00 +0000\r\n\r\nx\r\n"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(copies); i++) {
+		g_autofree char *sent = NULL, *where = NULL;
+		struct fake fake;
+		struct lab lab;
+
+		fake_open(&fake, NULL);
+		lab_open(&lab, &fake);
+		lab.submission.sent_as_sent = copies[i].as_sent;
+		lab_put(&lab, "new", "1.M1.h", copies[i].message,
+			strlen(copies[i].message));
+		ck_assert_int_eq(lab_run(&lab), -1);
+		where = lab_where(&lab);
+		ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+		sent = lab_content(&lab, ".Sent/cur");
+		ck_assert_str_eq(sent, copies[i].sent);
+		ck_assert_uint_eq(lab_count(&lab, ".posthub-submission/tmp"),
+				  0);
+		fake_close(&fake);
+		lab_close(&lab);
+	}
+}
+END_TEST
+
+/* A mail program has saved its own copy before, or something like it. */
+START_TEST(test_own_copy)
+{
+	static const struct {
+		const char *name; /* "now": of this hour */
+		const char *content;
+		guint sent;
+	} own[] = {
+	    {"cur/now.M1.h:2,S", NO_BCC, 1},
+	    {"new/now.M1.h", NO_BCC, 1},
+	    {"cur/1000000000.M1.h:2,S", NO_BCC, 2}, /* long ago */
+	    {"cur/now.M1.h:2,S",
+	     "Message-ID: <7@example.com>\nDate: Mon, 12 Nov 2012 10:00:00 "
+	     "+0000\n\n",
+	     2},
+	    {"cur/now.M1.h:2,S",
+	     "Message-ID: <8@example.com>\nDate: Sun, 11 Nov 2012 10:00:00 "
+	     "+0000\n\n",
+	     2},
+	    {"cur/now.M1.h:2,S", "\xff", 2},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(own); i++) {
+		g_autoptr(GString) name = g_string_new(own[i].name);
+		g_autofree char *seconds = g_strdup_printf(
+		    "%" G_GINT64_FORMAT, g_get_real_time() / 1000000);
+		g_autofree char *folder = NULL, *path = NULL, *dir = NULL;
+		struct fake fake;
+		struct lab lab;
+
+		fake_open(&fake, NULL);
+		lab_open(&lab, &fake);
+		g_string_replace(name, "now", seconds, 1);
+		folder = lab_folder(&lab, ".Sent");
+		path = g_build_filename(folder, name->str, NULL);
+		dir = g_path_get_dirname(path);
+		g_mkdir_with_parents(dir, 0700);
+		ck_assert(g_file_set_contents(path, own[i].content, -1, NULL));
+		lab_put(&lab, "new", "1.M1.h", BCC, strlen(BCC));
+		ck_assert_int_eq(lab_run(&lab), -1);
+		ck_assert_uint_eq(fake.mails->len, 1);
+		ck_assert_uint_eq(lab_count(&lab, ".Sent/cur") +
+				      lab_count(&lab, ".Sent/new"),
+				  own[i].sent);
+		ck_assert_uint_eq(lab_count(&lab, ".posthub-submission/items"),
+				  0);
+		fake_close(&fake);
+		lab_close(&lab);
+	}
+}
+END_TEST
+
 /* ---- a database that moves --------------------------------------------- */
 
 struct mover {
@@ -234,4 +336,5 @@ START_TEST(test_two_processes)
 END_TEST
 
 UNIT_MAIN("store/submission/owner", test_deferred, test_resent,
-	  test_resent_is_another, test_moves, test_two_processes)
+	  test_resent_is_another, test_sent_copy, test_own_copy, test_moves,
+	  test_two_processes)
