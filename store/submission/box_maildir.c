@@ -172,7 +172,9 @@ ph_box_local_item(struct ph_box *box, const char *name, int *fd_r,
 	*fd_r = openat(box->items, name,
 		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (*fd_r < 0)
-		return errno == ENOENT ? 0 : ph_box_fail("open", name, err);
+		return errno == ENOENT || errno == ELOOP
+			   ? 0
+			   : ph_box_fail("open", name, err);
 	if (fstat(*fd_r, &st) == 0 && S_ISREG(st.st_mode))
 		return 1;
 	ph_path_close(fd_r);

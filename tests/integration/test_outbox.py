@@ -4,8 +4,10 @@ cannot be sent is in Drafts, with the reason in the Inbox."""
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from email.message import Message
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -234,12 +236,12 @@ def test_a_message_without_message_id_and_date(lab: Lab) -> None:
 
 
 def test_a_copy_of_a_message_that_was_sent(lab: Lab) -> None:
-    """A mail program that does not know whether it saved it: Mota has it once."""
+    """A mail program that does not know whether it saved it: Mota has it once,
+    and so has Nuno's Sent."""
     mail = compose(MOTA)
     lab.outbox(NUNO, mail.content)
     arrives_once(lab, mail, MOTA)
     lab.outbox(NUNO, mail.content)
-    wait.until("both in Sent", lambda: len(of(lab.sent(NUNO), mail)) == 2)
     wait.until(
         "DUPLICATEDELIVER",
         lambda: [
@@ -248,7 +250,77 @@ def test_a_copy_of_a_message_that_was_sent(lab: Lab) -> None:
             if r["event-id"] == "DUPLICATEDELIVER"
         ],
     )
+    wait_sent(lab, mail)
     assert sum(m["Message-ID"] == mail.ident for m in lab.messages(MOTA)) == 1
+
+
+def test_resent_to_somebody_who_has_it(lab: Lab) -> None:
+    """On purpose: Mota has it twice, and both are in Sent."""
+    mail = compose(MOTA)
+    lab.outbox(NUNO, mail.content)
+    arrives_once(lab, mail, MOTA)
+    again = b"Resent-From: <%s>\nResent-To: <%s>\nResent-Date: %s\n" % (
+        NUNO.encode(),
+        MOTA.encode(),
+        formatdate(usegmt=True).encode(),
+    )
+    lab.outbox(NUNO, again + mail.content)
+    wait.until(
+        "it a second time",
+        lambda: [m["Message-ID"] for m in lab.messages(MOTA)].count(mail.ident) == 2,
+    )
+    wait.until("both in Sent", lambda: len(of(lab.sent(NUNO), mail)) == 2)
+
+
+def test_not_before_its_time(lab: Lab) -> None:
+    """In the Outbox until then, by Deferred-Delivery; others go meanwhile."""
+    when = formatdate(time.time() + 8, usegmt=True)
+    mail = compose(MOTA, Deferred_Delivery=when)
+    lab.outbox(NUNO, mail.content)
+    other = compose(MOTA)
+    lab.outbox(NUNO, other.content)
+    lab.wait_message(MOTA, other.ident)
+    assert lab.in_outbox(NUNO) and not of(lab.sent(NUNO), mail)
+    message = arrives_once(lab, mail, MOTA)[0]
+    assert time.time() >= parsedate_to_datetime(when).timestamp()
+    assert message["Deferred-Delivery"] == when
+
+
+def test_a_group_and_a_contact(lab: Lab) -> None:
+    """Neither has a mailbox database that would choose a server."""
+    lab.put(
+        "recipient",
+        "team@letsexchange.com",
+        RecipientType="MailUniversalDistributionGroup",
+        Members=f"{MOTA},{ANA}",
+    )
+    lab.put(
+        "recipient",
+        "contact@letsexchange.com",
+        RecipientType="MailContact",
+        ExternalEmailAddress=f"SMTP:{ANA}",
+    )
+    for host in lab.hosts.values():
+        for address in ("team@letsexchange.com", "contact@letsexchange.com"):
+            host.wait_recipient(address)
+    group, contact = compose("team@letsexchange.com"), compose("contact@letsexchange.com")
+    lab.outbox(NUNO, group.content)
+    arrives_once(lab, group, MOTA, ANA)
+    lab.outbox(NUNO, contact.content)
+    arrives_once(lab, contact, ANA)
+
+
+def test_more_recipients_than_one_transaction_takes(lab: Lab) -> None:
+    """5,000, of which Transport takes 1,000 at once; one of them is real."""
+    lab.mailbox("many@letsexchange.com", "DB1", RecipientLimits="unlimited")
+    for host in lab.hosts.values():
+        host.wait_recipient("many@letsexchange.com")
+    nobody = [f"n{i}@outside.invalid" for i in range(4999)]
+    mail = compose(*nobody, MOTA, sender="many@letsexchange.com")
+    folded = mail.content.replace(b">, <", b">,\n <")
+    lab.outbox("many@letsexchange.com", folded)
+    lab.wait_message(MOTA, mail.ident, timeout=60)
+    wait.until("it in Sent", lambda: of(lab.sent("many@letsexchange.com"), mail), timeout=60)
 
 
 # ---- what one server refuses -----------------------------------------------
