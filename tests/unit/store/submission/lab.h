@@ -354,6 +354,14 @@ lab_no_health(void *context)
 	return NULL;
 }
 
+/* In memory: what is tested is not the disk. */
+static inline void
+in_memory(void)
+{
+	if (g_file_test("/dev/shm", G_FILE_TEST_IS_DIR))
+		g_setenv("TMPDIR", "/dev/shm", TRUE);
+}
+
 static inline void
 lab_open(struct lab *lab, struct fake *fake)
 {

@@ -34,14 +34,6 @@ make_mailboxes(const struct lab *lab, int n)
 	close(dir);
 }
 
-/* In memory: what is tested is not the disk. */
-static void
-in_memory(void)
-{
-	if (g_file_test("/dev/shm", G_FILE_TEST_IS_DIR))
-		g_setenv("TMPDIR", "/dev/shm", TRUE);
-}
-
 /* What was there at the start is sent, and then what only the kernel can tell
  * of. */
 START_TEST(test_many)
