@@ -288,7 +288,7 @@ append_file(struct ph_box *box, int dir, const char *name, const char *mailbox,
 	GString *text = NULL;
 	int r = read_file(dir, name, &text, err);
 
-	if (r != 1)
+	if (r != 1 || text == NULL)
 		return r < 0 ? -1 : 0;
 	r = holds(box, mailbox, text->str, err);
 	if (r == 0)

@@ -181,6 +181,7 @@ def test_the_server_was_away(lab: Lab, imap: Dovecot) -> None:
     wait_gone(imap)
     assert len(of(imap, "Sent", mail)) == 1 and count(lab, mail) == 1
 
+
 @pytest.mark.parametrize("point", faults.points("submission"))
 def test_dies_at_a_point(lab: Lab, imap: Dovecot, point: str) -> None:
     """Mota has it once, Nuno has it in Sent once, and one report."""
