@@ -25,6 +25,9 @@ static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
 static const char *const malware_words[] = {"reject", "delete", "mark", NULL};
 static const char *const on_error_words[] = {"defer", "skip", NULL};
 static const char *const missing_words[] = {"retry", "ndr", NULL};
+static const char *const imap_tls_words[] = {"off", "starttls", "imaps", NULL};
+static const char *const sent_words[] = {"submitted", "sent", NULL};
+static const char *const resent_words[] = {"own", "any", NULL};
 
 const struct ph_setting ph_settings[] = {
     {"server", "name", PH_SETTING_TEXT, NULL, NO_LIMIT,
@@ -351,6 +354,33 @@ const struct ph_setting ph_settings[] = {
      "longest wait between two tries"},
     {"submission", "expiry", PH_SETTING_SPAN, "2d", 1 * S, 90 * D, NULL,
      "MessageExpirationTimeout: after it the owner is told"},
+    {"submission", "resent", PH_SETTING_WORD, "own", 0, 0, resent_words,
+     "whose From and Sender a resent message may have: the owner's own, or "
+     "anybody's where Resent-From is the owner's"},
+    {"submission", "sent_copy", PH_SETTING_WORD, "submitted", 0, 0, sent_words,
+     "what is kept in Sent: the message as its owner submitted it, with Bcc, "
+     "or "
+     "as it was sent"},
+    {"submission", "imap", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "host:port or unix:path of the IMAP server that has the mailboxes; empty: "
+     "Maildirs below [delivery] store"},
+    {"submission", "imap_tls", PH_SETTING_WORD, "off", 0, 0, imap_tls_words,
+     "starttls, or imaps: TLS from the start"},
+    {"submission", "imap_ca_file", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "authorities of the IMAP server's certificate; empty: the system's"},
+    {"submission", "imap_user", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "master user, who may log in as everybody (SASL PLAIN with an "
+     "authorization identity)"},
+    {"submission", "imap_password_file", PH_SETTING_TEXT, NULL, NO_LIMIT,
+     "file whose first line is the master's password"},
+    {"submission", "imap_idle", PH_SETTING_INT, "1000", 0, 100000, NULL,
+     "sessions with IDLE at most; other mailboxes are polled each rescan"},
+    {"submission", "imap_outbox", PH_SETTING_TEXT, "Outbox", NO_LIMIT,
+     "the IMAP server's name of it"},
+    {"submission", "imap_sent", PH_SETTING_TEXT, "Sent", NO_LIMIT,
+     "the IMAP server's name of it"},
+    {"submission", "imap_drafts", PH_SETTING_TEXT, "Drafts", NO_LIMIT,
+     "the IMAP server's name of it"},
     {"submission", "connect_timeout", PH_SETTING_SPAN, "3s", 10, 5 * MINUTE,
      NULL, "limit of a connection to a Transport server"},
     {"submission", "timeout", PH_SETTING_SPAN, "60s", 10, 10 * MINUTE, NULL,

@@ -1,6 +1,5 @@
 #include "store/submission/box.h"
 
-#include "lib/base/fault.h"
 #include "lib/base/text.h"
 #include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
@@ -91,6 +90,17 @@ ph_box_base(const char *name)
 
 /* ---- opening ----------------------------------------------------------- */
 
+struct ph_box *
+ph_box_new(const struct ph_box_kind *kind, int dir)
+{
+	struct ph_box *box = g_new0(struct ph_box, 1);
+
+	box->kind = kind;
+	box->dir = dir;
+	box->items = box->state = box->tmp = -1;
+	return box;
+}
+
 int
 ph_box_open(int root, const struct ph_box_name *name, struct ph_box **box_r,
 	    struct ph_err *err)
@@ -101,9 +111,7 @@ ph_box_open(int root, const struct ph_box_name *name, struct ph_box **box_r,
 
 	if (dir < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-	*box_r = g_new0(struct ph_box, 1);
-	(*box_r)->dir = dir;
-	(*box_r)->items = (*box_r)->state = (*box_r)->tmp = -1;
+	*box_r = ph_box_new(&ph_box_maildir, dir);
 	return 1;
 }
 
@@ -112,6 +120,8 @@ ph_box_close(struct ph_box **box)
 {
 	if (*box == NULL)
 		return;
+	if ((*box)->kind->close != NULL)
+		(*box)->kind->close((*box)->self);
 	ph_path_close(&(*box)->items);
 	ph_path_close(&(*box)->state);
 	ph_path_close(&(*box)->tmp);
@@ -194,98 +204,69 @@ ph_box_list(int dir, struct ph_err *err)
 	return g_steal_pointer(&names);
 }
 
+/* ---- by kind ----------------------------------------------------------- */
+
+bool
+ph_box_immutable(const struct ph_box *box)
+{
+	return box->kind->immutable;
+}
+
 int
 ph_box_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
 {
-	if (ph_box_work(box, false, err) < 0)
-		return -1;
-	*names_r = box->items < 0 ? g_ptr_array_new_with_free_func(g_free)
-				  : ph_box_list(box->items, err);
-	return *names_r == NULL ? -1 : 0;
-}
-
-/* A rename that replaces nothing, with both directories synced. 1; 0: the name
- * is gone or the other one is there; -1 TEMP. */
-static int
-move(int from, const char *name, int to, const char *as, enum ph_fault fault,
-     struct ph_err *err)
-{
-	if (renameat2(from, name, to, as, RENAME_NOREPLACE) < 0) {
-		if (errno == ENOENT || errno == EEXIST)
-			return 0;
-		return ph_box_fail("move", name, err);
-	}
-	ph_fault(fault);
-	/* First the new entry: between the two it may be in both places, but
-	 * never in none. */
-	if (fsync(to) < 0 || fsync(from) < 0)
-		return ph_box_fail("sync the directory of", name, err);
-	return 1;
-}
-
-static const char *
-outbox_part(const char *name)
-{
-	return strstr(name, ":2,") != NULL ? "cur" : "new";
+	return box->kind->items(box, names_r, err);
 }
 
 int
 ph_box_claim(struct ph_box *box, const char *part, const char *name,
 	     struct ph_err *err)
 {
-	int from, r;
-
-	if (ph_box_work(box, true, err) < 0)
-		return -1;
-	r = ph_box_folder(box, ".Outbox", part, &from, err);
-	if (r != 1)
-		return r;
-	r = move(from, name, box->items, name, PH_FAULT_SUBMISSION_CLAIMED,
-		 err);
-	ph_path_close(&from);
-	return r;
+	return box->kind->claim(box, part, name, err);
 }
 
 int
 ph_box_release(struct ph_box *box, const char *name, struct ph_err *err)
 {
-	int to = ph_box_make_folder(box, ".Outbox", outbox_part(name), err);
-	int r;
-
-	if (to < 0)
-		return -1;
-	r = move(box->items, name, to, name, PH_FAULT_SUBMISSION_RELEASED, err);
-	ph_path_close(&to);
-	return r;
-}
-
-int
-ph_box_file(struct ph_box *box, const char *name, const char *folder,
-	    const char *filed, struct ph_err *err)
-{
-	int to = ph_box_make_folder(box, folder, "cur", err);
-	int r;
-
-	if (to < 0)
-		return -1;
-	r = move(box->items, name, to, filed, PH_FAULT_SUBMISSION_FILED, err);
-	ph_path_close(&to);
-	return r < 0 ? -1 : 0;
+	return box->kind->release(box, name, err);
 }
 
 int
 ph_box_item(struct ph_box *box, const char *name, int *fd_r, struct ph_err *err)
 {
-	struct stat st;
+	return box->kind->item(box, name, fd_r, err);
+}
 
-	if (ph_box_work(box, true, err) < 0)
-		return -1;
-	*fd_r = openat(box->items, name,
-		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (*fd_r < 0)
-		return errno == ENOENT ? 0 : ph_box_fail("open", name, err);
-	if (fstat(*fd_r, &st) == 0 && S_ISREG(st.st_mode))
-		return 1;
-	ph_path_close(fd_r);
-	return 0;
+int
+ph_box_complete(struct ph_box *box, const char *name, const char *lines,
+		struct ph_err *err)
+{
+	return box->kind->complete(box, name, lines, err);
+}
+
+int
+ph_box_file(struct ph_box *box, const char *name, const char *folder,
+	    const char *filed, bool substitute, struct ph_err *err)
+{
+	return box->kind->file(box, name, folder, filed, substitute, err);
+}
+
+int
+ph_box_holds(struct ph_box *box, const char *folder, const char *id,
+	     const char *date, int64_t since, struct ph_err *err)
+{
+	return box->kind->holds(box, folder, id, date, since, err);
+}
+
+int
+ph_box_drop(struct ph_box *box, const char *name, struct ph_err *err)
+{
+	return box->kind->drop(box, name, err);
+}
+
+int
+ph_box_notice(struct ph_box *box, const char *name, const char *text,
+	      size_t size, struct ph_err *err)
+{
+	return box->kind->notice(box, name, text, size, err);
 }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /*
- * The files of one mailbox as submission sees them: a Maildir++ with
+ * One mailbox as submission sees it, behind one interface: a Maildir++, or a
+ * mailbox of an IMAP server (box_imap.h). The Maildir++ has
  *
  *	.Outbox/{new,cur}		what its owner wants sent
  *	.posthub-submission/items/	messages that were claimed, by the name
@@ -46,21 +47,24 @@ int ph_box_open(int root, const struct ph_box_name *name, struct ph_box **box_r,
 		struct ph_err *err);
 void ph_box_close(struct ph_box **box);
 
-/* A folder's directory (".Outbox", "new"; folder NULL: the Inbox). 1 and
- * *fd_r; 0: not there; -1 TEMP. */
+/* A message of one name is always the same one: nobody can change it. */
+bool ph_box_immutable(const struct ph_box *box);
+
+/* A Maildir's: a folder's directory (".Outbox", "new"; folder NULL: the Inbox).
+ * 1 and *fd_r; 0: not there; -1 TEMP. */
 int ph_box_folder(const struct ph_box *box, const char *folder,
 		  const char *part, int *fd_r, struct ph_err *err);
-/* The mailbox's own directory; borrowed. */
+/* A Maildir's own directory; borrowed. */
 int ph_box_dir(const struct ph_box *box);
 
 /* The name without its flags: "1.M2P3.h:2,S" is "1.M2P3.h"; g_free. */
 char *ph_box_base(const char *name);
 
-/* Names in items/; g_ptr_array_unref. */
+/* Names of what was claimed; g_ptr_array_unref. */
 int ph_box_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err);
 
-/* Moves name from .Outbox/<part> to items/. 1; 0: it is gone, or one of the
- * name is there; -1 TEMP. */
+/* Claims name: moves it from .Outbox/<part> to items/, or sets a keyword. 1; 0:
+ * it is gone, or one of the name is there; -1 TEMP. */
 int ph_box_claim(struct ph_box *box, const char *part, const char *name,
 		 struct ph_err *err);
 /* And back: to cur/ if the name has flags, else new/. 1; 0: one of the name is
@@ -75,9 +79,27 @@ int ph_box_item(struct ph_box *box, const char *name, int *fd_r,
 int ph_box_complete(struct ph_box *box, const char *name, const char *lines,
 		    struct ph_err *err);
 
-/* Moves a claimed message to <folder>/cur/<filed>, making the folder. */
+/*
+ * What is to be filed in place of a claimed message: write puts it into a file.
+ * Whatever write answers.
+ */
+typedef int (*ph_box_write)(int fd, void *context, struct ph_err *err);
+int ph_box_substitute(struct ph_box *box, const char *name, ph_box_write write,
+		      void *context, struct ph_err *err);
+
+/* Moves a claimed message, or its substitute, to <folder>/cur/<filed>, making
+ * the folder; filed ends with its flags. */
 int ph_box_file(struct ph_box *box, const char *name, const char *folder,
-		const char *filed, struct ph_err *err);
+		const char *filed, bool substitute, struct ph_err *err);
+
+/* Has a folder a message with this Message-ID and Date (as they stand there,
+ * without blanks around them) that came at or after "since" (seconds since
+ * 1970)? 1, 0, -1. */
+int ph_box_holds(struct ph_box *box, const char *folder, const char *id,
+		 const char *date, int64_t since, struct ph_err *err);
+
+/* Removes a claimed message. */
+int ph_box_drop(struct ph_box *box, const char *name, struct ph_err *err);
 
 /* A new message in the Inbox; is there already (also if its owner has moved it
  * to cur): nothing is done. */

@@ -74,8 +74,8 @@ write_all(int fd, const char *data, size_t size, struct ph_err *err)
 	return 0;
 }
 
-static int
-open_tmp(struct ph_box *box, const char *name, struct ph_err *err)
+int
+ph_box_open_tmp(struct ph_box *box, const char *name, struct ph_err *err)
 {
 	int fd;
 
@@ -92,7 +92,7 @@ static int
 write_tmp(struct ph_box *box, const char *name, const char *text, size_t size,
 	  struct ph_err *err)
 {
-	int fd = open_tmp(box, name, err), r;
+	int fd = ph_box_open_tmp(box, name, err), r;
 
 	if (fd < 0)
 		return -1;
@@ -136,15 +136,15 @@ keep_time(int from, int to)
 }
 
 int
-ph_box_complete(struct ph_box *box, const char *name, const char *lines,
-		struct ph_err *err)
+ph_box_local_complete(struct ph_box *box, const char *name, const char *lines,
+		      struct ph_err *err)
 {
 	int from, to, r;
 
-	r = ph_box_item(box, name, &from, err);
+	r = ph_box_local_item(box, name, &from, err);
 	if (r != 1)
 		return -1;
-	to = open_tmp(box, name, err);
+	to = ph_box_open_tmp(box, name, err);
 	r = to < 0 ? -1 : copy_after(from, to, lines, err);
 	if (r == 0 && (keep_time(from, to) < 0 || fsync(to) < 0))
 		r = ph_box_fail("sync", name, err);
@@ -155,6 +155,21 @@ ph_box_complete(struct ph_box *box, const char *name, const char *lines,
 	ph_fault(PH_FAULT_SUBMISSION_COMPLETED);
 	if (r == 0 && fsync(box->items) < 0)
 		r = ph_box_fail("sync", name, err);
+	return r;
+}
+
+int
+ph_box_substitute(struct ph_box *box, const char *name, ph_box_write write,
+		  void *context, struct ph_err *err)
+{
+	int fd = ph_box_open_tmp(box, name, err), r;
+
+	if (fd < 0)
+		return -1;
+	r = write(fd, context, err);
+	if (r == 0 && fsync(fd) < 0)
+		r = ph_box_fail("sync", name, err);
+	ph_path_close(&fd);
 	return r;
 }
 
@@ -178,8 +193,8 @@ has_notice(int cur, const char *base, struct ph_err *err)
 }
 
 int
-ph_box_notice(struct ph_box *box, const char *name, const char *text,
-	      size_t size, struct ph_err *err)
+ph_box_maildir_notice(struct ph_box *box, const char *name, const char *text,
+		      size_t size, struct ph_err *err)
 {
 	int to = ph_box_make_folder(box, NULL, "new", err);
 	int cur = to < 0 ? -1 : ph_box_make_folder(box, NULL, "cur", err);

@@ -9,13 +9,16 @@
 #include "lib/state/state.h"
 #include "store/mailbox/path.h"
 #include "store/mailbox/place.h"
+#include "store/submission/imap_conf.h"
 #include "store/submission/item.h"
 #include "store/submission/queue.h"
 #include "store/submission/watch.h"
+#include "store/submission/watch_imap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { EXPIRE_MS = 10 * 60 * 1000 };
@@ -27,6 +30,8 @@ struct app {
 	struct ph_track_log *log;
 	struct ph_queue *queue;
 	struct ph_watch *watch;
+	struct ph_watch_imap *watch_imap;
+	struct ph_imap_server imap;
 	struct ph_health_watch *health;
 	struct ph_submission submission;
 	gsize next_id;
@@ -80,7 +85,17 @@ keep_house(void *context)
 static int
 open_root(struct app *app, struct ph_err *err)
 {
-	const char *path = ph_conf_text(app->conf, "delivery", "store");
+	int imap = ph_imap_server_read(app->conf, &app->imap, err);
+	g_autofree char *path =
+	    imap == 1 ? g_build_filename(
+			    ph_conf_text(app->conf, "server", "state_dir"),
+			    "outbox", NULL)
+		      : g_strdup(ph_conf_text(app->conf, "delivery", "store"));
+
+	if (imap < 0)
+		return -1;
+	if (imap == 1)
+		app->submission.imap = &app->imap;
 
 	if (g_mkdir_with_parents(path, 0700) < 0)
 		return ph_err_set(err, PH_ERR_PERM, "cannot make %s: %s", path,
@@ -147,6 +162,11 @@ fill_submission(struct app *app, struct ph_run *run)
 	submission->retry_max =
 	    MAX(ph_run_int(run, "retry_max"), submission->retry_min);
 	submission->expiry = ph_run_int(run, "expiry");
+	submission->resent_any =
+	    strcmp(ph_conf_text(app->conf, "submission", "resent"), "any") == 0;
+	submission->sent_as_sent =
+	    strcmp(ph_conf_text(app->conf, "submission", "sent_copy"),
+		   "sent") == 0;
 	submission->connect_timeout = ph_run_int(run, "connect_timeout");
 	submission->timeout = ph_run_int(run, "timeout");
 	submission->final_timeout = ph_run_int(run, "final_timeout");
@@ -169,8 +189,13 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 					    PH_SUBMISSION_TOPOLOGY);
 	app->queue =
 	    ph_queue_new((int)ph_run_int(run, "concurrency"), run_item, app);
-	if (ph_watch_start(&app->submission, app->queue,
-			   ph_run_int(run, "rescan"), &app->watch, err) < 0) {
+	if (app->submission.imap != NULL)
+		app->watch_imap = ph_watch_imap_start(
+		    &app->submission, app->queue, ph_run_int(run, "rescan"),
+		    ph_run_int(run, "imap_idle"));
+	else if (ph_watch_start(&app->submission, app->queue,
+				ph_run_int(run, "rescan"), &app->watch,
+				err) < 0) {
 		ph_submission_stop(app);
 		return -1;
 	}
@@ -186,6 +211,7 @@ ph_submission_stop(void *p)
 	struct app *app = p;
 
 	ph_watch_stop(&app->watch);
+	ph_watch_imap_stop(&app->watch_imap);
 	ph_ticker_stop(&app->housekeeper);
 	if (!ph_queue_stop(&app->queue,
 			   ph_conf_int(app->conf, "server", "stop_timeout"))) {
@@ -199,5 +225,6 @@ ph_submission_stop(void *p)
 	ph_track_log_close(&app->log);
 	ph_path_close(&app->submission.root);
 	ph_held_close(&app->submission.held);
+	ph_imap_server_clear(&app->imap);
 	g_free(app);
 }

@@ -3,6 +3,7 @@
 #include "lib/base/text.h"
 #include "lib/directory/entry.h"
 #include "lib/directory/send_as.h"
+#include "store/submission/resent.h"
 
 #include <string.h>
 
@@ -85,14 +86,14 @@ ph_owner_free(struct ph_owner **owner)
 
 /* NULL: there is no such field. */
 static GPtrArray *
-addresses_of(const struct ph_letter *letter, const char *field)
+addresses_of(struct ph_headers *headers, const char *field)
 {
 	GPtrArray *addresses;
 
-	if (ph_headers_raw(letter->headers, field, 0) == NULL)
+	if (ph_headers_raw(headers, field, 0) == NULL)
 		return NULL;
 	addresses = g_ptr_array_new_with_free_func(g_free);
-	ph_headers_addresses(letter->headers, field, addresses);
+	ph_headers_addresses(headers, field, addresses);
 	return addresses;
 }
 
@@ -127,20 +128,21 @@ set_sender(struct ph_directory *directory, const struct ph_owner *owner,
 	return 0;
 }
 
-/* 1, 0, -1. */
+/* prefix: "" or "Resent-", what the fields in headers are called. 1, 0, -1. */
 static int
 check_sender(struct ph_directory *directory, const struct ph_snapshot *snapshot,
-	     const struct ph_owner *owner, const struct ph_letter *letter,
-	     struct ph_item_state *state, struct ph_err *err)
+	     const struct ph_owner *owner, struct ph_headers *headers,
+	     const char *prefix, struct ph_item_state *state,
+	     struct ph_err *err)
 {
-	g_autoptr(GPtrArray) from = addresses_of(letter, "From");
-	g_autoptr(GPtrArray) sender = addresses_of(letter, "Sender");
+	g_autoptr(GPtrArray) from = addresses_of(headers, "From");
+	g_autoptr(GPtrArray) sender = addresses_of(headers, "Sender");
 	struct ph_send_as_no no;
 	struct ph_send_as who;
 	int r;
 
 	if (from == NULL) {
-		ph_err_set(err, PH_ERR_PERM, "it has no From");
+		ph_err_set(err, PH_ERR_PERM, "it has no %sFrom", prefix);
 		return 0;
 	}
 	ph_send_as_owner(directory, snapshot, owner->addresses, &who);
@@ -152,11 +154,12 @@ check_sender(struct ph_directory *directory, const struct ph_snapshot *snapshot,
 			   ? -1
 			   : 1;
 	if (r == 0 && no.address == NULL)
-		ph_err_set(err, PH_ERR_PERM, "its %s names nobody", no.field);
+		ph_err_set(err, PH_ERR_PERM, "its %s%s names nobody", prefix,
+			   no.field);
 	else if (r == 0)
 		ph_err_set(err, PH_ERR_PERM,
-			   "%s may not send as %.200s, which its %s names",
-			   owner->primary, no.address, no.field);
+			   "%s may not send as %.200s, which its %s%s names",
+			   owner->primary, no.address, prefix, no.field);
 	return r;
 }
 
@@ -191,7 +194,7 @@ add_recipient(struct ph_item_state *state, GHashTable *seen,
 }
 
 static void
-add_recipients(struct ph_item_state *state, const struct ph_letter *letter)
+add_recipients(struct ph_item_state *state, struct ph_headers *headers)
 {
 	static const char *const kinds[] = {"To", "Cc", "Bcc"};
 	g_autoptr(GHashTable) seen =
@@ -201,36 +204,61 @@ add_recipients(struct ph_item_state *state, const struct ph_letter *letter)
 		g_autoptr(GPtrArray) addresses =
 		    g_ptr_array_new_with_free_func(g_free);
 
-		ph_headers_addresses(letter->headers, kinds[k], addresses);
+		ph_headers_addresses(headers, kinds[k], addresses);
 		for (guint i = 0; i < addresses->len; i++)
 			add_recipient(state, seen, addresses->pdata[i],
 				      kinds[k]);
 	}
 }
 
+/* Both senders of a resent message, or the one of any other. */
+static int
+check_senders(struct ph_directory *directory, bool resent_any,
+	      const struct ph_snapshot *snapshot, const struct ph_owner *owner,
+	      const struct ph_letter *letter, struct ph_headers *resent,
+	      struct ph_item_state *state, struct ph_err *err)
+{
+	int r = 1;
+
+	if (resent == NULL || !resent_any)
+		r = check_sender(directory, snapshot, owner, letter->headers,
+				 "", state, err);
+	if (r == 1 && resent != NULL) {
+		ph_state_text(&state->sender, owner->primary);
+		r = check_sender(directory, snapshot, owner, resent, "Resent-",
+				 state, err);
+	}
+	return r;
+}
+
 int
-ph_envelope_make(struct ph_directory *directory,
+ph_envelope_make(struct ph_directory *directory, bool resent_any,
 		 const struct ph_snapshot *snapshot,
 		 const struct ph_owner *owner, const struct ph_letter *letter,
 		 struct ph_item_state *state, struct ph_err *err)
 {
-	int r = check_sender(directory, snapshot, owner, letter, state, err);
+	struct ph_headers *resent = ph_resent_block(letter->headers);
+	int r = check_senders(directory, resent_any, snapshot, owner, letter,
+			      resent, state, err);
 
-	if (r != 1)
-		return r;
-	add_recipients(state, letter);
-	if (state->recipients->len == 0) {
-		ph_err_set(err, PH_ERR_PERM,
-			   "it has no recipients in To, Cc or Bcc");
-		return 0;
+	if (r == 1)
+		add_recipients(state,
+			       resent != NULL ? resent : letter->headers);
+	if (r == 1 && state->recipients->len == 0) {
+		ph_err_set(err, PH_ERR_PERM, "it has no recipients in %s",
+			   resent == NULL
+			       ? "To, Cc or Bcc"
+			       : "Resent-To, Resent-Cc or Resent-Bcc");
+		r = 0;
 	}
-	if (state->recipients->len > owner->max_recipients) {
+	if (r == 1 && state->recipients->len > owner->max_recipients) {
 		ph_err_set(err, PH_ERR_PERM,
 			   "it has %u recipients, %" G_GINT64_FORMAT
 			   " are allowed",
 			   state->recipients->len, owner->max_recipients);
 		g_ptr_array_set_size(state->recipients, 0);
-		return 0;
+		r = 0;
 	}
-	return 1;
+	ph_headers_free(&resent);
+	return r;
 }

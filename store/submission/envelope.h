@@ -9,6 +9,7 @@
 #include "store/submission/state.h"
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -35,12 +36,16 @@ void ph_owner_free(struct ph_owner **owner);
 
 /*
  * May the owner, who is the envelope's sender in state, send this message
- * (send_as.h)? 1: the recipients of To, Cc and Bcc are added to state, each
- * once, those that are no address refused already; and its sender becomes the
- * one he sends as, because nobody need know who wrote it. 0: not at all, err
- * says why, for the owner. -1: TEMP, cannot say.
+ * (send_as.h)? 1: the recipients of To, Cc and Bcc, or where it is resent of
+ * the last Resent-To, Resent-Cc and Resent-Bcc, are added to state, each once,
+ * those that are no address refused already; and its sender becomes the one he
+ * sends as, because nobody need know who wrote it. 0: not at all, err says why,
+ * for the owner. -1: TEMP, cannot say.
+ *
+ * A resent message has two senders, and readers see the first: From and Sender
+ * are judged beside Resent-From and Resent-Sender unless resent_any.
  */
-int ph_envelope_make(struct ph_directory *directory,
+int ph_envelope_make(struct ph_directory *directory, bool resent_any,
 		     const struct ph_snapshot *snapshot,
 		     const struct ph_owner *owner,
 		     const struct ph_letter *letter,

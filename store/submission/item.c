@@ -5,27 +5,28 @@
 #include "lib/base/log.h"
 #include "lib/routing/topology.h"
 #include "store/mailbox/path.h"
+#include "store/submission/box_imap.h"
+#include "store/submission/mine.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
-bool
-ph_item_active(const struct ph_item *item, struct ph_err *err)
-{
-	const struct ph_topology *topology =
-	    ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
-	const struct ph_database *database =
-	    ph_topology_database(topology, item->name->database);
-	const struct ph_server *own =
-	    ph_topology_server(topology, item->submission->server);
+#define LONGEST_MS ((int64_t)60 * 60 * 1000)
 
-	if (own != NULL && database != NULL && database->active == own)
-		return item->submission->held == NULL ||
-		       ph_held_check(item->submission->held, database, err) ==
-			   1;
-	ph_err_set(err, PH_ERR_TEMP, "database %s is not active here",
-		   item->name->database);
-	return false;
+/* Two processes may know of one item: on a store that servers share, when its
+ * database has just moved. The second one comes back later. 1, 0, -1. */
+static int
+open_item(struct ph_item *item, struct ph_err *err)
+{
+	int r = ph_box_item(item->box, item->file, &item->fd, err);
+
+	/* A file system without locks has one server. */
+	if (r != 1 || flock(item->fd, LOCK_EX | LOCK_NB) == 0 ||
+	    errno != EWOULDBLOCK)
+		return r;
+	return ph_err_set(err, PH_ERR_TEMP, "another process works on it");
 }
 
 int
@@ -36,7 +37,7 @@ ph_item_read(struct ph_item *item, struct ph_err *err)
 	if (item->letter != NULL)
 		return 1;
 	if (item->fd < 0) {
-		r = ph_box_item(item->box, item->file, &item->fd, err);
+		r = open_item(item, err);
 		if (r != 1)
 			return r;
 	}
@@ -76,8 +77,8 @@ load(struct ph_item *item, struct ph_err *err)
 		ph_warn("mailbox %s/%s: %s: %s; it begins anew",
 			item->name->domain, item->name->local, item->base,
 			err->text);
-	if (item->state != NULL && fstat(item->fd, &st) == 0 &&
-	    !ph_item_state_is_of(item->state, &st))
+	if (item->state != NULL && !ph_box_immutable(item->box) &&
+	    fstat(item->fd, &st) == 0 && !ph_item_state_is_of(item->state, &st))
 		ph_item_state_free(&item->state);
 	if (item->state != NULL)
 		return 0;
@@ -109,6 +110,16 @@ back_off(const struct ph_submission *submission, int64_t tries)
 	return MIN(wait, submission->retry_max);
 }
 
+/* The clock may be set meanwhile: not for more than an hour. */
+static int64_t
+wait_of(const struct ph_item *item)
+{
+	int64_t left = item->state->due - ph_clock_wall();
+
+	return left > 0 ? MIN(left, LONGEST_MS)
+			: back_off(item->submission, item->state->tries);
+}
+
 /* Waiting in the Outbox its owner sees it, and may take it back; not when
  * somebody has it already. */
 static enum ph_step_end
@@ -136,6 +147,10 @@ run_steps(struct ph_item *item, struct ph_err *err)
 				   item->state->step);
 			return PH_STEP_FAILED;
 		}
+		if (!ph_submission_still_mine(item->submission,
+					      item->name->database, item->epoch,
+					      err))
+			return PH_STEP_FAILED;
 		end = step->run(item, err);
 		if (end == PH_STEP_NEXT && save(item, err) < 0)
 			return PH_STEP_FAILED;
@@ -155,9 +170,7 @@ take(struct ph_item *item, const char *part, struct ph_err *err)
 
 	if (part != NULL)
 		r = ph_box_claim(item->box, part, item->file, err);
-	if (r == 1)
-		r = ph_box_item(item->box, item->file, &item->fd, err);
-	return r;
+	return r == 1 ? open_item(item, err) : r;
 }
 
 static int64_t
@@ -176,7 +189,7 @@ run_item(struct ph_item *item, const char *part)
 	case PH_STEP_DONE:
 		return -1;
 	case PH_STEP_WAIT:
-		return back_off(submission, item->state->tries);
+		return wait_of(item);
 	case PH_STEP_NEXT:
 	case PH_STEP_FAILED:
 		break;
@@ -184,6 +197,17 @@ run_item(struct ph_item *item, const char *part)
 	ph_warn("mailbox %s/%s: %s: %s", item->name->domain, item->name->local,
 		item->base, err.text);
 	return submission->retry_min;
+}
+
+int
+ph_item_open(const struct ph_submission *submission,
+	     const struct ph_box_name *name, struct ph_box **box_r,
+	     struct ph_err *err)
+{
+	return submission->imap == NULL
+		   ? ph_box_open(submission->root, name, box_r, err)
+		   : ph_box_imap_open(submission->imap, submission->root, name,
+				      box_r, err);
 }
 
 /* ---- before anything is touched ---------------------------------------- */
@@ -199,7 +223,8 @@ prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 	if (item->snapshot == NULL)
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "no state of the organisation yet");
-	if (!ph_item_active(item, err))
+	if (!ph_submission_mine(item->submission, item->snapshot,
+				item->name->database, &item->epoch, err))
 		return -1;
 	topology = ph_snapshot_derived(item->snapshot, PH_SUBMISSION_TOPOLOGY);
 	own = ph_topology_server(topology, item->submission->server);
@@ -209,7 +234,7 @@ prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 	item->owner = *owner_r;
 	if (r != 1)
 		return -1;
-	return ph_box_open(item->submission->root, item->name, &item->box, err);
+	return ph_item_open(item->submission, item->name, &item->box, err);
 }
 
 static void

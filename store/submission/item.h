@@ -18,16 +18,18 @@
  *	claimed		in items/, nothing known. Read it, make Message-ID and
  *			Date if they are missing (in the file, so that each try
  *			and the Sent copy have the same), judge it, compute the
- *			network message id, choose its name in Sent.
- *	  -> prepared, or reporting with a reason
+ *			network message id, choose its name in Sent. One that
+ *			its owner wants sent later goes back into the Outbox.
+ *	  -> prepared, reporting with a reason, or wait until it is due
  *	prepared	write the STOREDRIVER RECEIVE row.
  *	  -> submitting
  *	submitting	try Transport servers with the recipients that wait;
  *			a SUBMIT row for each transaction that was taken.
  *	  -> filing, reporting if anybody was refused, or wait: back into the
  *	  Outbox if nobody has it yet
- *	reporting	a notice into the owner's Inbox.
- *	  -> filing
+ *	reporting	a notice into the owner's Inbox, of those refused since
+ *			the last one.
+ *	  -> filing, or wait for the other recipients, then submitting
  *	filing		into Sent if anybody has it, else into Drafts.
  *	  -> done (the item is not in items/ any more)
  *
@@ -40,6 +42,7 @@ struct ph_item {
 	const struct ph_box_name *name;
 	const struct ph_owner *owner;
 	struct ph_snapshot *snapshot;
+	int64_t epoch;	  /* of the database, by that snapshot */
 	const char *fqdn; /* own; borrowed from the snapshot */
 	struct ph_box *box;
 	char *file; /* its name in items/ */
@@ -66,12 +69,14 @@ extern const struct ph_step ph_steps[];
 /* steps of submitting, in submit.c */
 enum ph_step_end ph_step_submit(struct ph_item *item, struct ph_err *err);
 
+/* A mailbox, wherever the store is; as ph_box_open. */
+int ph_item_open(const struct ph_submission *submission,
+		 const struct ph_box_name *name, struct ph_box **box_r,
+		 struct ph_err *err);
+
 /* Opens and reads the message if that was not done. 1, 0 refused or gone, -1
  * TEMP. */
 int ph_item_read(struct ph_item *item, struct ph_err *err);
-
-/* Of a database and server: is its active copy here? */
-bool ph_item_active(const struct ph_item *item, struct ph_err *err);
 
 /*
  * Takes one message as far as it goes. part: the folder of the Outbox, "new"

@@ -1,6 +1,7 @@
 #include "store/submission/letter.h"
 
 #include "lib/message/nmid.h"
+#include "store/submission/resent.h"
 
 #include <errno.h>
 #include <string.h>
@@ -327,7 +328,18 @@ void
 ph_letter_nmid(struct ph_letter *letter, const char *reverse_path,
 	       char nmid_r[PH_UUID_TEXT])
 {
-	ph_nmid_finish(letter->hash, reverse_path, letter->headers, nmid_r);
+	struct ph_headers *resent = ph_resent_block(letter->headers);
+	g_autoptr(GString) path = g_string_new(reverse_path);
+
+	for (size_t i = 0; resent != NULL && i < ph_headers_count(resent);
+	     i++) {
+		const struct ph_header *field = ph_headers_at(resent, i);
+
+		g_string_append_printf(path, "\n%s: %s", field->name,
+				       field->value);
+	}
+	ph_headers_free(&resent);
+	ph_nmid_finish(letter->hash, path->str, letter->headers, nmid_r);
 }
 
 /* strftime would speak the language of the locale. */

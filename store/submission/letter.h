@@ -39,7 +39,8 @@ int ph_letter_read(int fd, struct ph_letter **letter_r, struct ph_err *err);
 int ph_letter_peek(int fd, struct ph_letter **letter_r, struct ph_err *err);
 void ph_letter_free(struct ph_letter **letter);
 
-/* Once: the network message id. */
+/* Once: the network message id. A message that is sent again on purpose is
+ * another one: its Resent- fields count as a part of the reverse path. */
 void ph_letter_nmid(struct ph_letter *letter, const char *reverse_path,
 		    char nmid_r[PH_UUID_TEXT]);
 

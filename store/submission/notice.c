@@ -53,10 +53,12 @@ append_subject(GString *out, const struct ph_notice *notice)
 static void
 append_header(GString *out, const struct ph_notice *notice)
 {
-	char date[PH_LETTER_DATE], id[PH_UUID_TEXT];
+	char date[PH_LETTER_DATE];
+	g_autofree char *id = g_strdup(notice->name);
 
 	ph_letter_date(notice->now, date, sizeof(date));
-	ph_uuid_random(id);
+	/* A name of a file to an identifier of RFC 5322. */
+	g_strdelimit(id, ",:;", '.');
 	g_string_append_printf(out,
 			       "Return-Path: <>\n"
 			       "From: postmaster@%s\n"
@@ -77,6 +79,7 @@ append_text(GString *out, const struct ph_notice *notice)
 {
 	const struct ph_item_state *state = notice->state;
 	bool sent = ph_item_state_count(state, PH_RCPT_TAKEN) > 0;
+	bool waits = ph_item_state_count(state, PH_RCPT_WAITING) > 0;
 
 	if (*state->reason != '\0')
 		g_string_append_printf(
@@ -86,10 +89,13 @@ append_text(GString *out, const struct ph_notice *notice)
 		    state->reason);
 	else
 		g_string_append(
-		    out, sent ? "Your message did not reach these recipients. "
-				"To the others it was sent.\n\n"
-			      : "Your message did not reach these "
-				"recipients. It is in your Drafts folder.\n\n");
+		    out,
+		    waits  ? "Your message did not reach these recipients. It "
+			     "goes on being sent to the others.\n\n"
+		    : sent ? "Your message did not reach these recipients. "
+			     "To the others it was sent.\n\n"
+			   : "Your message did not reach these "
+			     "recipients. It is in your Drafts folder.\n\n");
 	for (guint i = 0; *state->reason == '\0' && i < state->recipients->len;
 	     i++) {
 		const struct ph_rcpt *rcpt = state->recipients->pdata[i];

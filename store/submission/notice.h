@@ -16,6 +16,7 @@ struct ph_notice {
 	const char *owner;  /* whom it is for */
 	const char *domain; /* of postmaster@ */
 	const char *fqdn;   /* reporting server */
+	const char *name;   /* of the notice: made twice, it is one */
 	int64_t now;
 	const struct ph_item_state *state; /* its reason, or those REFUSED */
 	struct ph_headers *headers;	   /* NULL: it could not be read */

@@ -178,7 +178,8 @@ is_there(const char *base, const void *context)
 
 int
 ph_outbox_look(struct ph_outbox *outbox, struct ph_box *box,
-	       struct ph_queue *queue, int64_t *again_r, struct ph_err *err)
+	       struct ph_queue *queue, int64_t *again_r, bool *holds_r,
+	       struct ph_err *err)
 {
 	g_autoptr(GHashTable) sights =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -198,5 +199,6 @@ ph_outbox_look(struct ph_outbox *outbox, struct ph_box *box,
 	g_hash_table_unref(outbox->sights);
 	outbox->sights = g_hash_table_ref(sights);
 	*again_r = look.again;
+	*holds_r = g_hash_table_size(bases) > 0;
 	return 1;
 }

@@ -30,10 +30,11 @@ void ph_outbox_settled(struct ph_outbox *outbox, const char *part,
 /*
  * Offers every message that was claimed before and every complete one of the
  * Outbox. 1; 0: the mailbox is gone; -1 TEMP. *again_r: in how many ms it is
- * worth looking again though nothing is heard; -1: it is not.
+ * worth looking again though nothing is heard; -1: it is not. *holds_r: is
+ * there anything, claimed or not?
  */
 int ph_outbox_look(struct ph_outbox *outbox, struct ph_box *box,
-		   struct ph_queue *queue, int64_t *again_r,
+		   struct ph_queue *queue, int64_t *again_r, bool *holds_r,
 		   struct ph_err *err);
 
 #endif

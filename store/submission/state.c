@@ -9,6 +9,7 @@ static const char *const rcpt_states[] = {
     [PH_RCPT_WAITING] = "waiting",
     [PH_RCPT_TAKEN] = "taken",
     [PH_RCPT_REFUSED] = "refused",
+    [PH_RCPT_REPORTED] = "reported",
 };
 
 static void
@@ -148,7 +149,9 @@ ph_item_state_format(const struct ph_item_state *state)
 	g_key_file_set_uint64(file, GROUP, "id", state->id);
 	put(file, GROUP, "nmid", state->nmid);
 	g_key_file_set_int64(file, GROUP, "created", state->created);
+	g_key_file_set_int64(file, GROUP, "due", state->due);
 	g_key_file_set_int64(file, GROUP, "tries", state->tries);
+	g_key_file_set_int64(file, GROUP, "reports", state->reports);
 	put(file, GROUP, "sender", state->sender);
 	put(file, GROUP, "reason", state->reason);
 	put(file, GROUP, "deferred", state->deferred);
@@ -206,7 +209,9 @@ get_all(GKeyFile *file, struct ph_item_state *state)
 	state->mtime = g_key_file_get_int64(file, GROUP, "mtime", NULL);
 	state->id = g_key_file_get_uint64(file, GROUP, "id", NULL);
 	state->created = g_key_file_get_int64(file, GROUP, "created", NULL);
+	state->due = g_key_file_get_int64(file, GROUP, "due", NULL);
 	state->tries = g_key_file_get_int64(file, GROUP, "tries", NULL);
+	state->reports = g_key_file_get_int64(file, GROUP, "reports", NULL);
 	get(file, GROUP, "sender", &state->sender);
 	get(file, GROUP, "reason", &state->reason);
 	get(file, GROUP, "deferred", &state->deferred);

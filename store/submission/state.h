@@ -20,18 +20,24 @@
  *	inode=… size=… mtime=…	of the message file this is about: another file
  *				of the same name begins anew
  *	id=…			internal-message-id of the tracking rows
- *	nmid=…			network message id: the same at each try, so
- *that the second copy which a lost answer makes is recognised where the mailbox
- *is ours created=…		when it was first claimed, ms
+ *	nmid=…			network message id: the same at each try: the
+ *				second copy that a lost answer makes is
+ *				recognised where the mailbox is ours
+ *	created=…		when it was first claimed, ms
+ *	due=…			when its owner wants it sent, ms; 0: at once
  *	tries=…			how often it was tried in vain
+ *	reports=…		how many notices about it were made
  *	sender=…		owner's primary address
  *	reason=…		why the whole message is refused; none: it is
- *not deferred=…		why it waited last
- *	name=…			what it, and a notice about it, will be called
- *in Sent, Drafts and the Inbox: chosen beforehand, so that who finds it there
- *has nothing to do [recipient 0] address=… kind=To state=waiting
- *waiting, taken, refused reply=…			what the server said
- *last
+ *				not
+ *	deferred=…		why it waited last
+ *	name=…			what it, and notices about it, will be called in
+ *				Sent, Drafts and the Inbox: chosen beforehand,
+ *				so that who finds it there has nothing to do
+ *	[recipient 0]
+ *	address=… kind=To
+ *	state=waiting		waiting, taken, refused, reported
+ *	reply=…			what the server said last
  *
  * Pure: no I/O.
  */
@@ -39,6 +45,7 @@ enum ph_rcpt_state {
 	PH_RCPT_WAITING,
 	PH_RCPT_TAKEN,
 	PH_RCPT_REFUSED,
+	PH_RCPT_REPORTED, /* refused, and the owner knows */
 };
 
 struct ph_rcpt {
@@ -54,8 +61,8 @@ struct ph_item_state {
 	int64_t mtime; /* nanoseconds */
 	uint64_t id;
 	char nmid[PH_UUID_TEXT]; /* "" before it is known */
-	int64_t created;
-	int64_t tries;
+	int64_t created, due;
+	int64_t tries, reports;
 	char *sender, *name, *reason, *deferred; /* "" */
 	GPtrArray *recipients;			 /* struct ph_rcpt, in order */
 };

@@ -4,12 +4,18 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "store/mailbox/path.h"
+#include "store/submission/due.h"
 #include "store/submission/notice.h"
+#include "store/submission/resent.h"
 #include "store/submission/rows.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* A mail program saves its copy in Sent not long before that in the Outbox. */
+#define OWN_COPY_S 3600
 
 static enum ph_step_end
 go_to(struct ph_item *item, const char *step)
@@ -29,6 +35,17 @@ facts_of(const struct ph_item *item)
 	    .letter = item->letter,
 	    .reason = item->state->reason,
 	};
+}
+
+/* Not before its owner wants it; the Outbox is where the owner looks for it.
+ * False: now. */
+static bool
+is_early(const struct ph_item *item)
+{
+	if (item->state->due <= ph_clock_wall())
+		return false;
+	g_ptr_array_set_size(item->state->recipients, 0);
+	return true;
 }
 
 /* A name in a Maildir; the network message id in it is what delivery looks for
@@ -107,14 +124,19 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 		r = ph_item_read(item, err);
 	if (r == 1)
 		r = ph_envelope_make(item->submission->directory,
+				     item->submission->resent_any,
 				     item->snapshot, item->owner, item->letter,
 				     item->state, err);
+	if (r == 1)
+		r = ph_due_find(item->letter->headers, &item->state->due, err);
 	if (r == 1)
 		r = complete(item, err);
 	if (r < 0)
 		return PH_STEP_FAILED;
 	if (r == 0)
 		return refuse(item, err->text);
+	if (is_early(item))
+		return PH_STEP_WAIT;
 	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
 	choose_name(item);
 	return go_to(item, "prepared");
@@ -155,18 +177,23 @@ default_domain(const struct ph_item *item)
 static int
 put_notice(struct ph_item *item, struct ph_err *err)
 {
+	g_autofree char *name =
+	    item->state->reports == 0
+		? g_strdup(item->state->name)
+		: g_strdup_printf("%s,R=%" PRId64, item->state->name,
+				  item->state->reports);
 	struct ph_notice notice = {
 	    .owner = item->owner->primary,
 	    .domain = default_domain(item),
 	    .fqdn = item->fqdn,
+	    .name = name,
 	    .now = ph_clock_wall(),
 	    .state = item->state,
 	    .headers = item->letter != NULL ? item->letter->headers : NULL,
 	};
 	g_autoptr(GString) text = ph_notice_make(&notice);
 
-	return ph_box_notice(item->box, item->state->name, text->str, text->len,
-			     err);
+	return ph_box_notice(item->box, name, text->str, text->len, err);
 }
 
 static void
@@ -184,6 +211,18 @@ write_fail_row(const struct ph_item *item)
 	ph_submission_row(PH_SUBMISSION_FAIL, &facts, refused);
 }
 
+static void
+note_reported(struct ph_item_state *state)
+{
+	state->reports++;
+	for (guint i = 0; i < state->recipients->len; i++) {
+		struct ph_rcpt *rcpt = state->recipients->pdata[i];
+
+		if (rcpt->state == PH_RCPT_REFUSED)
+			rcpt->state = PH_RCPT_REPORTED;
+	}
+}
+
 static enum ph_step_end
 run_reporting(struct ph_item *item, struct ph_err *err)
 {
@@ -194,10 +233,97 @@ run_reporting(struct ph_item *item, struct ph_err *err)
 	if (put_notice(item, err) < 0)
 		return PH_STEP_FAILED;
 	write_fail_row(item);
-	return go_to(item, "filing");
+	note_reported(item->state);
+	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)
+		return go_to(item, "filing");
+	go_to(item, "submitting");
+	return PH_STEP_WAIT;
 }
 
 /* ---- filing ------------------------------------------------------------ */
+
+struct copy {
+	int fd;
+	bool crlf;
+	GString *lines;
+};
+
+/* With the line ends that the file had. */
+static int
+copy_piece(void *context, const char *data, size_t size, struct ph_err *err)
+{
+	struct copy *copy = context;
+	const char *p;
+	ssize_t n;
+
+	g_string_truncate(copy->lines, 0);
+	for (size_t i = 0; i < size; i++)
+		if (copy->crlf || data[i] != '\r')
+			g_string_append_c(copy->lines, data[i]);
+	for (p = copy->lines->str; p < copy->lines->str + copy->lines->len;
+	     p += n) {
+		n = write(copy->fd, p,
+			  (size_t)(copy->lines->str + copy->lines->len - p));
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n < 0)
+			return ph_err_set(err, PH_ERR_TEMP,
+					  "cannot write the Sent copy: %s",
+					  g_strerror(errno));
+	}
+	return 0;
+}
+
+static int
+write_as_sent(int fd, void *context, struct ph_err *err)
+{
+	const struct ph_item *item = context;
+	struct copy copy = {fd, item->letter->crlf, g_string_new(NULL)};
+	int r = ph_letter_send(item->letter, item->fd, copy_piece, &copy, err);
+
+	g_string_free(copy.lines, TRUE);
+	return r;
+}
+
+/* A mail program may have saved its own copy by now. A message that is resent
+ * has the Message-ID of the first. 1, 0, -1. */
+static int
+has_own_copy(const struct ph_item *item, struct ph_err *err)
+{
+	struct ph_headers *headers = item->letter->headers;
+	struct ph_headers *resent = ph_resent_block(headers);
+	g_autofree char *id =
+	    g_strdup(ph_headers_raw(headers, "Message-ID", 0));
+	g_autofree char *date = g_strdup(ph_headers_raw(headers, "Date", 0));
+	bool again = resent != NULL;
+
+	ph_headers_free(&resent);
+	if (again || id == NULL || date == NULL)
+		return 0;
+	return ph_box_holds(item->box, ".Sent", g_strstrip(id),
+			    g_strstrip(date),
+			    item->state->created / 1000 - OWN_COPY_S, err);
+}
+
+static int
+file_sent(struct ph_item *item, const char *name, struct ph_err *err)
+{
+	bool substitute = item->submission->sent_as_sent;
+	int own;
+
+	if (ph_item_read(item, err) != 1)
+		return -1;
+	own = has_own_copy(item, err);
+	if (own < 0)
+		return -1;
+	if (own == 1)
+		return ph_box_drop(item->box, item->file, err);
+	if (substitute && ph_box_substitute(item->box, item->file,
+					    write_as_sent, item, err) < 0)
+		return -1;
+	return ph_box_file(item->box, item->file, ".Sent", name, substitute,
+			   err);
+}
 
 static enum ph_step_end
 run_filing(struct ph_item *item, struct ph_err *err)
@@ -205,11 +331,11 @@ run_filing(struct ph_item *item, struct ph_err *err)
 	bool sent = ph_item_state_count(item->state, PH_RCPT_TAKEN) > 0;
 	g_autofree char *name =
 	    g_strconcat(item->state->name, sent ? ":2,S" : ":2,D", NULL);
+	int r = sent ? file_sent(item, name, err)
+		     : ph_box_file(item->box, item->file, ".Drafts", name,
+				   false, err);
 
-	if (ph_box_file(item->box, item->file, sent ? ".Sent" : ".Drafts", name,
-			err) < 0)
-		return PH_STEP_FAILED;
-	return PH_STEP_DONE;
+	return r < 0 ? PH_STEP_FAILED : PH_STEP_DONE;
 }
 
 const struct ph_step ph_steps[] = {

@@ -7,8 +7,10 @@
 #include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
 #include "lib/track/log.h"
+#include "store/submission/imap.h"
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -22,7 +24,8 @@
 struct ph_submission {
 	const char *server;  /* own short name */
 	const char *address; /* own IP address, or "" */
-	int root;	     /* the store's directory */
+	int root; /* the store's directory; for IMAP that of states */
+	const struct ph_imap_server *imap; /* NULL: the store is Maildirs */
 	struct ph_directory *directory;
 	struct ph_track_log *log;
 
@@ -37,7 +40,10 @@ struct ph_submission {
 			       * that are active here */
 
 	int64_t max_size; /* 0: no limit */
-	int64_t retry_min, retry_max, expiry;
+	int64_t retry_min, retry_max;
+	int64_t expiry;	   /* unless the server's transportservice says */
+	bool sent_as_sent; /* what is kept in Sent */
+	bool resent_any; /* of a resent message only who resends it is judged */
 	int64_t connect_timeout, timeout, final_timeout; /* ms */
 	struct ph_peer_tls tls;
 	gsize *next_id; /* atomic: of tracking rows and file names */

@@ -133,6 +133,8 @@ try_server(struct ph_item *item, const struct ph_server *server,
 	const struct ph_transmit transmit = {
 	    .submission = item->submission,
 	    .fqdn = item->fqdn,
+	    .database = item->name->database,
+	    .epoch = item->epoch,
 	    .owner = item->owner->primary,
 	    .endpoint = &server->service[PH_SERVICE_TRANSPORT],
 	    .name = server->fqdn,
@@ -237,11 +239,18 @@ first_waiting_reply(const struct ph_item *item)
 	return "";
 }
 
+/* MessageExpirationTimeout of this server; from when it was due. */
 static bool
 has_expired(const struct ph_item *item)
 {
-	return ph_clock_wall() - item->state->created >=
-	       item->submission->expiry;
+	const struct ph_object *service = ph_snapshot_find(
+	    item->snapshot, "transportservice", item->submission->server);
+	int64_t limit = service != NULL
+			    ? ph_object_int(service, "MessageExpirationTimeout")
+			    : item->submission->expiry;
+
+	return ph_clock_wall() - MAX(item->state->created, item->state->due) >=
+	       limit;
 }
 
 static enum ph_step_end
@@ -253,15 +262,26 @@ finish(struct ph_item *item)
 	return PH_STEP_NEXT;
 }
 
+/* RFC 5321 section 4.5.3.1.10: too many recipients for one transaction; the
+ * others go with the next one, at once. This one is noted before. */
+static bool
+wants_another(const struct ph_item *item, size_t taken_before)
+{
+	return ph_item_state_count(item->state, PH_RCPT_TAKEN) > taken_before &&
+	       g_str_has_prefix(first_waiting_reply(item), "452 ");
+}
+
 enum ph_step_end
 ph_step_submit(struct ph_item *item, struct ph_err *err)
 {
 	g_autofree const struct ph_server **servers = NULL;
 	struct ph_err why = PH_ERR_INIT;
+	size_t taken;
 	int r;
 
 	if (!has_waiting(item))
 		return finish(item);
+	taken = ph_item_state_count(item->state, PH_RCPT_TAKEN);
 	if (ph_item_read(item, err) != 1)
 		return PH_STEP_FAILED;
 	servers = select_servers(item, &why);
@@ -270,13 +290,16 @@ ph_step_submit(struct ph_item *item, struct ph_err *err)
 		ph_err_set(err, why.kind, "%s", why.text);
 		return PH_STEP_FAILED;
 	}
+	if (wants_another(item, taken))
+		return PH_STEP_NEXT;
 	if (has_waiting(item)) {
 		note_deferred(item,
 			      r == 1 ? first_waiting_reply(item) : why.text);
 		item->state->tries++;
-		if (!has_expired(item))
+		if (has_expired(item))
+			expire(item);
+		else if (ph_item_state_count(item->state, PH_RCPT_REFUSED) == 0)
 			return PH_STEP_WAIT;
-		expire(item);
 	}
 	return finish(item);
 }

@@ -4,6 +4,7 @@
 #include "lib/base/fault.h"
 #include "lib/message/nmid.h"
 #include "lib/smtp/client.h"
+#include "store/submission/mine.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -258,6 +259,12 @@ converse(struct session *session, GPtrArray *taken_r, struct ph_err *err)
 		return nobody(session->transmit->state, err);
 	if (!say_data(session, &end, err))
 		return end;
+	/* From the end of the message on it is the server's: the last moment at
+	 * which it can still be left to whoever has the database now. */
+	if (!ph_submission_still_mine(session->transmit->submission,
+				      session->transmit->database,
+				      session->transmit->epoch, err))
+		return PH_TRANSMIT_LOCAL;
 	return say_dot(session, taken_r, err);
 }
 

@@ -14,7 +14,9 @@
  */
 struct ph_transmit {
 	const struct ph_submission *submission;
-	const char *fqdn;  /* own */
+	const char *fqdn; /* own */
+	const char *database;
+	int64_t epoch;
 	const char *owner; /* who has written it */
 	const struct ph_endpoint *endpoint;
 	const char *name; /* the server's Fqdn */
@@ -28,7 +30,8 @@ enum ph_transmit_end {
 	PH_TRANSMIT_ENDED, /* nothing was sent; all were refused */
 	PH_TRANSMIT_NEXT,  /* nothing was taken, or nobody knows: the next
 			    * server; err says why */
-	PH_TRANSMIT_LOCAL, /* our own file cannot be read: no server helps */
+	PH_TRANSMIT_LOCAL, /* no server helps: our own file cannot be read, or
+			    * the database was moved before the end of it */
 };
 
 /* taken_r: elements (struct ph_rcpt) are added, borrowed from the state. */

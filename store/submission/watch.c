@@ -14,6 +14,8 @@
 #define TICK_MS 500
 /* An Outbox, or a mailbox, that is just being made. */
 #define SOON_MS 500
+/* Mailboxes looked at between two readings of the kernel's events. */
+#define PORTION 200
 
 static void
 look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now)
@@ -21,44 +23,73 @@ look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now)
 	const struct ph_box_name *name = ph_outbox_name(w->outbox);
 	struct ph_err err = PH_ERR_INIT;
 	struct ph_box *box = NULL;
-	int64_t again = -1;
+	int64_t again = -1, due = INT64_MAX;
+	bool holds = false;
 	int r = ph_box_open(watch->submission->root, name, &box, &err);
 
-	w->due = INT64_MAX;
 	if (r == 1) {
-		/* Watches first, or what comes between them and the look
-		 * would be heard of by nobody. */
+		/* Watches and times first, or what comes between them and the
+		 * look would be heard of by nobody. */
 		if (!ph_watch_put(watch, w, box))
-			w->due = now + SOON_MS;
-		r = ph_outbox_look(w->outbox, box, watch->queue, &again, &err);
+			due = now + SOON_MS;
+		ph_watch_stamp(watch, w);
+		r = ph_outbox_look(w->outbox, box, watch->queue, &again, &holds,
+				   &err);
 		if (again >= 0)
-			w->due = MIN(w->due, now + again);
+			due = MIN(due, now + again);
+		if (holds)
+			ph_watch_used(watch, w);
+		/* Now it is worth a watch. */
+		if (holds && !w->linked)
+			ph_watch_put(watch, w, box);
 	}
+	/* What could not be looked at is looked at with the next poll. */
+	if (r < 0)
+		for (int part = 0; part < PH_WATCHED_BOX; part++)
+			w->stamps[part].ns = -1;
+	ph_watch_due(watch, w, due);
 	if (r < 0)
 		ph_debug("mailbox %s/%s: %s", name->domain, name->local,
 			 err.text);
 	ph_box_close(&box);
 }
 
-/* In how many ms the next one is due. */
+/* In how many ms the next one is due; 0: now, but the kernel's events come
+ * first. */
 static int64_t
 look_at_due(struct ph_watch *watch, int64_t now)
 {
+	g_autoptr(GPtrArray) ready = g_ptr_array_new();
 	int64_t next = TICK_MS;
 	GHashTableIter iter;
-	gpointer value;
+	gpointer key;
 
-	g_hash_table_iter_init(&iter, watch->boxes);
-	while (g_hash_table_iter_next(&iter, NULL, &value) &&
-	       !g_atomic_int_get(&watch->stopping)) {
-		struct ph_watch_box *w = value;
+	g_hash_table_iter_init(&iter, watch->due);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		struct ph_watch_box *w = key;
 
 		if (w->due <= now)
-			look(watch, w, now);
-		if (w->due != INT64_MAX)
-			next = MIN(next, MAX(w->due - now, 1));
+			g_ptr_array_add(ready, w);
+		else
+			next = MIN(next, w->due - now);
+		if (ready->len == PORTION)
+			break;
 	}
-	return next;
+	for (guint i = 0; i < ready->len; i++)
+		look(watch, ready->pdata[i], now);
+	return ready->len == PORTION ? 0 : next;
+}
+
+/* Those that wait for something. */
+static void
+look_soon(struct ph_watch *watch)
+{
+	GHashTableIter iter;
+	gpointer key;
+
+	g_hash_table_iter_init(&iter, watch->due);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		((struct ph_watch_box *)key)->due = 0;
 }
 
 static void
@@ -74,6 +105,7 @@ static void
 hurry(struct ph_watch *watch)
 {
 	ph_queue_hurry(watch->queue);
+	look_soon(watch);
 	watch->next_rescan = 0;
 }
 
@@ -132,6 +164,10 @@ run(gpointer data)
 			if (now >= watch->next_rescan)
 				rescan(watch, snapshot, now);
 			wait = look_at_due(watch, now);
+			/* While there is enough to do, what the kernel told
+			 * need not wait behind what a poll finds. */
+			if (wait > 0 && ph_watch_poll(watch, now))
+				wait = 0;
 		}
 		/* Soon, not at once: many mailboxes are made together. */
 		if (poll(fds, G_N_ELEMENTS(fds), (int)wait) > 0 &&
@@ -154,6 +190,9 @@ ph_watch_start(const struct ph_submission *submission, struct ph_queue *queue,
 	watch->boxes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					     ph_watch_box_free);
 	watch->by_wd = g_hash_table_new(NULL, NULL);
+	watch->due = g_hash_table_new(NULL, NULL);
+	watch->order = g_ptr_array_new();
+	g_queue_init(&watch->watched);
 	watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	watch->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (watch->wake < 0) {
@@ -190,6 +229,8 @@ ph_watch_stop(struct ph_watch **watch)
 	g_free(w->up);
 	g_hash_table_unref(w->boxes);
 	g_hash_table_unref(w->by_wd);
+	g_hash_table_unref(w->due);
+	g_ptr_array_unref(w->order);
 	g_free(w);
 	*watch = NULL;
 }

@@ -18,6 +18,29 @@ static const struct {
     [PH_WATCHED_BOX] = {NULL, IN_MOVED_TO | IN_CREATE},
 };
 
+void
+ph_watch_used(struct ph_watch *watch, struct ph_watch_box *w)
+{
+	w->used = true;
+	if (!w->linked)
+		return;
+	g_queue_unlink(&watch->watched, &w->link);
+	g_queue_push_head_link(&watch->watched, &w->link);
+}
+
+static void
+link_watched(struct ph_watch *watch, struct ph_watch_box *w)
+{
+	if (w->linked)
+		return;
+	w->link.data = w;
+	w->linked = true;
+	if (w->used)
+		g_queue_push_head_link(&watch->watched, &w->link);
+	else
+		g_queue_push_tail_link(&watch->watched, &w->link);
+}
+
 static void
 remove_watch(struct ph_watch *watch, struct ph_watch_box *w,
 	     enum ph_watched kind)
@@ -34,6 +57,22 @@ ph_watch_drop(struct ph_watch *watch, struct ph_watch_box *w)
 {
 	for (int kind = 0; kind < PH_WATCHED; kind++)
 		remove_watch(watch, w, (enum ph_watched)kind);
+	if (w->linked)
+		g_queue_unlink(&watch->watched, &w->link);
+	w->linked = false;
+}
+
+/* Takes the watches of the mailbox that has not used its Outbox for longest;
+ * false: w is no better. */
+static bool
+make_room(struct ph_watch *watch, const struct ph_watch_box *w)
+{
+	struct ph_watch_box *last = g_queue_peek_tail(&watch->watched);
+
+	if (!w->used || last == NULL || last == w)
+		return false;
+	ph_watch_drop(watch, last);
+	return true;
 }
 
 /* By descriptor: a path could have become a link to elsewhere. -1: the kernel
@@ -46,12 +85,12 @@ watch_dir(struct ph_watch *watch, int dir, uint32_t events)
 
 	g_snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	wd = inotify_add_watch(watch->inotify, path, events | IN_ONLYDIR);
-	if (wd < 0 && !watch->limit_told) {
-		watch->limit_told = true;
-		ph_warn("cannot watch all Outboxes: %s; the others are looked "
-			"at each %d s (fs.inotify.max_user_watches)",
-			g_strerror(errno), (int)(watch->rescan / 1000));
-	}
+	if (wd >= 0 || watch->full)
+		return wd;
+	watch->full = true;
+	ph_warn("cannot watch all Outboxes: %s; those that are used least are "
+		"looked at each %d s (fs.inotify.max_user_watches)",
+		g_strerror(errno), (int)(watch->rescan / 1000));
 	return wd;
 }
 
@@ -65,12 +104,16 @@ static void
 add_watch(struct ph_watch *watch, struct ph_watch_box *w, enum ph_watched kind,
 	  int dir)
 {
-	if (w->wd[kind] >= 0)
+	/* At the limit a mailbox that is never used is not worth a try. */
+	if (w->wd[kind] >= 0 || (watch->full && !w->used))
 		return;
-	w->wd[kind] = watch_dir(watch, dir, kinds[kind].events);
-	if (w->wd[kind] >= 0)
-		g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(w->wd[kind]),
-				    w);
+	do
+		w->wd[kind] = watch_dir(watch, dir, kinds[kind].events);
+	while (w->wd[kind] < 0 && make_room(watch, w));
+	if (w->wd[kind] < 0)
+		return;
+	g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(w->wd[kind]), w);
+	link_watched(watch, w);
 }
 
 bool
@@ -109,7 +152,7 @@ kind_of(const struct ph_watch_box *w, int wd)
 	return (enum ph_watched)kind;
 }
 
-/* True: of a place, or a loss. */
+/* True: of a place, or a loss, which may be of one. */
 static bool
 handle(struct ph_watch *watch, const struct inotify_event *event)
 {
@@ -117,10 +160,15 @@ handle(struct ph_watch *watch, const struct inotify_event *event)
 	    g_hash_table_lookup(watch->by_wd, GINT_TO_POINTER(event->wd));
 	enum ph_watched kind;
 
+	if (event->mask & IN_Q_OVERFLOW) {
+		watch->lost = true;
+		watch->next = 0;
+		return true;
+	}
 	if (w == NULL)
 		return (event->mask & IN_IGNORED) == 0;
 	kind = kind_of(w, event->wd);
-	w->due = 0;
+	ph_watch_due(watch, w, 0);
 	if (event->mask & IN_IGNORED) {
 		g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(event->wd));
 		w->wd[kind] = -1;

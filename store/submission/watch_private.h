@@ -17,11 +17,22 @@ enum ph_watched {
 	PH_WATCHED	/* how many */
 };
 
+/* The last change of .Outbox/new and .Outbox/cur, as the last look saw it. */
+struct ph_watch_stamp {
+	int64_t ns; /* 0: not there; -1: not known, look */
+	uint64_t inode;
+};
+
 struct ph_watch_box {
 	struct ph_outbox *outbox;
+	char *path;	    /* of its .Outbox, below the store */
 	int wd[PH_WATCHED]; /* -1: none */
 	int64_t due;	    /* monotonic ms: to be looked at; INT64_MAX: not */
 	uint64_t round;	    /* of the last walk that saw it */
+	struct ph_watch_stamp stamps[PH_WATCHED_BOX];
+	GList link;  /* in watch->watched, while it has a watch */
+	bool linked; /* is it there? */
+	bool used;   /* something was in its Outbox since the start */
 };
 
 struct ph_watch {
@@ -30,33 +41,56 @@ struct ph_watch {
 	int64_t rescan, next_rescan;
 	int inotify, wake;
 	GHashTable *boxes; /* "database/domain/local": struct ph_watch_box */
+	GPtrArray *order;  /* the same, borrowed; made anew by each walk */
+	guint next;	   /* in order: to be polled next */
+	int64_t polled;	   /* when the last ones were, monotonic ms */
+	bool lost;	   /* events were: all are polled at once */
+	GHashTable *due;   /* set of those whose due is not INT64_MAX */
 	GHashTable *by_wd; /* wd: struct ph_watch_box, borrowed */
+	GQueue watched;	   /* those with watches, used last first */
+	bool full;	   /* the kernel had no more watches for us */
 	uint64_t round;
 	struct ph_snapshot *last; /* looked at last; a reference */
 	char *up; /* names of the Transport servers that were up then */
-	bool limit_told;
 	GThread *thread;
 	gint stopping; /* atomic */
 };
 
 /* ---- watch_walk.c: which mailboxes there are ---------------------------- */
 
-/* Walks the active databases of a snapshot; what is gone is dropped, the rest
- * is due. */
+/* Walks the active databases of a snapshot; what is gone is dropped, what is
+ * new is for the next polls. */
 void ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot);
 void ph_watch_box_free(void *box);
+void ph_watch_due(struct ph_watch *watch, struct ph_watch_box *w, int64_t due);
+
+/* ---- watch_poll.c: what the kernel does not tell ------------------------ */
+
+/* Notes when the directories of an Outbox were changed last; before it is
+ * looked at. */
+void ph_watch_stamp(const struct ph_watch *watch, struct ph_watch_box *w);
+
+/*
+ * Makes those due whose directories changed: as many of them as belong to the
+ * time since the last call, so that each is looked at once in "rescan"; all, in
+ * portions, where events were lost or mailboxes are new. True: some are due, or
+ * left for the next call.
+ */
+bool ph_watch_poll(struct ph_watch *watch, int64_t now);
 
 /* ---- watch_kernel.c: inotify -------------------------------------------- */
 
-/* Puts the watches that a mailbox needs now; false: its Outbox is not complete
+/* Puts the watches that a mailbox needs now, if there are any left: who used
+ * the Outbox has them before who never did; false: its Outbox is not complete
  * yet. */
 bool ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
 		  const struct ph_box *box);
 /* Watches a directory for what is made in it: new domains and mailboxes. */
 void ph_watch_place(struct ph_watch *watch, int dir);
 void ph_watch_drop(struct ph_watch *watch, struct ph_watch_box *w);
-/* Reads what the kernel has to tell. True: there may be new mailboxes, or it
- * lost events. */
+/* What is in its Outbox now makes it likely that more will be. */
+void ph_watch_used(struct ph_watch *watch, struct ph_watch_box *w);
+/* Reads what the kernel has to tell. True: there may be new mailboxes. */
 bool ph_watch_read(struct ph_watch *watch);
 
 #endif

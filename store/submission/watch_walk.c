@@ -1,8 +1,8 @@
 #include "store/submission/watch_private.h"
 
 #include "lib/base/log.h"
-#include "lib/routing/topology.h"
 #include "store/mailbox/path.h"
+#include "store/submission/mine.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,12 +16,23 @@ ph_watch_box_free(void *p)
 	struct ph_watch_box *w = p;
 
 	ph_outbox_free(&w->outbox);
+	g_free(w->path);
 	g_free(w);
 }
 
+void
+ph_watch_due(struct ph_watch *watch, struct ph_watch_box *w, int64_t due)
+{
+	w->due = due;
+	if (due == INT64_MAX)
+		g_hash_table_remove(watch->due, w);
+	else
+		g_hash_table_add(watch->due, w);
+}
+
 static void
-see(struct ph_watch *watch, const char *database, const char *domain,
-    const char *local)
+see(struct ph_watch *watch, const char *database, const char *component,
+    const char *domain, const char *local)
 {
 	char *key = g_strjoin("/", database, domain, local, NULL);
 	struct ph_watch_box *w = g_hash_table_lookup(watch->boxes, key);
@@ -32,13 +43,20 @@ see(struct ph_watch *watch, const char *database, const char *domain,
 
 		w = g_new0(struct ph_watch_box, 1);
 		w->outbox = ph_outbox_new(name);
+		w->path =
+		    g_strjoin("/", component, domain, local, ".Outbox", NULL);
 		for (int kind = 0; kind < PH_WATCHED; kind++)
 			w->wd[kind] = -1;
 		g_hash_table_insert(watch->boxes, g_steal_pointer(&key), w);
+		w->stamps[PH_WATCHED_NEW].ns = -1;
+		w->due = INT64_MAX;
+		/* As if nobody had told: the poll comes to it. */
+		watch->lost = true;
+		watch->next = 0;
 		ph_box_name_free(&name);
 	}
 	w->round = watch->round;
-	w->due = 0;
+	g_ptr_array_add(watch->order, w);
 	g_free(key);
 }
 
@@ -83,7 +101,7 @@ walk_database(struct ph_watch *watch, const char *database)
 		if (locals != NULL)
 			ph_watch_place(watch, dirfd(locals));
 		while (locals != NULL && (local = next_name(locals)) != NULL)
-			see(watch, database, domain, local);
+			see(watch, database, component, domain, local);
 		if (locals != NULL)
 			closedir(locals);
 	}
@@ -100,28 +118,26 @@ is_gone(gpointer key, gpointer value, gpointer data)
 	if (w->round == watch->round)
 		return FALSE;
 	ph_watch_drop(watch, w);
+	g_hash_table_remove(watch->due, w);
 	return TRUE;
 }
 
 void
 ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot)
 {
-	const struct ph_topology *topology =
-	    ph_snapshot_derived(snapshot, PH_SUBMISSION_TOPOLOGY);
-	const struct ph_server *own =
-	    ph_topology_server(topology, watch->submission->server);
 	size_t n;
 	const struct ph_object *const *databases =
 	    ph_snapshot_list(snapshot, "database", &n);
 
 	watch->round++;
+	g_ptr_array_set_size(watch->order, 0);
 	ph_watch_place(watch, watch->submission->root);
-	for (size_t i = 0; own != NULL && i < n; i++) {
-		const struct ph_database *database = ph_topology_database(
-		    topology, ph_object_name(databases[i]));
+	for (size_t i = 0; i < n; i++) {
+		const char *name = ph_object_name(databases[i]);
 
-		if (database != NULL && database->active == own)
-			walk_database(watch, database->name);
+		if (ph_submission_mine(watch->submission, snapshot, name, NULL,
+				       NULL))
+			walk_database(watch, name);
 	}
 	g_hash_table_foreach_remove(watch->boxes, is_gone, watch);
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.conftest import MOTA, NUNO, two_sites
-from tests.lab import accounting, letter, wait
+from tests.lab import accounting, faults, letter, wait
 from tests.lab.accounting import Owners
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -17,22 +17,6 @@ from tests.lab.lab import Lab
 MAILS = 200
 OTHERS = ("ana@letsexchange.com", "rui@letsexchange.com")
 NOBODY = "nobody@letsexchange.com"
-
-# Where posthub-submission can be told to die: between what it does and the
-# note that it was done.
-POINTS = (
-    "claimed",
-    "completed",
-    "prepared",
-    "receive-row",
-    "taken",
-    "submit-row",
-    "noted",
-    "notice",
-    "filed",
-    "state",
-    "released",
-)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +102,7 @@ def test_databases_move(lab: Lab, site: accounting.Site) -> None:
     assert lab.redis.call("HGET", "posthub:database:DB1", "Epoch") == "2"
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", faults.points("submission"))
 def test_dies_at_a_point(lab: Lab, point: str) -> None:
     """One recipient takes it, one is refused: Mota has it once, Nuno has it in
     Sent once, and is told of the refusal once."""

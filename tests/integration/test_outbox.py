@@ -4,8 +4,10 @@ cannot be sent is in Drafts, with the reason in the Inbox."""
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from email.message import Message
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -234,12 +236,12 @@ def test_a_message_without_message_id_and_date(lab: Lab) -> None:
 
 
 def test_a_copy_of_a_message_that_was_sent(lab: Lab) -> None:
-    """A mail program that does not know whether it saved it: Mota has it once."""
+    """A mail program that does not know whether it saved it: Mota has it once,
+    and so has Nuno's Sent."""
     mail = compose(MOTA)
     lab.outbox(NUNO, mail.content)
     arrives_once(lab, mail, MOTA)
     lab.outbox(NUNO, mail.content)
-    wait.until("both in Sent", lambda: len(of(lab.sent(NUNO), mail)) == 2)
     wait.until(
         "DUPLICATEDELIVER",
         lambda: [
@@ -248,7 +250,74 @@ def test_a_copy_of_a_message_that_was_sent(lab: Lab) -> None:
             if r["event-id"] == "DUPLICATEDELIVER"
         ],
     )
+    wait_sent(lab, mail)
     assert sum(m["Message-ID"] == mail.ident for m in lab.messages(MOTA)) == 1
+
+
+def test_resent_to_somebody_who_has_it(lab: Lab) -> None:
+    """On purpose: Mota has it twice, and both are in Sent."""
+    mail = compose(MOTA)
+    lab.outbox(NUNO, mail.content)
+    arrives_once(lab, mail, MOTA)
+    again = b"Resent-From: <%s>\nResent-To: <%s>\nResent-Date: %s\n" % (
+        NUNO.encode(),
+        MOTA.encode(),
+        formatdate(usegmt=True).encode(),
+    )
+    lab.outbox(NUNO, again + mail.content)
+    wait.until(
+        "it a second time",
+        lambda: [m["Message-ID"] for m in lab.messages(MOTA)].count(mail.ident) == 2,
+    )
+    wait.until("both in Sent", lambda: len(of(lab.sent(NUNO), mail)) == 2)
+
+
+def test_not_before_its_time(lab: Lab) -> None:
+    """In the Outbox until then, by Deferred-Delivery; others go meanwhile."""
+    when = formatdate(time.time() + 8, usegmt=True)
+    mail = compose(MOTA, Deferred_Delivery=when)
+    lab.outbox(NUNO, mail.content)
+    other = compose(MOTA)
+    lab.outbox(NUNO, other.content)
+    lab.wait_message(MOTA, other.ident)
+    assert lab.in_outbox(NUNO) and not of(lab.sent(NUNO), mail)
+    message = arrives_once(lab, mail, MOTA)[0]
+    assert time.time() >= parsedate_to_datetime(when).timestamp()
+    assert message["Deferred-Delivery"] == when
+
+
+def test_a_group(lab: Lab) -> None:
+    """It has no mailbox database that would choose a server."""
+    lab.put(
+        "recipient",
+        "team@letsexchange.com",
+        RecipientType="MailUniversalDistributionGroup",
+        Members=f"{MOTA},{ANA}",
+    )
+    for host in lab.hosts.values():
+        host.wait_recipient("team@letsexchange.com")
+    mail = compose("team@letsexchange.com")
+    lab.outbox(NUNO, mail.content)
+    arrives_once(lab, mail, MOTA, ANA)
+
+
+def test_1200_recipients(lab: Lab) -> None:
+    """Addresses of one mailbox, which gets it once."""
+    rui = [f"rui{number}@letsexchange.com" for number in range(1200)]
+    lab.mailbox("rui@letsexchange.com", "DB2", EmailAddresses=",".join(rui))
+    lab.mailbox("many@letsexchange.com", "DB1", RecipientLimits="unlimited")
+    for host in lab.hosts.values():
+        for address in (rui[-1], "many@letsexchange.com"):
+            host.wait_recipient(address)
+    mail = compose(*rui, sender="many@letsexchange.com")
+    lab.outbox("many@letsexchange.com", mail.content.replace(b">, <", b">,\n <"))
+    lab.wait_message("rui@letsexchange.com", mail.ident, timeout=60)
+    wait.until("it in Sent", lambda: of(lab.sent("many@letsexchange.com"), mail), timeout=60)
+    lab.wait_empty()
+    assert sum(m["Message-ID"] == mail.ident for m in lab.messages("rui@letsexchange.com")) == 1
+    assert not [m for m in lab.messages("many@letsexchange.com") if m["In-Reply-To"] == mail.ident]
+    submits = [r for r in rows(lab.hosts["MBX1"], mail.ident) if r["event-id"] == "SUBMIT"]
+    assert sum(int(row["recipient-count"]) for row in submits) == 1200
 
 
 # ---- what one server refuses -----------------------------------------------

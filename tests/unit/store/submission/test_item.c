@@ -1,30 +1,9 @@
-#include "lib/base/fault.h"
 #include "lib/directory/directory.h"
 #include "tests/unit/store/submission/lab.h"
-
-#include <signal.h>
-#include <sys/wait.h>
-
-#define HEAD                                      \
-	"From: Nuno <nuno@example.com>\n"         \
-	"Date: Sun, 11 Nov 2012 10:00:00 +0000\n" \
-	"Message-ID: <1@example.com>\nSubject: x\n"
-#define TO_MOTA HEAD "To: mota@example.com\n\nhello\n"
-#define TO_FOUR                                                \
-	HEAD "To: a@x.example, b@x.example\nCc: c@x.example\n" \
-	     "Bcc: d@x.example\n\nhello\n"
+#include "tests/unit/store/submission/mails.h"
 
 /* ---- outcomes ---------------------------------------------------------- */
 
-#define ALL(...)                      \
-	(const struct fake_rule[])    \
-	{                             \
-		__VA_ARGS__,          \
-		{                     \
-			0, NULL, NULL \
-		}                     \
-	}
-#define NO_RULE NULL
 #define WAITS 5000 /* retry_min */
 
 static const struct {
@@ -396,7 +375,9 @@ START_TEST(test_partial)
 	    {0, "RCPT TO:<b@", "450 4.2.0 later"},
 	    {0, "RCPT TO:<c@", "550 5.1.1 who"},
 	    {0, NULL, NULL}};
-	g_autofree char *events = NULL, *where = NULL;
+	static const struct fake_rule last[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	g_autofree char *events = NULL, *where = NULL, *first = NULL;
 	const struct fake_mail *second;
 	struct fake fake;
 	struct lab lab;
@@ -405,6 +386,13 @@ START_TEST(test_partial)
 	lab_open(&lab, &fake);
 	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
 	ck_assert_int_eq(lab_run(&lab), 5000);
+	/* Its owner need not wait for the other one to know. */
+	first = lab_content(&lab, "new");
+	ck_assert_ptr_nonnull(strstr(first, "rfc822; c@x.example"));
+	ck_assert_ptr_null(strstr(first, "rfc822; b@x.example"));
+	ck_assert_ptr_nonnull(strstr(first, "goes on being sent"));
+	fake.rules = last;
+	ck_assert_int_eq(lab_run(&lab), 10000);
 	fake.rules = NULL;
 	ck_assert_int_eq(lab_run(&lab), -1);
 	ck_assert_uint_eq(fake.mails->len, 2);
@@ -415,9 +403,86 @@ START_TEST(test_partial)
 	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in1");
 	events = lab_events(&lab);
 	ck_assert_str_eq(events,
-			 "RECEIVE SUBMIT SUBMITDEFER SUBMIT SUBMITFAIL");
+			 "RECEIVE SUBMIT SUBMITDEFER SUBMITFAIL SUBMITDEFER "
+			 "SUBMIT");
 	fake_close(&fake);
 	lab_close(&lab);
+}
+END_TEST
+
+/* A second recipient is refused later: that is told apart, once each. */
+START_TEST(test_refused_one_after_the_other)
+{
+	static const struct fake_rule rules[] = {
+	    {0, "RCPT TO:<b@", "450 4.2.0 later"},
+	    {0, "RCPT TO:<c@", "550 5.1.1 who"},
+	    {0, NULL, NULL}};
+	static const struct fake_rule then[] = {
+	    {0, "RCPT TO:<b@", "550 5.2.2 full"}, {0, NULL, NULL}};
+	g_autofree char *events = NULL, *where = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, rules);
+	lab_open(&lab, &fake);
+	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
+	ck_assert_int_eq(lab_run(&lab), 5000);
+	fake.rules = then;
+	ck_assert_int_eq(lab_run(&lab), -1);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in2");
+	events = lab_events(&lab);
+	ck_assert_str_eq(events, "RECEIVE SUBMIT SUBMITDEFER SUBMITFAIL "
+				 "SUBMITFAIL");
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
+/* The server's own object of the organisation has the last word. */
+START_TEST(test_expiry_of_the_service)
+{
+	static const struct fake_rule down[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	static const char state[] =
+	    "[item]\nversion=1\nstep=submitting\ncreated=%" G_GINT64_FORMAT
+	    "\nsender=nuno@example.com\nname=1.M1\nrecipients=1\ninode=%lu\n"
+	    "size=%ld\nmtime=%" G_GINT64_FORMAT
+	    "\n[recipient 0]\naddress=mota@example.com\nstate=waiting\n";
+
+	for (int old = 0; old < 2; old++) {
+		g_autofree char *text = NULL, *path = NULL, *dir = NULL;
+		g_autofree char *file = NULL, *where = NULL;
+		struct fake fake;
+		struct lab lab;
+		struct stat st;
+
+		fake_open(&fake, down);
+		lab_open(&lab, &fake);
+		lab_put(&lab, "new", "1.M1.h", TO_MOTA, strlen(TO_MOTA));
+		file = g_build_filename(lab.box, ".Outbox/new/1.M1.h", NULL);
+		dir = lab_folder(&lab, ".posthub-submission/state");
+		path = g_build_filename(dir, "1.M1.h", NULL);
+		g_mkdir_with_parents(dir, 0700);
+		ck_assert_int_eq(stat(file, &st), 0);
+		text = g_strdup_printf(
+		    state, g_get_real_time() / 1000 - (old ? 70000 : 50000),
+		    (unsigned long)st.st_ino, (long)st.st_size,
+		    (int64_t)st.st_mtim.tv_sec * 1000000000 +
+			st.st_mtim.tv_nsec);
+		ck_assert(g_file_set_contents(path, text, -1, NULL));
+		ph_snapshot_unref(&lab.snapshot);
+		lab.snapshot = lab_snapshot_with(
+		    fake.port, "MBX1",
+		    "transportservice|MBX1|MessageExpirationTimeout=1m");
+		lab_run(&lab);
+		where = lab_where(&lab);
+		ck_assert_str_eq(where,
+				 old ? "out0 work0 state0 sent0 drafts1 in1"
+				     : "out1 work0 state1 sent0 drafts0 in0");
+		fake_close(&fake);
+		lab_close(&lab);
+	}
 }
 END_TEST
 
@@ -479,176 +544,8 @@ START_TEST(test_cannot_say)
 }
 END_TEST
 
-/* ---- crashes ----------------------------------------------------------- */
-
-/* Runs in a child that dies at a point; false: it was not reached. */
-static bool
-die_at(const struct lab *lab, const char *point)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		if (ph_fault_arm(point, NULL) < 0)
-			_exit(9);
-		lab_run(lab);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL
-				      : WEXITSTATUS(status) == 0);
-	return WIFSIGNALED(status);
-}
-
-/* One network message id in all that the server took. */
-static void
-check_same_id(const struct fake *fake, const char *point)
-{
-	g_autofree char *first = NULL;
-
-	for (guint i = 0; i < fake->mails->len; i++) {
-		const struct fake_mail *mail = fake->mails->pdata[i];
-		const char *id = strstr(mail->content->str,
-					"X-PostHub-Network-Message-Id: ");
-		g_autofree char *line =
-		    g_strndup(id, id == NULL ? 0 : strcspn(id, "\r"));
-
-		ck_assert_ptr_nonnull(id);
-		if (first == NULL)
-			first = g_strdup(line);
-		ck_assert_msg(strcmp(first, line) == 0, "%s: %s, %s", point,
-			      first, line);
-	}
-}
-
-static const struct {
-	const char *message;
-	const struct fake_rule *rules;
-	const char *where;
-	guint at_least, at_most; /* how often the server takes it */
-	const char *never;	 /* points that are not on this way */
-} crashes[] = {
-    {"From: nuno@example.com\nTo: mota@example.com\n\nx\n", NULL,
-     "out0 work0 state0 sent1 drafts0 in0", 1, 2, "notice released"},
-    {TO_FOUR, ALL({0, "RCPT TO:<b@", "550 5.1.1 who"}),
-     "out0 work0 state0 sent1 drafts0 in1", 1, 2, "completed released"},
-    {"From: mota@example.com\n\nx\n", NULL,
-     "out0 work0 state0 sent0 drafts1 in1", 0, 0,
-     "completed prepared receive-row taken submit-row released"},
-    {TO_MOTA, ALL({0, "greeting", NULL}), "out1 work0 state1 sent0 drafts0 in0",
-     0, 0, "completed taken submit-row notice filed"},
-};
-
-static bool
-walk_crash(size_t i, const char *point)
-{
-	g_autofree char *where = NULL;
-	struct fake fake;
-	struct lab lab;
-	bool reached;
-
-	fake_open(&fake, crashes[i].rules);
-	lab_open(&lab, &fake);
-	lab_put(&lab, "new", "1.M1.h", crashes[i].message,
-		strlen(crashes[i].message));
-	reached = die_at(&lab, point);
-	lab_run(&lab); /* the next process, unless all was done */
-	where = lab_where(&lab);
-	/* What only the state file is left of is swept by the next look. */
-	if (strstr(where, "out0 work0 state1") == where)
-		where[strlen("out0 work0 state")] = '0';
-	ck_assert_msg(strcmp(where, crashes[i].where) == 0, "%s: %s", point,
-		      where);
-	ck_assert_msg(fake.mails->len >= crashes[i].at_least &&
-			  fake.mails->len <= crashes[i].at_most,
-		      "%s: taken %u times", point, fake.mails->len);
-	check_same_id(&fake, point);
-	fake_close(&fake);
-	lab_close(&lab);
-	return reached;
-}
-
-/* Dies at each point, each time it is reached, and then goes on. */
-static void
-walk_crashes(size_t i)
-{
-	g_auto(GStrv) never = g_strsplit(crashes[i].never, " ", -1);
-	int walked = 0;
-
-	for (int p = 1; p < PH_FAULTS; p++) {
-		const char *name = ph_fault_names[p];
-		bool reached = true;
-		int n;
-
-		if (!g_str_has_prefix(name, "submission."))
-			continue;
-		for (n = 1; reached; n++) {
-			g_autofree char *point =
-			    g_strdup_printf("%s:%d", name, n);
-
-			reached = walk_crash(i, point);
-		}
-		name += strlen("submission.");
-		ck_assert_msg((n > 2) != g_strv_contains(
-					     (const char *const *)never, name),
-			      "%s is reached %d times", name, n - 2);
-		walked++;
-	}
-	ck_assert_int_eq(walked, 11);
-}
-
-START_TEST(test_crash_sent)
-{
-	walk_crashes(0);
-}
-END_TEST
-
-START_TEST(test_crash_some_refused)
-{
-	walk_crashes(1);
-}
-END_TEST
-
-START_TEST(test_crash_refused)
-{
-	walk_crashes(2);
-}
-END_TEST
-
-START_TEST(test_crash_down)
-{
-	walk_crashes(3);
-}
-END_TEST
-
-/* Its owner has read the notice before the next process looks. */
-START_TEST(test_notice_read)
-{
-	g_autofree char *from = NULL, *to = NULL;
-	g_autoptr(GPtrArray) names = NULL;
-	struct fake fake;
-	struct lab lab;
-
-	fake_open(&fake, NULL);
-	lab_open(&lab, &fake);
-	lab_put(&lab, "new", "1.M1.h", "\nx\n", 3);
-	ck_assert(die_at(&lab, "submission.notice"));
-	names = lab_list(&lab, "new");
-	ck_assert_uint_eq(names->len, 1);
-	from = g_build_filename(lab.box, "new", names->pdata[0], NULL);
-	to = g_strdup_printf("%s/cur/%s:2,S", lab.box, (char *)names->pdata[0]);
-	ck_assert_int_eq(rename(from, to), 0);
-	ck_assert_int_eq(lab_run(&lab), -1);
-	ck_assert_uint_eq(lab_count(&lab, "new"), 0);
-	ck_assert_uint_eq(lab_count(&lab, "cur"), 1);
-	ck_assert_uint_eq(lab_count(&lab, ".Drafts/cur"), 1);
-	fake_close(&fake);
-	lab_close(&lab);
-}
-END_TEST
-
 UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
 	  test_notice, test_returned, test_sizes, test_retry,
-	  test_edited_while_waiting, test_partial, test_expiry, test_cannot_say,
-	  test_crash_sent, test_crash_some_refused, test_crash_refused,
-	  test_notice_read, test_crash_down)
+	  test_edited_while_waiting, test_partial,
+	  test_refused_one_after_the_other, test_expiry_of_the_service,
+	  test_expiry, test_cannot_say)

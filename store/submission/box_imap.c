@@ -1,0 +1,407 @@
+#include "store/submission/box_imap.h"
+
+#include "lib/base/fault.h"
+#include "store/mailbox/path.h"
+#include "store/submission/box_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct self {
+	const struct ph_imap_server *server;
+	struct ph_imap *imap;
+};
+
+static int
+open_work(int root, const struct ph_box_name *name, struct ph_err *err)
+{
+	g_autofree char *database = ph_path_component(name->database);
+	const char *const path[] = {database, name->domain, name->local, NULL};
+
+	return ph_path_walk(root, path, true, true, err);
+}
+
+static void
+imap_close(void *p)
+{
+	struct self *self = p;
+
+	ph_imap_close(&self->imap);
+	g_free(self);
+}
+
+int
+ph_box_imap_open(const struct ph_imap_server *server, int root,
+		 const struct ph_box_name *name, struct ph_box **box_r,
+		 struct ph_err *err)
+{
+	g_autofree char *address = ph_box_name_address(name);
+	struct self *self;
+	int dir;
+
+	if (address == NULL)
+		return 0;
+	dir = open_work(root, name, err);
+	if (dir < 0)
+		return -1;
+	*box_r = ph_box_new(&ph_box_imap, dir);
+	(*box_r)->self = self = g_new0(struct self, 1);
+	self->server = server;
+	if (ph_box_work(*box_r, true, err) < 0 ||
+	    ph_imap_open(server, address, &self->imap, err) < 0) {
+		ph_box_close(box_r);
+		return -1;
+	}
+	return 1;
+}
+
+struct ph_imap *
+ph_box_imap_session(struct ph_box *box)
+{
+	return ((struct self *)box->self)->imap;
+}
+
+static struct self *
+self_of(struct ph_box *box)
+{
+	return box->self;
+}
+
+/* ---- names ------------------------------------------------------------- */
+
+/* Selects the Outbox and finds the UID of a name in it. 1; 0: the Outbox is
+ * another one by now, or not there; -1. */
+static int
+select_uid(struct ph_box *box, const char *name, uint32_t *uid_r,
+	   struct ph_err *err)
+{
+	struct self *self = self_of(box);
+	uint32_t validity;
+	guint64 of, uid;
+	const char *dot = strchr(name, '.');
+	g_autofree char *first =
+	    dot == NULL ? NULL : g_strndup(name, (gsize)(dot - name));
+	int r;
+
+	if (first == NULL ||
+	    !g_ascii_string_to_unsigned(first, 10, 1, UINT32_MAX, &of, NULL) ||
+	    !g_ascii_string_to_unsigned(dot + 1, 10, 1, UINT32_MAX, &uid, NULL))
+		return 0;
+	r = ph_imap_select(self->imap, self->server->outbox, false, &validity,
+			   err);
+	*uid_r = (uint32_t)uid;
+	return r == 1 && validity != of ? 0 : r;
+}
+
+static int
+list(struct ph_box *box, const char *what, GPtrArray **names_r,
+     struct ph_err *err)
+{
+	struct self *self = self_of(box);
+	g_autoptr(GArray) uids = NULL;
+	uint32_t validity;
+	int r = ph_imap_select(self->imap, self->server->outbox, false,
+			       &validity, err);
+
+	if (r < 0 ||
+	    (r == 1 && ph_imap_search(self->imap, what, &uids, err) < 0))
+		return -1;
+	*names_r = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; uids != NULL && i < uids->len; i++)
+		g_ptr_array_add(
+		    *names_r,
+		    g_strdup_printf("%" PRIu32 ".%" PRIu32, validity,
+				    g_array_index(uids, uint32_t, i)));
+	return 0;
+}
+
+static int
+imap_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
+{
+	return list(box, "KEYWORD " PH_BOX_CLAIMED " UNDELETED", names_r, err);
+}
+
+int
+ph_box_imap_waiting(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
+{
+	return list(box, "UNKEYWORD " PH_BOX_CLAIMED " UNDELETED", names_r,
+		    err);
+}
+
+/* ---- claiming ---------------------------------------------------------- */
+
+static int
+imap_claim(struct ph_box *box, const char *part, const char *name,
+	   struct ph_err *err)
+{
+	uint32_t uid;
+	int r = select_uid(box, name, &uid, err);
+
+	(void)part;
+	if (r != 1)
+		return r;
+	r = ph_imap_claim(self_of(box)->imap, uid, PH_BOX_CLAIMED, err);
+	ph_fault(PH_FAULT_SUBMISSION_CLAIMED);
+	return r;
+}
+
+/* While it waits it is its owner's, with all that was added to it gone. */
+static int
+imap_release(struct ph_box *box, const char *name, struct ph_err *err)
+{
+	uint32_t uid;
+	int r = select_uid(box, name, &uid, err);
+
+	if (r < 0)
+		return -1;
+	if (r == 1 &&
+	    ph_imap_flag(self_of(box)->imap, uid, '-', PH_BOX_CLAIMED, err) < 0)
+		return -1;
+	ph_fault(PH_FAULT_SUBMISSION_RELEASED);
+	return r;
+}
+
+/* Our own copy, fetched once. */
+static int
+imap_item(struct ph_box *box, const char *name, int *fd_r, struct ph_err *err)
+{
+	int r = ph_box_local_item(box, name, fd_r, err), tmp;
+	uint32_t uid;
+
+	if (r != 0)
+		return r;
+	r = select_uid(box, name, &uid, err);
+	if (r != 1)
+		return r;
+	tmp = ph_box_open_tmp(box, name, err);
+	if (tmp < 0)
+		return -1;
+	r = ph_imap_fetch(self_of(box)->imap, uid, tmp, err);
+	if (r == 1 && fsync(tmp) < 0)
+		r = ph_box_fail("sync", name, err);
+	ph_path_close(&tmp);
+	if (r != 1)
+		return r;
+	if (renameat(box->tmp, name, box->items, name) < 0 ||
+	    fsync(box->items) < 0)
+		return ph_box_fail("keep", name, err);
+	return ph_box_local_item(box, name, fd_r, err);
+}
+
+/* ---- filing ------------------------------------------------------------ */
+
+static int
+read_file(int dir, const char *name, GString **text_r, struct ph_err *err)
+{
+	char piece[65536];
+	ssize_t n;
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : ph_box_fail("open", name, err);
+	*text_r = g_string_new(NULL);
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		g_string_append_len(*text_r, piece, n);
+	ph_path_close(&fd);
+	if (n == 0)
+		return 1;
+	g_string_free(*text_r, TRUE);
+	return ph_box_fail("read", name, err);
+}
+
+static void
+remove_local(struct ph_box *box, const char *name)
+{
+	unlinkat(box->items, name, 0);
+	unlinkat(box->tmp, name, 0);
+}
+
+static const char *
+mailbox_of(struct ph_box *box, const char *folder)
+{
+	const struct self *self = self_of(box);
+
+	if (folder == NULL)
+		return "INBOX";
+	return strcmp(folder, ".Sent") == 0 ? self->server->sent
+					    : self->server->drafts;
+}
+
+/* date NULL: whatever it is. */
+static int
+search(struct ph_box *box, const char *mailbox, const char *id,
+       const char *date, struct ph_err *err)
+{
+	struct self *self = self_of(box);
+	g_autofree char *quoted = ph_imap_quote(id), *of = NULL;
+	g_autoptr(GString) what = g_string_new(NULL);
+	g_autoptr(GArray) uids = NULL;
+	uint32_t validity;
+	int r = ph_imap_select(self->imap, mailbox, false, &validity, err);
+
+	if (r != 1 || *id == '\0')
+		return r < 0 ? -1 : 0;
+	g_string_printf(what, "UNDELETED HEADER Message-ID %s", quoted);
+	if (date != NULL) {
+		of = ph_imap_quote(date);
+		g_string_append_printf(what, " HEADER Date %s", of);
+	}
+	if (ph_imap_search(self->imap, what->str, &uids, err) < 0)
+		return -1;
+	return uids->len > 0;
+}
+
+static int
+imap_holds(struct ph_box *box, const char *folder, const char *id,
+	   const char *date, int64_t since, struct ph_err *err)
+{
+	(void)since;
+	return search(box, mailbox_of(box, folder), id, date, err);
+}
+
+/* As search, of the Message-ID of a whole message. */
+static int
+holds(struct ph_box *box, const char *mailbox, const char *text,
+      struct ph_err *err)
+{
+	const char *field = strcasestr(text, "\nMessage-ID:");
+	g_autofree char *id = NULL;
+
+	if (g_ascii_strncasecmp(text, "Message-ID:", 11) == 0)
+		field = text - 1;
+	if (field == NULL)
+		return 0;
+	id = g_strstrip(g_strndup(field + 12, strcspn(field + 12, "\r\n")));
+	return search(box, mailbox, id, NULL, err);
+}
+
+/* A file goes to a mailbox, once. */
+static int
+append_file(struct ph_box *box, int dir, const char *name, const char *mailbox,
+	    const char *flags, struct ph_err *err)
+{
+	GString *text = NULL;
+	int r = read_file(dir, name, &text, err);
+
+	if (r != 1 || text == NULL)
+		return r < 0 ? -1 : 0;
+	r = holds(box, mailbox, text->str, err);
+	if (r == 0)
+		r = ph_imap_append(self_of(box)->imap, mailbox, flags, text,
+				   err);
+	g_string_free(text, TRUE);
+	return r < 0 ? -1 : 0;
+}
+
+/* Is it in the Outbox as our own copy is? */
+static int
+is_same(struct ph_box *box, const char *name, uint32_t uid, struct ph_err *err)
+{
+	uint64_t size;
+	struct stat st;
+	int fd, r = ph_imap_size(self_of(box)->imap, uid, &size, err);
+
+	if (r != 1 || ph_box_local_item(box, name, &fd, err) != 1)
+		return r;
+	r = fstat(fd, &st) == 0 && (uint64_t)st.st_size == size;
+	ph_path_close(&fd);
+	return r;
+}
+
+/* 1 moved, 0 it is gone or was completed, -1. */
+static int
+move_out(struct ph_box *box, const char *name, const char *mailbox,
+	 const char *flags, struct ph_err *err)
+{
+	struct ph_imap *imap = self_of(box)->imap;
+	uint32_t uid;
+	int r = select_uid(box, name, &uid, err);
+
+	if (r == 1)
+		r = is_same(box, name, uid, err);
+	if (r != 1)
+		return r;
+	if (ph_imap_flag(imap, uid, '+', flags, err) < 0 ||
+	    ph_imap_flag(imap, uid, '-', PH_BOX_CLAIMED, err) < 0)
+		return -1;
+	return ph_imap_move(imap, uid, mailbox, err);
+}
+
+static int
+imap_drop(struct ph_box *box, const char *name, struct ph_err *err)
+{
+	uint32_t uid;
+	int r = select_uid(box, name, &uid, err);
+
+	if (r == 1)
+		r = ph_imap_remove(self_of(box)->imap, uid, err);
+	if (r < 0)
+		return -1;
+	remove_local(box, name);
+	return 0;
+}
+
+/* The message in the Outbox moves, unless it is gone, or not as it was sent:
+ * then our own copy is appended. */
+static int
+imap_file(struct ph_box *box, const char *name, const char *folder,
+	  const char *filed, bool substitute, struct ph_err *err)
+{
+	const char *mailbox = mailbox_of(box, folder);
+	const char *flags = g_str_has_suffix(filed, "S") ? "\\Seen" : "\\Draft";
+	int r = substitute ? 0 : move_out(box, name, mailbox, flags, err);
+
+	if (r == 0)
+		r = append_file(box, substitute ? box->tmp : box->items, name,
+				mailbox, flags, err);
+	ph_fault(PH_FAULT_SUBMISSION_FILED);
+	return r < 0 ? -1 : imap_drop(box, name, err);
+}
+
+/* The Inbox's line ends are CRLF. */
+static GString *
+with_crlf(const char *text, size_t size)
+{
+	GString *out = g_string_sized_new(size + size / 16);
+
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r'))
+			g_string_append_c(out, '\r');
+		g_string_append_c(out, text[i]);
+	}
+	return out;
+}
+
+static int
+imap_notice(struct ph_box *box, const char *name, const char *text, size_t size,
+	    struct ph_err *err)
+{
+	GString *out = with_crlf(text, size);
+	int r = holds(box, "INBOX", out->str, err);
+
+	(void)name;
+	if (r == 0)
+		r = ph_imap_append(self_of(box)->imap, "INBOX", "", out, err);
+	g_string_free(out, TRUE);
+	ph_fault(PH_FAULT_SUBMISSION_NOTICE);
+	return r < 0 ? -1 : 0;
+}
+
+const struct ph_box_kind ph_box_imap = {
+    .immutable = true,
+    .items = imap_items,
+    .claim = imap_claim,
+    .release = imap_release,
+    .item = imap_item,
+    .complete = ph_box_local_complete,
+    .file = imap_file,
+    .holds = imap_holds,
+    .drop = imap_drop,
+    .notice = imap_notice,
+    .close = imap_close,
+};

@@ -1,0 +1,31 @@
+#ifndef PH_STORE_SUBMISSION_BOX_IMAP_H
+#define PH_STORE_SUBMISSION_BOX_IMAP_H
+
+#include "store/submission/box.h"
+#include "store/submission/imap.h"
+
+/*
+ * A mailbox of an IMAP server, opened by a master user. A message's name is
+ * "<UIDVALIDITY>.<UID>" in the Outbox. It is claimed by the keyword
+ * PH_BOX_CLAIMED, which is taken from it while it waits, and leaves the Outbox
+ * by MOVE. States, and a copy of what is being sent, are files below a
+ * directory of this server, as those of a Maildir: should they be lost, or the
+ * database be activated elsewhere, a claimed message begins anew, with the same
+ * network message id.
+ */
+#define PH_BOX_CLAIMED "$PosthubClaimed"
+
+/* As ph_box_open; root: the directory of states. -1 as well if the server
+ * cannot be reached or does not let us in. */
+int ph_box_imap_open(const struct ph_imap_server *server, int root,
+		     const struct ph_box_name *name, struct ph_box **box_r,
+		     struct ph_err *err);
+
+/* Names in the Outbox that are not claimed. 0, -1; g_ptr_array_unref. */
+int ph_box_imap_waiting(struct ph_box *box, GPtrArray **names_r,
+			struct ph_err *err);
+/* The session, borrowed: with the Outbox selected after ph_box_imap_waiting or
+ * ph_box_items. */
+struct ph_imap *ph_box_imap_session(struct ph_box *box);
+
+#endif

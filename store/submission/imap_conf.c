@@ -1,0 +1,68 @@
+#include "store/submission/imap_conf.h"
+
+#include <string.h>
+
+static int
+read_password(const char *path, char **password_r, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!g_file_get_contents(path, password_r, NULL, &error))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[submission] imap_password_file: %s",
+				  error->message);
+	(*password_r)[strcspn(*password_r, "\r\n")] = '\0';
+	return 0;
+}
+
+static enum ph_imap_security
+security_of(const char *word)
+{
+	if (strcmp(word, "starttls") == 0)
+		return PH_IMAP_STARTTLS;
+	return strcmp(word, "imaps") == 0 ? PH_IMAP_TLS : PH_IMAP_PLAIN;
+}
+
+static const char *
+text(const struct ph_conf *conf, const char *name)
+{
+	return ph_conf_text(conf, "submission", name);
+}
+
+int
+ph_imap_server_read(const struct ph_conf *conf, struct ph_imap_server *server_r,
+		    struct ph_err *err)
+{
+	char *password = NULL;
+
+	memset(server_r, 0, sizeof(*server_r));
+	if (*text(conf, "imap") == '\0')
+		return 0;
+	if (*text(conf, "imap_user") == '\0')
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[submission] imap_user is not set");
+	if (ph_parse_endpoint(text(conf, "imap"), &server_r->endpoint, err) < 0)
+		return ph_err_wrap(err, "[submission] imap");
+	if (read_password(text(conf, "imap_password_file"), &password, err) < 0)
+		return -1;
+	server_r->password = password;
+	server_r->user = text(conf, "imap_user");
+	server_r->security = security_of(text(conf, "imap_tls"));
+	server_r->tls.verify = PH_TLS_NAME;
+	server_r->tls.name = server_r->endpoint.host;
+	server_r->tls.ca_file = text(conf, "imap_ca_file");
+	server_r->connect_timeout =
+	    ph_conf_int(conf, "submission", "connect_timeout");
+	server_r->timeout = ph_conf_int(conf, "submission", "timeout");
+	server_r->outbox = text(conf, "imap_outbox");
+	server_r->sent = text(conf, "imap_sent");
+	server_r->drafts = text(conf, "imap_drafts");
+	return 1;
+}
+
+void
+ph_imap_server_clear(struct ph_imap_server *server)
+{
+	g_free((char *)(uintptr_t)server->password);
+	server->password = NULL;
+}

@@ -1,0 +1,265 @@
+#include "store/submission/box_imap.h"
+#include "tests/unit/store/submission/fake_imap.h"
+#include "tests/unit/store/submission/mails.h"
+
+/* ---- an item's way through an IMAP mailbox ------------------------------ */
+
+struct world {
+	struct fake fake;
+	struct fake_imap imap;
+	struct lab lab;
+	struct ph_imap_server server;
+};
+
+#define CRLF_HEAD                                   \
+	"From: nuno@example.com\r\n"                \
+	"Date: Sun, 11 Nov 2012 10:00:00 +0000\r\n" \
+	"Message-ID: <1@example.com>\r\nSubject: x\r\n"
+#define TO_TWO CRLF_HEAD "To: a@x.example, b@x.example\r\n\r\nhello\r\n"
+#define BARE \
+	"From: nuno@example.com\r\nTo: a@x.example, b@x.example\r\n\r\nx\r\n"
+
+static const struct fake_rule b_is_unknown[] = {
+    {0, "RCPT TO:<b@", "550 5.1.1 who"}, {0, NULL, NULL}};
+
+static void
+world_open(struct world *world, const struct fake_rule *rules)
+{
+	fake_open(&world->fake, rules);
+	fake_imap_open(&world->imap);
+	lab_open(&world->lab, &world->fake);
+	memset(&world->server, 0, sizeof(world->server));
+	g_strlcpy(world->server.endpoint.host, "127.0.0.1",
+		  sizeof(world->server.endpoint.host));
+	world->server.endpoint.port = world->imap.port;
+	world->server.user = "posthub";
+	world->server.password = "secret";
+	world->server.connect_timeout = world->server.timeout = 20000;
+	world->server.outbox = "Outbox";
+	world->server.sent = "Sent";
+	world->server.drafts = "Drafts";
+	world->lab.submission.imap = &world->server;
+}
+
+static void
+world_close(struct world *world)
+{
+	fake_close(&world->fake);
+	fake_imap_close(&world->imap);
+	lab_close(&world->lab);
+}
+
+static void
+save(struct world *world, const char *text)
+{
+	fake_imap_add(&world->imap, "Outbox", text, strlen(text), "");
+}
+
+/* One look: everything that is there is taken as far as it goes. False: it
+ * could not look. */
+static bool
+run_once(struct world *world)
+{
+	struct ph_box_name *name =
+	    ph_box_name_new("DB1", "example.com", "nuno");
+	g_autoptr(GPtrArray) claimed = NULL, waiting = NULL;
+	struct ph_box *box = NULL;
+	bool good =
+	    ph_item_open(&world->lab.submission, name, &box, NULL) == 1 &&
+	    ph_box_items(box, &claimed, NULL) == 0 &&
+	    ph_box_imap_waiting(box, &waiting, NULL) == 0;
+
+	ph_box_close(&box);
+	for (guint i = 0; good && i < claimed->len; i++)
+		ph_item_run(&world->lab.submission, name, NULL,
+			    claimed->pdata[i]);
+	for (guint i = 0; good && i < waiting->len; i++)
+		ph_item_run(&world->lab.submission, name, "Outbox",
+			    waiting->pdata[i]);
+	ph_box_name_free(&name);
+	return good;
+}
+
+static char *
+where(struct world *world)
+{
+	return g_strdup_printf("out%u sent%u drafts%u in%u",
+			       fake_imap_count(&world->imap, "Outbox"),
+			       fake_imap_count(&world->imap, "Sent"),
+			       fake_imap_count(&world->imap, "Drafts"),
+			       fake_imap_count(&world->imap, "INBOX"));
+}
+
+START_TEST(test_ways)
+{
+	static const struct fake_rule down[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	static const struct {
+		const char *text;
+		const struct fake_rule *rules;
+		const char *where;
+		guint mails;
+	} ways[] = {
+	    {TO_TWO, NULL, "out0 sent1 drafts0 in0", 1},
+	    {BARE, NULL, "out0 sent1 drafts0 in0", 1},
+	    {TO_TWO, b_is_unknown, "out0 sent1 drafts0 in1", 1},
+	    {"From: mota@example.com\r\nTo: a@x.example\r\n\r\n", NULL,
+	     "out0 sent0 drafts1 in1", 0},
+	    {"", NULL, "out0 sent0 drafts1 in1", 0},
+	    {TO_TWO, down, "out1 sent0 drafts0 in0", 0},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
+		g_autofree char *so = NULL;
+		struct world world;
+
+		world_open(&world, ways[i].rules);
+		save(&world, ways[i].text);
+		ck_assert(run_once(&world));
+		so = where(&world);
+		ck_assert_msg(strcmp(so, ways[i].where) == 0, "%zu: %s", i, so);
+		ck_assert_uint_eq(world.fake.mails->len, ways[i].mails);
+		for (guint k = 0; k < world.imap.letters->len; k++) {
+			const struct fake_letter *letter =
+			    world.imap.letters->pdata[k];
+
+			ck_assert(!letter->claimed);
+			ck_assert_int_eq(letter->seen,
+					 strcmp(letter->folder, "Sent") == 0);
+		}
+		world_close(&world);
+	}
+}
+END_TEST
+
+/* What was added to it is in the Sent copy. */
+START_TEST(test_completed)
+{
+	struct world world;
+	const struct fake_letter *letter;
+
+	world_open(&world, NULL);
+	save(&world, BARE);
+	ck_assert(run_once(&world));
+	letter = world.imap.letters->pdata[0];
+	ck_assert_str_eq(letter->folder, "Sent");
+	ck_assert(g_str_has_suffix(letter->text->str, BARE));
+	ck_assert_ptr_nonnull(strstr(letter->text->str, "Message-ID: <"));
+	ck_assert_ptr_nonnull(strstr(letter->text->str, "Date: "));
+	world_close(&world);
+}
+END_TEST
+
+/* While it waits it keeps its state: the wait grows, and it expires. */
+START_TEST(test_waits)
+{
+	static const struct fake_rule down[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	g_autofree char *so = NULL, *events = NULL;
+	struct world world;
+
+	world_open(&world, down);
+	save(&world, BARE);
+	for (int i = 0; i < 3; i++)
+		ck_assert(run_once(&world));
+	events = lab_events(&world.lab);
+	ck_assert_str_eq(events, "RECEIVE SUBMITDEFER");
+	world.lab.submission.expiry = 0;
+	ck_assert(run_once(&world));
+	so = where(&world);
+	ck_assert_str_eq(so, "out0 sent0 drafts1 in1");
+	world_close(&world);
+}
+END_TEST
+
+/* Another server has it, by CONDSTORE or not. */
+START_TEST(test_claimed_by_another)
+{
+	for (int condstore = 0; condstore < 2; condstore++) {
+		struct world world;
+		struct ph_box_name *name =
+		    ph_box_name_new("DB1", "example.com", "nuno");
+
+		world_open(&world, NULL);
+		world.imap.condstore = condstore;
+		save(&world, TO_TWO);
+		((struct fake_letter *)world.imap.letters->pdata[0])->claimed =
+		    true;
+		ck_assert_int_eq(
+		    ph_item_run(&world.lab.submission, name, "Outbox", "7.1"),
+		    -1);
+		ck_assert_uint_eq(world.fake.mails->len, 0);
+		/* Of another life of the Outbox, and no name at all. */
+		ck_assert_int_eq(
+		    ph_item_run(&world.lab.submission, name, "Outbox", "6.1"),
+		    -1);
+		ck_assert_int_eq(
+		    ph_item_run(&world.lab.submission, name, "Outbox", "x"),
+		    -1);
+		ck_assert_uint_eq(world.fake.mails->len, 0);
+		world_close(&world);
+		ph_box_name_free(&name);
+	}
+}
+END_TEST
+
+/* ---- a connection that breaks ------------------------------------------ */
+
+/* At every third byte that the server says, once; then it is as ever. Each
+ * recipient gets it once, it is in Sent once, and there is one notice. */
+#define CUT 3
+
+static void
+cut_everywhere(const char *text, const struct fake_rule *rules,
+	       const char *wanted, guint mails)
+{
+	bool cut = true;
+
+	in_memory();
+	for (int64_t left = 0; cut; left += CUT) {
+		g_autofree char *so = NULL;
+		struct world world;
+
+		world_open(&world, rules);
+		save(&world, text);
+		world.imap.left = left;
+		for (int i = 0; i < 3; i++)
+			run_once(&world);
+		cut = world.imap.cut;
+		so = where(&world);
+		ck_assert_msg(strcmp(so, wanted) == 0, "%d: %s", (int)left, so);
+		ck_assert_msg(world.fake.mails->len == mails, "%d: %u",
+			      (int)left, world.fake.mails->len);
+		world_close(&world);
+	}
+}
+
+START_TEST(test_cut_sent)
+{
+	cut_everywhere(TO_TWO, NULL, "out0 sent1 drafts0 in0", 1);
+}
+END_TEST
+
+START_TEST(test_cut_completed)
+{
+	cut_everywhere(BARE, NULL, "out0 sent1 drafts0 in0", 1);
+}
+END_TEST
+
+START_TEST(test_cut_refused)
+{
+	cut_everywhere(TO_TWO, b_is_unknown, "out0 sent1 drafts0 in1", 1);
+}
+END_TEST
+
+START_TEST(test_cut_returned)
+{
+	cut_everywhere("From: mota@example.com\r\nMessage-ID: <2@x>\r\n"
+		       "To: a@x.example\r\n\r\n",
+		       NULL, "out0 sent0 drafts1 in1", 0);
+}
+END_TEST
+
+UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_waits,
+	  test_claimed_by_another, test_cut_sent, test_cut_completed,
+	  test_cut_refused, test_cut_returned)
