@@ -2,6 +2,7 @@
 
 #include "lib/routing/connector_private.h"
 #include "lib/routing/route.h"
+#include "lib/routing/setup.h"
 #include "lib/routing/topology_private.h"
 
 #include <inttypes.h>
@@ -207,15 +208,20 @@ fits_size(struct ask *ask, const struct ph_object *connector)
 		    "has a MaxMessageSize below the size of the message");
 }
 
-static const char *
+static char *
 find_transport(const struct ask *ask, const struct ph_object *connector)
 {
+	const struct ph_connector_query *query = ask->query;
 	enum ph_connector_tls tls =
-	    ph_connector_tls_for(connector, ask->query->snapshot, ask->domain);
+	    ph_connector_tls_for(connector, query->snapshot, ask->domain);
+	const char *transport;
 
-	if (ask->query->require_tls)
+	if (query->require_tls)
 		tls = MAX(tls, PH_CONNECTOR_ENCRYPT);
-	return ph_connector_transport(tls);
+	transport = ph_connector_transport(tls);
+	return ph_setup_applied(query->snapshot, query->from, connector)
+		   ? ph_setup_transport(transport, connector)
+		   : g_strdup(transport);
 }
 
 static bool
@@ -256,6 +262,8 @@ static bool
 judge(struct ask *ask, const struct ph_object *connector,
       struct candidate *candidate_r)
 {
+	g_autofree char *transport = NULL;
+
 	candidate_r->connector = connector;
 	if (!ph_object_bool(connector, "Enabled"))
 		return skip(ask, connector, "is not enabled");
@@ -263,8 +271,8 @@ judge(struct ask *ask, const struct ph_object *connector,
 		return false;
 	if (!find_way(ask, candidate_r))
 		return false;
-	candidate_r->out = ph_connector_hops(
-	    connector, find_transport(ask, connector), ask->domain);
+	transport = find_transport(ask, connector);
+	candidate_r->out = ph_connector_hops(connector, transport, ask->domain);
 	if (!candidate_r->out)
 		return skip(ask, connector,
 			    "has no smart host that can be read, and DNS does "

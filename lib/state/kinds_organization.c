@@ -177,6 +177,14 @@ const struct ph_field ph_fields_mailboxtransport[] = {
     {NULL},
 };
 
+const struct ph_field ph_fields_setup[] = {
+    {"Applied", PH_TYPE_LIST,
+     .help =
+	 "connectors whose fields are in its master.cf, and what they said"},
+    {"Time", PH_TYPE_DATE, .help = "when that was"},
+    {NULL},
+};
+
 const struct ph_field ph_fields_meta[] = {
     {"Organization", PH_TYPE_TEXT, PH_FIELD_REQUIRED,
      .help = "UUID of the organisation, made once"},
