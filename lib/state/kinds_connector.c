@@ -122,9 +122,8 @@ const struct ph_field ph_fields_receiveconnector[] = {
 	      "ffff",
      .help = "clients it is for; the most specific range wins"},
     {"AuthMechanism", PH_TYPE_LIST, PH_FIELD_SETUP, .words = auth_mechanisms,
-     .help = "what is offered: Tls (smtpd_tls_security_level), BasicAuth and "
-	     "Integrated (smtpd_sasl_auth_enable), BasicAuthRequireTLS "
-	     "(smtpd_tls_auth_only); servers of ours need none"},
+     .help = "what is offered: smtpd_tls_security_level, "
+	     "smtpd_sasl_auth_enable, smtpd_tls_auth_only"},
     {"PermissionGroups", PH_TYPE_LIST, .words = permission_groups,
      .help = "who may send through it; unset: as Postfix says"},
     {"Banner", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
@@ -134,7 +133,7 @@ const struct ph_field ph_fields_receiveconnector[] = {
     {"ServiceDiscoveryFqdn", PH_TYPE_TEXT, PH_FIELD_KEPT, .max = 255,
      .help = "name that clients are told"},
     {"TlsCertificateName", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
-     .help = "<I>issuer<S>subject of its certificate: smtpd_tls_cert_file"},
+     .help = "<I>issuer<S>subject of its certificate: smtpd_tls_chain_files"},
     {"ConnectionTimeout", PH_TYPE_SPAN, PH_FIELD_KEPT, .value = "10m",
      .min = PH_SECOND, .max = PH_DAY, .help = "longest connection"},
     {"ConnectionInactivityTimeout", PH_TYPE_SPAN, PH_FIELD_SETUP,
