@@ -57,8 +57,9 @@ const struct ph_field ph_fields_sendconnector[] = {
      .help = "how a smart host is logged in to: BasicAuth with TLS if it is "
 	     "offered, BasicAuthRequireTLS over TLS alone"},
     {"AuthenticationCredential", PH_TYPE_TEXT, .max = 64,
-     .help = "file in [policy] credentials of the source servers, whose first "
-	     "line is user:password"},
+     .help =
+	 "file in [policy] credentials of the servers that send, whose first "
+	 "line is user:password"},
     {"DNSRoutingEnabled", PH_TYPE_BOOL,
      .help = "the domain's MX is looked up; true when there are no SmartHosts"},
     {"Port", PH_TYPE_INT, .value = "25", .min = 1, .max = 65535,
@@ -327,12 +328,6 @@ check_login(const struct ph_object *connector, struct ph_err *err)
 				  "SmartHostAuthMechanism: needs somewhere to "
 				  "log in, and as whom; expected SmartHosts "
 				  "and AuthenticationCredential as well");
-	/* The far end would refuse for good what nobody has logged in for. */
-	if (ph_object_bool(connector, "FrontendProxyEnabled"))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "SmartHostAuthMechanism: front ends do not "
-				  "log in; expected None, or "
-				  "FrontendProxyEnabled false");
 	if (strcmp(how, "BasicAuthRequireTLS") == 0 &&
 	    ph_object_bool(connector, "IgnoreSTARTTLS"))
 		return ph_err_set(err, PH_ERR_PERM,
