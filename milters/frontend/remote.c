@@ -154,6 +154,7 @@ log_in(const struct ph_remote_question *q, struct ph_remote *remote,
 	GString *line;
 	int r;
 
+	g_assert(remote != NULL);
 	if (!g_str_has_prefix(how, "BasicAuth"))
 		return 1;
 	line = g_string_new(NULL);
