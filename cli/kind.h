@@ -30,6 +30,11 @@ const char *ph_error_name(const struct ph_snapshot_error *error,
 char *ph_object_known(const struct ph_snapshot *snapshot,
 		      const struct ph_kind *kind, const char *name);
 
+/* Of a verb of any kind: the name among the words, and where the rest begins; a
+ * singleton has none. 0, or the exit code; borrowed from the input. */
+int ph_kind_name(const struct ph_input *input, const char **name_r,
+		 size_t *rest_r);
+
 /* Of a verb that changes one that must be there: its name as in the key;
  * g_free. NULL: *status_r. */
 char *ph_name_find(struct ph_cli *cli, const struct ph_kind *kind,

@@ -2,6 +2,7 @@
 #include "cli/lease.h"
 #include "cli/picture.h"
 #include "lib/routing/health.h"
+#include "lib/routing/setup.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
 
@@ -367,6 +368,35 @@ databases_part(struct report *report, const struct ph_topology *topology)
 	add_part(report, "Databases", table);
 }
 
+/* ---- what Postfix does not do yet ---------------------------------------- */
+
+static void
+setup_part(struct report *report, const struct ph_topology *topology)
+{
+	static const char *const columns[] = {"Server", "Connector", "Change",
+					      "Remedy", NULL};
+	struct ph_table *table = ph_table_new(columns);
+	size_t n;
+	const struct ph_server *const *servers =
+	    ph_topology_servers(topology, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		g_autoptr(GPtrArray) pending =
+		    ph_setup_pending(report->snapshot, servers[i]);
+
+		for (guint j = 0; j < pending->len; j++) {
+			const struct ph_setup_pending *one = pending->pdata[j];
+
+			ph_table_add(
+			    table, (const char *[]){one->server, one->connector,
+						    one->change,
+						    "posthub setup connectors "
+						    "--apply, on that server"});
+		}
+	}
+	add_part(report, "Pending", table);
+}
+
 /* ---- the daemons of this server ----------------------------------------- */
 
 static const char *
@@ -444,6 +474,7 @@ state_parts(struct report *report)
 	servers_part(report, topology);
 	databases_part(report, topology);
 	drafts_part(report);
+	setup_part(report, topology);
 	errors_part(report);
 }
 

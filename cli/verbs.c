@@ -67,6 +67,10 @@ const struct ph_verb ph_verbs[] = {
     {"status", NULL, "",
      "what the shared state says, and what the daemons here make of it",
      ph_status_options, 0, 0, ph_status_run},
+    {"setup", "connectors", "",
+     "what connectors say that Postfix reads only from master.cf, as a "
+     "difference to it; exit 1: there is one",
+     ph_setup_options, 0, 0, ph_setup_connectors_run},
     {"state", "show", "", "which organisation Redis holds, and this server",
      NULL, 0, 0, ph_state_show},
     {"state", "adopt", "",

@@ -1,10 +1,9 @@
 #include "policy/map_hop.h"
 
+#include "lib/base/credential.h"
 #include "lib/routing/hop.h"
 
 #include <string.h>
-
-#define CREDENTIAL_LIMIT 4096
 
 static int
 begin(const struct ph_sources *sources, const char *key,
@@ -60,42 +59,24 @@ ph_map_tls(const struct ph_sources *sources, const char *key, GString *value,
 	       find_peer_policy(sources, key, value);
 }
 
-/* The first line; Postfix takes what is before the first colon as the name. */
-static int
-read_credential(const char *path, GString *value)
-{
-	g_autofree char *text = NULL;
-	size_t size, end;
-
-	if (!g_file_get_contents(path, &text, &size, NULL))
-		return -1;
-	end = strcspn(text, "\r\n");
-	if (size <= CREDENTIAL_LIMIT && memchr(text, ':', end) != NULL)
-		g_string_append_len(value, text, (gssize)end);
-	explicit_bzero(text, size);
-	return value->len > 0 ? 0 : -1;
-}
-
 int
 ph_map_sasl(const struct ph_sources *sources, const char *key, GString *value,
 	    struct ph_err *err)
 {
 	const struct ph_object *connector;
 	struct ph_hop_query query;
-	g_autofree char *path = NULL;
+	struct ph_err why = PH_ERR_INIT;
 
 	if (begin(sources, key, &query, err) < 0)
 		return -1;
 	connector = ph_hop_login(&query);
 	if (connector == NULL)
 		return 0;
-	path = g_build_filename(
-	    sources->credentials != NULL ? sources->credentials : "",
-	    ph_object_text(connector, "AuthenticationCredential"), NULL);
-	if (read_credential(path, value) < 0)
-		return ph_err_set(err, PH_ERR_TEMP,
-				  "send connector %s: %s cannot be read, or "
-				  "its first line is not user:password",
-				  ph_object_name(connector), path);
+	if (ph_credential_read(
+		sources->credentials,
+		ph_object_text(connector, "AuthenticationCredential"), value,
+		&why) < 0)
+		return ph_err_set(err, why.kind, "send connector %s: %s",
+				  ph_object_name(connector), why.text);
 	return 1;
 }

@@ -226,7 +226,7 @@ describe_field(const struct ph_field *field, unsigned without)
 	} marks[] = {
 	    {PH_FIELD_REQUIRED, "; required"},
 	    {PH_FIELD_CONDITION, "; has an ExceptIf twin"},
-	    {PH_FIELD_SETUP, "; read from master.cf, not from Redis"},
+	    {PH_FIELD_SETUP, "; takes effect with posthub setup connectors"},
 	    {PH_FIELD_KEPT, "; kept, and without effect in this version"},
 	    {PH_FIELD_SECRET, "; not shown"},
 	    {PH_FIELD_UNSUPPORTED, "; not in this version"},
@@ -487,6 +487,51 @@ put_columns(GString *out, const char *unused)
 	return true;
 }
 
+/* ---- when fields take effect --------------------------------------------- */
+
+static void
+append_effect(GString *out, const struct ph_kind *kind, const char *when,
+	      unsigned mask, unsigned wanted)
+{
+	bool any = false;
+
+	for (const struct ph_field *f = kind->fields; f->name != NULL; f++) {
+		if ((f->flags & mask) != wanted)
+			continue;
+		if (any)
+			g_string_append(out, " ,\n.Cm ");
+		else
+			g_string_append_printf(out, ".It %s\n.Cm ", when);
+		append_argument(out, f->name);
+		any = true;
+	}
+	if (any)
+		g_string_append(out, " .\n");
+}
+
+static bool
+put_effect(GString *out, const char *name)
+{
+	static const struct {
+		const char *when;
+		unsigned wanted;
+	} rows[] = {
+	    {"Immediately", 0},
+	    {"With posthub setup connectors", PH_FIELD_SETUP},
+	    {"Not in this version", PH_FIELD_KEPT},
+	};
+	const struct ph_kind *kind = ph_kind_find(name);
+
+	if (kind == NULL)
+		return false;
+	begin_list(out);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		append_effect(out, kind, rows[i].when,
+			      PH_FIELD_SETUP | PH_FIELD_KEPT, rows[i].wanted);
+	end_list(out);
+	return true;
+}
+
 /* ---- pages -------------------------------------------------------------- */
 
 struct table {
@@ -499,7 +544,7 @@ static const struct table tables[] = {
     {"settings", put_settings}, {"kinds", put_kinds},
     {"rule", put_rule},		{"conditions", put_conditions},
     {"actions", put_actions},	{"verbs", put_verbs},
-    {"columns", put_columns},
+    {"columns", put_columns},	{"effect", put_effect},
 };
 
 static bool

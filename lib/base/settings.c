@@ -41,6 +41,13 @@ const struct ph_setting ph_settings[] = {
      "user that a daemon started as root becomes; empty: stays root"},
     {"server", "socket_group", PH_SETTING_TEXT, "postfix", NO_LIMIT,
      "group of UNIX sockets"},
+    {"server", "postfix", PH_SETTING_TEXT, "/etc/postfix", NO_LIMIT,
+     "configuration directory of this server's Postfix, for posthub setup"},
+    {"server", "certificates", PH_SETTING_TEXT, "/etc/posthub/certificates",
+     NO_LIMIT,
+     "directory where posthub setup looks for the TlsCertificateName of a "
+     "connector: files *.pem, each with the key, the certificate and its chain "
+     "as in smtpd_tls_chain_files"},
     {"server", "stop_timeout", PH_SETTING_SPAN, "10s", 0, 10 * MINUTE, NULL,
      "how long a stop waits for busy connections"},
 

@@ -1,54 +1,14 @@
-#include "lib/routing/connector.h"
+#include "lib/routing/connector_ask.h"
 
-#include "lib/routing/connector_private.h"
 #include "lib/routing/route.h"
+#include "lib/routing/setup.h"
 #include "lib/routing/topology_private.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* A connector that would do, as seen from the asking server. */
-struct candidate {
-	const struct ph_object *connector;
-	struct ph_space space;
-	int64_t cost;	  /* of the path and of the address space */
-	size_t distance;  /* 0 this server, 1 this site, 2 and more farther */
-	GArray *hops;	  /* struct ph_candidate, to a source server; NULL: this
-			   * server is one */
-	uint64_t limit;	  /* of the links to there; 0: none */
-	const char *link; /* whose it is */
-	char *out;	  /* what a source server does with the mail */
-	char *proxies;	  /* through whom this server does it; NULL: itself */
-};
-
-/* One question while it is answered. */
-struct ask {
-	const struct ph_connector_query *query;
-	const struct ph_server *from;
-	char *domain;	       /* folded */
-	bool drain;	       /* Draining servers count as well */
-	const char *fault;     /* why the last connector does not do */
-	bool too_large;	       /* that was the only fault of one */
-	struct candidate best; /* connector NULL: none yet */
-	GPtrArray *why;	       /* NULL: not asked for */
-};
-
-static void note(struct ask *ask, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
 static void
-note(struct ask *ask, const char *format, ...)
-{
-	va_list args;
-
-	if (!ask->why)
-		return;
-	va_start(args, format);
-	g_ptr_array_add(ask->why, g_strdup_vprintf(format, args));
-	va_end(args);
-}
-
-static void
-candidate_clear(struct candidate *candidate)
+candidate_clear(struct ph_connector_candidate *candidate)
 {
 	if (candidate->hops)
 		g_array_unref(candidate->hops);
@@ -57,169 +17,41 @@ candidate_clear(struct candidate *candidate)
 	memset(candidate, 0, sizeof *candidate);
 }
 
-static bool
-skip(struct ask *ask, const struct ph_object *connector, const char *fault)
-{
-	ask->fault = fault;
-	note(ask, "connector %s %s", ph_object_name(connector), fault);
-	return false;
-}
-
-/* ---- the way to a source server ----------------------------------------- */
-
-/* Those that exist, each once. */
-static GPtrArray *
-find_sources(const struct ask *ask, const struct ph_object *connector)
-{
-	const char *const *names =
-	    ph_object_list(connector, "SourceTransportServers");
-	GPtrArray *sources = g_ptr_array_new();
-
-	for (; *names; names++) {
-		const struct ph_server *server =
-		    ph_topology_server(ask->query->topology, *names);
-
-		if (server && !g_ptr_array_find(sources, server, NULL))
-			g_ptr_array_add(sources, (gpointer)server);
-	}
-	return sources;
-}
-
-/* Exchange makes the server where the connector was made its source; a hash
- * was made nowhere, so with none named each server sends. */
-static bool
-is_source(const struct ask *ask, const struct ph_object *connector,
-	  GPtrArray *sources)
-{
-	return !*ph_object_list(connector, "SourceTransportServers") ||
-	       g_ptr_array_find(sources, ask->from, NULL);
-}
-
-static bool
-in_site(const struct ask *ask, GPtrArray *sources)
-{
-	for (guint i = 0; i < sources->len; i++) {
-		const struct ph_server *server = g_ptr_array_index(sources, i);
-
-		if (server->site && server->site == ask->from->site)
-			return true;
-	}
-	return false;
-}
-
-static bool
-usable(const struct ph_server *server, const void *context)
-{
-	const struct ask *ask = context;
-
-	return server->state == PH_SERVER_ACTIVE || ask->drain;
-}
-
-/* Equals come by name: the same list for every domain of a connector. */
-static uint64_t
-weigh(const struct ph_server *server, const void *context)
-{
-	(void)server;
-	(void)context;
-	return 0;
-}
-
-static void
-find_group(struct ask *ask, struct ph_group_query *query,
-	   struct ph_group_answer *answer)
-{
-	ask->drain = false;
-	ph_group_find(query, answer);
-	if (answer->end == PH_GROUP_FOUND)
-		return;
-	/* Better a server that is emptying than none. */
-	g_array_unref(answer->hops);
-	ask->drain = true;
-	ph_group_find(query, answer);
-}
-
-static bool
-reach(struct ask *ask, GPtrArray *sources, struct candidate *candidate)
-{
-	struct ph_group_query query = {
-	    .topology = ask->query->topology,
-	    .from = ask->from,
-	    .sources = {(const struct ph_server *const *)sources->pdata,
-			sources->len},
-	    .back_off = true,
-	    .usable = usable,
-	    .weigh = weigh,
-	    .context = ask,
-	    .why = ask->why,
-	};
-	struct ph_group_answer answer;
-
-	if (sources->len == 0)
-		return skip(ask, candidate->connector,
-			    "has no source server that exists");
-	find_group(ask, &query, &answer);
-	if (answer.end != PH_GROUP_FOUND) {
-		g_array_unref(answer.hops);
-		return skip(ask, candidate->connector,
-			    "has no source server that can be reached");
-	}
-	note(ask, "connector %s: delivery group is its source servers",
-	     ph_object_name(candidate->connector));
-	ph_explain_path(ask->why, &query, &answer);
-	candidate->limit = ph_topology_size_limit(
-	    query.topology, ask->from->site, answer.primary, &candidate->link);
-	candidate->hops = answer.hops;
-	candidate->cost += answer.cost;
-	candidate->distance = 1 + answer.n_path;
-	return true;
-}
-
-static bool
-find_way(struct ask *ask, struct candidate *candidate)
-{
-	const struct ph_object *connector = candidate->connector;
-	g_autoptr(GPtrArray) sources = find_sources(ask, connector);
-
-	if (!ask->query->frontend && is_source(ask, connector, sources))
-		return true;
-	if (ask->query->frontend &&
-	    !ph_object_bool(connector, "FrontendProxyEnabled"))
-		return skip(ask, connector, "does not send through front ends");
-	if (ph_object_bool(connector, "IsScopedConnector") &&
-	    !in_site(ask, sources))
-		return skip(ask, connector, "is scoped to another site");
-	if (ask->query->frontend)
-		return true;
-	return reach(ask, sources, candidate);
-}
-
 /* ---- which connectors would do ------------------------------------------ */
 
 static bool
-fits_size(struct ask *ask, const struct ph_object *connector)
+fits_size(struct ph_connector_ask *ask, const struct ph_object *connector)
 {
 	int64_t max = ph_object_int(connector, "MaxMessageSize");
 
 	if (max <= 0 || ask->query->size <= (uint64_t)max)
 		return true;
 	ask->too_large = true;
-	return skip(ask, connector,
-		    "has a MaxMessageSize below the size of the message");
+	return ph_connector_skip(
+	    ask, connector,
+	    "has a MaxMessageSize below the size of the message");
 }
 
-static const char *
-find_transport(const struct ask *ask, const struct ph_object *connector)
+static char *
+find_transport(const struct ph_connector_ask *ask,
+	       const struct ph_object *connector)
 {
+	const struct ph_connector_query *query = ask->query;
 	enum ph_connector_tls tls =
-	    ph_connector_tls_for(connector, ask->query->snapshot, ask->domain);
+	    ph_connector_tls_for(connector, query->snapshot, ask->domain);
+	const char *transport;
 
-	if (ask->query->require_tls)
+	if (query->require_tls)
 		tls = MAX(tls, PH_CONNECTOR_ENCRYPT);
-	return ph_connector_transport(tls);
+	transport = ph_connector_transport(tls);
+	return ph_setup_applied(query->snapshot, query->from, connector)
+		   ? ph_setup_transport(transport, connector)
+		   : g_strdup(transport);
 }
 
 static bool
-find_space(struct ask *ask, struct candidate *candidate)
+find_space(struct ph_connector_ask *ask,
+	   struct ph_connector_candidate *candidate)
 {
 	if (ask->query->connector) {
 		candidate->space.text = "any, as asked for by name";
@@ -227,15 +59,17 @@ find_space(struct ask *ask, struct candidate *candidate)
 	}
 	if (!ph_space_find(candidate->connector, ask->domain,
 			   &candidate->space))
-		return skip(ask, candidate->connector,
-			    "has no address space that holds the domain");
+		return ph_connector_skip(
+		    ask, candidate->connector,
+		    "has no address space that holds the domain");
 	candidate->cost = candidate->space.cost;
 	return true;
 }
 
 /* A source server that does not send itself. */
 static bool
-find_proxies(struct ask *ask, struct candidate *candidate)
+find_proxies(struct ph_connector_ask *ask,
+	     struct ph_connector_candidate *candidate)
 {
 	const struct ph_object *connector = candidate->connector;
 
@@ -245,30 +79,34 @@ find_proxies(struct ask *ask, struct candidate *candidate)
 	candidate->proxies =
 	    ph_connector_proxies(ask->query->topology, ask->from);
 	return candidate->proxies ||
-	       skip(ask, connector,
-		    "is sent through a front end, and there is none with an "
-		    "OutboundProxy that can be reached");
+	       ph_connector_skip(
+		   ask, connector,
+		   "is sent through a front end, and there is none with an "
+		   "OutboundProxy that can be reached");
 }
 
 /* The size comes last: who fails by it alone is too large, not without a
  * way. */
 static bool
-judge(struct ask *ask, const struct ph_object *connector,
-      struct candidate *candidate_r)
+judge(struct ph_connector_ask *ask, const struct ph_object *connector,
+      struct ph_connector_candidate *candidate_r)
 {
+	g_autofree char *transport = NULL;
+
 	candidate_r->connector = connector;
 	if (!ph_object_bool(connector, "Enabled"))
-		return skip(ask, connector, "is not enabled");
+		return ph_connector_skip(ask, connector, "is not enabled");
 	if (!find_space(ask, candidate_r))
 		return false;
-	if (!find_way(ask, candidate_r))
+	if (!ph_connector_way(ask, candidate_r))
 		return false;
-	candidate_r->out = ph_connector_hops(
-	    connector, find_transport(ask, connector), ask->domain);
+	transport = find_transport(ask, connector);
+	candidate_r->out = ph_connector_hops(connector, transport, ask->domain);
 	if (!candidate_r->out)
-		return skip(ask, connector,
-			    "has no smart host that can be read, and DNS does "
-			    "not help");
+		return ph_connector_skip(
+		    ask, connector,
+		    "has no smart host that can be read, and DNS does "
+		    "not help");
 	return find_proxies(ask, candidate_r) && fits_size(ask, connector);
 }
 
@@ -284,8 +122,8 @@ judge(struct ask *ask, const struct ph_object *connector,
 
 /* Connectors come by name, so of equals the earlier one stays. */
 static bool
-is_better(const struct candidate *a, const struct candidate *b,
-	  const char **rule_r)
+is_better(const struct ph_connector_candidate *a,
+	  const struct ph_connector_candidate *b, const char **rule_r)
 {
 	COMPARE(b->space.fit, a->space.fit, "more specific address space");
 	COMPARE(a->cost, b->cost, "lower cost");
@@ -295,30 +133,32 @@ is_better(const struct candidate *a, const struct candidate *b,
 }
 
 static void
-consider(struct ask *ask, const struct ph_object *connector)
+consider(struct ph_connector_ask *ask, const struct ph_object *connector)
 {
-	struct candidate candidate = {0};
+	struct ph_connector_candidate candidate = {0};
 	const char *name = ph_object_name(connector), *rule;
 
 	if (!judge(ask, connector, &candidate)) {
 		candidate_clear(&candidate);
 		return;
 	}
-	note(ask, "connector %s: address space %s, cost %" PRId64 ", %s", name,
-	     candidate.space.text, candidate.cost,
-	     candidate.distance == 0   ? "on this server"
-	     : candidate.distance == 1 ? "in this site"
-				       : "in another site");
+	ph_connector_note(
+	    ask, "connector %s: address space %s, cost %" PRId64 ", %s", name,
+	    candidate.space.text, candidate.cost,
+	    candidate.distance == 0   ? "on this server"
+	    : candidate.distance == 1 ? "in this site"
+				      : "in another site");
 	if (!ask->best.connector) {
 		ask->best = candidate;
 	} else if (is_better(&candidate, &ask->best, &rule)) {
-		note(ask, "%s before %s: %s", name,
-		     ph_object_name(ask->best.connector), rule);
+		ph_connector_note(ask, "%s before %s: %s", name,
+				  ph_object_name(ask->best.connector), rule);
 		candidate_clear(&ask->best);
 		ask->best = candidate;
 	} else {
-		note(ask, "%s before %s: %s",
-		     ph_object_name(ask->best.connector), name, rule);
+		ph_connector_note(ask, "%s before %s: %s",
+				  ph_object_name(ask->best.connector), name,
+				  rule);
 		candidate_clear(&candidate);
 	}
 }
@@ -326,7 +166,8 @@ consider(struct ask *ask, const struct ph_object *connector)
 /* The most specific address space wins, so only its connectors' ways have to be
  * found, unless none of them does. */
 static void
-consider_best(struct ask *ask, const struct ph_object *const *list, size_t n)
+consider_best(struct ph_connector_ask *ask, const struct ph_object *const *list,
+	      size_t n)
 {
 	g_autofree size_t *fit = g_new0(size_t, n + 1);
 	size_t best = 0;
@@ -346,7 +187,7 @@ consider_best(struct ask *ask, const struct ph_object *const *list, size_t n)
 }
 
 static void
-consider_all(struct ask *ask)
+consider_all(struct ph_connector_ask *ask)
 {
 	const char *name = ask->query->connector;
 	const struct ph_object *connector;
@@ -388,7 +229,7 @@ refuse(struct ph_connector_route *route, const char *format, ...)
 }
 
 static char *
-format_hub(struct ask *ask, const GArray *hops)
+format_hub(struct ph_connector_ask *ask, const GArray *hops)
 {
 	GString *out = g_string_new("ph-hub:");
 
@@ -406,47 +247,51 @@ format_hub(struct ask *ask, const GArray *hops)
 
 /* No detour, and no other connector, for a message too large for a link. */
 static bool
-fits_path(struct ask *ask, struct ph_connector_route *route)
+fits_path(struct ph_connector_ask *ask, struct ph_connector_route *route)
 {
-	const struct candidate *best = &ask->best;
+	const struct ph_connector_candidate *best = &ask->best;
 
 	if (best->limit == 0 || ask->query->size <= best->limit)
 		return true;
-	note(ask,
-	     "connector %s: link %s on the path takes messages of up to "
-	     "%" PRIu64 " bytes",
-	     ph_object_name(best->connector), best->link, best->limit);
+	ph_connector_note(
+	    ask,
+	    "connector %s: link %s on the path takes messages of up to "
+	    "%" PRIu64 " bytes",
+	    ph_object_name(best->connector), best->link, best->limit);
 	route->type = PH_CONNECTOR_TOO_LARGE;
 	refuse(route, PH_TEXT_SIZE_LIMIT);
 	return false;
 }
 
 static void
-take(struct ask *ask, struct ph_connector_route *route)
+take(struct ph_connector_ask *ask, struct ph_connector_route *route)
 {
-	struct candidate *best = &ask->best;
+	struct ph_connector_candidate *best = &ask->best;
 	const char *name = ph_object_name(best->connector);
 
 	route->connector = best->connector;
 	if (best->hops) {
-		note(ask, "connector %s: to its source servers", name);
+		ph_connector_note(ask, "connector %s: to its source servers",
+				  name);
 		route->type = PH_CONNECTOR_HUB;
 		route->nexthop = format_hub(ask, best->hops);
 	} else if (best->proxies) {
-		note(ask, "connector %s: through a front end, which does %s",
-		     name, best->out);
+		ph_connector_note(
+		    ask, "connector %s: through a front end, which does %s",
+		    name, best->out);
 		route->type = PH_CONNECTOR_PROXY;
 		route->nexthop = g_steal_pointer(&best->proxies);
 		route->onward = g_steal_pointer(&best->out);
 	} else {
-		note(ask, "connector %s: sent from here", name);
+		ph_connector_note(ask, "connector %s: sent from here", name);
 		route->type = PH_CONNECTOR_OUT;
 		route->nexthop = g_steal_pointer(&best->out);
 	}
 }
 
 static void
-find(struct ask *ask, const char *domain, struct ph_connector_route *route)
+find(struct ph_connector_ask *ask, const char *domain,
+     struct ph_connector_route *route)
 {
 	const struct ph_connector_query *query = ask->query;
 
@@ -492,8 +337,8 @@ ph_connector_find(const struct ph_connector_query *query,
 		  struct ph_connector_route *route_r)
 {
 	g_autofree char *domain = domain_of(query->address);
-	struct ask ask = {.query = query,
-			  .why = query->explain ? g_ptr_array_new() : NULL};
+	struct ph_connector_ask ask = {
+	    .query = query, .why = query->explain ? g_ptr_array_new() : NULL};
 
 	memset(route_r, 0, sizeof *route_r);
 	route_r->type = PH_CONNECTOR_NONE;
@@ -503,7 +348,7 @@ ph_connector_find(const struct ph_connector_query *query,
 		refuse(route_r, "No route");
 	if (ask.why) {
 		if (route_r->reason)
-			note(&ask, "no way: %s", route_r->reason);
+			ph_connector_note(&ask, "no way: %s", route_r->reason);
 		g_ptr_array_add(ask.why, NULL);
 		route_r->why = (char **)g_ptr_array_free(ask.why, FALSE);
 	}

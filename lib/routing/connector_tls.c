@@ -1,6 +1,7 @@
 #include "lib/routing/connector_private.h"
 
 #include "lib/base/text.h"
+#include "lib/routing/setup.h"
 
 #include <string.h>
 
@@ -57,8 +58,8 @@ ph_connector_tls_for(const struct ph_object *connector,
 	return ph_connector_tls(connector);
 }
 
-const char *
-ph_connector_transport(enum ph_connector_tls tls)
+const char *const *
+ph_setup_transports(void)
 {
 	static const char *const names[] = {
 	    [PH_CONNECTOR_PLAIN] = "ph-out-plain",
@@ -66,7 +67,14 @@ ph_connector_transport(enum ph_connector_tls tls)
 	    [PH_CONNECTOR_ENCRYPT] = "ph-out-tls",
 	    [PH_CONNECTOR_CERTIFICATE] = "ph-out-verify",
 	    [PH_CONNECTOR_DOMAIN] = "ph-out-secure",
+	    [PH_CONNECTOR_DOMAIN + 1] = NULL,
 	};
 
-	return names[tls];
+	return names;
+}
+
+const char *
+ph_connector_transport(enum ph_connector_tls tls)
+{
+	return ph_setup_transports()[tls];
 }

@@ -29,22 +29,36 @@ is_at(const char *host, const char *address)
 	       ph_ip_range_has(&range, address);
 }
 
-/* Of one binding; -1: it is another one. */
-static int
-fit_binding(const char *text, const struct ph_receive_query *query)
+bool
+ph_receive_binding(const char *text, char **host_r, int *port_r)
 {
 	const char *colon = strrchr(text, ':');
 	g_autofree char *host = NULL;
 	int64_t port;
 
-	if (colon == NULL || ph_parse_int(colon + 1, &port, NULL) < 0)
-		return -1;
-	if (query->port != 0 && port != query->port)
-		return -1;
+	if (colon == NULL || ph_parse_int(colon + 1, &port, NULL) < 0 ||
+	    port < 1 || port > 65535)
+		return false;
 	host = *text == '[' && colon > text + 1
 		   ? g_strndup(text + 1, (gsize)(colon - text - 2))
 		   : g_strndup(text, (gsize)(colon - text));
-	if (*query->address == '\0' || is_any(host))
+	*host_r = is_any(host) ? g_strdup("") : g_steal_pointer(&host);
+	*port_r = (int)port;
+	return true;
+}
+
+/* Of one binding; -1: it is another one. */
+static int
+fit_binding(const char *text, const struct ph_receive_query *query)
+{
+	g_autofree char *host = NULL;
+	int port;
+
+	if (!ph_receive_binding(text, &host, &port))
+		return -1;
+	if (query->port != 0 && port != query->port)
+		return -1;
+	if (*query->address == '\0' || *host == '\0')
 		return 1;
 	return is_at(host, query->address) ? 0 : -1;
 }
@@ -103,6 +117,34 @@ find_range(const struct ph_object *connector, const char *client,
 		found = true;
 	}
 	return found;
+}
+
+static void
+find_widest(const struct ph_object *connector, uint8_t widest[16])
+{
+	const char *const *list = ph_object_list(connector, "RemoteIPRanges");
+
+	memset(widest, 0, 16);
+	for (; *list != NULL; list++) {
+		struct ph_ip_range range;
+		uint8_t width[16];
+
+		if (ph_ip_range_parse(*list, &range, NULL) < 0)
+			continue;
+		measure(&range, width);
+		if (memcmp(width, widest, sizeof width) > 0)
+			memcpy(widest, width, sizeof width);
+	}
+}
+
+int
+ph_receive_compare(const struct ph_object *a, const struct ph_object *b)
+{
+	uint8_t x[16], y[16];
+
+	find_widest(a, x);
+	find_widest(b, y);
+	return memcmp(y, x, sizeof x);
 }
 
 /* ---- the choice --------------------------------------------------------- */

@@ -3,6 +3,8 @@
 
 #include "lib/state/snapshot.h"
 
+#include <stdbool.h>
+
 /*
  * Which receive connector a client comes in by: a pure function of a snapshot,
  * so that limits and tracking rows say the same. Source:
@@ -26,5 +28,13 @@ struct ph_receive_query {
  * name. Borrowed from the snapshot; NULL: none.
  */
 const struct ph_object *ph_receive_find(const struct ph_receive_query *query);
+
+/* "192.0.2.1:25", "[2001:db8::1]:25": host (g_free; without brackets, "" for
+ * 0.0.0.0 and ::, which are any address) and port. false: it is none. */
+bool ph_receive_binding(const char *text, char **host_r, int *port_r);
+
+/* Of two connectors: less than 0 when the first one's largest range is larger
+ * than the second one's, which is to say that it is the more general one. */
+int ph_receive_compare(const struct ph_object *a, const struct ph_object *b);
 
 #endif

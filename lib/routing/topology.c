@@ -1,20 +1,9 @@
-#include "lib/routing/topology_private.h"
+#include "lib/routing/topology_build.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
-/* Building only: a problem never stops it. */
-struct build {
-	struct ph_topology *t;
-	const struct ph_snapshot *snapshot;
-	GString *problems;
-};
-
-static void complain(struct build *b, const char *format, ...)
-    G_GNUC_PRINTF(2, 3);
-
-static void
-complain(struct build *b, const char *format, ...)
+void
+ph_build_complain(struct ph_build *b, const char *format, ...)
 {
 	va_list args;
 
@@ -28,27 +17,28 @@ complain(struct build *b, const char *format, ...)
 	va_end(args);
 }
 
-static const char *
-keep(struct build *b, const char *text)
+const char *
+ph_build_keep(struct ph_build *b, const char *text)
 {
 	return g_string_chunk_insert(b->t->text, text ? text : "");
 }
 
 /* Enters a folded name; false: it is there already. */
 static bool
-enter(struct build *b, GHashTable *table, const char *name, gconstpointer value)
+enter(struct ph_build *b, GHashTable *table, const char *name,
+      gconstpointer value)
 {
 	g_autofree char *folded = ph_fold(name);
 
 	if (g_hash_table_contains(table, folded))
 		return false;
-	g_hash_table_insert(table, (gpointer)keep(b, folded), (gpointer)value);
+	g_hash_table_insert(table, (gpointer)ph_build_keep(b, folded),
+			    (gpointer)value);
 	return true;
 }
 
-/* Ends the list, hands it to the topology. */
-static const struct ph_server *const *
-keep_list(struct build *b, GPtrArray *list)
+const struct ph_server *const *
+ph_build_list(struct ph_build *b, GPtrArray *list)
 {
 	gpointer *array;
 
@@ -58,8 +48,8 @@ keep_list(struct build *b, GPtrArray *list)
 	return (const struct ph_server *const *)array;
 }
 
-static const struct ph_object *const *
-objects(const struct build *b, const char *kind, size_t *n_r)
+const struct ph_object *const *
+ph_build_objects(const struct ph_build *b, const char *kind, size_t *n_r)
 {
 	return ph_snapshot_list(b->snapshot, kind, n_r);
 }
@@ -67,16 +57,17 @@ objects(const struct build *b, const char *kind, size_t *n_r)
 /* ---- sites and links ---------------------------------------------------- */
 
 static void
-build_sites(struct build *b)
+build_sites(struct ph_build *b)
 {
 	struct ph_topology *t = b->t;
-	const struct ph_object *const *list = objects(b, "site", &t->n_sites);
+	const struct ph_object *const *list =
+	    ph_build_objects(b, "site", &t->n_sites);
 
 	t->sites = g_new0(struct ph_site, t->n_sites + 1);
 	for (size_t i = 0; i < t->n_sites; i++) {
 		struct ph_site *site = &t->sites[i];
 
-		site->name = keep(b, ph_object_name(list[i]));
+		site->name = ph_build_keep(b, ph_object_name(list[i]));
 		site->index = i;
 		site->hub = ph_object_bool(list[i], "HubSiteEnabled");
 		site->inbound = ph_object_bool(list[i], "InboundMailEnabled");
@@ -106,7 +97,7 @@ link_size(const struct ph_object *link)
 
 /* The sites of a link, each once. */
 static size_t *
-link_sites(struct build *b, const struct ph_object *link, size_t *n_r)
+link_sites(struct ph_build *b, const struct ph_object *link, size_t *n_r)
 {
 	const char *const *names = ph_object_list(link, "Sites");
 	size_t *sites = g_new(size_t, g_strv_length((char **)names) + 1);
@@ -117,8 +108,9 @@ link_sites(struct build *b, const struct ph_object *link, size_t *n_r)
 		size_t i = 0;
 
 		if (!site) {
-			complain(b, "sitelink %s: site %s does not exist",
-				 ph_object_name(link), *names);
+			ph_build_complain(b,
+					  "sitelink %s: site %s does not exist",
+					  ph_object_name(link), *names);
 			continue;
 		}
 		while (i < n && sites[i] != site->index)
@@ -131,15 +123,16 @@ link_sites(struct build *b, const struct ph_object *link, size_t *n_r)
 }
 
 static void
-build_paths(struct build *b)
+build_paths(struct ph_build *b)
 {
 	size_t n;
-	const struct ph_object *const *list = objects(b, "sitelink", &n);
+	const struct ph_object *const *list =
+	    ph_build_objects(b, "sitelink", &n);
 	struct ph_link *links = g_new0(struct ph_link, n + 1);
 	uint64_t least = UINT64_MAX;
 
 	for (size_t i = 0; i < n; i++) {
-		links[i].name = keep(b, ph_object_name(list[i]));
+		links[i].name = ph_build_keep(b, ph_object_name(list[i]));
 		links[i].sites = link_sites(b, list[i], &links[i].n);
 		links[i].cost = link_cost(list[i]);
 		links[i].max_size = link_size(list[i]);
@@ -151,178 +144,6 @@ build_paths(struct build *b)
 	for (size_t i = 0; i < n; i++)
 		g_free((gpointer)links[i].sites);
 	g_free(links);
-}
-
-/* ---- servers ------------------------------------------------------------ */
-
-static bool
-has_word(const char *const *list, const char *word)
-{
-	for (; *list; list++) {
-		if (g_ascii_strcasecmp(*list, word) == 0)
-			return true;
-	}
-	return false;
-}
-
-static enum ph_server_state
-server_state(const struct ph_object *object)
-{
-	static const struct {
-		const char *word;
-		enum ph_server_state state;
-	} states[] = {
-	    {"Active", PH_SERVER_ACTIVE},
-	    {"Draining", PH_SERVER_DRAINING},
-	    {"Inactive", PH_SERVER_INACTIVE},
-	};
-	const struct ph_field *field =
-	    ph_kind_field(ph_object_kind(object), "State", NULL);
-	size_t word = ph_object_word(object, "State");
-
-	for (size_t i = 0; word != SIZE_MAX && i < G_N_ELEMENTS(states); i++) {
-		if (strcmp(states[i].word, field->words[word]) == 0)
-			return states[i].state;
-	}
-	return PH_SERVER_ACTIVE;
-}
-
-static bool
-is_ipv6(const char *host)
-{
-	struct in6_addr address;
-
-	return inet_pton(AF_INET6, host, &address) == 1;
-}
-
-/* A next hop is a comma list of [host]:port: whoever writes a server's
- * endpoint must not be able to write a list of hops. */
-static bool
-fit_for_nexthop(const char *host)
-{
-	return is_ipv6(host) ||
-	       (ph_is_hostname(host) && !strpbrk(host, ",[]:;"));
-}
-
-static void
-server_service(struct build *b, const struct ph_object *object,
-	       const char *field, struct ph_endpoint *endpoint_r)
-{
-	const char *text = ph_object_text(object, field);
-	struct ph_err err = PH_ERR_INIT;
-
-	memset(endpoint_r, 0, sizeof *endpoint_r);
-	if (!text || !*text)
-		return;
-	if (ph_parse_endpoint(text, endpoint_r, &err) < 0) {
-		complain(b, "server %s: %s: %s", ph_object_name(object), field,
-			 err.text);
-	} else if (endpoint_r->unix_socket ||
-		   !fit_for_nexthop(endpoint_r->host)) {
-		complain(b, "server %s: %s: expected host:port",
-			 ph_object_name(object), field);
-	} else {
-		return;
-	}
-	memset(endpoint_r, 0, sizeof *endpoint_r);
-}
-
-static void
-enter_peer(struct build *b, const char *host, const struct ph_server *server)
-{
-	g_autofree char *key = NULL;
-
-	/* An address that means "all" would make everybody a server of ours. */
-	if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
-		return;
-	key = ph_peer_key(host);
-	if (!g_hash_table_contains(b->t->peers, key))
-		g_hash_table_insert(b->t->peers, (gpointer)keep(b, key),
-				    (gpointer)server);
-}
-
-static void
-server_site(struct build *b, const struct ph_object *object,
-	    struct ph_server *server)
-{
-	const char *site = ph_object_text(object, "Site");
-
-	server->site = ph_topology_site(b->t, site);
-	if (site && *site && !server->site)
-		complain(b, "server %s: site %s does not exist", server->name,
-			 site);
-}
-
-static void
-build_server(struct build *b, const struct ph_object *object,
-	     struct ph_server *server)
-{
-	static const char *const fields[PH_SERVICES] = {
-	    [PH_SERVICE_FRONTEND] = "Frontend",
-	    [PH_SERVICE_TRANSPORT] = "Transport",
-	    [PH_SERVICE_DELIVERY] = "Delivery",
-	};
-	const char *const *roles = ph_object_list(object, "Roles");
-	const char *fqdn = ph_object_text(object, "Fqdn");
-
-	server->name = keep(b, ph_object_name(object));
-	server->fqdn = fqdn && *fqdn ? keep(b, fqdn) : server->name;
-	server->state = server_state(object);
-	server->frontend_role = has_word(roles, "FrontendTransport");
-	server->transport_role = has_word(roles, "HubTransport");
-	server->mailbox_role = has_word(roles, "Mailbox");
-	server_site(b, object, server);
-	enter_peer(b, server->fqdn, server);
-	for (size_t i = 0; i < PH_SERVICES; i++) {
-		server_service(b, object, fields[i], &server->service[i]);
-		enter_peer(b, server->service[i].host, server);
-	}
-	server_service(b, object, "OutboundProxy", &server->outbound_proxy);
-	enter_peer(b, server->outbound_proxy.host, server);
-}
-
-static void
-build_servers(struct build *b)
-{
-	struct ph_topology *t = b->t;
-	const struct ph_object *const *list =
-	    objects(b, "server", &t->n_servers);
-
-	t->servers = g_new0(struct ph_server, t->n_servers + 1);
-	t->folded = g_new0(const char *, t->n_servers + 1);
-	t->hash = g_new0(uint64_t, t->n_servers + 1);
-	t->by_name = g_new0(const struct ph_server *, t->n_servers + 1);
-	for (size_t i = 0; i < t->n_servers; i++) {
-		struct ph_server *server = &t->servers[i];
-		g_autofree char *folded = ph_fold(ph_object_name(list[i]));
-
-		server->index = i;
-		build_server(b, list[i], server);
-		t->folded[i] = keep(b, folded);
-		t->hash[i] = ph_hash(folded);
-		t->by_name[i] = server;
-		g_hash_table_insert(t->server_names, (gpointer)t->folded[i],
-				    server);
-	}
-}
-
-static void
-build_site_servers(struct build *b)
-{
-	struct ph_topology *t = b->t;
-	GPtrArray **lists = g_new0(GPtrArray *, t->n_sites + 1);
-
-	t->in_site = g_new0(const struct ph_server *const *, t->n_sites + 1);
-	for (size_t i = 0; i < t->n_sites; i++)
-		lists[i] = g_ptr_array_new();
-	for (size_t i = 0; i < t->n_servers; i++) {
-		if (t->servers[i].site)
-			g_ptr_array_add(lists[t->servers[i].site->index],
-					&t->servers[i]);
-	}
-	for (size_t i = 0; i < t->n_sites; i++)
-		t->in_site[i] = keep_list(b, lists[i]);
-	g_free(lists);
 }
 
 /* ---- DAGs and databases ------------------------------------------------- */
@@ -338,47 +159,49 @@ by_index(gconstpointer a, gconstpointer b)
 
 /* DAGs come by name, so of two that claim a server the first has it. */
 static void
-build_dag(struct build *b, const struct ph_object *object, struct ph_dag *dag)
+build_dag(struct ph_build *b, const struct ph_object *object,
+	  struct ph_dag *dag)
 {
 	const char *const *names = ph_object_list(object, "Servers");
 	GPtrArray *list = g_ptr_array_new();
 
-	dag->name = keep(b, ph_object_name(object));
+	dag->name = ph_build_keep(b, ph_object_name(object));
 	for (; *names; names++) {
 		/* Topologies are written here alone. */
 		struct ph_server *server =
 		    (struct ph_server *)ph_topology_server(b->t, *names);
 
 		if (!server) {
-			complain(b, "dag %s: server %s does not exist",
-				 dag->name, *names);
+			ph_build_complain(b, "dag %s: server %s does not exist",
+					  dag->name, *names);
 		} else if (server->dag && server->dag != dag) {
-			complain(b,
-				 "server %s is in the DAGs %s and %s; "
-				 "%s counts",
-				 server->name, server->dag->name, dag->name,
-				 server->dag->name);
+			ph_build_complain(b,
+					  "server %s is in the DAGs %s and %s; "
+					  "%s counts",
+					  server->name, server->dag->name,
+					  dag->name, server->dag->name);
 		} else if (!server->dag) {
 			server->dag = dag;
 			g_ptr_array_add(list, server);
 		}
 	}
 	g_ptr_array_sort(list, by_index);
-	dag->servers = keep_list(b, list);
+	dag->servers = ph_build_list(b, list);
 }
 
 static void
-build_dags(struct build *b)
+build_dags(struct ph_build *b)
 {
 	struct ph_topology *t = b->t;
-	const struct ph_object *const *list = objects(b, "dag", &t->n_dags);
+	const struct ph_object *const *list =
+	    ph_build_objects(b, "dag", &t->n_dags);
 	const struct ph_object *const *servers;
 	size_t n;
 
 	t->dags = g_new0(struct ph_dag, t->n_dags + 1);
 	for (size_t i = 0; i < t->n_dags; i++)
 		build_dag(b, list[i], &t->dags[i]);
-	servers = objects(b, "server", &n);
+	servers = ph_build_objects(b, "server", &n);
 	for (size_t i = 0; i < n; i++) {
 		const struct ph_dag *dag = t->servers[i].dag;
 		const char *said =
@@ -387,18 +210,19 @@ build_dags(struct build *b)
 		g_autofree char *truth = ph_fold(dag ? dag->name : "");
 
 		if (*folded && strcmp(folded, truth) != 0)
-			complain(b,
-				 "server %s: DatabaseAvailabilityGroup is %s, "
-				 "but %s%s",
-				 t->servers[i].name, said,
-				 dag ? "it is in the Servers of "
-				     : "that DAG's Servers do not name it",
-				 dag ? dag->name : "");
+			ph_build_complain(
+			    b,
+			    "server %s: DatabaseAvailabilityGroup is %s, "
+			    "but %s%s",
+			    t->servers[i].name, said,
+			    dag ? "it is in the Servers of "
+				: "that DAG's Servers do not name it",
+			    dag ? dag->name : "");
 	}
 }
 
 static const struct ph_server *const *
-database_servers(struct build *b, const struct ph_object *object)
+database_servers(struct ph_build *b, const struct ph_object *object)
 {
 	const char *const *names = ph_object_list(object, "Servers");
 	const char *active = ph_object_text(object, "Active");
@@ -411,18 +235,19 @@ database_servers(struct build *b, const struct ph_object *object)
 		    ph_topology_server(b->t, *names);
 
 		if (!server)
-			complain(b, "database %s: server %s does not exist",
-				 ph_object_name(object), *names);
+			ph_build_complain(
+			    b, "database %s: server %s does not exist",
+			    ph_object_name(object), *names);
 		else if (!g_ptr_array_find(list, server, NULL))
 			g_ptr_array_add(list, (gpointer)server);
 	}
-	return keep_list(b, list);
+	return ph_build_list(b, list);
 }
 
 /* Active is the truth: mail for a copy that nobody has waits, and is never
  * written into a new, empty database. */
 static const char *
-no_copy(struct build *b, const struct ph_object *object,
+no_copy(struct ph_build *b, const struct ph_object *object,
 	struct ph_database *database)
 {
 	const char *active = ph_object_text(object, "Active");
@@ -436,23 +261,23 @@ no_copy(struct build *b, const struct ph_object *object,
 	if (database->active)
 		return NULL;
 	why = g_strdup_printf("Active names %s, which does not exist", active);
-	complain(b, "database %s: %s", database->name, why);
-	return keep(b, why);
+	ph_build_complain(b, "database %s: %s", database->name, why);
+	return ph_build_keep(b, why);
 }
 
 static void
-build_databases(struct build *b)
+build_databases(struct ph_build *b)
 {
 	struct ph_topology *t = b->t;
 	const struct ph_object *const *list =
-	    objects(b, "database", &t->n_databases);
+	    ph_build_objects(b, "database", &t->n_databases);
 
 	t->databases = g_new0(struct ph_database, t->n_databases + 1);
 	t->no_copy = g_new0(const char *, t->n_databases + 1);
 	for (size_t i = 0; i < t->n_databases; i++) {
 		struct ph_database *database = &t->databases[i];
 
-		database->name = keep(b, ph_object_name(list[i]));
+		database->name = ph_build_keep(b, ph_object_name(list[i]));
 		database->epoch = ph_object_int(list[i], "Epoch");
 		database->auto_activation =
 		    ph_object_bool(list[i], "AutoActivation");
@@ -483,14 +308,14 @@ ph_topology_build(const struct ph_snapshot *snapshot, const void *previous,
 		  void *context, struct ph_err *err)
 {
 	g_autoptr(GString) problems = g_string_new(NULL);
-	struct build b = {topology_new(), snapshot, problems};
+	struct ph_build b = {topology_new(), snapshot, problems};
 
 	(void)previous;
 	(void)context;
 	build_sites(&b);
 	build_paths(&b);
-	build_servers(&b);
-	build_site_servers(&b);
+	ph_build_servers(&b);
+	ph_build_site_servers(&b);
 	build_dags(&b);
 	build_databases(&b);
 	if (problems->len > 0)

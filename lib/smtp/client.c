@@ -139,13 +139,14 @@ say_either(struct ph_smtp *smtp, const struct ph_smtp_options *options,
 	struct ph_smtp_reply reply;
 	g_autofree char *helo = NULL;
 
-	if (!options->helo)
+	if (!options->helo && !options->force_helo)
 		return say_hello(smtp, err);
-	if (ph_smtp_command(smtp, smtp->hello, &reply, err) < 0)
+	helo = g_strconcat("HELO ", options->hello, NULL);
+	if (ph_smtp_command(smtp, options->force_helo ? helo : smtp->hello,
+			    &reply, err) < 0)
 		return -1;
-	if (reply.code / 100 == 5) {
+	if (reply.code / 100 == 5 && !options->force_helo) {
 		ph_smtp_reply_clear(&reply);
-		helo = g_strconcat("HELO ", options->hello, NULL);
 		if (ph_smtp_command(smtp, helo, &reply, err) < 0)
 			return -1;
 	}

@@ -41,6 +41,7 @@ struct ph_smtp_options {
 	const char *hello;	  /* name for EHLO or LHLO */
 	bool lmtp;
 	bool helo; /* HELO where EHLO is refused: then nothing is offered */
+	bool force_helo;	 /* EHLO is not even tried */
 	int64_t connect_timeout; /* ms: connection, greeting and EHLO */
 	int64_t timeout;	 /* ms: each later answer */
 	int64_t final_timeout;	 /* ms: the answer to the final dot */

@@ -30,7 +30,7 @@ const struct ph_kind ph_kinds[] = {
     {"receiveconnector", NULL, 0,
      "where a server listens, and for whom: parameters of "
      "New-ReceiveConnector",
-     ph_fields_receiveconnector, ph_check_name},
+     ph_fields_receiveconnector, ph_check_receiveconnector},
     {"domain", "accepteddomain", 0,
      "an accepted domain: mail for it is for this organisation",
      ph_fields_domain, ph_check_domain},
@@ -56,6 +56,9 @@ const struct ph_kind ph_kinds[] = {
      "limits of one server's store driver: parameters of "
      "Set-MailboxTransportService",
      ph_fields_mailboxtransport, ph_check_name},
+    {"setup", NULL, PH_KIND_INTERNAL,
+     "what \"posthub setup connectors\" has written on a server",
+     ph_fields_setup, ph_check_name},
     {"meta", NULL, PH_KIND_SINGLETON | PH_KIND_INTERNAL, "whose state this is",
      ph_fields_meta, ph_check_meta},
     {"recipient", NULL, PH_KIND_DIRECTORY | PH_KIND_OPEN,

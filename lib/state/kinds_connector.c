@@ -57,8 +57,9 @@ const struct ph_field ph_fields_sendconnector[] = {
      .help = "how a smart host is logged in to: BasicAuth with TLS if it is "
 	     "offered, BasicAuthRequireTLS over TLS alone"},
     {"AuthenticationCredential", PH_TYPE_TEXT, .max = 64,
-     .help = "file in [policy] credentials of the source servers, whose first "
-	     "line is user:password"},
+     .help =
+	 "file in [policy] credentials of the servers that send, whose first "
+	 "line is user:password"},
     {"DNSRoutingEnabled", PH_TYPE_BOOL,
      .help = "the domain's MX is looked up; true when there are no SmartHosts"},
     {"Port", PH_TYPE_INT, .value = "25", .min = 1, .max = 65535,
@@ -111,8 +112,9 @@ const struct ph_field ph_fields_receiveconnector[] = {
     {"Enabled", PH_TYPE_BOOL, .value = "true",
      .help = "false: the connector is kept but not used"},
     {"Server", PH_TYPE_NAME, .refers = "server", .help = "whose it is"},
-    {"TransportRole", PH_TYPE_WORD, PH_FIELD_KEPT, .value = "FrontendTransport",
-     .words = transport_roles, .help = "the service that listens"},
+    {"TransportRole", PH_TYPE_WORD, PH_FIELD_SETUP, .words = transport_roles,
+     .help = "where the server has a Postfix instance for each, the one that "
+	     "listens; unset: both"},
     {"Bindings", PH_TYPE_LIST, PH_FIELD_SETUP,
      .help = "address:port it listens on, and by which a client is known to be "
 	     "its"},
@@ -120,10 +122,9 @@ const struct ph_field ph_fields_receiveconnector[] = {
      .value = "0.0.0.0-255.255.255.255,::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:"
 	      "ffff",
      .help = "clients it is for; the most specific range wins"},
-    {"AuthMechanism", PH_TYPE_LIST, PH_FIELD_SETUP, .value = "Tls",
-     .words = auth_mechanisms,
-     .help = "what is offered: smtpd_sasl_auth_enable, "
-	     "smtpd_tls_security_level"},
+    {"AuthMechanism", PH_TYPE_LIST, PH_FIELD_SETUP, .words = auth_mechanisms,
+     .help = "what is offered: smtpd_tls_security_level, "
+	     "smtpd_sasl_auth_enable, smtpd_tls_auth_only"},
     {"PermissionGroups", PH_TYPE_LIST, .words = permission_groups,
      .help = "who may send through it; unset: as Postfix says"},
     {"Banner", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
@@ -133,27 +134,27 @@ const struct ph_field ph_fields_receiveconnector[] = {
     {"ServiceDiscoveryFqdn", PH_TYPE_TEXT, PH_FIELD_KEPT, .max = 255,
      .help = "name that clients are told"},
     {"TlsCertificateName", PH_TYPE_TEXT, PH_FIELD_SETUP, .max = 512,
-     .help = "<I>issuer<S>subject of its certificate: smtpd_tls_cert_file"},
+     .help = "<I>issuer<S>subject of its certificate: smtpd_tls_chain_files"},
     {"ConnectionTimeout", PH_TYPE_SPAN, PH_FIELD_KEPT, .value = "10m",
      .min = PH_SECOND, .max = PH_DAY, .help = "longest connection"},
-    {"ConnectionInactivityTimeout", PH_TYPE_SPAN, PH_FIELD_SETUP, .value = "5m",
+    {"ConnectionInactivityTimeout", PH_TYPE_SPAN, PH_FIELD_SETUP,
      .min = PH_SECOND, .max = PH_DAY,
      .help = "how long an idle client is kept: smtpd_timeout"},
-    {"MaxHeaderSize", PH_TYPE_SIZE, PH_FIELD_SETUP, .value = "256KB",
-     .max = INT64_MAX, .help = "a longer header is cut: header_size_limit"},
+    {"MaxHeaderSize", PH_TYPE_SIZE, PH_FIELD_SETUP, .max = INT64_MAX,
+     .help = "a longer header is cut: header_size_limit"},
     {"MaxMessageSize", PH_TYPE_SIZE, .value = "36MB", .max = INT64_MAX,
      .help = "a larger message is refused"},
     {"MaxRecipientsPerMessage", PH_TYPE_INT, .value = "200", .min = 1,
      .max = 512000, .help = "further recipients are put off with 452"},
-    {"MaxHopCount", PH_TYPE_INT, PH_FIELD_SETUP, .value = "30", .max = 500,
+    {"MaxHopCount", PH_TYPE_INT, PH_FIELD_SETUP, .max = 500,
      .help = "Received fields at most: hopcount_limit"},
     {"MaxLocalHopCount", PH_TYPE_INT, PH_FIELD_KEPT, .value = "8", .max = 50,
      .help = "Received fields of servers of ours at most; 0: no limit"},
     {"MaxInboundConnection", PH_TYPE_INT, PH_FIELD_UNLIMITED | PH_FIELD_SETUP,
-     .value = "5000", .min = 1, .max = INT32_MAX,
+     .min = 1, .max = INT32_MAX,
      .help = "connections at once: the column maxproc"},
     {"MaxInboundConnectionPerSource", PH_TYPE_INT,
-     PH_FIELD_UNLIMITED | PH_FIELD_SETUP, .value = "20", .min = 1, .max = 10000,
+     PH_FIELD_UNLIMITED | PH_FIELD_SETUP, .min = 1, .max = 10000,
      .help = "connections at once of one address: "
 	     "smtpd_client_connection_count_limit"},
     {"MaxInboundConnectionPercentagePerSource", PH_TYPE_INT, PH_FIELD_KEPT,
@@ -162,7 +163,7 @@ const struct ph_field ph_fields_receiveconnector[] = {
     {"MaxLogonFailures", PH_TYPE_INT, PH_FIELD_KEPT, .value = "3", .max = 10,
      .help = "then the connection is closed"},
     {"MaxProtocolErrors", PH_TYPE_INT, PH_FIELD_UNLIMITED | PH_FIELD_SETUP,
-     .value = "5", .max = INT32_MAX,
+     .max = INT32_MAX,
      .help = "then the connection is closed: smtpd_hard_error_limit"},
     {"MessageRateLimit", PH_TYPE_INT, PH_FIELD_UNLIMITED, .value = "unlimited",
      .min = 1, .max = INT32_MAX,
@@ -179,21 +180,20 @@ const struct ph_field ph_fields_receiveconnector[] = {
      .help = "EHLO must give a name"},
     {"DomainSecureEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "false",
      .help = "mutual TLS with domains that are set up for it"},
-    {"SizeEnabled", PH_TYPE_WORD, PH_FIELD_SETUP, .value = "Enabled",
-     .words = size_modes,
+    {"SizeEnabled", PH_TYPE_WORD, PH_FIELD_SETUP, .words = size_modes,
      .help = "how SIZE is offered: smtpd_discard_ehlo_keywords, as for the "
-	     "next six"},
-    {"BinaryMimeEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
+	     "next five"},
+    {"BinaryMimeEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT,
      .help = "BINARYMIME is offered"},
-    {"ChunkingEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
+    {"ChunkingEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP,
      .help = "CHUNKING is offered"},
     {"DeliveryStatusNotificationEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP,
-     .value = "true", .help = "DSN is offered"},
-    {"EightBitMimeEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
+     .help = "DSN is offered"},
+    {"EightBitMimeEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP,
      .help = "8BITMIME is offered"},
     {"EnhancedStatusCodesEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP,
-     .value = "true", .help = "ENHANCEDSTATUSCODES is offered"},
-    {"PipeliningEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP, .value = "true",
+     .help = "ENHANCEDSTATUSCODES is offered"},
+    {"PipeliningEnabled", PH_TYPE_BOOL, PH_FIELD_SETUP,
      .help = "PIPELINING is offered"},
     {"RejectReservedTopLevelRecipientDomains", PH_TYPE_BOOL, .value = "false",
      .help = "recipients below test, example, invalid, localhost are refused"},
@@ -291,6 +291,12 @@ check_tls(const struct ph_object *connector, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "DomainSecureEnabled: is about the domain's "
 				  "own hosts; expected no SmartHosts");
+	if (ph_object_bool(connector, "ForceHELO") &&
+	    (ph_object_bool(connector, "RequireTLS") ||
+	     ph_object_bool(connector, "DomainSecureEnabled")))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "ForceHELO: HELO has no STARTTLS; expected "
+				  "neither RequireTLS nor DomainSecureEnabled");
 	if (ph_object_bool(connector, "IgnoreSTARTTLS") &&
 	    (ph_object_bool(connector, "RequireTLS") ||
 	     ph_object_bool(connector, "DomainSecureEnabled")))
@@ -313,17 +319,15 @@ check_login(const struct ph_object *connector, struct ph_err *err)
 				  "expected one without / and . at its start");
 	if (!g_str_has_prefix(how, "BasicAuth"))
 		return 0;
+	if (ph_object_bool(connector, "ForceHELO"))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "ForceHELO: HELO has no AUTH; expected "
+				  "SmartHostAuthMechanism None");
 	if (file == NULL || !ph_object_has(connector, "SmartHosts"))
 		return ph_err_set(err, PH_ERR_PERM,
 				  "SmartHostAuthMechanism: needs somewhere to "
 				  "log in, and as whom; expected SmartHosts "
 				  "and AuthenticationCredential as well");
-	/* The far end would refuse for good what nobody has logged in for. */
-	if (ph_object_bool(connector, "FrontendProxyEnabled"))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "SmartHostAuthMechanism: front ends do not "
-				  "log in; expected None, or "
-				  "FrontendProxyEnabled false");
 	if (strcmp(how, "BasicAuthRequireTLS") == 0 &&
 	    ph_object_bool(connector, "IgnoreSTARTTLS"))
 		return ph_err_set(err, PH_ERR_PERM,
@@ -350,4 +354,27 @@ ph_check_sendconnector(const struct ph_object *connector, struct ph_err *err)
 				  "DNSRoutingEnabled: contradicts SmartHosts; "
 				  "expected one of them");
 	return check_tls(connector, err) < 0 ? -1 : check_login(connector, err);
+}
+
+int
+ph_check_receiveconnector(const struct ph_object *connector, struct ph_err *err)
+{
+	const char *banner = ph_object_text(connector, "Banner");
+	const char *fqdn = ph_object_text(connector, "Fqdn");
+
+	if (ph_check_name(connector, err) < 0)
+		return -1;
+	if (banner != NULL && !g_str_has_prefix(banner, "220 "))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Banner: is no greeting; expected 220, a "
+				  "blank, the server's name and a text");
+	if (banner != NULL && strpbrk(banner, "{}") != NULL)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Banner: has a brace, which master.cf cannot "
+				  "hold; expected a text without { and }");
+	if (fqdn != NULL && !ph_value_is_domain(fqdn))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Fqdn: is not a host name; expected a name "
+				  "such as mail.example.com");
+	return 0;
 }

@@ -30,12 +30,12 @@ const struct ph_field ph_fields_domain[] = {
 };
 
 const struct ph_field ph_fields_remotedomain[] = {
-    {"AllowedOOFType", PH_TYPE_WORD, PH_FIELD_KEPT, .value = "External",
-     .words = oof_types, .help = "automatic replies that may go there"},
-    {"AutoForwardEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "true",
-     .help = "mail forwarded by a client's rule may go there"},
-    {"AutoReplyEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "true",
-     .help = "replies by a client's rule may go there"},
+    {"AllowedOOFType", PH_TYPE_WORD, .value = "External", .words = oof_types,
+     .help = "None: automatic replies to it are dropped; others are alike"},
+    {"AutoForwardEnabled", PH_TYPE_BOOL, .value = "true",
+     .help = "false: mail that says that a rule has forwarded it is dropped"},
+    {"AutoReplyEnabled", PH_TYPE_BOOL, .value = "true",
+     .help = "false: mail that says that it is an automatic reply is dropped"},
     {"DeliveryReportEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "true",
      .help = "delivery reports may go there"},
     {"NDREnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "true",
@@ -180,6 +180,14 @@ const struct ph_field ph_fields_mailboxtransport[] = {
      .max = 256, .help = "messages written at once"},
     {"MaxConcurrentMailboxSubmissions", PH_TYPE_INT, .value = "20", .min = 1,
      .max = 256, .help = "messages read from Outboxes at once"},
+    {NULL},
+};
+
+const struct ph_field ph_fields_setup[] = {
+    {"Applied", PH_TYPE_LIST,
+     .help =
+	 "connectors whose fields are in its master.cf, and what they said"},
+    {"Time", PH_TYPE_DATE, .help = "when that was"},
     {NULL},
 };
 

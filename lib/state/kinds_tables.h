@@ -33,6 +33,8 @@ extern const struct ph_field ph_fields_sendconnector[];
 extern const struct ph_field ph_fields_receiveconnector[];
 int ph_check_sendconnector(const struct ph_object *connector,
 			   struct ph_err *err);
+int ph_check_receiveconnector(const struct ph_object *connector,
+			      struct ph_err *err);
 
 extern const struct ph_field ph_fields_domain[];
 extern const struct ph_field ph_fields_remotedomain[];
@@ -42,6 +44,7 @@ extern const struct ph_field ph_fields_dataclassification[];
 extern const struct ph_field ph_fields_transportconfig[];
 extern const struct ph_field ph_fields_transportservice[];
 extern const struct ph_field ph_fields_mailboxtransport[];
+extern const struct ph_field ph_fields_setup[];
 extern const struct ph_field ph_fields_meta[];
 int ph_check_domain(const struct ph_object *domain, struct ph_err *err);
 int ph_check_remotedomain(const struct ph_object *domain, struct ph_err *err);

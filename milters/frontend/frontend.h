@@ -36,6 +36,7 @@ struct ph_outbound {
 	int64_t timeout;
 	int64_t try_timeout;
 	const char *ca_file;
+	const char *credentials; /* directory of passwords; or NULL */
 	struct ph_exchangers exchangers;
 	struct ph_track_log *track; /* NULL: no rows */
 };

@@ -78,6 +78,7 @@ open_outbound(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .timeout = ph_conf_int(conf, SECTION, "outbound_timeout"),
 	    .try_timeout = ph_conf_int(conf, SECTION, "outbound_try_timeout"),
 	    .ca_file = ph_conf_text(conf, SECTION, "ca_file"),
+	    .credentials = ph_conf_text(conf, "policy", "credentials"),
 	    .exchangers = {find_in_dns, &app->dns},
 	};
 	if (ph_dns_parse(ph_conf_text(conf, SECTION, "dns_servers"), &app->dns,

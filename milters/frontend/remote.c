@@ -1,6 +1,8 @@
 #include "milters/frontend/outbound.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/credential.h"
+#include "lib/smtp/login.h"
 
 #include <string.h>
 #include <strings.h>
@@ -66,6 +68,7 @@ open_session(const struct ph_remote_question *q, struct ph_remote **remote_r,
 		*frontend->address != '\0' ? frontend->address : NULL,
 	    .hello = hello(q),
 	    .helo = true,
+	    .force_helo = ph_object_bool(q->way->connector, "ForceHELO"),
 	    .connect_timeout = MIN(frontend->outbound.connect_timeout,
 				   q->deadline - ph_clock_mono()),
 	    .timeout = frontend->outbound.timeout,
@@ -138,6 +141,33 @@ encrypt(const struct ph_remote_question *q, struct ph_remote *remote,
 		return 1;
 	return ph_err_set(err, PH_ERR_TEMP,
 			  "TLS is required, but was not offered");
+}
+
+/* Connectors that log in have smart hosts alone, so nobody else is told a
+ * password. */
+static int
+log_in(const struct ph_remote_question *q, struct ph_remote *remote,
+       struct ph_err *err)
+{
+	const struct ph_object *connector = q->way->connector;
+	const char *how = ph_object_text(connector, "SmartHostAuthMechanism");
+	GString *line;
+	int r;
+
+	g_assert(remote != NULL);
+	if (!g_str_has_prefix(how, "BasicAuth"))
+		return 1;
+	line = g_string_new(NULL);
+	r = ph_credential_read(
+	    q->frontend->outbound.credentials,
+	    ph_object_text(connector, "AuthenticationCredential"), line, err);
+	if (r == 0)
+		r = limit(q, remote, err);
+	if (r == 0)
+		r = ph_smtp_login(remote->smtp, line->str, err);
+	explicit_bzero(line->str, line->len);
+	g_string_free(line, TRUE);
+	return r < 0 ? -1 : 1;
 }
 
 /* With TLS that is only tried, the second try is without. */
@@ -300,6 +330,10 @@ ph_remote_open(const struct ph_remote_question *q, struct ph_remote **remote_r,
 	*remote_r = NULL;
 	*reply_r = (struct ph_smtp_reply){0, NULL};
 	rc = begin(q, remote_r, code_r, err);
+	if (rc == 1) {
+		*code_r = "4.7.8";
+		rc = log_in(q, *remote_r, err);
+	}
 	if (rc == 1) {
 		g_assert(*remote_r != NULL);
 		rc = check_needs(q->mail, (*remote_r)->smtp, reply_r);

@@ -17,6 +17,10 @@ struct ph_group {
  */
 void ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies);
 
+/* Takes out of copies those recipients to whose remote domain such a message may
+ * not go (outcome_remote.c); they are dropped. */
+void ph_outcome_remote(GPtrArray *copies);
+
 /* Writes and syncs the plan of the groups (struct ph_group) that are not as the
  * message came (outcome_plan.c). 0 and *plan_r is the caller's, or -1. */
 int ph_outcome_plan(const struct ph_transport *transport,

@@ -244,6 +244,38 @@ def test_smart_host_without_dns(world: World) -> None:
         assert world.second.wait(mail.ident).recipients == ("<e@smart.test>",)
 
 
+def test_a_smart_host_that_wants_a_login(world: World) -> None:
+    """Each front end has the password in a file; over TLS alone."""
+    context = _context(world.authority, world.authority.with_suffix(".key"))
+    directory = world.lab.directory / "credentials"
+    directory.mkdir()
+    with Sink(FIRST, tls=context, login="us:pass:word") as smart:
+        fields = {
+            "SmartHosts": f"{FIRST}:{smart.port}",
+            "SmartHostAuthMechanism": "BasicAuthRequireTLS",
+            "AuthenticationCredential": "smart",
+        }
+        for front in world.fronts:
+            front.set("policy", "credentials", str(directory))
+            front.restart("frontend")
+        with world.changed(**fields):
+            mail = world.send("a@login.test")
+            line = world.wait_log("a@login.test", "deferred", "4.7.8", "cannot be read")
+            assert "user:password" in line
+            (directory / "smart").write_text("us:pass:word\n", encoding="ascii")
+            taken = world.wait_again(smart, mail)
+            assert taken.login == "us:pass:word" and taken.tls
+    assert not any("pass:word" in front.log_text("frontend") for front in world.fronts)
+
+
+def test_helo_and_a_name_of_its_own(world: World) -> None:
+    fields = {"SmartHosts": f"{FIRST}:{world.port}", "ForceHELO": "true", "Fqdn": "out.test"}
+    with world.changed(**fields):
+        mail = world.send("a@helo.test")
+        taken = world.first.wait(mail.ident)
+        assert taken.hello == "HELO out.test" and not taken.parameters and not taken.tls
+
+
 def test_dsn_parameters_are_handed_on(world: World) -> None:
     mail = letter.compose("f@one.test", sender=NUNO)
     mail.parameters = "RET=HDRS ENVID=abc"

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import letter, outcome, track, wait
+from tests.lab import frontend, letter, outcome, sasl, track, wait
 from tests.lab.host import Host
 from tests.lab.lab import PREFIX, Lab
 from tests.lab.smtp_mta import Mail
@@ -48,7 +48,7 @@ def lab(sink: Sink) -> Iterator[Lab]:
         made.host("COI1", site="Coimbra")
         made.host("POR1", site="Porto")
         made.host("POR2", site="Porto")
-        made.frontend("FE1", site="Lisbon")
+        sasl.enable(made.frontend("FE1", site="Lisbon"), [LISA])
         made.put("site", "Coimbra", HubSiteEnabled="true")
         made.sitelink("Lisbon-Coimbra", ["Lisbon", "Coimbra"], 10)
         made.sitelink("Coimbra-Porto", ["Coimbra", "Porto"], 10)
@@ -68,6 +68,7 @@ def lab(sink: Sink) -> Iterator[Lab]:
             )
         made.start()
         made.make_outbox(LISA)
+        made.make_outbox(DAGNY)
         yield made
 
 
@@ -153,13 +154,46 @@ def test_from_the_front_end(lab: Lab, sink: Sink, address: str, first: str) -> N
     assert way == ["FE1", *explained(lab, first, address)]
 
 
-def test_from_an_outbox(lab: Lab, sink: Sink) -> None:
-    for address in (DAGNY, LISA):
-        mail = letter.compose(address, sender=LISA)
-        lab.outbox(LISA, outcome.unix(mail.content))
-        first = "COI1" if address == DAGNY else "LIS1"
-        way = received(arrived(lab, sink, address, mail))
-        assert way[-len(explained(lab, first, address)) :] == explained(lab, first, address)
+@pytest.mark.parametrize("address", [NORTH, SOUTH])
+def test_from_the_front_end_to_outside(lab: Lab, sink: Sink, address: str) -> None:
+    """Of somebody who has logged in there: a front end has no connectors, so a
+    server of its site has to know."""
+    said = lab.hosts["LIS1"].cli("route", address, "--from", "FE1", "--json", check=False).stdout
+    assert json.loads(said)[0]["FrontendServers"] == ["LIS1"]
+    mail = letter.compose(address, sender=LISA)
+    with sasl.login(lab.hosts["FE1"], LISA) as client:
+        frontend.begin(client, mail)
+        assert frontend.content(client, mail).startswith("250")
+    way = received(arrived(lab, sink, address, mail))
+    assert way == ["FE1", *explained(lab, "LIS1", address)]
+
+
+DAG = ("COI1", "POR1", "POR2")
+
+
+@pytest.mark.parametrize(
+    ("owner", "server", "address", "first"),
+    [
+        (LISA, "LIS1", LISA, ("LIS1",)),
+        (LISA, "LIS1", DAGNY, ("COI1",)),
+        (LISA, "LIS1", NORTH, ("LIS1",)),
+        (LISA, "LIS1", SOUTH, ("LIS1",)),
+        (DAGNY, "POR2", DAGNY, ("POR1", "POR2")),
+        (DAGNY, "POR2", LISA, ("COI1", "LIS1")),
+        (DAGNY, "POR2", NORTH, DAG),
+        (DAGNY, "POR2", SOUTH, DAG),
+    ],
+)
+def test_from_an_outbox(
+    lab: Lab, sink: Sink, owner: str, server: str, address: str, first: tuple[str, ...]
+) -> None:
+    """The Transport server that takes it is one of the recipient's delivery
+    group, in the nearest site; for outside one of the owner's."""
+    mail = letter.compose(address, sender=owner)
+    lab.outbox(owner, outcome.unix(mail.content))
+    way = received(arrived(lab, sink, address, mail))
+    ways = [explained(lab, each, address) for each in first]
+    assert way in ways or way in [[server, *one] for one in ways], (way, ways)
 
 
 def test_too_large_for_a_link(lab: Lab) -> None:
@@ -249,6 +283,21 @@ def deaf_port(address: str) -> Iterator[int]:
             client.close()
 
 
+def from_the_front_end_past_deaf(lab: Lab) -> None:
+    """It tries servers that are alike in any order: until DEAF was the first."""
+    front = lab.hosts["FE1"]
+
+    def tried() -> list[str]:
+        return [x for x in front.log_text("frontend").splitlines() if "backend=DEAF" in x]
+
+    for _ in range(40):
+        mail = letter.post(front, letter.compose(DEAF))
+        assert mail.accepted == {DEAF}, mail.last
+        if tried():
+            break
+    assert len(tried()) == 1, "one attempt, and another server took it"
+
+
 def test_a_server_that_does_not_answer_costs_one_attempt(lab: Lab) -> None:
     """DEAF has the active copy and is the first choice; the next one of the
     same site takes the mail, in the same delivery."""
@@ -284,6 +333,7 @@ def test_a_server_that_does_not_answer_costs_one_attempt(lab: Lab) -> None:
         assert "status=sent" in sent and f"relay={lab.hosts['COI1'].address}[" in sent
         tried = lines("connect to 127.0.0.99")
         assert len(tried) == 1 and "Connection timed out" in tried[0], tried
+        from_the_front_end_past_deaf(lab)
         # DEAF's store driver does not answer either; the copy's next one does.
         lab.change(lambda: lab.database("DB9", ["POR1"], Active="POR1"))
         lab.wait_empty()

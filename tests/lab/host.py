@@ -38,6 +38,7 @@ CONF = """\
 name = {name}
 address = {address}
 state_dir = {state}
+postfix = {postfix}
 user = {user}
 
 [redis]
@@ -152,6 +153,7 @@ class Host:
             name=self.name,
             address=self.address,
             state=self.state,
+            postfix=self.postfix.conf,
             user=USER,
             redis=self.redis_url,
             tracking=self.tracking,

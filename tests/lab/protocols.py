@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +82,12 @@ class Dialogue:
     def command(self, line: str) -> str:
         self.send(line.encode() + b"\r\n")
         return self.reply()
+
+    def start_tls(self, context: ssl.SSLContext, name: str) -> None:
+        """After the answer to STARTTLS."""
+        self._file.close()
+        self._socket = context.wrap_socket(self._socket, server_hostname=name)
+        self._file = self._socket.makefile("rb")
 
 
 def greeting(address: str, port: int) -> str:

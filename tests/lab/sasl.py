@@ -24,8 +24,9 @@ smtpd_sasl_auth_enable = yes
 """
 
 
-def enable(host: Host, logins: Iterable[str]) -> None:
-    """Before the host is started. Debian's Postfix looks for the settings below
+def enable(host: Host, logins: Iterable[str], main: str = MAIN) -> None:
+    """Before the host is started, at every listener unless main.cf gets other
+    lines. Debian's Postfix looks for the settings below
     its own; smtpd opens the password file before and after it has gone into its
     chroot, so it is there under the same name."""
     directory = host.postfix.conf / "sasl"
@@ -47,15 +48,20 @@ def enable(host: Host, logins: Iterable[str]) -> None:
     shutil.copy(database, inside)
     shutil.chown(inside / database.name, "postfix")
     (directory / "smtpd.conf").write_text(CONF.format(database=database), encoding="utf-8")
-    with (host.postfix.conf / "main.cf").open("a", encoding="utf-8") as main:
-        main.write(MAIN)
+    with (host.postfix.conf / "main.cf").open("a", encoding="utf-8") as file:
+        file.write(main)
+
+
+def answer(client: Dialogue, name: str, password: str = PASSWORD) -> str:
+    """To AUTH PLAIN."""
+    words = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+    return client.command(f"AUTH PLAIN {words}")
 
 
 def login(host: Host, name: str) -> Dialogue:
     """A session of somebody who has logged in."""
     client = host.connect_hub()
     assert "AUTH" in client.command("EHLO client.test")
-    words = base64.b64encode(f"\0{name}\0{PASSWORD}".encode()).decode()
-    answer = client.command(f"AUTH PLAIN {words}")
-    assert answer.startswith("235"), answer
+    said = answer(client, name)
+    assert said.startswith("235"), said
     return client

@@ -29,6 +29,8 @@ class Taken:
     rcpt_parameters: tuple[str, ...]
     tls: str  # version, "" in clear
     login: str  # "user:password", "" of a stranger
+    hello: str  # "EHLO name" or "HELO name", the last one
+    certificate: str  # common name in the client's, "" without
 
 
 # In place of an answer: the connection is closed, or nothing comes any more.
@@ -61,7 +63,7 @@ class _Session(socketserver.StreamRequestHandler):
             raise ConnectionError("as the test wants it")
         self._say(line)
 
-    tls = login = ""
+    tls = login = hello = certificate = ""
 
     def _hello(self) -> None:
         lines = ["sink.test", *self.server.extensions]
@@ -79,6 +81,9 @@ class _Session(socketserver.StreamRequestHandler):
         self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         self.setup()
         self.tls = str(self.request.version())
+        shown = self.request.getpeercert() or {}
+        names = [value for part in shown.get("subject", ()) for name, value in part]
+        self.certificate = names[-1] if names else ""
 
     def _log_in(self, words: str) -> str:
         _, user, password = base64.b64decode(words).decode().split("\0")
@@ -111,6 +116,8 @@ class _Session(socketserver.StreamRequestHandler):
                 words,
                 self.tls,
                 self.login,
+                self.hello,
+                self.certificate,
             )
         )
         self._say("250 ok")
@@ -126,6 +133,8 @@ class _Session(socketserver.StreamRequestHandler):
         self._say("220 sink.test ESMTP")
         while line := self.rfile.readline(4096).decode("utf-8", "replace").rstrip():
             verb = line.upper()
+            if verb.startswith(("EHLO ", "HELO ")):
+                self.hello = line
             if verb.startswith("EHLO "):
                 self._hello()
                 continue

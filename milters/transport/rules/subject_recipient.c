@@ -2,6 +2,7 @@
 
 #include "lib/directory/members.h"
 #include "lib/directory/resolve.h"
+#include "lib/routing/remote.h"
 
 #include <string.h>
 #include <strings.h>
@@ -102,29 +103,10 @@ is_ours(struct ph_evaluation *e, struct ph_recipient *recipient,
 	return 0;
 }
 
-/* The one of the domain itself, else the nearest "*." it is below (or is), else
- * "*"; NULL. */
-static const struct ph_object *
-find_remote(const struct ph_snapshot *snapshot, const char *domain)
-{
-	const struct ph_object *remote =
-	    ph_snapshot_find(snapshot, "remotedomain", domain);
-
-	while (remote == NULL && domain != NULL) {
-		g_autofree char *all = g_strconcat("*.", domain, NULL);
-		const char *dot = strchr(domain, '.');
-
-		remote = ph_snapshot_find(snapshot, "remotedomain", all);
-		domain = dot != NULL ? dot + 1 : NULL;
-	}
-	return remote != NULL ? remote
-			      : ph_snapshot_find(snapshot, "remotedomain", "*");
-}
-
 static bool
 is_internal_remote(const struct ph_mail *mail, const char *domain)
 {
-	const struct ph_object *remote = find_remote(mail->snapshot, domain);
+	const struct ph_object *remote = ph_remote_find(mail->snapshot, domain);
 
 	return remote != NULL && ph_object_bool(remote, "IsInternal");
 }

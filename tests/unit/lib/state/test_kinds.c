@@ -189,7 +189,8 @@ START_TEST(all_kinds_of_the_contract_are_there)
 	    {"transportconfig", PH_KIND_SINGLETON},
 	    {"transportservice", 0},
 	    {"mailboxtransport", 0},
-	    {"meta", PH_KIND_SINGLETON | PH_KIND_INTERNAL},
+	    {"setup", PH_KIND_INTERNAL},
+    {"meta", PH_KIND_SINGLETON | PH_KIND_INTERNAL},
 	    {"recipient", PH_KIND_DIRECTORY | PH_KIND_OPEN},
 	};
 

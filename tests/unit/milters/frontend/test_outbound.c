@@ -108,6 +108,36 @@ static const struct row {
      .code = 451, .enhanced = "4.4.3", .text = "none.dns.test"},
     {"DNS cannot say", nobody_comes, .to = "r@away.dns.test", .code = 451,
      .enhanced = "4.4.3", .text = "away"},
+    {"a login, in one line",
+     (const char *const[]){HELLO, "S:250-x", "S:250 AUTH LOGIN plain",
+			   "C:AUTH PLAIN AHVzZXIAcGFzczp3b3Jk",
+			   "S:235 2.7.0 ok", MAIL, RCPT("r@login.test"), DATA,
+			   "S:250 Ok", NULL},
+     .to = "r@login.test", .code = 250},
+    {"a login, question by question",
+     (const char *const[]){
+	 HELLO, "S:250-x", "S:250 AUTH X-PLAIN LOGIN", "C:AUTH LOGIN",
+	 "S:334 name?", "C:dXNlcg==", "S:334 word?", "C:cGFzczp3b3Jk",
+	 "S:235 ok", MAIL, RCPT("r@login.test"), DATA, "S:250 Ok", NULL},
+     .to = "r@login.test", .code = 250},
+    {"a login that is refused is no refusal of the message",
+     (const char *const[]){HELLO, "S:250-x", "S:250 AUTH PLAIN",
+			   "C:AUTH PLAIN AHVzZXIAcGFzczp3b3Jk",
+			   "S:535 5.7.8 who?", NULL},
+     .to = "r@login.test", .code = 451, .enhanced = "4.7.8",
+     .text = "535 5.7.8 who?"},
+    {"a login that is not offered",
+     (const char *const[]){HELLO, "S:250-x", "S:250 AUTH CRAM-MD5", NULL},
+     .to = "r@login.test", .code = 451, .enhanced = "4.7.8",
+     .text = "neither PLAIN nor LOGIN"},
+    {"a password that is not there",
+     (const char *const[]){HELLO, "S:250-x", "S:250 AUTH PLAIN", NULL},
+     .to = "r@lost.test", .code = 451, .enhanced = "4.7.8",
+     .text = "cannot be read"},
+    {"HELO alone",
+     (const char *const[]){"A", "S:220 x", "C:HELO out.x.test", "S:250 x", MAIL,
+			   RCPT("r@helo.test"), DATA, "S:250 Ok", NULL},
+     .params = {"SIZE=100"}, .to = "r@helo.test", .code = 250},
     {"an MX of ours", nobody_comes, .to = "r@ours.dns.test", .code = 554,
      .enhanced = "5.4.6", .text = "loops back"},
 };
@@ -230,6 +260,11 @@ check_verdict(const struct row *row, const struct ph_verdict *verdict)
 
 START_TEST(the_far_ends_answer)
 {
+	g_autofree char *directory = unit_mkdir();
+	g_autofree char *file = g_build_filename(directory, "login", NULL);
+
+	ck_assert(
+	    g_file_set_contents(file, "user:pass:word\nmore\n", -1, NULL));
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		struct server far;
 		struct world world;
@@ -237,6 +272,7 @@ START_TEST(the_far_ends_answer)
 
 		start_server(&far, rows[i].script);
 		open_world(&world, far.port);
+		world.frontend.outbound.credentials = directory;
 		mail = world_mail(&world);
 		ck_assert_msg(say_envelope(&world, mail, &rows[i]) == 0, "%s",
 			      rows[i].what);
@@ -255,6 +291,7 @@ START_TEST(the_far_ends_answer)
 		end_server(&far);
 		world_close(&world);
 	}
+	unit_rmdir(&directory);
 }
 END_TEST
 

@@ -1,0 +1,81 @@
+#ifndef PH_CLI_SETUP_H
+#define PH_CLI_SETUP_H
+
+#include "cli/setup_master.h"
+#include "lib/routing/topology.h"
+#include "lib/state/snapshot.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+/*
+ * From connectors to services of Postfix's master.cf, for "posthub setup
+ * connectors". What is not set in a connector is left to main.cf, and to the
+ * lines that the service has already.
+ */
+struct ph_setup {
+	const struct ph_snapshot *snapshot;
+	const struct ph_server *server;
+	const char *certificates; /* directory of TlsCertificateName */
+	/* Of a listener that is new: smtpd must not resolve addresses. "": as
+	 * in main.cf. */
+	const char *override;
+	struct ph_master *master; /* services are added to it */
+	GPtrArray *warnings;	  /* texts; g_free each */
+};
+
+/* ---- setup_listener.c: receive connectors -------------------------------- */
+
+/*
+ * A service for each Bindings of these receive connectors. Several connectors
+ * may share one; Postfix's listener has one Banner for all, so that of the most
+ * general connector counts, and what others say differently is a warning. 0,
+ * or -1 PERM: a binding cannot be read, a certificate is not there.
+ */
+int ph_setup_listeners(struct ph_setup *setup, const GPtrArray *connectors,
+		       struct ph_err *err);
+
+/* ---- setup_sender.c: send connectors ------------------------------------- */
+
+/* The transports of these send connectors (lib/routing/setup.h), each made of
+ * the one for all. 0, or -1 PERM: that is not there, nor a certificate. */
+int ph_setup_senders(struct ph_setup *setup, const GPtrArray *connectors,
+		     struct ph_err *err);
+
+/* ---- setup_certificate.c ------------------------------------------------- */
+
+/*
+ * The file of a directory whose first certificate is the one that
+ * "<I>issuer<S>subject" names; both are compared part by part, in any order and
+ * case, as Exchange, OpenSSL and GnuTLS write them. g_free; -1 PERM: none, or
+ * this is no such name.
+ */
+int ph_certificate_find(const char *directory, const char *name, char **path_r,
+			struct ph_err *err);
+
+/* ---- setup_postfix.c: what touches Postfix ------------------------------- */
+
+/* The value of a parameter; g_free. -1 PERM: Postfix does not understand its
+ * own configuration; TEMP: there is none. */
+int ph_postfix_value(const char *directory, const char *name, char **value_r,
+		     struct ph_err *err);
+
+/* The difference from the file to the text, as diff -u has it; g_free. -1. */
+int ph_postfix_diff(const char *directory, const char *text, char **diff_r,
+		    struct ph_err *err);
+
+/* Can what ours listen at, and nobody before, be listened at? 0, or -1 PERM:
+ * the first that cannot. With such a listener master(8) would end. */
+int ph_postfix_ports(const struct ph_master *before,
+		     const struct ph_master *after, struct ph_err *err);
+
+/*
+ * Puts the text in the place of directory/master.cf: Postfix's own check of it
+ * first, the file before is kept as master.cf.posthub-backup, and Postfix reads
+ * it again if it runs. 0, or -1 PERM: Postfix does not accept it, TEMP; then
+ * nothing was changed, except when only the reload failed, which err says.
+ */
+int ph_postfix_replace(const char *directory, const char *text,
+		       struct ph_err *err);
+
+#endif

@@ -1,0 +1,469 @@
+#include "cli/setup.h"
+
+#include "lib/routing/receive.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+/* RFC 8314: TLS from the first byte. */
+#define SUBMISSIONS 465
+
+/* One while it is made. */
+struct listener {
+	char *host; /* "": any */
+	int port;
+	struct ph_master_service *service;
+	GHashTable *said; /* parameter: value that a connector wants */
+	GString *note;	  /* names of its connectors */
+};
+
+/* What a parameter is to be; NULL: the field is not set, or does not ask for
+ * it; or it cannot be said, err says why. g_free. */
+typedef char *value_of(const struct ph_setup *setup,
+		       const struct ph_object *connector, const char *field,
+		       struct ph_err *err);
+
+/* ---- values -------------------------------------------------------------- */
+
+/* '$' begins a parameter's name. */
+static char *
+literal(const char *text)
+{
+	GString *out = g_string_new(NULL);
+
+	for (; *text != '\0'; text++)
+		g_string_append(out,
+				*text == '$' ? "$$" : (char[]){*text, '\0'});
+	return g_string_free(out, FALSE);
+}
+
+static char *
+value_text(const struct ph_setup *setup, const struct ph_object *connector,
+	   const char *field, struct ph_err *err)
+{
+	(void)setup;
+	(void)err;
+	return literal(ph_object_text(connector, field));
+}
+
+static char *
+value_banner(const struct ph_setup *setup, const struct ph_object *connector,
+	     const char *field, struct ph_err *err)
+{
+	(void)setup;
+	(void)err;
+	return literal(ph_object_text(connector, field) + strlen("220 "));
+}
+
+static char *
+value_certificate(const struct ph_setup *setup,
+		  const struct ph_object *connector, const char *field,
+		  struct ph_err *err)
+{
+	char *path = NULL;
+
+	(void)ph_certificate_find(setup->certificates,
+				  ph_object_text(connector, field), &path, err);
+	return path;
+}
+
+static char *
+value_seconds(const struct ph_setup *setup, const struct ph_object *connector,
+	      const char *field, struct ph_err *err)
+{
+	int64_t ms = ph_object_int(connector, field);
+
+	(void)setup;
+	(void)err;
+	return g_strdup_printf("%" PRId64 "s", MAX(ms / 1000, 1));
+}
+
+/* Postfix's 0 is Exchange's unlimited. */
+static char *
+value_limit(const struct ph_setup *setup, const struct ph_object *connector,
+	    const char *field, struct ph_err *err)
+{
+	int64_t n = ph_object_int(connector, field);
+
+	(void)setup;
+	(void)err;
+	return g_strdup_printf("%" PRId64, n == INT64_MAX ? 0 : n);
+}
+
+/* Postfix knows no unlimited, and no 0. */
+static char *
+value_number(const struct ph_setup *setup, const struct ph_object *connector,
+	     const char *field, struct ph_err *err)
+{
+	(void)setup;
+	(void)err;
+	return g_strdup_printf(
+	    "%" PRId64, CLAMP(ph_object_int(connector, field), 1, INT_MAX));
+}
+
+static bool
+has_word(const struct ph_object *connector, const char *field, const char *word)
+{
+	const char *const *list = ph_object_list(connector, field);
+
+	return g_strv_contains(list, word);
+}
+
+static char *
+value_tls(const struct ph_setup *setup, const struct ph_object *connector,
+	  const char *field, struct ph_err *err)
+{
+	(void)setup;
+	(void)err;
+	return g_strdup(
+	    has_word(connector, field, "Tls") ||
+		    has_word(connector, field, "BasicAuthRequireTLS") ||
+		    has_word(connector, field, "ExchangeServer")
+		? "may"
+		: "none");
+}
+
+static char *
+value_login(const struct ph_setup *setup, const struct ph_object *connector,
+	    const char *field, struct ph_err *err)
+{
+	(void)setup;
+	(void)err;
+	return g_strdup(
+	    has_word(connector, field, "BasicAuth") ||
+		    has_word(connector, field, "BasicAuthRequireTLS") ||
+		    has_word(connector, field, "Integrated")
+		? "yes"
+		: "no");
+}
+
+static char *
+value_login_tls(const struct ph_setup *setup, const struct ph_object *connector,
+		const char *field, struct ph_err *err)
+{
+	(void)setup;
+	(void)err;
+	return has_word(connector, field, "BasicAuthRequireTLS")
+		   ? g_strdup("yes")
+		   : NULL;
+}
+
+/* SIZE without a value is offered by an smtpd that has no limit; cleanup(8)
+ * still has that of main.cf. */
+static char *
+value_size(const struct ph_setup *setup, const struct ph_object *connector,
+	   const char *field, struct ph_err *err)
+{
+	(void)setup;
+	(void)err;
+	return strcmp(ph_object_text(connector, field),
+		      "EnabledWithoutValue") == 0
+		   ? g_strdup("0")
+		   : NULL;
+}
+
+static const struct {
+	const char *field, *parameter;
+	value_of *value;
+} rows[] = {
+    {"Banner", "smtpd_banner", value_banner},
+    {"Fqdn", "myhostname", value_text},
+    {"TlsCertificateName", "smtpd_tls_chain_files", value_certificate},
+    {"AuthMechanism", "smtpd_tls_security_level", value_tls},
+    {"AuthMechanism", "smtpd_sasl_auth_enable", value_login},
+    {"AuthMechanism", "smtpd_tls_auth_only", value_login_tls},
+    {"ConnectionInactivityTimeout", "smtpd_timeout", value_seconds},
+    {"MaxInboundConnectionPerSource", "smtpd_client_connection_count_limit",
+     value_limit},
+    {"MaxProtocolErrors", "smtpd_hard_error_limit", value_number},
+    {"SizeEnabled", "message_size_limit", value_size},
+    /* Not a parameter, but a column. */
+    {"MaxInboundConnection", "maxproc", value_limit},
+    /* Of cleanup(8), which the listener then has for itself. */
+    {"MaxHeaderSize", "header_size_limit", value_number},
+    {"MaxHopCount", "hopcount_limit", value_number},
+};
+
+static const struct {
+	const char *field, *off, *keyword;
+} extensions[] = {
+    {"SizeEnabled", "Disabled", "size"},
+    {"ChunkingEnabled", "false", "chunking"},
+    {"DeliveryStatusNotificationEnabled", "false", "dsn"},
+    {"EightBitMimeEnabled", "false", "8bitmime"},
+    {"EnhancedStatusCodesEnabled", "false", "enhancedstatuscodes"},
+    {"PipeliningEnabled", "false", "pipelining"},
+};
+
+static bool
+is_off(const struct ph_object *connector, size_t i)
+{
+	const char *field = extensions[i].field;
+	const char *text = ph_object_text(connector, field);
+
+	if (text == NULL)
+		return false;
+	return strcmp(extensions[i].off, "false") == 0
+		   ? !ph_object_bool(connector, field)
+		   : strcmp(text, extensions[i].off) == 0;
+}
+
+/* What is not to be offered; NULL: nothing is said. */
+static char *
+keywords(const struct ph_object *connector)
+{
+	GString *out = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(extensions); i++)
+		if (is_off(connector, i))
+			g_string_append_printf(out, "%s%s",
+					       out->len > 0 ? "," : "",
+					       extensions[i].keyword);
+	return g_string_free(out, out->len == 0);
+}
+
+/* ---- one listener -------------------------------------------------------- */
+
+static void
+listener_free(gpointer data)
+{
+	struct listener *listener = data;
+
+	g_free(listener->host);
+	ph_master_service_free(listener->service);
+	g_hash_table_unref(listener->said);
+	g_string_free(listener->note, TRUE);
+	g_free(listener);
+}
+
+/* One that Postfix has, or else as it ships smtpd. */
+static struct ph_master_service *
+begin_service(const struct ph_setup *setup, const char *host, int port)
+{
+	static const char *const columns[] = {"n", "-", "y", "-", "500"};
+	const struct ph_master_service *found =
+	    ph_master_listener(setup->master, host, port);
+	struct ph_master_service *service;
+
+	if (found != NULL)
+		return ph_master_service_copy(found);
+	service = g_new0(struct ph_master_service, 1);
+	service->arguments = g_ptr_array_new_with_free_func(g_free);
+	service->name = *host == '\0' ? g_strdup_printf("%d", port)
+			: strchr(host, ':') != NULL
+			    ? g_strdup_printf("[%s]:%d", host, port)
+			    : g_strdup_printf("%s:%d", host, port);
+	service->type = g_strdup("inet");
+	for (size_t i = 0; i < G_N_ELEMENTS(columns); i++)
+		service->columns[i] = g_strdup(columns[i]);
+	g_ptr_array_add(service->arguments, g_strdup("smtpd"));
+	if (*setup->override != '\0')
+		ph_master_service_set(service, "receive_override_options",
+				      setup->override);
+	return service;
+}
+
+static struct listener *
+find_listener(const struct ph_setup *setup, GPtrArray *listeners,
+	      const char *host, int port)
+{
+	struct listener *listener;
+
+	for (guint i = 0; i < listeners->len; i++) {
+		listener = listeners->pdata[i];
+		if (listener->port == port && strcmp(listener->host, host) == 0)
+			return listener;
+	}
+	listener = g_new0(struct listener, 1);
+	listener->host = g_strdup(host);
+	listener->port = port;
+	listener->service = begin_service(setup, host, port);
+	listener->said =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	listener->note = g_string_new("receive connector");
+	g_ptr_array_add(listeners, listener);
+	return listener;
+}
+
+/* Takes the value. The first one stays. */
+static void
+say(struct ph_setup *setup, struct listener *listener,
+    const struct ph_object *connector, const char *parameter, char *value)
+{
+	const char *before = g_hash_table_lookup(listener->said, parameter);
+
+	if (before == NULL) {
+		g_hash_table_insert(listener->said, (char *)parameter, value);
+		return;
+	}
+	if (strcmp(before, value) != 0)
+		g_ptr_array_add(
+		    setup->warnings,
+		    g_strdup_printf("receive connector %s: %s stays %s, as "
+				    "another one has it at the same address "
+				    "and port",
+				    ph_object_name(connector), parameter,
+				    before));
+	g_free(value);
+}
+
+static int
+say_all(struct ph_setup *setup, struct listener *listener,
+	const struct ph_object *connector, struct ph_err *err)
+{
+	char *off;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_err why = PH_ERR_INIT;
+		char *value;
+
+		if (!ph_object_has(connector, rows[i].field))
+			continue;
+		value = rows[i].value(setup, connector, rows[i].field, &why);
+		if (why.kind != PH_ERR_NONE)
+			return ph_err_set(
+			    err, why.kind, "receive connector %s: %s: %s",
+			    ph_object_name(connector), rows[i].field, why.text);
+		if (value != NULL)
+			say(setup, listener, connector, rows[i].parameter,
+			    value);
+	}
+	off = keywords(connector);
+	if (off != NULL)
+		say(setup, listener, connector, "smtpd_discard_ehlo_keywords",
+		    off);
+	return 0;
+}
+
+static int
+add_connector(struct ph_setup *setup, GPtrArray *listeners,
+	      const struct ph_object *connector, struct ph_err *err)
+{
+	const char *const *list = ph_object_list(connector, "Bindings");
+
+	if (*list == NULL)
+		g_ptr_array_add(
+		    setup->warnings,
+		    g_strdup_printf("receive connector %s: has no Bindings, so "
+				    "there is no listener to set up",
+				    ph_object_name(connector)));
+	for (; *list != NULL; list++) {
+		g_autofree char *host = NULL;
+		struct listener *listener;
+		int port;
+
+		if (!ph_receive_binding(*list, &host, &port))
+			return ph_err_set(
+			    err, PH_ERR_PERM,
+			    "receive connector %s: Bindings: \"%s\" "
+			    "is no address:port",
+			    ph_object_name(connector), *list);
+		listener = find_listener(setup, listeners, host, port);
+		g_string_append_printf(
+		    listener->note, "%s %s",
+		    g_str_has_suffix(listener->note->str, "connector") ? ""
+								       : ",",
+		    ph_object_name(connector));
+		if (say_all(setup, listener, connector, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- into master.cf ------------------------------------------------------ */
+
+/* cleanup(8) counts header bytes and hops, so the listener gets one of its
+ * own. */
+static int
+add_cleanup(struct ph_setup *setup, struct listener *listener,
+	    struct ph_err *err)
+{
+	const char *header =
+	    g_hash_table_lookup(listener->said, "header_size_limit");
+	const char *hops =
+	    g_hash_table_lookup(listener->said, "hopcount_limit");
+	g_autofree char *its =
+	    ph_master_service_get(listener->service, "cleanup_service_name");
+	const struct ph_master_service *found = ph_master_find(
+	    setup->master, its != NULL ? its : "cleanup", "unix");
+	struct ph_master_service *service;
+
+	if (header == NULL && hops == NULL)
+		return 0;
+	if (found == NULL)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "master.cf: has no service %s",
+				  its != NULL ? its : "cleanup");
+	service = ph_master_service_copy(found);
+	g_free(service->name);
+	service->name =
+	    g_strdup_printf("ph-cleanup-%s%s%d", listener->host,
+			    *listener->host != '\0' ? "-" : "", listener->port);
+	g_strdelimit(service->name, ":", '-');
+	if (header != NULL)
+		ph_master_service_set(service, "header_size_limit", header);
+	if (hops != NULL)
+		ph_master_service_set(service, "hopcount_limit", hops);
+	ph_master_service_set(listener->service, "cleanup_service_name",
+			      service->name);
+	ph_master_add(setup->master, service, listener->note->str);
+	return 0;
+}
+
+static const char *const elsewhere[] = {"maxproc", "header_size_limit",
+					"hopcount_limit", NULL};
+
+static int
+finish(struct ph_setup *setup, struct listener *listener, struct ph_err *err)
+{
+	struct ph_master_service *service = listener->service;
+	const char *maxproc = g_hash_table_lookup(listener->said, "maxproc");
+	g_autoptr(GList) names = g_list_sort(
+	    g_hash_table_get_keys(listener->said), (GCompareFunc)strcmp);
+
+	for (const GList *name = names; name != NULL; name = name->next)
+		if (!g_strv_contains(elsewhere, name->data))
+			ph_master_service_set(
+			    service, name->data,
+			    g_hash_table_lookup(listener->said, name->data));
+	if (listener->port == SUBMISSIONS)
+		ph_master_service_set(service, "smtpd_tls_wrappermode", "yes");
+	if (maxproc != NULL) {
+		g_free(service->columns[4]);
+		service->columns[4] = g_strdup(maxproc);
+	}
+	if (add_cleanup(setup, listener, err) < 0)
+		return -1;
+	g_strdelimit(listener->note->str, "\r\n", ' ');
+	ph_master_add(setup->master, g_steal_pointer(&listener->service),
+		      listener->note->str);
+	return 0;
+}
+
+static int
+compare(gconstpointer a, gconstpointer b)
+{
+	return ph_receive_compare(*(const struct ph_object *const *)a,
+				  *(const struct ph_object *const *)b);
+}
+
+int
+ph_setup_listeners(struct ph_setup *setup, const GPtrArray *connectors,
+		   struct ph_err *err)
+{
+	g_autoptr(GPtrArray) listeners =
+	    g_ptr_array_new_with_free_func(listener_free);
+	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+
+	for (guint i = 0; i < connectors->len; i++)
+		g_ptr_array_add(sorted, connectors->pdata[i]);
+	g_ptr_array_sort(sorted, compare);
+	for (guint i = 0; i < sorted->len; i++)
+		if (add_connector(setup, listeners, sorted->pdata[i], err) < 0)
+			return -1;
+	for (guint i = 0; i < listeners->len; i++)
+		if (finish(setup, listeners->pdata[i], err) < 0)
+			return -1;
+	return 0;
+}

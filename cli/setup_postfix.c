@@ -1,0 +1,310 @@
+#include "cli/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BACKUP ".posthub-backup"
+#define NEW ".posthub-new"
+
+/* ---- Postfix's own commands ---------------------------------------------- */
+
+/* Exit status; -1 TEMP: it could not be run. Both outputs together in *said_r,
+ * g_free. */
+static int
+run(const char *const *argv, char **said_r, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *out = NULL, *errors = NULL;
+	int status;
+
+	if (!g_spawn_sync(NULL, (char **)(uintptr_t)argv, NULL,
+			  G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &errors,
+			  &status, &error))
+		return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	if (said_r != NULL)
+		*said_r = g_strconcat(out, errors, NULL);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+int
+ph_postfix_value(const char *directory, const char *name, char **value_r,
+		 struct ph_err *err)
+{
+	const char *const argv[] = {"postconf", "-c", directory,
+				    "-xh",	name, NULL};
+	g_autofree char *said = NULL;
+	int status = run(argv, &said, err);
+
+	*value_r = NULL;
+	if (status == 0)
+		*value_r = g_strdup(g_strchomp(said));
+	if (status > 0)
+		return ph_err_set(err, PH_ERR_PERM, "%s", g_strchomp(said));
+	return status;
+}
+
+/* ---- what is different --------------------------------------------------- */
+
+/* A file of this text that only we see; its path, g_free; NULL: err says. */
+static char *
+write_private(const char *text, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+	char *path = NULL;
+	int fd = g_file_open_tmp("posthub-setup.XXXXXX", &path, &error);
+
+	if (fd >= 0 && close(fd) == 0 &&
+	    g_file_set_contents(path, text, -1, &error))
+		return path;
+	(void)ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	g_free(path);
+	return NULL;
+}
+
+int
+ph_postfix_diff(const char *directory, const char *text, char **diff_r,
+		struct ph_err *err)
+{
+	g_autofree char *file = g_build_filename(directory, "master.cf", NULL);
+	g_autofree char *new = write_private(text, err);
+	const char *const argv[] = {"diff",    "-u",
+				    "--label", file,
+				    "--label", "with what connectors say",
+				    "--",      file,
+				    new,       NULL};
+	int status;
+
+	*diff_r = NULL;
+	if (new == NULL)
+		return -1;
+	status = run(argv, diff_r, err);
+	g_unlink(new);
+	if (status == 0 || status == 1)
+		return 0;
+	if (status > 1)
+		(void)ph_err_set(err, PH_ERR_TEMP, "diff: %s", *diff_r);
+	g_clear_pointer(diff_r, g_free);
+	return -1;
+}
+
+/* ---- can it be listened at ----------------------------------------------- */
+
+static int
+try_port(const char *host, int port, struct ph_err *err)
+{
+	g_autoptr(GInetAddress) address =
+	    *host != '\0' ? g_inet_address_new_from_string(host)
+			  : g_inet_address_new_any(G_SOCKET_FAMILY_IPV4);
+	g_autoptr(GSocketAddress) place = NULL;
+	g_autoptr(GSocket) socket = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (address == NULL)
+		return ph_err_set(err, PH_ERR_PERM, "%s:%d: is no address",
+				  host, port);
+	place = g_inet_socket_address_new(address, (guint16)port);
+	socket =
+	    g_socket_new(g_inet_address_get_family(address),
+			 G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error);
+	if (socket != NULL && g_socket_bind(socket, place, TRUE, &error) &&
+	    g_socket_listen(socket, &error))
+		return 0;
+	return ph_err_set(err, PH_ERR_PERM,
+			  "Postfix would end, because it cannot listen at "
+			  "%s:%d: %s",
+			  host, port, error->message);
+}
+
+/* Of all services, the administrator's and ours. */
+static GHashTable *
+places_of(const struct ph_master *master)
+{
+	GHashTable *places =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	const GPtrArray *lists[] = {master->services, master->ours};
+
+	for (size_t l = 0; l < G_N_ELEMENTS(lists); l++)
+		for (guint i = 0; i < lists[l]->len; i++) {
+			g_autofree char *host = NULL;
+			int port;
+
+			if (ph_master_service_place(lists[l]->pdata[i], &host,
+						    &port))
+				g_hash_table_add(
+				    places,
+				    g_strdup_printf("%s %d", host, port));
+		}
+	return places;
+}
+
+int
+ph_postfix_ports(const struct ph_master *before, const struct ph_master *after,
+		 struct ph_err *err)
+{
+	g_autoptr(GHashTable) places = places_of(before);
+
+	for (guint i = 0; i < after->ours->len; i++) {
+		g_autofree char *host = NULL, *place = NULL;
+		int port;
+
+		if (!ph_master_service_place(after->ours->pdata[i], &host,
+					     &port))
+			continue;
+		place = g_strdup_printf("%s %d", host, port);
+		if (!g_hash_table_contains(places, place) &&
+		    try_port(host, port, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- Postfix's own check ------------------------------------------------- */
+
+static int
+run_checks(const char *directory, struct ph_err *err)
+{
+	const char *const checks[][6] = {
+	    {"postconf", "-c", directory, "-M", NULL},
+	    {"postconf", "-c", directory, "-P", NULL},
+	    {"postfix", "-c", directory, "check", NULL},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
+		g_autofree char *said = NULL;
+		int status = run(checks[i], &said, err);
+
+		if (status < 0)
+			return -1;
+		if (status != 0)
+			return ph_err_set(err, PH_ERR_PERM,
+					  "Postfix does not accept it: %s",
+					  g_strchomp(said));
+	}
+	return 0;
+}
+
+static int
+copy_to(const char *directory, const char *copy, const char *name,
+	struct ph_err *err)
+{
+	g_autofree char *from = g_build_filename(directory, name, NULL);
+	g_autofree char *to = g_build_filename(copy, name, NULL);
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+	gsize size;
+
+	if (g_file_get_contents(from, &text, &size, &error) &&
+	    g_file_set_contents(to, text, (gssize)size, &error))
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+}
+
+/* In a directory with the same main.cf. */
+static int
+check(const char *directory, const char *text, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *copy = g_dir_make_tmp("posthub-setup.XXXXXX", &error);
+	g_autofree char *main = NULL, *master = NULL;
+	int r;
+
+	if (copy == NULL)
+		return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	main = g_build_filename(copy, "main.cf", NULL);
+	master = g_build_filename(copy, "master.cf", NULL);
+	r = copy_to(directory, copy, "main.cf", err);
+	if (r == 0 && !g_file_set_contents(master, text, -1, &error))
+		r = ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	if (r == 0)
+		r = run_checks(copy, err);
+	g_unlink(main);
+	g_unlink(master);
+	g_rmdir(copy);
+	return r;
+}
+
+/* ---- in its place -------------------------------------------------------- */
+
+/* A file beside the other one, with its owner and mode, on disk. */
+static int
+write_beside(const char *path, const char *text, const char *of,
+	     struct ph_err *err)
+{
+	size_t size = strlen(text), done = 0;
+	struct stat status;
+	ssize_t n = 0;
+	int fd;
+
+	g_unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || stat(of, &status) != 0)
+		goto failed;
+	while (done < size && n >= 0) {
+		n = write(fd, text + done, size - done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (done == size && fchown(fd, status.st_uid, status.st_gid) == 0 &&
+	    fchmod(fd, status.st_mode & 07777) == 0 && fsync(fd) == 0 &&
+	    close(fd) == 0)
+		return 0;
+failed:
+	(void)ph_err_set(err, PH_ERR_TEMP, "%s: %s", path, g_strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	g_unlink(path);
+	return -1;
+}
+
+/* Postfix reads master.cf again; nothing to do where it does not run. */
+static int
+reload(const char *directory, struct ph_err *err)
+{
+	const char *const status[] = {"postfix", "-c", directory, "status",
+				      NULL};
+	const char *const again[] = {"postfix", "-c", directory, "reload",
+				     NULL};
+	g_autofree char *said = NULL;
+	int r = run(status, NULL, err);
+
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	r = run(again, &said, err);
+	if (r > 0)
+		(void)ph_err_set(err, PH_ERR_TEMP,
+				 "master.cf is in its place, but Postfix does "
+				 "not read it again: %s",
+				 g_strchomp(said));
+	return r == 0 ? 0 : -1;
+}
+
+int
+ph_postfix_replace(const char *directory, const char *text, struct ph_err *err)
+{
+	g_autofree char *name = g_build_filename(directory, "master.cf", NULL);
+	/* It may be a link to where it is really kept. */
+	g_autofree char *file = realpath(name, NULL);
+	g_autofree char *backup = NULL, *new = NULL, *before = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (file == NULL)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", name,
+				  g_strerror(errno));
+	backup = g_strconcat(file, BACKUP, NULL);
+	new = g_strconcat(file, NEW, NULL);
+	if (!g_file_get_contents(file, &before, NULL, &error))
+		return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	if (check(directory, text, err) < 0 ||
+	    write_beside(backup, before, file, err) < 0 ||
+	    write_beside(new, text, file, err) < 0)
+		return -1;
+	if (rename(new, file) != 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", file,
+				  g_strerror(errno));
+	return reload(directory, err);
+}

@@ -1,0 +1,250 @@
+#include "lib/routing/setup.h"
+
+#include "lib/base/text.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define SLUG_LIMIT 32
+#define DIGEST_SIZE 16
+#define SUFFIX_SIZE 8
+
+static bool
+is_setup(const struct ph_object *connector, const char *field)
+{
+	const struct ph_field *row =
+	    ph_kind_field(ph_object_kind(connector), field, NULL);
+
+	return (row->flags & PH_FIELD_SETUP) != 0;
+}
+
+bool
+ph_setup_has(const struct ph_object *connector)
+{
+	const struct ph_pair *pairs;
+	size_t n = ph_object_pairs(connector, &pairs);
+
+	for (size_t i = 0; i < n; i++)
+		if (is_setup(connector, pairs[i].field))
+			return true;
+	return false;
+}
+
+/* ---- whose are they ------------------------------------------------------ */
+
+static bool
+is_named(const char *const *names, const char *server)
+{
+	if (*names == NULL)
+		return true;
+	for (; *names != NULL; names++)
+		if (strcasecmp(*names, server) == 0)
+			return true;
+	return false;
+}
+
+static bool
+listens(const struct ph_object *connector, const struct ph_server *server)
+{
+	const char *owner = ph_object_text(connector, "Server");
+
+	return owner == NULL || strcasecmp(owner, server->name) == 0;
+}
+
+static bool
+sends(const struct ph_object *connector, const struct ph_server *server)
+{
+	return server->transport_role &&
+	       !ph_object_bool(connector, "FrontendProxyEnabled") &&
+	       is_named(ph_object_list(connector, "SourceTransportServers"),
+			server->name);
+}
+
+static const struct {
+	const char *kind;
+	bool (*has)(const struct ph_object *connector,
+		    const struct ph_server *server);
+} families[] = {
+    {"receiveconnector", listens},
+    {"sendconnector", sends},
+};
+
+GPtrArray *
+ph_setup_connectors(const struct ph_snapshot *snapshot,
+		    const struct ph_server *server)
+{
+	GPtrArray *found = g_ptr_array_new();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(families); i++) {
+		size_t n;
+		const struct ph_object *const *list =
+		    ph_snapshot_list(snapshot, families[i].kind, &n);
+
+		for (size_t j = 0; j < n; j++)
+			if (ph_object_bool(list[j], "Enabled") &&
+			    families[i].has(list[j], server) &&
+			    ph_setup_has(list[j]))
+				g_ptr_array_add(found, (gpointer)list[j]);
+	}
+	return found;
+}
+
+/* ---- what they say ------------------------------------------------------- */
+
+static char *
+mark_begin(const struct ph_object *connector)
+{
+	return g_strdup_printf("%s:%s=", ph_object_kind(connector)->name,
+			       ph_object_folded(connector));
+}
+
+/* Fields come in the table's order, and are checked to hold no control
+ * character, so the text is unambiguous. */
+char *
+ph_setup_mark(const struct ph_object *connector)
+{
+	const struct ph_pair *pairs;
+	size_t n = ph_object_pairs(connector, &pairs);
+	g_autoptr(GString) said = g_string_new(NULL);
+	g_autofree char *begin = mark_begin(connector);
+	g_autofree char *sum = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_setup(connector, pairs[i].field))
+			g_string_append_printf(said, "%s=%s\n", pairs[i].field,
+					       pairs[i].value);
+	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, said->str, -1);
+	sum[DIGEST_SIZE] = '\0';
+	return g_strconcat(begin, sum, NULL);
+}
+
+static const char *const *
+applied_marks(const struct ph_snapshot *snapshot, const char *server)
+{
+	static const char *const none[] = {NULL};
+	const struct ph_object *setup =
+	    ph_snapshot_find(snapshot, "setup", server);
+
+	return setup != NULL ? ph_object_list(setup, "Applied") : none;
+}
+
+/* The mark that begins so; NULL: none. */
+static const char *
+find_mark(const char *const *marks, const char *begin)
+{
+	for (; *marks != NULL; marks++)
+		if (g_str_has_prefix(*marks, begin))
+			return *marks;
+	return NULL;
+}
+
+/* ---- what is pending ----------------------------------------------------- */
+
+void
+ph_setup_pending_free(gpointer pending)
+{
+	struct ph_setup_pending *one = pending;
+
+	g_free(one->connector);
+	g_free(one);
+}
+
+static void
+add_pending(GPtrArray *all, const struct ph_server *server, const char *mark,
+	    const char *change)
+{
+	struct ph_setup_pending *one = g_new0(struct ph_setup_pending, 1);
+	const char *end = strrchr(mark, '=');
+
+	one->server = server->name;
+	one->connector =
+	    end != NULL ? g_strndup(mark, (gsize)(end - mark)) : g_strdup(mark);
+	one->change = change;
+	g_ptr_array_add(all, one);
+}
+
+static void
+add_wanted(GPtrArray *all, const struct ph_server *server,
+	   const GPtrArray *connectors, const char *const *applied)
+{
+	for (guint i = 0; i < connectors->len; i++) {
+		g_autofree char *begin = mark_begin(connectors->pdata[i]);
+		g_autofree char *mark = ph_setup_mark(connectors->pdata[i]);
+		const char *before = find_mark(applied, begin);
+
+		if (before == NULL)
+			add_pending(all, server, mark, "new");
+		else if (strcmp(before, mark) != 0)
+			add_pending(all, server, mark, "changed");
+	}
+}
+
+static bool
+is_wanted(const GPtrArray *connectors, const char *mark)
+{
+	for (guint i = 0; i < connectors->len; i++) {
+		g_autofree char *begin = mark_begin(connectors->pdata[i]);
+
+		if (g_str_has_prefix(mark, begin))
+			return true;
+	}
+	return false;
+}
+
+GPtrArray *
+ph_setup_pending(const struct ph_snapshot *snapshot,
+		 const struct ph_server *server)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func(ph_setup_pending_free);
+	g_autoptr(GPtrArray) connectors = ph_setup_connectors(snapshot, server);
+	const char *const *applied = applied_marks(snapshot, server->name);
+
+	add_wanted(all, server, connectors, applied);
+	for (; *applied != NULL; applied++)
+		if (!is_wanted(connectors, *applied))
+			add_pending(all, server, *applied, "removed");
+	return all;
+}
+
+/* ---- transports of send connectors --------------------------------------- */
+
+bool
+ph_setup_applied(const struct ph_snapshot *snapshot, const char *server,
+		 const struct ph_object *connector)
+{
+	g_autofree char *begin = NULL;
+
+	/* Asked with every decision, and nearly always no. */
+	if (!ph_setup_has(connector) ||
+	    ph_object_bool(connector, "FrontendProxyEnabled"))
+		return false;
+	begin = mark_begin(connector);
+	return find_mark(applied_marks(snapshot, server), begin) != NULL;
+}
+
+/* A name as master.cf and file names take it: what is lost of it is made up
+ * for by a part of its hash. */
+static char *
+slug(const char *folded)
+{
+	GString *out = g_string_new(NULL);
+
+	for (; *folded != '\0' && out->len < SLUG_LIMIT; folded++)
+		g_string_append_c(out,
+				  g_ascii_isalnum(*folded) ? *folded : '-');
+	return g_string_free(out, FALSE);
+}
+
+char *
+ph_setup_transport(const char *transport, const struct ph_object *connector)
+{
+	const char *folded = ph_object_folded(connector);
+	g_autofree char *name = slug(folded);
+	g_autofree char *sum = NULL;
+
+	if (strcmp(name, folded) == 0)
+		return g_strconcat(transport, "-for-", name, NULL);
+	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, folded, -1);
+	sum[SUFFIX_SIZE] = '\0';
+	return g_strconcat(transport, "-for-", name, "-", sum, NULL);
+}

@@ -1,0 +1,277 @@
+"""posthub setup connectors: what Postfix reads only from master.cf."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MOTA, NUNO
+from tests.lab import frontend, letter, ports, protocols, sasl, wait
+from tests.lab.authority import Authority
+from tests.lab.connectors import (
+    address_with,
+    apply,
+    connect,
+    connect_tls,
+    connector,
+    keep_certificate,
+    run_setup,
+    trusting,
+)
+from tests.lab.host import Host
+from tests.lab.lab import PREFIX, Lab
+from tests.lab.smtp_sink import Sink
+
+NAME, OUT = "mail.letsexchange.com", "out.letsexchange.com"
+RECEIVE, SEND = "receiveconnector", "sendconnector"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
+        made.domain("letsexchange.com")
+        host = made.host("MBX1")
+        made.database("DB1", ["MBX1"])
+        made.mailbox(NUNO, "DB1")
+        made.mailbox(MOTA, "DB1")
+        sasl.enable(host, [NUNO], "")
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def host(lab: Lab) -> Host:
+    return lab.hosts["MBX1"]
+
+
+@pytest.fixture(scope="module")
+def authority(lab: Lab) -> Authority:
+    made = Authority(lab.directory / "authority", lab.env)
+    for name in (NAME, OUT):
+        keep_certificate(lab.hosts["MBX1"], made, name)
+    return made
+
+
+def master(host: Host) -> Path:
+    return host.postfix.conf / "master.cf"
+
+
+def pending(host: Host) -> set[tuple[str, str]]:
+    rows = json.loads(host.cli("status", "--json").stdout)["Pending"]
+    return {(row["Connector"], row["Change"]) for row in rows}
+
+
+def greeting(address: str, port: int, words: str) -> None:
+    def greeted() -> bool:
+        return words in protocols.greeting(address, port)
+
+    wait.until(f"a greeting with {words}", greeted)
+
+
+def test_nothing_to_do(host: Host) -> None:
+    done = run_setup(host)
+    assert done.returncode == 0 and "says what the connectors say" in done.stdout
+
+
+def test_shown_then_applied_then_taken_back(lab: Lab, host: Host) -> None:
+    port = ports.ask(host.address)
+    before = master(host).read_bytes()
+    fields = {"Server": "MBX1", "Bindings": f"{host.address}:{port}", "Banner": "220 A one"}
+    lab.change(lambda: lab.put(RECEIVE, "New", **fields))
+    assert pending(host) == {("receiveconnector:new", "new")}
+    shown = run_setup(host)
+    assert shown.returncode == 1, shown.stderr
+    assert f"+{host.address}:{port} inet" in shown.stdout
+    assert "smtpd_banner = A one" in shown.stdout
+    assert master(host).read_bytes() == before, "only shown"
+    apply(lab, host)
+    greeting(host.address, port, "220 A one")
+    assert not pending(host)
+    assert (host.postfix.conf / "master.cf.posthub-backup").read_bytes() == before
+
+    # Again is the same.
+    applied = master(host).read_bytes()
+    assert run_setup(host).returncode == 0
+    apply(lab, host)
+    assert master(host).read_bytes() == applied
+
+    lab.change(lambda: lab.put(RECEIVE, "New", Banner="220 Another $myhostname"))
+    assert pending(host) == {("receiveconnector:new", "changed")}
+    apply(lab, host)
+    greeting(host.address, port, "220 Another $myhostname")
+
+    lab.change(lambda: lab.remove(RECEIVE, "New"))
+    assert pending(host) == {("receiveconnector:new", "removed")}
+    apply(lab, host)
+    assert master(host).read_bytes() == before
+    assert not pending(host)
+
+
+def test_a_listener_that_is_there(lab: Lab, host: Host) -> None:
+    """Its own lines stay in force, and come back."""
+    before = master(host).read_text(encoding="utf-8")
+    fields = {"Bindings": f"{host.address}:{host.hub}", "Banner": "220 Hub"}
+    with connector(lab, host, RECEIVE, "Default MBX1", **fields):
+        greeting(host.address, host.hub, "220 Hub")
+        name = f"{host.address}:{host.hub}/inet"
+        options = host.postfix.run("postconf", "-P", name).stdout
+        assert "smtpd_timeout = 600s" in options and "smtpd_banner = Hub" in options
+        assert f"\n#posthub: {host.address}:{host.hub} " in master(host).read_text()
+        mail = letter.post(host, letter.compose(NUNO))
+        assert mail.accepted == {NUNO}, mail.last
+        lab.wait_message(NUNO, mail.ident)
+    assert master(host).read_text(encoding="utf-8") == before
+    greeting(host.address, host.hub, host.fqdn)
+
+
+def test_what_a_listener_can_be_told(lab: Lab, host: Host, authority: Authority) -> None:
+    port = ports.ask(host.address)
+    fields = {
+        "Bindings": f"{host.address}:{port}",
+        "Fqdn": NAME,
+        "TlsCertificateName": f"<I>cn=lab<S>CN={NAME}",
+        "AuthMechanism": "Tls,BasicAuthRequireTLS",
+        "MaxInboundConnectionPerSource": "2",
+        "MaxInboundConnection": "7",
+        "MaxProtocolErrors": "2",
+        "MaxHopCount": "3",
+        "MaxHeaderSize": "4KB",
+        "ChunkingEnabled": "false",
+        "SizeEnabled": "Disabled",
+        "ConnectionInactivityTimeout": "90s",
+    }
+    with connector(lab, host, RECEIVE, "Client MBX1", **fields):
+        greeting(host.address, port, f"220 {NAME} ")
+        service = f"{host.address}:{port}/inet"
+        assert host.postfix.run("postconf", "-M", service).stdout.split()[6] == "7"
+        options = host.postfix.run("postconf", "-P", service).stdout
+        assert "smtpd_timeout = 90s" in options
+        with connect(host.address, port) as client:
+            offered = client.command("EHLO client.test")
+            assert "STARTTLS" in offered and "AUTH" not in offered
+            assert "CHUNKING" not in offered and "SIZE" not in offered and "DSN" in offered
+            assert client.command("STARTTLS").startswith("220")
+            client.start_tls(trusting(authority), NAME)
+            assert "AUTH PLAIN" in client.command("EHLO client.test")
+            # Two connections of one address, and errors.
+            with connect(host.address, port) as second:
+                assert second.greeting.startswith("220")
+                with connect(host.address, port) as third:
+                    assert third.greeting.startswith("421"), third.greeting
+            assert client.command("BOGUS").startswith("5")
+            assert client.command("BOGUS").startswith("5")
+            assert client.reply().startswith("421")
+        hops = {f"Received: from {n}.test by {n}.test; x\r\nX": "1" for n in range(4)}
+        mail = letter.compose(NUNO, headers=hops)
+        with connect(host.address, port) as client:
+            client.command("EHLO client.test")
+            frontend.begin(client, mail)
+            assert "5.4.0" in frontend.content(client, mail)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"Bindings": "192.0.2.1:2525", "Banner": "220 x"}, "cannot listen at 192.0.2.1:2525"),
+        ({"Bindings": "{busy}"}, "cannot listen at"),
+        ({"Bindings": "somewhere"}, "no address:port"),
+        ({"Bindings": "{free}", "TlsCertificateName": "<I>CN=Lab<S>CN=none"}, "has no *.pem"),
+        ({"Bindings": "{free}", "TlsCertificateName": "mine"}, "no name of a certificate"),
+    ],
+)
+def test_what_would_stop_postfix_is_not_applied(
+    lab: Lab, host: Host, authority: Authority, fields: dict[str, str], text: str
+) -> None:
+    places = {"busy": f"{host.address}:{host.lmtp}"}
+    places["free"] = f"{host.address}:{ports.ask(host.address)}"
+    before = master(host).read_bytes()
+    written = {name: value.format(**places) for name, value in fields.items()}
+    lab.change(lambda: lab.put(RECEIVE, "Bad", **written))
+    try:
+        done = run_setup(host, "--apply")
+        assert done.returncode == 65 and text in done.stderr, done.stderr
+        assert master(host).read_bytes() == before
+        assert pending(host) == {("receiveconnector:bad", "new")}
+    finally:
+        lab.change(lambda: lab.remove(RECEIVE, "Bad"))
+
+
+def test_a_file_that_postfix_does_not_understand(lab: Lab, host: Host) -> None:
+    """It stays as it is."""
+    good = master(host).read_text(encoding="utf-8")
+    bad = good + "broken inet n - y - many smtpd\n"
+    fields = {"Bindings": f"{host.address}:{ports.ask(host.address)}"}
+    lab.change(lambda: lab.put(RECEIVE, "Some", **fields))
+    try:
+        master(host).write_text(bad, encoding="utf-8")
+        done = run_setup(host, "--apply")
+        assert done.returncode == 65 and "fatal" in done.stderr, done.stderr
+        assert master(host).read_text(encoding="utf-8") == bad
+    finally:
+        master(host).write_text(good, encoding="utf-8")
+        lab.change(lambda: lab.remove(RECEIVE, "Some"))
+
+
+def test_tls_from_the_first_byte(lab: Lab, host: Host, authority: Authority) -> None:
+    """Port 465, which has to be that one: at an address that nobody has."""
+    address = address_with(465)
+    fields = {
+        "Bindings": f"{address}:465",
+        "AuthMechanism": "BasicAuth,Tls",
+        "PermissionGroups": "ExchangeUsers",
+        "TlsCertificateName": f"<I>CN=Lab<S>CN={NAME}",
+    }
+    with connector(lab, host, RECEIVE, "Submissions", **fields):
+
+        def greeted() -> bool:
+            with connect_tls(address, 465, trusting(authority), NAME) as client:
+                return client.greeting.startswith("220")
+
+        wait.until("the listener", greeted)
+        mail = letter.compose(MOTA, sender=NUNO)
+        with connect_tls(address, 465, trusting(authority), NAME) as client:
+            assert "AUTH PLAIN" in client.command("EHLO client.test")
+            assert frontend.begin(client, mail)[0].startswith("530 5.7.1")
+            client.command("RSET")
+            assert sasl.answer(client, NUNO, "wrong").startswith("535")
+            assert sasl.answer(client, NUNO).startswith("235")
+            assert frontend.begin(client, mail) == ["250 2.1.5 Ok"]
+            assert frontend.content(client, mail).startswith("250")
+        lab.wait_message(MOTA, mail.ident)
+
+
+def test_a_send_connector_of_its_own(lab: Lab, host: Host, authority: Authority) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("smart.test"))
+    context.load_verify_locations(authority.ca)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    with Sink(tls=context) as sink:
+        fields = {
+            "AddressSpaces": "bank.test",
+            "SmartHosts": f"{sink.address}:{sink.port}",
+            "Fqdn": OUT,
+            "TlsCertificateName": f"<I>CN=Lab<S>CN={OUT}",
+        }
+        lab.change(lambda: lab.put(SEND, "To the Bank", **fields))
+        try:
+            plain = host.ask_map("transport", "x@bank.test")
+            assert plain.startswith("OK ph-out:"), "until then it goes as all others"
+            apply(lab, host)
+            own = host.ask_map("transport", "x@bank.test")
+            assert own.startswith("OK ph-out-for-to-the-bank-"), own
+            mail = letter.post(host, letter.compose("x@bank.test"), source=host.address)
+            taken = sink.wait(mail.ident)
+            assert (taken.hello, taken.certificate) == (f"EHLO {OUT}", OUT)
+
+            lab.change(lambda: lab.put(SEND, "To the Bank", ForceHELO="true"))
+            apply(lab, host)
+            mail = letter.post(host, letter.compose("x@bank.test"), source=host.address)
+            assert sink.wait(mail.ident).hello == f"HELO {OUT}"
+        finally:
+            lab.change(lambda: lab.redis.call("DEL", f"{PREFIX}{SEND}:To the Bank"))
+            apply(lab, host)
+    assert "-for-" not in master(host).read_text(encoding="utf-8")

@@ -1,0 +1,189 @@
+#include "cli/setup_master.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#define FILE_TEXT                                          \
+	"# comment\n"                                      \
+	"smtp      inet  n       -       y       -       " \
+	"-       smtpd\n"                                  \
+	"  -o a=b\n"                                       \
+	"# between\n"                                      \
+	"  -o { c = d e }  -v\n"                           \
+	"\n"                                               \
+	"cleanup unix n - y - 0 cleanup\n"
+
+static struct ph_master *
+read_text(const char *text)
+{
+	struct ph_master *master = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_msg(ph_master_parse(text, &master, &err) == 0, "%s",
+		      err.text);
+	return master;
+}
+
+static void
+add(struct ph_master *master, const char *name, const char *type,
+    const char *option, const char *value)
+{
+	struct ph_master_service *service =
+	    ph_master_service_copy(ph_master_find(master, name, type));
+
+	ph_master_service_set(service, option, value);
+	ph_master_add(master, service, "connector X");
+}
+
+START_TEST(test_reading)
+{
+	struct ph_master *master = read_text(FILE_TEXT);
+	const struct ph_master_service *smtp =
+	    ph_master_find(master, "smtp", "inet");
+	g_autofree char *text = ph_master_text(master);
+	g_autofree char *c = ph_master_service_get(smtp, "c");
+	g_autofree char *none = ph_master_service_get(smtp, "e");
+
+	ck_assert_str_eq(text, FILE_TEXT);
+	ck_assert_str_eq(c, "d e");
+	ck_assert_ptr_null(none);
+	ck_assert_str_eq(smtp->columns[2], "y");
+	ck_assert_ptr_nonnull(ph_master_find(master, "cleanup", "unix"));
+	ck_assert_ptr_null(ph_master_find(master, "smtp", "unix"));
+	ph_master_free(&master);
+}
+END_TEST
+
+/* What is written is read as the same, and gone when nothing is wanted. */
+START_TEST(test_ours_comes_and_goes)
+{
+	struct ph_master *master = read_text(FILE_TEXT), *again, *whole = NULL;
+	g_autofree char *once = NULL, *twice = NULL, *gone = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	add(master, "smtp", "inet", "c", "x");
+	once = ph_master_text(master);
+	ck_assert_ptr_nonnull(
+	    strstr(once, "\n# connector X\nsmtp inet n - y - - smtpd\n"
+			 "  -o a=b\n  -o c=x -v\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(once, "\n#posthub:   -o a=b\n# between\n#posthub:   -o {"));
+
+	again = read_text(once);
+	gone = ph_master_text(again);
+	ck_assert_str_eq(gone, FILE_TEXT);
+	add(again, "smtp", "inet", "c", "x");
+	twice = ph_master_text(again);
+	ck_assert_str_eq(twice, once);
+
+	ck_assert_int_eq(ph_master_parse_whole(once, &whole, &err), 0);
+	ck_assert_uint_eq(whole->services->len, 2);
+	ph_master_free(&whole);
+	ph_master_free(&again);
+	ph_master_free(&master);
+}
+END_TEST
+
+/* One of another type with the same name is another one. */
+START_TEST(test_only_its_own_is_replaced)
+{
+	struct ph_master *master =
+	    read_text("a inet n - y - - smtpd\na unix n - y - - smtp\n");
+	g_autofree char *text = NULL;
+
+	add(master, "a", "unix", "b", "c");
+	text = ph_master_text(master);
+	ck_assert(g_str_has_prefix(text, "a inet n - y - - smtpd\n"
+					 "#posthub: a unix n - y - - smtp\n"));
+	ph_master_free(&master);
+}
+END_TEST
+
+START_TEST(test_options)
+{
+	struct ph_master *master = read_text(FILE_TEXT);
+	struct ph_master_service *service =
+	    ph_master_service_copy(ph_master_find(master, "smtp", "inet"));
+	g_autofree char *text = NULL;
+
+	ph_master_service_set(service, "a", "two words");
+	ck_assert(ph_master_service_unset(service, "c"));
+	ck_assert(!ph_master_service_unset(service, "c"));
+	ph_master_service_set(service, "e", "f");
+	text = ph_master_service_text(service);
+	ck_assert_str_eq(text, "smtp inet n - y - - smtpd\n"
+			       "  -o { a = two words } -v\n  -o e=f\n");
+	ph_master_service_free(service);
+	ph_master_free(&master);
+}
+END_TEST
+
+static const struct {
+	const char *name, *type;
+	const char *host; /* NULL: no place */
+	int port;
+} places[] = {
+    {"25", "inet", "", 25},
+    {"smtp", "inet", "", 25},
+    {"0.0.0.0:25", "inet", "", 25},
+    {"[::]:25", "inet", "", 25},
+    {"127.0.0.1:submission", "inet", "127.0.0.1", 587},
+    {"[2001:db8::1]:587", "inet", "2001:db8::1", 587},
+    {"smtp", "unix", NULL, 0},
+    {"0", "inet", NULL, 0},
+    {"65536", "inet", NULL, 0},
+    {"no-such-port-at-all", "inet", NULL, 0},
+};
+
+START_TEST(test_places)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
+		struct ph_master_service service = {
+		    .name = (char *)(uintptr_t)places[i].name,
+		    .type = (char *)(uintptr_t)places[i].type,
+		};
+		g_autofree char *host = NULL;
+		int port = 0;
+		bool found = ph_master_service_place(&service, &host, &port);
+
+		ck_assert_msg(found == (places[i].host != NULL), "%s",
+			      places[i].name);
+		if (!found)
+			continue;
+		ck_assert_str_eq(host, places[i].host);
+		ck_assert_int_eq(port, places[i].port);
+	}
+}
+END_TEST
+
+#define BEGIN_LINE                                                        \
+	"# ---- posthub setup connectors: written by it, up to the next " \
+	"line\n"
+#define END_LINE "# ---- end of posthub setup connectors\n"
+
+/* Edited by hand: nobody knows any more whose a line is. */
+static const char *const broken[] = {
+    "smtp inet n - y - - \n",
+    BEGIN_LINE "a inet n - y - - smtpd\n",
+    "a inet n - y - - smtpd\n" END_LINE,
+    BEGIN_LINE BEGIN_LINE END_LINE,
+    BEGIN_LINE END_LINE END_LINE,
+};
+
+START_TEST(test_what_is_no_master_cf)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(broken); i++) {
+		struct ph_master *master = NULL;
+		struct ph_err err = PH_ERR_INIT;
+
+		ck_assert_msg(ph_master_parse(broken[i], &master, &err) == -1,
+			      "%s", broken[i]);
+		ck_assert_int_eq(err.kind, PH_ERR_PERM);
+		ck_assert_ptr_null(master);
+	}
+}
+END_TEST
+
+UNIT_MAIN("cli/setup_master", test_reading, test_ours_comes_and_goes,
+	  test_only_its_own_is_replaced, test_options, test_places,
+	  test_what_is_no_master_cf)
