@@ -60,7 +60,7 @@ C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c')
 H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 
 .PHONY: all bench deps unit check check-samba demo containers lint sanitize install clean \
-	format help
+	format fuzz fuzz-programs help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,6 +72,7 @@ help:
 	@echo 'make check-samba  the same against Active Directory, Samba'"'"'s'
 	@echo 'make containers  the same organisation in containers'
 	@echo 'make deps      install what is missing from Debian packages'
+	@echo 'make fuzz      look for input that a parser cannot bear'
 	@echo 'make all unit lint sanitize install clean'
 
 $(BUILD)/obj/%.o: %.c
@@ -159,15 +160,46 @@ $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call objects,$(1) tests/unit/
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_test,$(t))))
 
-unit: $(UNIT_TESTS)
-	@$(PYTHON) tests/run --unit-only $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(FUZZ_TESTS)
+	@$(PYTHON) tests/run --unit-only $(UNIT_TESTS) $(FUZZ_TESTS)
+
+# ---- fuzzing: one target a parser, tests/fuzz/README -------------------------
+FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SECONDS = 60
+# Directories of a program whose parser it is: FUZZ_DIRS_NAME = tracking
+# What drives a target: the corpus, or with clang's own main chance.
+FUZZ_MAIN = $(call objects,tests/fuzz/replay.c) $(CHECK_LIBS)
+FUZZ_TESTS = $(patsubst %,$(BUILD)/fuzz/fuzz_%,$(FUZZ))
+define fuzz_target
+$(BUILD)/fuzz/fuzz_$(1): $(call objects,tests/fuzz/fuzz_$(1).c) $(filter %.o,$(FUZZ_MAIN)) \
+		$(call objects,$(filter-out %/main.c,$(call sources,$(FUZZ_DIRS_$(1))))) \
+		$(call archives,$(LIBS))
+	@mkdir -p $$(@D)
+	@echo '  LD $$@'
+	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS) $(filter -l% -f%,$(FUZZ_MAIN))
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz_target,$(f))))
+
+fuzz-programs: $(FUZZ_TESTS)
+
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzer CC=clang CFLAGS='-O1 -g' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		FUZZ_MAIN=-fsanitize=fuzzer fuzz-programs
+	@mkdir -p $(BUILD)/fuzzer/crashes
+	@for name in $(FUZZ); do \
+		mkdir -p $(BUILD)/fuzzer/corpus/$$name && \
+		$(BUILD)/fuzzer/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) \
+			-artifact_prefix=$(BUILD)/fuzzer/crashes/$$name- \
+			$(BUILD)/fuzzer/corpus/$$name tests/fuzz/corpus/$$name || exit; \
+	done
 
 deps:
 	@./deps.sh
 
 check: deps
-	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
-	@BUILD=$(BUILD) $(PYTHON) tests/run $(UNIT_TESTS)
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(FUZZ_TESTS)
+	@BUILD=$(BUILD) $(PYTHON) tests/run $(UNIT_TESTS) $(FUZZ_TESTS)
 
 # A domain controller takes the ports of its trade, so all of it runs in a
 # network namespace of its own, which goes when the tests end.
