@@ -43,8 +43,8 @@ const struct ph_extract_kind ph_extract_kinds[] = {
     {"fodt, fods, fodp", "OpenDocument in one XML file",
      LIST(OPENDOCUMENT "text-flat-xml", OPENDOCUMENT "spreadsheet-flat-xml",
 	  OPENDOCUMENT "presentation-flat-xml",
-	  OPENDOCUMENT "graphics-flat-xml"),
-     LIST("fodt", "fods", "fodp", "fodg"), NULL, ph_extract_odf_flat},
+	  OPENDOCUMENT "graphics-flat-xml", "text/xml", "application/xml"),
+     LIST("fodt", "fods", "fodp", "fodg", "xml"), NULL, ph_extract_odf_flat},
     {"doc, xls, ppt", "Office 97 to 2003, and what it encrypts since",
      LIST("application/msword", "application/vnd.ms-excel",
 	  "application/vnd.ms-powerpoint", "application/vnd.ms-office",
@@ -80,6 +80,49 @@ const struct ph_extract_kind ph_extract_kinds[] = {
 };
 
 const size_t ph_extract_kinds_count = G_N_ELEMENTS(ph_extract_kinds);
+
+/* ---- the result ---------------------------------------------------------- */
+
+static void
+clear_property(void *property)
+{
+	struct ph_extract_property *p = property;
+
+	g_free(p->name);
+	g_free(p->value);
+}
+
+static void
+clear_file(void *file)
+{
+	struct ph_extract_file *f = file;
+
+	g_free(f->name);
+	g_bytes_unref(f->data);
+}
+
+static void
+begin(struct ph_extract_result *result)
+{
+	*result = (struct ph_extract_result)PH_EXTRACT_RESULT_INIT;
+	result->text = g_string_new(NULL);
+	result->properties =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_extract_property));
+	g_array_set_clear_func(result->properties, clear_property);
+	result->files =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_extract_file));
+	g_array_set_clear_func(result->files, clear_file);
+}
+
+void
+ph_extract_clear(struct ph_extract_result *result)
+{
+	if (result->text != NULL)
+		g_string_free(result->text, TRUE);
+	g_clear_pointer(&result->properties, g_array_unref);
+	g_clear_pointer(&result->files, g_array_unref);
+	*result = (struct ph_extract_result)PH_EXTRACT_RESULT_INIT;
+}
 
 /* ---- which kind ---------------------------------------------------------- */
 
@@ -158,51 +201,13 @@ read_by(struct ph_extract_job *job, enum reason reason, struct ph_err *err)
 		r = kind->read(job, err);
 		if (r != 0)
 			return r;
+		/* What was seen on the way to "not mine" is nobody's. */
+		ph_extract_clear(job->result);
+		begin(job->result);
+		job->unpacked = 0;
+		job->spent = false;
 	}
 	return 0;
-}
-
-/* ---- the result ---------------------------------------------------------- */
-
-static void
-clear_property(void *property)
-{
-	struct ph_extract_property *p = property;
-
-	g_free(p->name);
-	g_free(p->value);
-}
-
-static void
-clear_file(void *file)
-{
-	struct ph_extract_file *f = file;
-
-	g_free(f->name);
-	g_bytes_unref(f->data);
-}
-
-static void
-begin(struct ph_extract_result *result)
-{
-	*result = (struct ph_extract_result)PH_EXTRACT_RESULT_INIT;
-	result->text = g_string_new(NULL);
-	result->properties =
-	    g_array_new(FALSE, FALSE, sizeof(struct ph_extract_property));
-	g_array_set_clear_func(result->properties, clear_property);
-	result->files =
-	    g_array_new(FALSE, FALSE, sizeof(struct ph_extract_file));
-	g_array_set_clear_func(result->files, clear_file);
-}
-
-void
-ph_extract_clear(struct ph_extract_result *result)
-{
-	if (result->text != NULL)
-		g_string_free(result->text, TRUE);
-	g_clear_pointer(&result->properties, g_array_unref);
-	g_clear_pointer(&result->files, g_array_unref);
-	*result = (struct ph_extract_result)PH_EXTRACT_RESULT_INIT;
 }
 
 static struct ph_extract_limits

@@ -12,6 +12,7 @@ struct ph_extract_job {
 	struct ph_extract_limits limits;
 	struct ph_extract_result *result;
 	size_t unpacked; /* bytes so far */
+	bool spent;	 /* no more of them */
 };
 
 /* The readers of the rows: 1, 0, -1 as ph_extract. */
@@ -43,6 +44,10 @@ void ph_extract_put_charset(struct ph_extract_job *job, const char *charset,
 void ph_extract_separate(struct ph_extract_job *job, char with);
 /* No more text is wanted. */
 bool ph_extract_full(const struct ph_extract_job *job);
+/* A header or footer of a spreadsheet's page: "&C&\"Arial\"&12Secret". UTF-8.
+ */
+void ph_extract_put_header(struct ph_extract_job *job, const char *text,
+			   size_t size);
 /* A number as a person would see it in a cell. */
 void ph_extract_put_number(struct ph_extract_job *job, double number);
 

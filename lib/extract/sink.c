@@ -88,6 +88,48 @@ ph_extract_separate(struct ph_extract_job *job, char with)
 	put_valid(job, &with, 1);
 }
 
+/* From after '&': how much is code. */
+static size_t
+header_code(const char *p, size_t size)
+{
+	const char *quote;
+	size_t n = 0;
+
+	if (size > 0 && *p == '"') {
+		quote = memchr(p + 1, '"', size - 1);
+		return quote != NULL ? (size_t)(quote + 1 - p) : 1;
+	}
+	while (n < size && g_ascii_isdigit(p[n]))
+		n++;
+	return n == 0 && size > 0 && g_ascii_isalpha(*p) ? 1 : n;
+}
+
+void
+ph_extract_put_header(struct ph_extract_job *job, const char *text, size_t size)
+{
+	const char *end = text + size;
+
+	ph_extract_separate(job, '\n');
+	while (text < end) {
+		const char *code = memchr(text, '&', (size_t)(end - text));
+
+		if (code == NULL)
+			code = end;
+		ph_extract_put(job, text, (size_t)(code - text));
+		if (code == end)
+			break;
+		text = code + 1;
+		if (text < end && *text == '&') {
+			ph_extract_put(job, "&", 1);
+			text++;
+		} else {
+			ph_extract_separate(job, ' ');
+			text += header_code(text, (size_t)(end - text));
+		}
+	}
+	ph_extract_separate(job, '\n');
+}
+
 /* A card's number has more digits than "%g" gives; beyond 2^53 they are not
  * those that were typed. */
 void
@@ -279,6 +321,7 @@ ph_extract_unpacked(struct ph_extract_job *job, size_t size)
 
 	if (size > room) {
 		job->result->limit = true;
+		job->spent = true;
 		return false;
 	}
 	job->unpacked += size;

@@ -99,7 +99,7 @@ walk(struct ph_extract_job *job, bool directory, ph_zip_visit *visit,
 			job->result->is_protected = true;
 			continue;
 		}
-		if (!visit(job, &member, self) || job->result->limit)
+		if (!visit(job, &member, self) || job->spent)
 			break;
 	}
 	archive_read_free(member.archive);
