@@ -190,7 +190,7 @@ format_value(const GValue *value)
 			   : NULL;
 	}
 	if (VAL_IS_GSF_DOCPROP_VECTOR(value)) {
-		list = gsf_value_get_docprop_varray(value);
+		list = gsf_value_get_docprop_array(value);
 		all = g_string_new(NULL);
 		for (guint i = 0; list != NULL && i < list->len; i++) {
 			g_autofree char *one =
