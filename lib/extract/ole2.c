@@ -172,52 +172,70 @@ static const struct {
 /* ---- properties
  * --------------------------------------------------------------------- */
 
+static char *format_value(const GValue *value);
+
+/* What libgsf makes of the date 0, which stands for none: 1601 in 32 bits. */
+#define NO_DATE 1240428288
+
+/* g_free; NULL is fine */
+static char *
+format_date(const GsfTimestamp *stamp)
+{
+	g_autoptr(GDateTime) date = NULL;
+
+	if (stamp != NULL && (stamp->timet == NO_DATE || stamp->timet <= 0))
+		return NULL;
+	date =
+	    stamp != NULL ? g_date_time_new_from_unix_utc(stamp->timet) : NULL;
+	return date != NULL ? g_date_time_format(date, "%Y-%m-%dT%H:%M:%SZ")
+			    : NULL;
+}
+
+/* g_free */
+static char *
+format_list(const GValue *value)
+{
+	GString *all = g_string_new(NULL);
+	GValueArray *list;
+
+	/* What the header would have instead is in no version's library. */
+	G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+	list = gsf_value_get_docprop_varray(value);
+	G_GNUC_END_IGNORE_DEPRECATIONS
+	for (guint i = 0; list != NULL && i < list->n_values; i++) {
+		g_autofree char *one = NULL;
+
+		/* No list holds lists, or it could do so for ever. */
+		if (!VAL_IS_GSF_DOCPROP_VECTOR(&list->values[i]))
+			one = format_value(&list->values[i]);
+		if (one != NULL)
+			g_string_append_printf(all, "%s%s",
+					       all->len > 0 ? ", " : "", one);
+	}
+	return g_string_free(all, FALSE);
+}
+
 /* g_free; NULL: nothing that a person would read. */
 static char *
 format_value(const GValue *value)
 {
-	GString *all;
-	GArray *list;
+	GValue text = G_VALUE_INIT;
+	char *copy;
 
-	if (G_VALUE_HOLDS(value, GSF_TIMESTAMP_TYPE)) {
-		const GsfTimestamp *stamp = g_value_get_boxed(value);
-		g_autoptr(GDateTime) date =
-		    stamp != NULL ? g_date_time_new_from_unix_utc(stamp->timet)
-				  : NULL;
-
-		return date != NULL
-			   ? g_date_time_format(date, "%Y-%m-%dT%H:%M:%SZ")
-			   : NULL;
-	}
-	if (VAL_IS_GSF_DOCPROP_VECTOR(value)) {
-		list = gsf_value_get_docprop_array(value);
-		all = g_string_new(NULL);
-		for (guint i = 0; list != NULL && i < list->len; i++) {
-			g_autofree char *one =
-			    format_value(&g_array_index(list, GValue, i));
-
-			if (one != NULL)
-				g_string_append_printf(
-				    all, "%s%s", all->len > 0 ? ", " : "", one);
-		}
-		return g_string_free(all, FALSE);
-	}
-	if (G_VALUE_HOLDS_STRING(value))
-		return g_value_dup_string(value);
+	if (G_VALUE_HOLDS(value, GSF_TIMESTAMP_TYPE))
+		return format_date(g_value_get_boxed(value));
+	if (VAL_IS_GSF_DOCPROP_VECTOR(value))
+		return format_list(value);
 	if (G_VALUE_HOLDS_BOOLEAN(value))
 		return g_strdup(g_value_get_boolean(value) ? "true" : "false");
-	if (g_value_type_transformable(G_VALUE_TYPE(value), G_TYPE_STRING) &&
-	    !G_VALUE_HOLDS_BOXED(value) && !G_VALUE_HOLDS_OBJECT(value)) {
-		GValue text = G_VALUE_INIT;
-		char *copy;
-
-		g_value_init(&text, G_TYPE_STRING);
-		g_value_transform(value, &text);
-		copy = g_value_dup_string(&text);
-		g_value_unset(&text);
-		return copy;
-	}
-	return NULL;
+	if (G_VALUE_HOLDS_BOXED(value) || G_VALUE_HOLDS_OBJECT(value) ||
+	    !g_value_type_transformable(G_VALUE_TYPE(value), G_TYPE_STRING))
+		return NULL;
+	g_value_init(&text, G_TYPE_STRING);
+	g_value_transform(value, &text);
+	copy = g_value_dup_string(&text);
+	g_value_unset(&text);
+	return copy;
 }
 
 /* libgsf's names of what is standard have one of these in front of them. */

@@ -42,6 +42,7 @@ static const struct part {
     {"notesmaster+xml", "/ppt/notesmasters/", RANK_LAST, ph_ooxml_read_master},
     {"handoutmaster+xml", "/ppt/handoutmasters/", RANK_LAST,
      ph_ooxml_read_master},
+    {"vmldrawing", "/xl/drawings/vml", RANK_LAST, ph_ooxml_read_text},
     {"relationships+xml", "/_rels/", RANK_LAST, ph_ooxml_read_links},
     {".styles+xml", "/word/styles.xml", RANK_NEVER, NULL},
     {"theme+xml", "/word/theme", RANK_NEVER, NULL},
@@ -197,7 +198,9 @@ is_xml(const char *name, const char *type)
 	if (strcmp(type, "application/xhtml+xml") == 0 ||
 	    strcmp(type, "image/svg+xml") == 0)
 		return false;
-	return g_str_has_suffix(type, "+xml") || g_str_has_suffix(type, "/xml");
+	return g_str_has_suffix(type, "+xml") ||
+	       g_str_has_suffix(type, "/xml") ||
+	       g_str_has_suffix(type, ".vmldrawing");
 }
 
 struct pass {

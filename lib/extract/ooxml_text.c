@@ -27,6 +27,7 @@ enum element_kind {
 	SHAPE,
 	CHOICE, /* the same text twice, for different readers */
 	FALLBACK,
+	BOX,  /* hangs on a paragraph, in its middle */
 	RUBY, /* how a word is pronounced, in its middle */
 };
 
@@ -49,6 +50,7 @@ static const struct element {
     {"evenHeader", HEADER},
     {"firstFooter", HEADER},
     {"firstHeader", HEADER},
+    {"font", TEXT},
     {"hyperlink", NAMED},
     {"instrText", TEXT},
     {"noBreakHyphen", HYPHEN},
@@ -68,7 +70,13 @@ static const struct element {
     {"text", TEXT},
     {"textpath", NAMED},
     {"tr", LINE},
+    {"txbxContent", BOX},
     {"v", VALUE},
+};
+
+/* Choice and Fallback: where each began in a text. */
+struct twice {
+	size_t choice, choice_end, fallback;
 };
 
 struct state {
@@ -80,8 +88,11 @@ struct state {
 	/* The cell. */
 	bool in_cell, in_value, shared;
 	GString *value;
-	/* Choice and Fallback: where each began in the text. */
-	size_t choice, choice_end, fallback;
+	/* Text boxes, in each other: their text goes behind all other. */
+	unsigned boxes;
+	GString *main, *aside;
+	/* Where in both. */
+	struct twice twice_main, twice_aside;
 };
 
 static int
@@ -136,16 +147,36 @@ put_value(struct state *s)
 /* What is the same twice is there once, so that it is not counted twice; what
  * differs is kept, because which of them is shown depends on who reads. */
 static void
-end_fallback(struct state *s)
+end_fallback(const struct twice *twice, GString *out)
 {
-	GString *out = s->ooxml->job->result->text;
-	size_t size = s->choice_end - s->choice;
+	size_t size = twice->choice_end - twice->choice;
 
-	if (s->choice_end < s->choice || s->fallback < s->choice_end ||
-	    out->len < s->fallback || out->len - s->fallback != size)
+	if (twice->choice_end < twice->choice ||
+	    twice->fallback < twice->choice_end || out->len < twice->fallback ||
+	    out->len - twice->fallback != size)
 		return;
-	if (memcmp(out->str + s->choice, out->str + s->fallback, size) == 0)
-		g_string_truncate(out, s->fallback);
+	if (memcmp(out->str + twice->choice, out->str + twice->fallback,
+		   size) == 0)
+		g_string_truncate(out, twice->fallback);
+}
+
+/* ---- text boxes ---------------------------------------------------------- */
+
+static void
+start_box(struct state *s)
+{
+	s->boxes++;
+	s->ooxml->job->result->text = s->aside;
+	ph_extract_separate(s->ooxml->job, '\n');
+}
+
+static void
+end_box(struct state *s)
+{
+	ph_extract_separate(s->ooxml->job, '\n');
+	s->boxes--;
+	if (s->boxes == 0)
+		s->ooxml->job->result->text = s->main;
 }
 
 /* ---- elements
@@ -190,7 +221,6 @@ start(struct ph_xml *xml, const char *name)
 {
 	struct state *s = xml->self;
 	const struct element *element = find_element(name);
-	size_t len = xml->job->result->text->len;
 
 	if (element == NULL)
 		return;
@@ -225,10 +255,15 @@ start(struct ph_xml *xml, const char *name)
 		s->hidden = s->master;
 		break;
 	case CHOICE:
-		s->choice = len;
+		s->twice_main.choice = s->main->len;
+		s->twice_aside.choice = s->aside->len;
 		break;
 	case FALLBACK:
-		s->fallback = len;
+		s->twice_main.fallback = s->main->len;
+		s->twice_aside.fallback = s->aside->len;
+		break;
+	case BOX:
+		start_box(s);
 		break;
 	case RUBY:
 		s->ruby++;
@@ -283,10 +318,15 @@ end(struct ph_xml *xml, const char *name)
 		s->hidden = false;
 		break;
 	case CHOICE:
-		s->choice_end = xml->job->result->text->len;
+		s->twice_main.choice_end = s->main->len;
+		s->twice_aside.choice_end = s->aside->len;
 		break;
 	case FALLBACK:
-		end_fallback(s);
+		end_fallback(&s->twice_main, s->main);
+		end_fallback(&s->twice_aside, s->aside);
+		break;
+	case BOX:
+		end_box(s);
 		break;
 	case RUBY:
 		s->ruby--;
@@ -323,13 +363,19 @@ read_with(struct ph_ooxml *ooxml, struct ph_zip_member *member, bool master)
 	    .ooxml = ooxml,
 	    .master = master,
 	    .value = g_string_new(NULL),
+	    .main = ooxml->job->result->text,
+	    .aside = g_string_new(NULL),
 	};
 	struct ph_xml xml = {
 	    .job = ooxml->job, .handler = &handler, .self = &s};
 
 	ph_extract_separate(ooxml->job, '\n');
 	ph_xml_parse(&xml, member, NULL, 0);
+	ooxml->job->result->text = s.main;
 	ph_extract_separate(ooxml->job, '\n');
+	ph_extract_put(ooxml->job, s.aside->str, s.aside->len);
+	ph_extract_separate(ooxml->job, '\n');
+	g_string_free(s.aside, TRUE);
 	/* Office opens no document with a DTD. */
 	ooxml->job->result->damaged |= xml.doctype;
 	g_string_free(s.value, TRUE);
