@@ -234,12 +234,16 @@ ph_extract(const struct ph_extract_source *source,
 	   struct ph_extract_result *result_r, struct ph_err *err)
 {
 	struct ph_extract_job job = {
-	    .source = source,
 	    .limits = fill_limits(limits),
 	    .result = result_r,
 	};
+	struct ph_extract_source some = *source;
 	int r = 0;
 
+	/* Nothing is bytes too. */
+	if (some.data == NULL)
+		some.data = "";
+	job.source = &some;
 	begin(result_r);
 	for (unsigned reason = 0; reason < REASONS && r == 0; reason++)
 		r = read_by(&job, reason, err);

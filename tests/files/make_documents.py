@@ -19,6 +19,9 @@ import make_ooxml
 import make_other
 from content import CUSTOM, PROPERTIES, SLIDES, TABLE, TEXT
 
+# What PDF has of them.
+PDF = {name: value for name, value in PROPERTIES.items() if name != "Comments"}
+
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "documents"
 
@@ -58,7 +61,7 @@ def office() -> dict[str, dict]:
     found["text.pdf"] = {
         "text": [*texts(TEXT["paragraphs"], TEXT["cells"], TEXT["header"], TEXT["footer"]),
                  TEXT["footnote"], comment],
-        "properties": PROPERTIES}
+        "properties": PDF}
     cells = texts([[c for c in row if isinstance(c, str)]
                    for row in TABLE["first"] + TABLE["hidden"]])
     cells += numbers(TABLE["first"] + TABLE["hidden"])
@@ -77,7 +80,7 @@ def office() -> dict[str, dict]:
     found["slides.ppt"] = {"text": slides, "properties": every}
     found["slides.pdf"] = {
         "text": [SLIDES[name] for name in ("title", "body", "box", "footer")],
-        "properties": PROPERTIES}
+        "properties": PDF}
     for name in ("text-password.docx", "text-password.odt", "text-password.doc",
                  "text-password.pdf", "table-password.xlsx", "table-password.ods",
                  "table-password.xls", "slides-password.pptx", "slides-password.odp"):

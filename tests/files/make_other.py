@@ -89,7 +89,7 @@ def make_bad_pdf(out: Path) -> dict[str, dict]:
     (out / "pdf-pages-loop.pdf").write_bytes(pdf(
         "<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[2 0 R 3 0 R]/Count 2>>",
         PAGE % "", stream("BT /F 12 Tf 20 300 Td (Behind a loop) Tj ET")))
-    found["pdf-pages-loop.pdf"] = {"text": []}
+    found["pdf-pages-loop.pdf"] = {"text": [], "damaged": True}
     (out / "pdf-outline-loop.pdf").write_bytes(page_pdf(
         "Page with an outline", "/Outlines 5 0 R", more=(
             "<</First 6 0 R/Last 6 0 R/Count 1>>",
@@ -133,7 +133,7 @@ def make_rtf(out: Path) -> dict[str, dict]:
             "\\trowd\\cellx100 left\\cell right\\cell\\row\n"
             "{\\header Head of pages}{\\pict\\pngblip 89504e47}{\\object{\\*\\objdata 0105}}"
             "\\bin5 }}{{\\ behind binary\\par {\\*\\unknown never}"
-            "{\\field{\\*\\fldinst HYPERLINK \"https://example.com/rtf\"}{\\fldrslt shown}}"
+            "{\\field{\\*\\fldinst HYPERLINK \"https://example.com/rtf\"}{\\fldrslt shown}}\\par "
             "{\\shp{\\*\\shpinst{\\sp{\\sn name}{\\sv value}}{\\shptxt In a shape}}}\\'e9t\\'e9\\par}")
     (out / "rtf.rtf").write_bytes(body.encode("ascii"))
     (out / "rtf-deep.rtf").write_text("{\\rtf1 before " + "{" * 5000 + "deep" + "}" * 5000
