@@ -1,8 +1,10 @@
 #include "lib/extract/extract_private.h"
 #include "lib/message/charset.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define TEXT ((size_t)1024 * 1024)
 #define UNPACKED ((size_t)256 * 1024 * 1024)
@@ -253,6 +255,9 @@ ph_extract(const struct ph_extract_source *source,
 void
 ph_extract_prepare(void)
 {
+	/* Else libc looks for the file of its time zone at each date. */
+	setenv("TZ", "UTC0", 1);
+	tzset();
 	ph_charset_prepare();
 	ph_extract_plain_prepare();
 	ph_extract_xml_prepare();

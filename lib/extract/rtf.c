@@ -285,9 +285,7 @@ ph_extract_rtf(struct ph_extract_job *job, struct ph_err *err)
 	g_array_append_val(r.groups, first);
 	read_all(&r);
 	job->result->text = r.main;
-	ph_extract_separate(job, '\n');
-	ph_extract_put(job, r.aside->str, r.aside->len);
-	ph_extract_separate(job, '\n');
+	ph_extract_put_aside(job, r.aside);
 	g_array_unref(r.groups);
 	g_string_free(r.pending, TRUE);
 	g_string_free(r.aside, TRUE);
