@@ -238,10 +238,18 @@ take_control(struct rtf *r)
 /* ---- the document
  * --------------------------------------------------------------------- */
 
+/* A property that is too long is no end of the text. */
+static bool
+is_over(struct rtf *r)
+{
+	return ph_extract_full(r->job) &&
+	       ph_rtf_group(r)->destination != DEST_PROPERTY;
+}
+
 static void
 read_all(struct rtf *r)
 {
-	while (r->p < r->end && !r->job->result->truncated) {
+	while (r->p < r->end && !is_over(r)) {
 		unsigned char c = *r->p++;
 
 		if (c == '{')

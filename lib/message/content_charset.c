@@ -403,8 +403,13 @@ static const char *const common[] = {
 void
 ph_charset_prepare(void)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(aliases); i++)
-		g_iconv_open("UTF-8", aliases[i].iconv);
+	static GIConv kept[G_N_ELEMENTS(aliases) + G_N_ELEMENTS(common)];
+	size_t n = 0;
+
+	if (kept[0] != NULL)
+		return;
 	for (size_t i = 0; i < G_N_ELEMENTS(common); i++)
-		g_iconv_open("UTF-8", common[i]);
+		kept[n++] = g_iconv_open("UTF-8", common[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(aliases); i++)
+		kept[n++] = g_iconv_open("UTF-8", aliases[i].iconv);
 }

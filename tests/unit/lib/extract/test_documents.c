@@ -221,7 +221,7 @@ load(json_t *all, GString *faults)
 static void
 check_all(bool sealed)
 {
-	static const struct rlimit none = {0, 0};
+	struct rlimit files, none;
 	json_error_t error;
 	json_t *all = json_load_file(FILES ".json", 0, &error);
 	GString *faults = g_string_new(NULL);
@@ -232,6 +232,9 @@ check_all(bool sealed)
 	checks = load(all, faults);
 	if (sealed) {
 		ph_extract_prepare();
+		ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+		none = files;
+		none.rlim_cur = 0;
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	}
 	for (guint i = 0; i < checks->len; i++) {
@@ -240,6 +243,8 @@ check_all(bool sealed)
 		check_file(c);
 		g_free(c->data);
 	}
+	if (sealed)
+		setrlimit(RLIMIT_NOFILE, &files);
 	ck_assert_msg(faults->len == 0, "%s", faults->str);
 	g_array_unref(checks);
 	g_string_free(faults, TRUE);
