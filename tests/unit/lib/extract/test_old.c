@@ -212,6 +212,30 @@ START_TEST(test_excel_strings)
 }
 END_TEST
 
+/* A table of strings that is cut off where another record follows: that is none
+ * of its strings. */
+START_TEST(test_excel_strings_cut)
+{
+	begin();
+	add_bof(0x0600);
+	begin_record(0x00fc);
+	add_number(2, 4);
+	add_number(2, 4);
+	add_number(9, 2);
+	add_number(0, 1);
+	add("abc", 3);
+	end_record();
+	for (uint32_t i = 0; i < 3; i++) {
+		begin_cell(0x00fd, 0, i);
+		add_number(i, 4);
+		end_record();
+	}
+	ph_extract_excel(&job, all());
+	/* Cells stand apart, empty ones too. */
+	end("abc\t\n");
+}
+END_TEST
+
 /* 30 bits: an integer, its hundredth, a double's high bits. */
 START_TEST(test_excel_numbers)
 {
@@ -343,5 +367,6 @@ START_TEST(test_powerpoint_cut)
 END_TEST
 
 UNIT_MAIN("lib/extract/old", test_word6, test_word_encrypted, test_word_pieces,
-	  test_excel_strings, test_excel_numbers, test_excel_rows, test_excel5,
-	  test_excel_encrypted, test_powerpoint, test_powerpoint_cut)
+	  test_excel_strings, test_excel_strings_cut, test_excel_numbers,
+	  test_excel_rows, test_excel5, test_excel_encrypted, test_powerpoint,
+	  test_powerpoint_cut)
