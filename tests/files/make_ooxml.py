@@ -152,7 +152,8 @@ def make_excel(out: Path) -> dict[str, dict]:
     strings = (f'{XML}<sst xmlns="{S}"><si><t>first string</t></si><si><r><t>ri</t></r><r><t>ch'
                "</t></r><rPh sb=\"0\" eb=\"1\"><t>phonetic</t></rPh></si></sst>")
     one = (f'{XML}<worksheet xmlns="{S}"><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>'
-           '<c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>inline string</t></is></c>'
+           '<c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>inline string</t>'
+           '<rPh sb="0" eb="1"><t>phonetic</t></rPh></is></c>'
            '<c r="D1"><v>4.1111111111111E+15</v></c><c r="E1" t="s"><v>99</v></c>'
            '<c r="F1" t="str"><f>"a"&amp;"b"</f><v>cached value</v></c><c r="G1"><v>0.25</v></c>'
            "</row></sheetData><headerFooter><oddHeader>&amp;C&amp;\"Arial,Bold\"&amp;12Secret "

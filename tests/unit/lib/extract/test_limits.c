@@ -63,6 +63,10 @@ START_TEST(test_text_character)
 	ck_assert_str_eq(result.text->str, "ab");
 	ck_assert(result.truncated);
 	ph_extract_clear(&result);
+	ck_assert_int_eq(extract("a.xml", "<a>ab\xc3\xa9</a>", 11, &limits), 1);
+	ck_assert_str_eq(result.text->str, "ab");
+	ck_assert(result.truncated);
+	ph_extract_clear(&result);
 }
 END_TEST
 
