@@ -491,27 +491,32 @@ ph_walk_name(struct ph_walk *walk, struct ph_node *node, const char *name,
 
 /* ---- a message ----------------------------------------------------------- */
 
-struct ph_walk *
-ph_walk_new(struct ph_types *types, const struct ph_walk_limits *limits,
-	    ph_walk_emit *emit, void *context)
+void
+ph_walk_limits_fill(struct ph_walk_limits *l)
 {
-	struct ph_walk *walk = g_new0(struct ph_walk, 1);
-	struct ph_walk_limits *l = &walk->limits;
-
-	if (limits != NULL)
-		*l = *limits;
 	l->depth = l->depth != 0 ? l->depth : defaults.depth;
 	l->entries = l->entries != 0 ? l->entries : defaults.entries;
 	l->size = l->size != 0 ? l->size : defaults.size;
 	l->ratio = l->ratio != 0 ? l->ratio : defaults.ratio;
 	l->text = l->text != 0 ? l->text : defaults.text;
 	l->texts = l->texts != 0 ? l->texts : defaults.texts;
+}
+
+struct ph_walk *
+ph_walk_new(struct ph_types *types, const struct ph_walk_limits *limits,
+	    ph_walk_emit *emit, void *context)
+{
+	struct ph_walk *walk = g_new0(struct ph_walk, 1);
+
+	if (limits != NULL)
+		walk->limits = *limits;
+	ph_walk_limits_fill(&walk->limits);
 	walk->types = types;
 	walk->emit = emit;
 	walk->context = context;
-	walk->size = l->size;
-	walk->texts = l->texts;
-	walk->entries = l->entries;
+	walk->size = walk->limits.size;
+	walk->texts = walk->limits.texts;
+	walk->entries = walk->limits.entries;
 	return walk;
 }
 

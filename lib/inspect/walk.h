@@ -28,6 +28,8 @@ struct ph_walk_limits {
 	uint64_t text;	  /* bytes of text, of each file: 1 MB */
 	uint64_t texts;	  /* of all files: 16 MB */
 };
+/* Defaults in the place of zeros. */
+void ph_walk_limits_fill(struct ph_walk_limits *limits);
 #define PH_WALK_RATIO_FREE ((uint64_t)16 * 1024 * 1024)
 
 /* What was found of a file. */
