@@ -49,21 +49,17 @@ add_rows(struct sandboxed *self, const struct ph_part *part,
 	}
 }
 
-static void
-ask(struct sandboxed *self)
+struct ph_walk_source *
+ph_inspect_sources(const struct ph_content *content, uint32_t *n_r)
 {
 	size_t n;
-	const struct ph_part *parts = ph_content_parts(self->content, &n);
-	g_autofree struct ph_walk_source *sources =
-	    g_new0(struct ph_walk_source, n);
-	uint32_t at = 0;
+	const struct ph_part *parts = ph_content_parts(content, &n);
+	struct ph_walk_source *sources = g_new0(struct ph_walk_source, n + 1);
 
-	if (self->asked)
-		return;
-	self->asked = true;
+	*n_r = 0;
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].attachment)
-			sources[self->n++] = (struct ph_walk_source){
+			sources[(*n_r)++] = (struct ph_walk_source){
 			    .name = parts[i].name,
 			    .declared = parts[i].type,
 			    .charset = parts[i].charset,
@@ -71,6 +67,21 @@ ask(struct sandboxed *self)
 			    .size = (size_t)parts[i].size,
 			    .message = parts[i].message,
 			};
+	return sources;
+}
+
+static void
+ask(struct sandboxed *self)
+{
+	size_t n;
+	const struct ph_part *parts = ph_content_parts(self->content, &n);
+	g_autofree struct ph_walk_source *sources = NULL;
+	uint32_t at = 0;
+
+	if (self->asked)
+		return;
+	self->asked = true;
+	sources = ph_inspect_sources(self->content, &self->n);
 	if (self->n == 0)
 		return;
 	self->results = ph_inspector_run(self->inspector, sources, self->n);

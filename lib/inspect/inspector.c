@@ -427,3 +427,21 @@ ph_inspector_layers(struct ph_inspector *inspector)
 	g_mutex_unlock(&inspector->mutex);
 	return layers;
 }
+
+void
+ph_inspector_report(struct ph_inspector *inspector)
+{
+	unsigned layers = ph_inspector_layers(inspector);
+	g_autofree char *has = ph_sandbox_names(layers);
+	g_autofree char *lacks = ph_sandbox_names(PH_SANDBOX_ALL & ~layers);
+
+	/* Why there is none has been said. */
+	if (layers == 0)
+		return;
+	if (*lacks == '\0')
+		ph_info("attachments are inspected in a sandbox: %s", has);
+	else
+		ph_warn("attachments are inspected in a sandbox: %s; this "
+			"machine does not allow: %s",
+			has, lacks);
+}

@@ -73,6 +73,11 @@ struct ph_inspected *ph_inspector_run(struct ph_inspector *inspector,
 				      uint32_t n);
 void ph_inspected_free(struct ph_inspected *results, uint32_t n);
 
+/* The attachments among the parts of a message, for ph_inspector_run: an array
+ * of *n_r, g_free. They borrow from content. */
+struct ph_walk_source *ph_inspect_sources(const struct ph_content *content,
+					  uint32_t *n_r);
+
 /* Since the start. */
 struct ph_inspector_counts {
 	uint64_t messages, files, limits;
@@ -83,6 +88,8 @@ void ph_inspector_counts(struct ph_inspector *inspector,
 			 struct ph_inspector_counts *counts_r);
 /* The layers that workers have (sandbox.h); 0: none has been there yet. */
 unsigned ph_inspector_layers(struct ph_inspector *inspector);
+/* Logs them, and which are missing. */
+void ph_inspector_report(struct ph_inspector *inspector);
 
 /*
  * The back end of ph_inspection: asks at the first question, and not at all if

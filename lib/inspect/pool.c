@@ -25,8 +25,7 @@ struct ph_pool {
 	GQueue idle; /* struct ph_worker */
 	uint32_t running;
 	uint32_t last_id;
-	unsigned generation; /* of the child: workers of another died with it */
-	pid_t pid;	     /* the child; 0: none */
+	pid_t pid; /* the child; 0: none */
 	int control;
 	int64_t not_before; /* monotonic */
 	char *why;	    /* there is none */
@@ -82,7 +81,6 @@ spawn(struct ph_pool *pool, int fds[2], struct ph_err *err)
 	}
 	pool->pid = pid;
 	pool->control = fds[0];
-	pool->generation++;
 	return 0;
 }
 
@@ -224,24 +222,6 @@ start_worker(struct ph_pool *pool, struct ph_err *err)
 	return NULL;
 }
 
-/* Says once, and when it changes, how much of a sandbox there is. */
-static void
-report(const struct ph_pool *pool, const struct ph_worker *worker)
-{
-	g_autofree char *has = ph_sandbox_names(worker->layers);
-	g_autofree char *lacks =
-	    ph_sandbox_names(PH_SANDBOX_ALL & ~worker->layers);
-
-	if (pool->generation > 1 || worker->id > 1)
-		return;
-	if (*lacks == '\0')
-		ph_info("attachments are inspected in a sandbox: %s", has);
-	else
-		ph_warn("attachments are inspected in a sandbox: %s; this "
-			"machine does not allow: %s",
-			has, lacks);
-}
-
 struct ph_worker *
 ph_pool_take(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
 {
@@ -262,7 +242,6 @@ ph_pool_take(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
 		worker = start_worker(pool, err);
 		if (worker != NULL) {
 			pool->running++;
-			report(pool, worker);
 			g_clear_pointer(&pool->why, g_free);
 		} else {
 			note_failure(pool, err);

@@ -52,6 +52,29 @@ ph_walked_free(void *data)
 	g_free(walked);
 }
 
+static const struct {
+	uint32_t flag;
+	const char *name;
+} flag_names[] = {
+    {PH_WALKED_EXECUTABLE, "executable"},   {PH_WALKED_PROTECTED, "protected"},
+    {PH_WALKED_UNSUPPORTED, "unsupported"}, {PH_WALKED_LIMIT, "limit"},
+    {PH_WALKED_SUSPICIOUS, "suspicious"},   {PH_WALKED_CUT, "text cut"},
+    {PH_WALKED_DAMAGED, "damaged"},	    {PH_WALKED_UNREAD, "unread"},
+};
+
+char *
+ph_walked_flag_names(uint32_t flags)
+{
+	GString *out = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(flag_names); i++)
+		if ((flags & flag_names[i].flag) != 0)
+			g_string_append_printf(out, "%s%s",
+					       out->len > 0 ? ", " : "",
+					       flag_names[i].name);
+	return g_string_free(out, FALSE);
+}
+
 /* ---- names --------------------------------------------------------------- */
 
 /* Characters that make a name look like another: they turn the direction or
@@ -191,7 +214,15 @@ ph_walk_text(struct ph_walk *walk, struct ph_node *node, const char *text,
 {
 	size_t room = (size_t)MIN(walk->limits.text, walk->texts);
 	size_t kept = MIN(size, room);
+	g_autofree char *valid = NULL;
 
+	/* Valid as a rule; a NUL is not. */
+	if (!g_utf8_validate(text, (gssize)size, NULL)) {
+		valid = g_utf8_make_valid(text, (gssize)kept);
+		text = valid;
+		size = strlen(valid);
+		kept = MIN(size, room);
+	}
 	while (kept < size && kept > 0 && ((uint8_t)text[kept] & 0xc0) == 0x80)
 		kept--;
 	if (kept < size)
@@ -437,7 +468,6 @@ look(struct ph_walk *walk, struct ph_node *node)
 	const char *kind = ph_executable_kind(node->data, node->size);
 	struct ph_type type = {"message/rfc822", PH_READER_MESSAGE};
 
-	hash(node);
 	if (!node->message)
 		ph_type_find(walk->types, node->data, node->size, &type);
 	name_type(node, type.name);
@@ -447,6 +477,19 @@ look(struct ph_walk *walk, struct ph_node *node)
 }
 
 /* ---- for the readers ----------------------------------------------------- */
+
+/* The same file under the same name, of an archive that is read twice. */
+static bool
+is_known(struct ph_node *parent, const struct ph_walked *walked)
+{
+	g_autofree char *digest = NULL;
+
+	if (parent->known == NULL)
+		return false;
+	digest = g_base64_encode(walked->sha256, PH_SHA256);
+	return !g_hash_table_add(parent->known,
+				 g_strconcat(digest, walked->path, NULL));
+}
 
 static bool
 run(struct ph_walk *walk, struct ph_node *parent,
@@ -460,6 +503,11 @@ run(struct ph_walk *walk, struct ph_node *parent,
 	const char *name = source->name != NULL ? source->name : "";
 
 	node.walked = begin(parent, name, strlen(name), source->declared);
+	hash(&node);
+	if (parent != NULL && is_known(parent, node.walked)) {
+		ph_walked_free(node.walked);
+		return true;
+	}
 	look(walk, &node);
 	return tell(walk, node.walked);
 }

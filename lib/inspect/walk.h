@@ -45,6 +45,9 @@ enum {
 	PH_WALKED_ALL = (1 << 8) - 1
 };
 
+/* "executable, suspicious": g_free. */
+char *ph_walked_flag_names(uint32_t flags);
+
 struct ph_walked_property {
 	char *name;
 	char *value;

@@ -238,7 +238,8 @@ read_entries(struct archive_reader *r, bool surely)
 	return found > 0;
 }
 
-/* Of a file with two names each is one by which somebody opens it. */
+/* Of a file with two names each is one by which somebody opens it; libarchive
+ * tells of the one in its own header. */
 static void
 tell_other_names(struct archive_reader *r)
 {
@@ -252,11 +253,6 @@ tell_other_names(struct archive_reader *r)
 		if (!ph_walk_name(r->walk, r->node, e->name, e->name_size,
 				  e->size, PH_WALKED_SUSPICIOUS,
 				  "so called in the directory alone"))
-			return;
-		if (e->local != NULL &&
-		    !ph_walk_name(r->walk, r->node, e->local, e->local_size,
-				  e->size, PH_WALKED_SUSPICIOUS,
-				  "so called in its own header alone"))
 			return;
 	}
 }
@@ -285,14 +281,22 @@ ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
 	}
 	r.is_zip = true;
 	ph_zip_read(node->data, node->size, walk->limits.entries, &r.zip);
-	read_archive(&r, reader, r.zip.damaged);
+	if (r.zip.damaged)
+		ph_node_flag(node, PH_WALKED_DAMAGED,
+			     "its directory is missing or cut");
 	if (r.zip.contradicts) {
 		ph_node_flag(node, PH_WALKED_SUSPICIOUS,
 			     "its directory contradicts what is in it");
+		node->known = g_hash_table_new_full(g_str_hash, g_str_equal,
+						    g_free, NULL);
+	}
+	read_archive(&r, reader, r.zip.damaged);
+	if (r.zip.contradicts) {
 		tell_other_names(&r);
 		/* What a reader of streams finds. */
 		if (!walk->stopped && !r.zip.damaged)
 			read_archive(&r, reader, true);
+		g_clear_pointer(&node->known, g_hash_table_unref);
 	}
 	ph_zip_clear(&r.zip);
 }

@@ -27,6 +27,8 @@ struct ph_node {
 	size_t size;
 	bool message;	   /* as in ph_walk_source */
 	uint64_t unpacked; /* bytes that came out of it */
+	GHashTable *known; /* files in it that were told of; NULL: all are
+			    * new */
 };
 
 void ph_node_flag(struct ph_node *node, uint32_t flag, const char *note);
