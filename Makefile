@@ -10,9 +10,9 @@ PYTHON ?= /usr/bin/python3
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wconversion -Werror
-PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libarchive libhs \
-	libmagic libpcre2-8 libseccomp libsystemd libytnef lmdb milter nettle \
-	smartcols
+PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libarchive \
+	libgsf-1 libhs libmagic libpcre2-8 libseccomp libsystemd libxml-2.0 \
+	libytnef lmdb milter nettle poppler-glib smartcols uchardet
 PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
 PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lresolv -lm
 CFLAGS ?= -O2 -g
@@ -64,7 +64,7 @@ C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c')
 H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 
 .PHONY: all bench deps unit check check-samba demo containers lint sanitize install clean \
-	format help
+	format fuzz fuzz-programs help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,6 +76,7 @@ help:
 	@echo 'make check-samba  the same against Active Directory, Samba'"'"'s'
 	@echo 'make containers  the same organisation in containers'
 	@echo 'make deps      install what is missing from Debian packages'
+	@echo 'make fuzz      look for input that a parser cannot bear'
 	@echo 'make all unit lint sanitize install clean'
 
 $(BUILD)/obj/%.o: %.c
@@ -163,15 +164,46 @@ $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call objects,$(1) tests/unit/
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_test,$(t))))
 
-unit: $(UNIT_TESTS)
-	@$(PYTHON) tests/run --unit-only $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(FUZZ_TESTS)
+	@$(PYTHON) tests/run --unit-only $(UNIT_TESTS) $(FUZZ_TESTS)
+
+# ---- fuzzing: one target a parser, tests/fuzz/README -------------------------
+FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SECONDS = 60
+# Directories of a program whose parser it is: FUZZ_DIRS_NAME = tracking
+# What drives a target: the corpus, or with clang's own main chance.
+FUZZ_MAIN = $(call objects,tests/fuzz/replay.c) $(CHECK_LIBS)
+FUZZ_TESTS = $(patsubst %,$(BUILD)/fuzz/fuzz_%,$(FUZZ))
+define fuzz_target
+$(BUILD)/fuzz/fuzz_$(1): $(call objects,tests/fuzz/fuzz_$(1).c) $(filter %.o,$(FUZZ_MAIN)) \
+		$(call objects,$(filter-out %/main.c,$(call sources,$(FUZZ_DIRS_$(1))))) \
+		$(call archives,$(LIBS))
+	@mkdir -p $$(@D)
+	@echo '  LD $$@'
+	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS) $(filter -l% -f%,$(FUZZ_MAIN))
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz_target,$(f))))
+
+fuzz-programs: $(FUZZ_TESTS)
+
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzer CC=clang CFLAGS='-O1 -g' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		FUZZ_MAIN=-fsanitize=fuzzer fuzz-programs
+	@mkdir -p $(BUILD)/fuzzer/crashes
+	@for name in $(FUZZ); do \
+		mkdir -p $(BUILD)/fuzzer/corpus/$$name && \
+		$(BUILD)/fuzzer/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) \
+			-artifact_prefix=$(BUILD)/fuzzer/crashes/$$name- \
+			$(BUILD)/fuzzer/corpus/$$name tests/fuzz/corpus/$$name || exit; \
+	done
 
 deps:
 	@./deps.sh
 
 check: deps
-	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
-	@BUILD=$(BUILD) $(PYTHON) tests/run $(UNIT_TESTS)
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(FUZZ_TESTS)
+	@BUILD=$(BUILD) $(PYTHON) tests/run $(UNIT_TESTS) $(FUZZ_TESTS)
 
 # A domain controller takes the ports of its trade, so all of it runs in a
 # network namespace of its own, which goes when the tests end.

@@ -91,10 +91,11 @@ void ph_extract_prepare(void);
 
 /*
  * One row a kind of document; the array is the only list. A row's types end
- * with NULL; "text/" with nothing behind it is all of text/. The first row with
- * that type, else (type unknown or "application/octet-stream") the first with
- * the name's suffix, is asked; a kind that finds by content that it is another
- * answers 0.
+ * with NULL; "text/" with nothing behind it is all of text/, "+xml" all that
+ * end so. Asked is the first row whose magic the bytes begin with, else the
+ * first with that type, else the first with the name's suffix; a kind that
+ * finds that the bytes are of another answers 0, and the next is asked. Bytes
+ * go before types, because a type is what a sender says.
  */
 struct ph_extract_job; /* private: source, limits, result */
 struct ph_extract_kind {
@@ -102,13 +103,10 @@ struct ph_extract_kind {
 	const char *help;
 	const char *const *types;
 	const char *const *suffixes; /* lower case, without the point */
+	const char *magic;	     /* NULL: none */
 	int (*read)(struct ph_extract_job *job, struct ph_err *err);
 };
 extern const struct ph_extract_kind ph_extract_kinds[];
 extern const size_t ph_extract_kinds_count;
-
-/* NULL: none of ours. */
-const struct ph_extract_kind *ph_extract_find(const char *type,
-					      const char *name);
 
 #endif

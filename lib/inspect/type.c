@@ -104,6 +104,15 @@ find_signature(const uint8_t *data, size_t size, struct ph_type *type_r)
 	return false;
 }
 
+bool
+ph_type_is_container(const uint8_t *data, size_t size)
+{
+	struct ph_type type;
+
+	return find_signature(data, size, &type) &&
+	       type.reader != PH_READER_NONE && type.reader != PH_READER_OLE;
+}
+
 static bool
 is_unknown(const char *name)
 {

@@ -319,28 +319,12 @@ open_files(struct ph_walk *walk, struct ph_node *node, const GArray *files)
 	}
 }
 
-/* What the content says, unless it says no more than that this is text, or
- * nothing. */
-static const char *
-choose_type(const struct ph_node *node)
-{
-	const char *type = node->walked->type;
-	const char *declared = node->walked->declared;
-
-	if (*declared == '\0' ||
-	    (strcmp(type, "application/octet-stream") != 0 &&
-	     strcmp(type, "text/plain") != 0))
-		return type;
-	return ph_extract_find(declared, node->walked->name) != NULL ? declared
-								     : type;
-}
-
 /* False: no kind of document. */
 static bool
-read_document(struct ph_walk *walk, struct ph_node *node)
+read_document(struct ph_walk *walk, struct ph_node *node, const char *type)
 {
 	const struct ph_extract_source source = {
-	    .type = choose_type(node),
+	    .type = type,
 	    .name = node->walked->name,
 	    .charset = node->charset,
 	    .data = node->data,
@@ -348,7 +332,7 @@ read_document(struct ph_walk *walk, struct ph_node *node)
 	};
 	const struct ph_extract_limits limits = {
 	    .text = walk->limits.text,
-	    .unpacked = walk->size,
+	    .unpacked = MAX(walk->size, 1),
 	};
 	struct ph_extract_result result = PH_EXTRACT_RESULT_INIT;
 	struct ph_err err = PH_ERR_INIT;
@@ -362,6 +346,21 @@ read_document(struct ph_walk *walk, struct ph_node *node)
 	open_files(walk, node, result.files);
 	ph_extract_clear(&result);
 	return r != 0;
+}
+
+/* By what the content says; where that is no more than that it is text, or
+ * nothing, by what the sender says as well. */
+static bool
+is_document(struct ph_walk *walk, struct ph_node *node)
+{
+	const char *type = node->walked->type;
+	const char *declared = node->walked->declared;
+	bool vague = strcmp(type, "application/octet-stream") == 0 ||
+		     strcmp(type, "text/plain") == 0;
+
+	return (vague && *declared != '\0' &&
+		read_document(walk, node, declared)) ||
+	       read_document(walk, node, type);
 }
 
 /* ---- what it is ---------------------------------------------------------- */
@@ -388,10 +387,10 @@ name_type(struct ph_node *node, const char *type)
 static bool
 probe_zip(struct ph_walk *walk, struct ph_node *node)
 {
-	struct ph_zip zip;
+	struct ph_zipdir zip;
 	bool document = false;
 
-	ph_zip_read(node->data, node->size, walk->limits.entries, &zip);
+	ph_zipdir_read(node->data, node->size, walk->limits.entries, &zip);
 	if (zip.type != NULL) {
 		name_type(node, zip.type);
 		document = strcmp(zip.type, "application/java-archive") != 0;
@@ -399,7 +398,7 @@ probe_zip(struct ph_walk *walk, struct ph_node *node)
 			ph_node_flag(node, PH_WALKED_EXECUTABLE,
 				     "Java archive");
 	}
-	ph_zip_clear(&zip);
+	ph_zipdir_clear(&zip);
 	return document;
 }
 
@@ -451,15 +450,20 @@ look_into(struct ph_walk *walk, struct ph_node *node,
 		ph_node_flag(node, PH_WALKED_LIMIT, "too many in each other");
 		return;
 	}
+	/* Two look at a document's files. */
+	if (document)
+		node->known = g_hash_table_new_full(g_str_hash, g_str_equal,
+						    g_free, NULL);
 	if (container)
 		open_container(walk, node, type->reader);
 	else if (executable)
 		/* One that opens itself is an archive as well. */
 		open_container(walk, node, PH_READER_NONE);
-	if ((!container || document) && !read_document(walk, node) &&
-	    !document && !is_picture(node->walked->type) && node->size > 0)
+	if ((!container || document) && !is_document(walk, node) && !document &&
+	    !is_picture(node->walked->type) && node->size > 0)
 		ph_node_flag(node, PH_WALKED_UNSUPPORTED,
 			     "nothing here reads this type");
+	g_clear_pointer(&node->known, g_hash_table_unref);
 }
 
 static void

@@ -14,7 +14,7 @@ struct archive_reader {
 	struct ph_walk *walk;
 	struct ph_node *node;
 	struct archive *archive;
-	struct ph_zip zip; /* of a zip */
+	struct ph_zipdir zip; /* of a zip */
 	bool is_zip;
 	bool names_only; /* it is encrypted in a way that libarchive does not
 			  * see */
@@ -153,8 +153,8 @@ tell_data(struct archive_reader *r, struct archive_entry *entry)
 	return more && complete >= 0;
 }
 
-/* A document has files that nobody is shown; a program among them is not one
- * of those that a document is made of. */
+/* A document has files that nobody is shown; programs and archives are not what
+ * it is made of, and may be why it only looks like one. */
 static bool
 tell_program(struct archive_reader *r, struct archive_entry *entry)
 {
@@ -162,7 +162,8 @@ tell_program(struct archive_reader *r, struct archive_entry *entry)
 	const char *name = entry_name(entry);
 	int complete = read_data(r, bytes);
 
-	if (ph_executable_kind(bytes->data, bytes->len) != NULL &&
+	if ((ph_executable_kind(bytes->data, bytes->len) != NULL ||
+	     ph_type_is_container(bytes->data, bytes->len)) &&
 	    !tell_bytes(r, name, bytes))
 		return false;
 	return complete >= 0;
@@ -244,8 +245,8 @@ static void
 tell_other_names(struct archive_reader *r)
 {
 	for (guint i = 0; i < r->zip.entries->len; i++) {
-		const struct ph_zip_entry *e =
-		    &g_array_index(r->zip.entries, struct ph_zip_entry, i);
+		const struct ph_zipdir_entry *e =
+		    &g_array_index(r->zip.entries, struct ph_zipdir_entry, i);
 
 		if (e->local != NULL && e->local_size == e->name_size &&
 		    memcmp(e->local, e->name, e->name_size) == 0)
@@ -280,15 +281,16 @@ ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
 		return;
 	}
 	r.is_zip = true;
-	ph_zip_read(node->data, node->size, walk->limits.entries, &r.zip);
+	ph_zipdir_read(node->data, node->size, walk->limits.entries, &r.zip);
 	if (r.zip.damaged)
 		ph_node_flag(node, PH_WALKED_DAMAGED,
 			     "its directory is missing or cut");
 	if (r.zip.contradicts) {
 		ph_node_flag(node, PH_WALKED_SUSPICIOUS,
 			     "its directory contradicts what is in it");
-		node->known = g_hash_table_new_full(g_str_hash, g_str_equal,
-						    g_free, NULL);
+		if (node->known == NULL)
+			node->known = g_hash_table_new_full(
+			    g_str_hash, g_str_equal, g_free, NULL);
 	}
 	read_archive(&r, reader, r.zip.damaged);
 	if (r.zip.contradicts) {
@@ -296,7 +298,6 @@ ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
 		/* What a reader of streams finds. */
 		if (!walk->stopped && !r.zip.damaged)
 			read_archive(&r, reader, true);
-		g_clear_pointer(&node->known, g_hash_table_unref);
 	}
-	ph_zip_clear(&r.zip);
+	ph_zipdir_clear(&r.zip);
 }

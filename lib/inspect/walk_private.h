@@ -77,6 +77,8 @@ struct ph_type {
 locale_t ph_types_use_locale(const struct ph_types *types);
 void ph_type_find(struct ph_types *types, const uint8_t *data, size_t size,
 		  struct ph_type *type_r);
+/* By its first bytes alone. */
+bool ph_type_is_container(const uint8_t *data, size_t size);
 /* Of a compound file (OLE2): by its directory; NULL: some other. */
 const char *ph_type_ole(const uint8_t *data, size_t size);
 /* Is it a message with a header, as in a file .eml? */
@@ -98,7 +100,7 @@ void ph_walk_message(struct ph_walk *walk, struct ph_node *node);
 
 /* ---- walk_zip.c: zip's directory, by hand -------------------------------- */
 
-struct ph_zip_entry {
+struct ph_zipdir_entry {
 	const char *name; /* in the data */
 	size_t name_size;
 	const char *local; /* in the file's own header; NULL: there is none */
@@ -107,17 +109,17 @@ struct ph_zip_entry {
 	bool encrypted;
 };
 
-struct ph_zip {
-	GArray *entries;  /* struct ph_zip_entry, of the directory */
+struct ph_zipdir {
+	GArray *entries;  /* struct ph_zipdir_entry, of the directory */
 	bool contradicts; /* directory and headers say different things, or
 			   * there is more than one directory */
 	bool damaged;	  /* there is no directory, or it is cut */
 	const char *type; /* of a document or Java archive; NULL: an archive */
 };
 /* Never fails; to be cleared. At most limit entries. */
-void ph_zip_read(const uint8_t *data, size_t size, size_t limit,
-		 struct ph_zip *zip_r);
-void ph_zip_clear(struct ph_zip *zip);
+void ph_zipdir_read(const uint8_t *data, size_t size, size_t limit,
+		    struct ph_zipdir *zip_r);
+void ph_zipdir_clear(struct ph_zipdir *zip);
 
 /* ---- walk_rar.c ------------------------------------------------------------
  */

@@ -25,7 +25,7 @@ struct reader {
 	size_t base;	/* offsets count from here */
 	size_t central; /* the directory */
 	GArray *locals; /* struct local */
-	struct ph_zip *zip;
+	struct ph_zipdir *zip;
 };
 
 static size_t
@@ -72,7 +72,7 @@ find_end(const struct reader *r, size_t *at_r, size_t *n_r)
 }
 
 static void
-read_local(struct reader *r, struct ph_zip_entry *entry, size_t at,
+read_local(struct reader *r, struct ph_zipdir_entry *entry, size_t at,
 	   size_t packed)
 {
 	struct local local = {at, 0};
@@ -95,7 +95,7 @@ static size_t
 read_central(struct reader *r, size_t at)
 {
 	const uint8_t *p = r->data + at;
-	struct ph_zip_entry entry = {0};
+	struct ph_zipdir_entry entry = {0};
 	size_t size;
 
 	if (!is_record(r, at, "PK\1\2", CENTRAL_SIZE))
@@ -159,7 +159,7 @@ look_between(struct reader *r)
 /* ---- what the archive is ------------------------------------------------- */
 
 static bool
-begins(const struct ph_zip_entry *entry, const char *text)
+begins(const struct ph_zipdir_entry *entry, const char *text)
 {
 	size_t n = strlen(text);
 
@@ -167,7 +167,7 @@ begins(const struct ph_zip_entry *entry, const char *text)
 }
 
 static bool
-is(const struct ph_zip_entry *entry, const char *text)
+is(const struct ph_zipdir_entry *entry, const char *text)
 {
 	return entry->name_size == strlen(text) && begins(entry, text);
 }
@@ -198,13 +198,13 @@ read_mimetype(const struct reader *r)
 	    "application/vnd.oasis.opendocument.graphics",
 	    "application/vnd.oasis.opendocument.formula",
 	    "application/epub+zip"};
-	const struct ph_zip_entry *entry;
+	const struct ph_zipdir_entry *entry;
 	const char *value;
 	size_t left;
 
 	if (r->zip->entries->len == 0)
 		return NULL;
-	entry = &g_array_index(r->zip->entries, struct ph_zip_entry, 0);
+	entry = &g_array_index(r->zip->entries, struct ph_zipdir_entry, 0);
 	if (!is(entry, "mimetype") || entry->local == NULL)
 		return NULL;
 	value = entry->local + entry->local_size;
@@ -223,8 +223,8 @@ find_type(const struct reader *r)
 	bool content_types = false, manifest = false;
 
 	for (guint i = 0; i < r->zip->entries->len; i++) {
-		const struct ph_zip_entry *entry =
-		    &g_array_index(r->zip->entries, struct ph_zip_entry, i);
+		const struct ph_zipdir_entry *entry =
+		    &g_array_index(r->zip->entries, struct ph_zipdir_entry, i);
 
 		content_types |= is(entry, "[Content_Types].xml");
 		manifest |= is(entry, "META-INF/MANIFEST.MF");
@@ -239,14 +239,15 @@ find_type(const struct reader *r)
 }
 
 void
-ph_zip_read(const uint8_t *data, size_t size, size_t limit,
-	    struct ph_zip *zip_r)
+ph_zipdir_read(const uint8_t *data, size_t size, size_t limit,
+	       struct ph_zipdir *zip_r)
 {
 	struct reader r = {.data = data, .size = size, .zip = zip_r};
 	size_t end, ends, at, n, length;
 
-	*zip_r = (struct ph_zip){
-	    .entries = g_array_new(FALSE, FALSE, sizeof(struct ph_zip_entry))};
+	*zip_r = (struct ph_zipdir){
+	    .entries =
+		g_array_new(FALSE, FALSE, sizeof(struct ph_zipdir_entry))};
 	if (!find_end(&r, &end, &ends)) {
 		zip_r->damaged = true;
 		return;
@@ -276,7 +277,7 @@ ph_zip_read(const uint8_t *data, size_t size, size_t limit,
 }
 
 void
-ph_zip_clear(struct ph_zip *zip)
+ph_zipdir_clear(struct ph_zipdir *zip)
 {
 	g_array_unref(zip->entries);
 }

@@ -1,4 +1,6 @@
-#include "lib/message/content_private.h"
+#include "lib/message/charset.h"
+
+#include <glib.h>
 
 #include <errno.h>
 #include <string.h>
@@ -314,4 +316,36 @@ ph_charset_decode(const char *in, size_t size,
 		g_string_erase(out, 0, 3);
 	*size_r = out->len;
 	return g_string_free(out, FALSE);
+}
+
+/* Besides those of the aliases. The first ones are what others are made of. */
+static const char *const common[] = {
+    "utf-16le",	    "utf-16be",	    "utf-16",	    "utf-32",
+    "utf-32le",	    "utf-32be",	    "ucs-2",	    "ucs-4",
+    "iso-8859-1",   "iso-8859-2",   "iso-8859-3",   "iso-8859-4",
+    "iso-8859-5",   "iso-8859-6",   "iso-8859-7",   "iso-8859-8",
+    "iso-8859-9",   "iso-8859-10",  "iso-8859-11",  "iso-8859-13",
+    "iso-8859-14",  "iso-8859-15",  "iso-8859-16",  "windows-1250",
+    "windows-1251", "windows-1252", "windows-1253", "windows-1254",
+    "windows-1255", "windows-1256", "windows-1257", "windows-1258",
+    "koi8-r",	    "koi8-u",	    "cp437",	    "cp737",
+    "cp775",	    "cp850",	    "cp852",	    "cp855",
+    "cp857",	    "cp858",	    "cp860",	    "cp861",
+    "cp862",	    "cp863",	    "cp864",	    "cp865",
+    "cp866",	    "cp869",	    "cp874",	    "cp932",
+    "cp936",	    "cp949",	    "cp950",	    "euc-jp",
+    "euc-tw",	    "euc-cn",	    "gb18030",	    "gb2312",
+    "big5",	    "big5-hkscs",   "shift_jis",    "iso-2022-jp",
+    "iso-2022-kr",  "iso-2022-cn",  "johab",	    "viscii",
+    "tcvn",	    "mac-cyrillic", "macintosh",    "hp-roman8",
+};
+
+/* A module that is in use by an open descriptor is not unloaded. */
+void
+ph_charset_prepare(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(aliases); i++)
+		g_iconv_open("UTF-8", aliases[i].iconv);
+	for (size_t i = 0; i < G_N_ELEMENTS(common); i++)
+		g_iconv_open("UTF-8", common[i]);
 }

@@ -1,6 +1,7 @@
 #ifndef PH_MESSAGE_CONTENT_PRIVATE_H
 #define PH_MESSAGE_CONTENT_PRIVATE_H
 
+#include "lib/message/charset.h"
 #include "lib/message/content.h"
 
 #include <glib.h>
@@ -48,31 +49,6 @@ void ph_field_clear(struct ph_field *field);
 /* Decoded value of a parameter (RFC 2231, RFC 2047): one line of valid UTF-8
  * without blanks at its end; g_free; NULL: none. */
 char *ph_field_param(const struct ph_field *field, const char *name);
-
-/* ---- content_charset.c -------------------------------------------------- */
-
-/*
- * Bytes in a charset as UTF-8 of at most limit bytes, CRLF as LF; g_free.
- * *bad_r (NULL is fine) when the charset is unknown, *cut_r (NULL is fine) when
- * the limit was met: neither is set to false. html: a charset that is not
- * declared may stand in a <meta>.
- */
-struct ph_charset_options {
-	const char *charset; /* "" if not declared */
-	bool html;
-	size_t limit;
-	bool *bad_r;
-	bool *cut_r;
-};
-char *ph_charset_decode(const char *in, size_t size,
-			const struct ph_charset_options *options,
-			size_t *size_r);
-
-/* ---- content_utf8.c ----------------------------------------------------- */
-
-/* How much of the text is ASCII, or UTF-8, before something that is not. */
-size_t ph_utf8_ascii(const char *in, size_t size);
-size_t ph_utf8_valid(const char *in, size_t size);
 
 /* ---- content.c ---------------------------------------------------------- */
 

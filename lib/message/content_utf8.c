@@ -1,5 +1,7 @@
-#include "lib/message/content_private.h"
+#include "lib/message/charset.h"
 
+#include <glib.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Nearly all text is ASCII for the most part, and is read eight bytes at a
