@@ -198,18 +198,25 @@ tell_entry(struct archive_reader *r, struct archive_entry *entry)
 
 /* ---- an archive ---------------------------------------------------------- */
 
+/* opened: libarchive knows the format; else it must not be asked about it
+ * (3.6.2 follows a pointer behind its table then). */
+static bool
+is_encrypted(struct archive_reader *r, bool opened)
+{
+	const char *why = archive_error_string(r->archive);
+
+	return (opened &&
+		archive_read_has_encrypted_entries(r->archive) == 1) ||
+	       (why != NULL && strstr(why, "ncrypt") != NULL);
+}
+
 static void
 note_end(struct archive_reader *r, int rc, guint found)
 {
 	const char *why = archive_error_string(r->archive);
 
-	if (archive_read_has_encrypted_entries(r->archive) == 1 ||
-	    (rc != ARCHIVE_EOF && why != NULL &&
-	     strstr(why, "ncrypt") != NULL)) {
-		ph_node_flag(r->node, PH_WALKED_PROTECTED, "encrypted");
-		return;
-	}
-	if (rc == ARCHIVE_EOF || (r->node->walked->flags & PH_WALKED_LIMIT))
+	if (rc == ARCHIVE_EOF ||
+	    (r->node->walked->flags & PH_WALKED_LIMIT) != 0)
 		return;
 	ph_node_flag(r->node,
 		     PH_WALKED_DAMAGED |
@@ -217,8 +224,8 @@ note_end(struct archive_reader *r, int rc, guint found)
 		     why != NULL ? why : "damaged");
 }
 
-/* Is there an archive? A program is one perhaps. */
-static bool
+/* surely: it is an archive; else a program, which is one perhaps. */
+static void
 read_entries(struct archive_reader *r, bool surely)
 {
 	struct archive_entry *entry;
@@ -226,17 +233,22 @@ read_entries(struct archive_reader *r, bool surely)
 	int rc =
 	    archive_read_open_memory(r->archive, r->node->data, r->node->size);
 
-	if (rc == ARCHIVE_OK)
-		while ((rc = archive_read_next_header(r->archive, &entry)) ==
-			   ARCHIVE_OK ||
-		       rc == ARCHIVE_WARN) {
-			found++;
-			if (!tell_entry(r, entry))
-				break;
-		}
-	if (surely || found > 0)
-		note_end(r, rc == ARCHIVE_OK ? ARCHIVE_EOF : rc, found);
-	return found > 0;
+	bool opened = rc == ARCHIVE_OK;
+
+	while (opened && ((rc = archive_read_next_header(r->archive, &entry)) ==
+			      ARCHIVE_OK ||
+			  rc == ARCHIVE_WARN)) {
+		found++;
+		if (!tell_entry(r, entry))
+			break;
+	}
+	if (!surely && found == 0)
+		return;
+	if (is_encrypted(r, opened))
+		ph_node_flag(r->node, PH_WALKED_PROTECTED, "encrypted");
+	else
+		note_end(r, opened && rc == ARCHIVE_OK ? ARCHIVE_EOF : rc,
+			 found);
 }
 
 /* Of a file with two names each is one by which somebody opens it; libarchive
