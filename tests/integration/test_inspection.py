@@ -213,6 +213,7 @@ def test_cannot_say_is_an_error_of_the_rule(own_org: Lab) -> None:
     mail = post(own_org, a_txt=b"a text")
     assert "451 4.7.1" in mail.last, mail.last
     own_org.change(lambda: own_org.rule("Program", RuleErrorAction="Ignore"))
+    assert deliver(own_org, a_txt=b"a text")["X-Limit"] is None
     for pid in workers(host):
         os.kill(pid, signal.SIGSTOP)
     assert deliver(own_org, a_txt=b"a text")["X-Limit"] == "yes"
