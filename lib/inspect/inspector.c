@@ -222,14 +222,20 @@ static void
 note_loss(struct run *run, enum loss loss, int status)
 {
 	struct ph_inspector *inspector = run->inspector;
+	const char *by = "";
+	struct ph_inspector_counts c;
 
 	count(inspector, losses[loss].count, 1);
+	ph_inspector_counts(inspector, &c);
 	if (status >= 0 && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-		ph_warn("inspection: attachment %u: %s (%s)", run->next + 1,
-			losses[loss].why, strsignal(WTERMSIG(status)));
-	else
-		ph_warn("inspection: attachment %u: %s", run->next + 1,
-			losses[loss].why);
+		by = strsignal(WTERMSIG(status));
+	ph_warn("inspection: attachment %u: %s%s%s%s; so far %" G_GUINT64_FORMAT
+		" in %" G_GUINT64_FORMAT " messages",
+		run->next + 1, losses[loss].why, *by != '\0' ? " (" : "", by,
+		*by != '\0' ? ")" : "",
+		c.crashed + c.out_of_memory + c.timed_out + c.forbidden +
+		    c.malformed,
+		c.messages);
 	/* Who has begun to lie may have done so before. */
 	if (run->begun && loss == LOSS_MALFORMED)
 		g_ptr_array_set_size(run->results[run->next].files, 0);

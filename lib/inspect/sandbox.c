@@ -223,10 +223,10 @@ add_rules(scmp_filter_ctx filter)
 	if (r == 0)
 		r = seccomp_rule_add(
 		    filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				     SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
+				     SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS, 0));
 	return r;
 }
 

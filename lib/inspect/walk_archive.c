@@ -260,8 +260,7 @@ tell_other_names(struct archive_reader *r)
 		const struct ph_zipdir_entry *e =
 		    &g_array_index(r->zip.entries, struct ph_zipdir_entry, i);
 
-		if (e->local != NULL && e->local_size == e->name_size &&
-		    memcmp(e->local, e->name, e->name_size) == 0)
+		if (ph_zipdir_agrees(e))
 			continue;
 		if (!ph_walk_name(r->walk, r->node, e->name, e->name_size,
 				  e->size, PH_WALKED_SUSPICIOUS,

@@ -109,6 +109,9 @@ struct ph_zipdir_entry {
 	bool encrypted;
 };
 
+/* All readers find it under one name: to some a NUL is the end of it. */
+bool ph_zipdir_agrees(const struct ph_zipdir_entry *entry);
+
 struct ph_zipdir {
 	GArray *entries;  /* struct ph_zipdir_entry, of the directory */
 	bool contradicts; /* directory and headers say different things, or

@@ -90,6 +90,14 @@ read_local(struct reader *r, struct ph_zipdir_entry *entry, size_t at,
 	g_array_append_val(r->locals, local);
 }
 
+bool
+ph_zipdir_agrees(const struct ph_zipdir_entry *entry)
+{
+	return entry->local != NULL && entry->local_size == entry->name_size &&
+	       memcmp(entry->local, entry->name, entry->name_size) == 0 &&
+	       memchr(entry->name, '\0', entry->name_size) == NULL;
+}
+
 /* The entry at a position; its size, 0: there is none. */
 static size_t
 read_central(struct reader *r, size_t at)
@@ -109,8 +117,7 @@ read_central(struct reader *r, size_t at)
 	entry.encrypted = (get16(p + 8) & ENCRYPTED) != 0;
 	/* Of an archive above 4 GB the offset is elsewhere: none is mailed. */
 	read_local(r, &entry, r->base + get32(p + 42), get32(p + 20));
-	if (entry.local == NULL || entry.local_size != entry.name_size ||
-	    memcmp(entry.local, entry.name, entry.name_size) != 0)
+	if (!ph_zipdir_agrees(&entry))
 		r->zip->contradicts = true;
 	g_array_append_val(r->zip->entries, entry);
 	return size;
