@@ -73,13 +73,16 @@ next_continued(struct excel *x, struct ph_bytes *data_r)
 {
 	uint16_t type;
 	size_t here = x->next;
+	struct ph_bytes data;
 
-	if (!next_record(x, &type, data_r))
+	if (!next_record(x, &type, &data))
 		return false;
-	if (type == TYPE_CONTINUE)
-		return true;
-	x->next = here;
-	return false;
+	if (type != TYPE_CONTINUE) {
+		x->next = here;
+		return false;
+	}
+	*data_r = data;
+	return true;
 }
 
 /* ---- strings
@@ -247,7 +250,7 @@ take_strings(struct excel *x, struct ph_bytes data)
 	struct reader r = {x, data, false};
 
 	skip(&r, 8); /* how many there are: counted instead */
-	for (;;) {
+	while (!r.over) {
 		if (r.left.size == 0 && !next_continued(x, &r.left))
 			break;
 		if (r.left.size == 0)

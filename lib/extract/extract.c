@@ -1,8 +1,10 @@
 #include "lib/extract/extract_private.h"
 #include "lib/message/charset.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define TEXT ((size_t)1024 * 1024)
 #define UNPACKED ((size_t)256 * 1024 * 1024)
@@ -234,12 +236,16 @@ ph_extract(const struct ph_extract_source *source,
 	   struct ph_extract_result *result_r, struct ph_err *err)
 {
 	struct ph_extract_job job = {
-	    .source = source,
 	    .limits = fill_limits(limits),
 	    .result = result_r,
 	};
+	struct ph_extract_source some = *source;
 	int r = 0;
 
+	/* Nothing is bytes too. */
+	if (some.data == NULL)
+		some.data = "";
+	job.source = &some;
 	begin(result_r);
 	for (unsigned reason = 0; reason < REASONS && r == 0; reason++)
 		r = read_by(&job, reason, err);
@@ -249,6 +255,9 @@ ph_extract(const struct ph_extract_source *source,
 void
 ph_extract_prepare(void)
 {
+	/* Else libc looks for the file of its time zone at each date. */
+	setenv("TZ", "UTC0", 1);
+	tzset();
 	ph_charset_prepare();
 	ph_extract_plain_prepare();
 	ph_extract_xml_prepare();

@@ -84,8 +84,11 @@ void ph_extract_clear(struct ph_extract_result *result);
 /*
  * Loads what libraries would read from disk later: modules of iconv, tables of
  * the PDF library. Once a process, before it gives up its rights; forked
- * children inherit it. What it takes is kept until the process ends. Without it
- * everything works where there are files.
+ * children inherit it. What it takes is kept until the process ends. It sets TZ
+ * to UTC, because libc would look for the file of another zone at each date,
+ * and drops GLib's warnings (not its errors), which a library writes about bad
+ * documents.
+ * Without it everything works where there are files.
  */
 void ph_extract_prepare(void);
 

@@ -40,6 +40,8 @@ void ph_extract_put_char(struct ph_extract_job *job, gunichar c);
 /* Bytes of a charset as lib/message/charset.h knows it. */
 void ph_extract_put_charset(struct ph_extract_job *job, const char *charset,
 			    const void *bytes, size_t size);
+/* What was read aside, behind all other: full or not, there is an end of it. */
+void ph_extract_put_aside(struct ph_extract_job *job, const GString *aside);
 /* Keeps what comes apart from what was: ' ', '\t' or '\n'; twice is once. */
 void ph_extract_separate(struct ph_extract_job *job, char with);
 /* No more text is wanted. */

@@ -306,9 +306,7 @@ read_xml(struct ph_extract_job *job, struct ph_zip_member *member,
 	ph_extract_separate(job, '\n');
 	ph_xml_parse(&xml, member, job->source->data, job->source->size);
 	job->result->text = s->main;
-	ph_extract_separate(job, '\n');
-	ph_extract_put(job, s->aside->str, s->aside->len);
-	ph_extract_separate(job, '\n');
+	ph_extract_put_aside(job, s->aside);
 	g_string_free(s->aside, TRUE);
 	g_array_unref(s->asides);
 	g_string_free(s->property, TRUE);

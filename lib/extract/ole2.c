@@ -385,8 +385,25 @@ ph_extract_ole2(struct ph_extract_job *job, struct ph_err *err)
 	return r;
 }
 
+static void
+drop(const char *domain, GLogLevelFlags level, const char *text, gpointer self)
+{
+	(void)domain;
+	(void)level;
+	(void)text;
+	(void)self;
+}
+
 void
 ph_extract_ole2_prepare(void)
 {
+	/* It says some of it without a domain. */
+	static const char *const domains[] = {"libgsf", "libgsf:msole", NULL};
+	const GLogLevelFlags levels = G_LOG_LEVEL_CRITICAL |
+				      G_LOG_LEVEL_WARNING |
+				      G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO;
+
 	gsf_init();
+	for (size_t i = 0; i < G_N_ELEMENTS(domains); i++)
+		g_log_set_handler(domains[i], levels, drop, NULL);
 }

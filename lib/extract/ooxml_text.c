@@ -372,9 +372,7 @@ read_with(struct ph_ooxml *ooxml, struct ph_zip_member *member, bool master)
 	ph_extract_separate(ooxml->job, '\n');
 	ph_xml_parse(&xml, member, NULL, 0);
 	ooxml->job->result->text = s.main;
-	ph_extract_separate(ooxml->job, '\n');
-	ph_extract_put(ooxml->job, s.aside->str, s.aside->len);
-	ph_extract_separate(ooxml->job, '\n');
+	ph_extract_put_aside(ooxml->job, s.aside);
 	g_string_free(s.aside, TRUE);
 	/* Office opens no document with a DTD. */
 	ooxml->job->result->damaged |= xml.doctype;

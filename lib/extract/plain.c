@@ -10,6 +10,8 @@
  * declared, and that more than a guess.
  */
 #define SAMPLE ((size_t)64 * 1024)
+#define FEW 16
+#define ESC 0x1b
 
 static const struct {
 	const char *mark;
@@ -59,21 +61,45 @@ find_wide(struct ph_bytes text)
 	return NULL;
 }
 
+/* Of a few letters no statistics can tell one Latin charset from another, and
+ * the most common one is likely. */
+static bool
+is_unlikely(const char *charset, struct ph_bytes text)
+{
+	static const char latin[] = "iso-8859-";
+	static const char others[] = "5678"; /* other scripts */
+	size_t letters = 0;
+
+	if (!g_str_has_prefix(charset, latin))
+		return false;
+	charset += sizeof(latin) - 1;
+	if (charset[1] == '\0' && strchr(others, charset[0]) != NULL)
+		return false;
+	for (size_t i = 0; i < text.size && letters < FEW; i++)
+		letters += text.p[i] >= 0x80;
+	return letters < FEW;
+}
+
 /* By the statistics of languages; g_free; "": no idea. */
 static char *
 guess(struct ph_bytes text)
 {
+	struct ph_bytes sample = ph_bytes_sub(text, 0, SAMPLE);
+	bool escapes = memchr(sample.p, ESC, sample.size) != NULL;
 	uchardet_t detector;
 	char *charset;
 
-	if (ph_utf8_valid((const char *)text.p, text.size) == text.size)
+	/* ISO 2022 has bytes of ASCII only. */
+	if (!escapes &&
+	    ph_utf8_valid((const char *)text.p, text.size) == text.size)
 		return g_strdup("utf-8");
 	detector = uchardet_new();
-	uchardet_handle_data(detector, (const char *)text.p,
-			     MIN(text.size, SAMPLE));
+	uchardet_handle_data(detector, (const char *)sample.p, sample.size);
 	uchardet_data_end(detector);
 	charset = g_ascii_strdown(uchardet_get_charset(detector), -1);
 	uchardet_delete(detector);
+	if (is_unlikely(charset, sample))
+		charset[0] = '\0';
 	return charset;
 }
 

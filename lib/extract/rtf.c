@@ -238,10 +238,18 @@ take_control(struct rtf *r)
 /* ---- the document
  * --------------------------------------------------------------------- */
 
+/* A property that is too long is no end of the text. */
+static bool
+is_over(struct rtf *r)
+{
+	return ph_extract_full(r->job) &&
+	       ph_rtf_group(r)->destination != DEST_PROPERTY;
+}
+
 static void
 read_all(struct rtf *r)
 {
-	while (r->p < r->end && !r->job->result->truncated) {
+	while (r->p < r->end && !is_over(r)) {
 		unsigned char c = *r->p++;
 
 		if (c == '{')
@@ -285,9 +293,7 @@ ph_extract_rtf(struct ph_extract_job *job, struct ph_err *err)
 	g_array_append_val(r.groups, first);
 	read_all(&r);
 	job->result->text = r.main;
-	ph_extract_separate(job, '\n');
-	ph_extract_put(job, r.aside->str, r.aside->len);
-	ph_extract_separate(job, '\n');
+	ph_extract_put_aside(job, r.aside);
 	g_array_unref(r.groups);
 	g_string_free(r.pending, TRUE);
 	g_string_free(r.aside, TRUE);

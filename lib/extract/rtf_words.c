@@ -305,8 +305,10 @@ ph_rtf_end_destination(struct rtf *r, const struct rtf_word *word)
 	if (word->kind == ASIDE)
 		ph_extract_separate(r->job, '\n');
 	r->job->result->text = r->main;
-	if (word->kind != ASIDE)
+	if (word->kind != ASIDE) {
+		r->job->result->truncated = false;
 		end_property(r, word);
+	}
 }
 
 /* ---- words

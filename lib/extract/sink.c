@@ -88,6 +88,18 @@ ph_extract_separate(struct ph_extract_job *job, char with)
 	put_valid(job, &with, 1);
 }
 
+void
+ph_extract_put_aside(struct ph_extract_job *job, const GString *aside)
+{
+	bool truncated = job->result->truncated;
+
+	job->result->truncated = false;
+	ph_extract_separate(job, '\n');
+	ph_extract_put(job, aside->str, aside->len);
+	ph_extract_separate(job, '\n');
+	job->result->truncated |= truncated;
+}
+
 /* From after '&': how much is code. */
 static size_t
 header_code(const char *p, size_t size)

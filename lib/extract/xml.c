@@ -104,8 +104,14 @@ on_text(void *ctx, const xmlChar *text, int size)
 		ph_xml_stop(xml);
 }
 
+#if LIBXML_VERSION >= 21200
+typedef const xmlError *error_pointer;
+#else
+typedef xmlErrorPtr error_pointer;
+#endif
+
 static void
-on_error(void *ctx, xmlErrorPtr error)
+on_error(void *ctx, error_pointer error)
 {
 	struct ph_xml *xml = ctx;
 
