@@ -152,7 +152,10 @@ ph_type_find(struct ph_types *types, const uint8_t *data, size_t size,
 		return;
 	}
 	name = magic_buffer(types->magic, data, size);
-	if (name != NULL)
+	/* Of a program for DOS without a header libmagic knows but a jump, with
+	 * which a text of many a charset begins as well. */
+	if (name != NULL && (strcmp(name, "application/x-dosexec") != 0 ||
+			     memcmp(data, "MZ", MIN(size, (size_t)2)) == 0))
 		type_r->name = name;
 	if ((is_unknown(type_r->name) ||
 	     strcmp(type_r->name, "message/rfc822") == 0) &&

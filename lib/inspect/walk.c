@@ -101,7 +101,8 @@ char *
 ph_walk_clean(const char *bytes, size_t size, bool *changed_r)
 {
 	GString *out = g_string_new(NULL);
-	const char *p = bytes, *end = bytes + size;
+	const char *p = size > 0 ? bytes : "";
+	const char *end = p + size;
 	bool changed = false;
 
 	while (p < end && out->len + 6 <= PH_WALKED_TEXT) {
@@ -348,8 +349,12 @@ read_document(struct ph_walk *walk, struct ph_node *node, const char *type)
 	return r != 0;
 }
 
-/* By what the content says; where that is no more than that it is text, or
- * nothing, by what the sender says as well. */
+/*
+ * By what the content says; where that is no more than that it is text, or
+ * nothing, by what the sender says as well. libmagic takes some texts for
+ * something else: what the sender calls a text is read as one, but that does
+ * not make it a type that is known.
+ */
 static bool
 is_document(struct ph_walk *walk, struct ph_node *node)
 {
@@ -358,9 +363,13 @@ is_document(struct ph_walk *walk, struct ph_node *node)
 	bool vague = strcmp(type, "application/octet-stream") == 0 ||
 		     strcmp(type, "text/plain") == 0;
 
-	return (vague && *declared != '\0' &&
-		read_document(walk, node, declared)) ||
-	       read_document(walk, node, type);
+	if (vague && *declared != '\0' && read_document(walk, node, declared))
+		return true;
+	if (read_document(walk, node, type))
+		return true;
+	if (!vague && g_str_has_prefix(declared, "text/"))
+		read_document(walk, node, declared);
+	return false;
 }
 
 /* ---- what it is ---------------------------------------------------------- */
