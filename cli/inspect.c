@@ -249,7 +249,7 @@ node_json(const struct node *node, bool text)
 
 struct inspection {
 	struct ph_content *content;
-	struct ph_inspector *inspector; /* NULL: there is no attachment */
+	struct ph_inspector *inspector;
 	struct ph_inspected *results;
 	uint32_t n;
 	GPtrArray *parts; /* struct node */
@@ -259,18 +259,15 @@ struct inspection {
 static void
 look(struct inspection *in, const struct ph_conf *conf)
 {
-	g_autofree struct ph_walk_source *sources =
-	    ph_inspect_sources(in->content, &in->n);
 	struct ph_inspector_options options;
 	size_t n;
 	const struct ph_part *parts = ph_content_parts(in->content, &n);
 	uint32_t at = 0;
 
-	if (in->n > 0) {
-		ph_inspector_options_read(conf, &options);
-		in->inspector = ph_inspector_start(&options);
-		in->results = ph_inspector_run(in->inspector, sources, in->n);
-	}
+	ph_inspector_options_read(conf, &options);
+	in->inspector = ph_inspector_start(&options);
+	in->results =
+	    ph_inspector_run_content(in->inspector, in->content, &in->n);
 	for (size_t i = 0; i < n; i++) {
 		const struct ph_inspected *result =
 		    parts[i].attachment ? &in->results[at++] : NULL;
@@ -369,7 +366,8 @@ ph_inspect_run(struct ph_cli *cli, const struct ph_input *input)
 	if (ph_message_parse(message->data, message->len, mail, &err) < 0)
 		status = ph_cli_fail(PH_EXIT_DATA, "%s: %s", input->words[0],
 				     err.text);
-	else
+	g_clear_pointer(&message, g_byte_array_unref);
+	if (status == PH_EXIT_YES)
 		status = inspect_mail(cli, input, mail);
 	ph_mail_free(&mail);
 	return status;

@@ -49,42 +49,18 @@ add_rows(struct sandboxed *self, const struct ph_part *part,
 	}
 }
 
-struct ph_walk_source *
-ph_inspect_sources(const struct ph_content *content, uint32_t *n_r)
-{
-	size_t n;
-	const struct ph_part *parts = ph_content_parts(content, &n);
-	struct ph_walk_source *sources = g_new0(struct ph_walk_source, n + 1);
-
-	*n_r = 0;
-	for (size_t i = 0; i < n; i++)
-		if (parts[i].attachment)
-			sources[(*n_r)++] = (struct ph_walk_source){
-			    .name = parts[i].name,
-			    .declared = parts[i].type,
-			    .charset = parts[i].charset,
-			    .data = ph_content_part_data(&parts[i]),
-			    .size = (size_t)parts[i].size,
-			    .message = parts[i].message,
-			};
-	return sources;
-}
-
 static void
 ask(struct sandboxed *self)
 {
 	size_t n;
 	const struct ph_part *parts = ph_content_parts(self->content, &n);
-	g_autofree struct ph_walk_source *sources = NULL;
 	uint32_t at = 0;
 
 	if (self->asked)
 		return;
 	self->asked = true;
-	sources = ph_inspect_sources(self->content, &self->n);
-	if (self->n == 0)
-		return;
-	self->results = ph_inspector_run(self->inspector, sources, self->n);
+	self->results =
+	    ph_inspector_run_content(self->inspector, self->content, &self->n);
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].attachment)
 			add_rows(self, &parts[i], &self->results[at++]);

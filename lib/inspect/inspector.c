@@ -317,11 +317,11 @@ run_all(struct run *run, int request)
 	}
 }
 
-struct ph_inspected *
-ph_inspector_run(struct ph_inspector *inspector,
-		 const struct ph_walk_source *parts, uint32_t n)
+/* request: -1, and *err says why. */
+static struct ph_inspected *
+run_request(struct ph_inspector *inspector, int request, uint32_t n,
+	    const struct ph_err *err)
 {
-	const struct ph_walk_limits *limits = &inspector->options.limits;
 	struct run run = {
 	    .inspector = inspector,
 	    .results = g_new0(struct ph_inspected, n),
@@ -329,21 +329,63 @@ ph_inspector_run(struct ph_inspector *inspector,
 	    .deadline = ph_clock_mono() + inspector->options.timeout,
 	    .answer = g_byte_array_new(),
 	};
-	struct ph_err err = PH_ERR_INIT;
-	int request = ph_request_new(limits, parts, n, &err);
 
 	count(inspector, COUNT(messages), 1);
 	for (uint32_t i = 0; i < n; i++)
 		run.results[i].files =
 		    g_ptr_array_new_with_free_func(ph_walked_free);
 	if (request < 0) {
-		give_up(&run, PH_INSPECTED_NOT, err.text);
+		give_up(&run, PH_INSPECTED_NOT, err->text);
 	} else {
 		run_all(&run, request);
 		close(request);
 	}
 	g_byte_array_unref(run.answer);
 	return run.results;
+}
+
+struct ph_inspected *
+ph_inspector_run(struct ph_inspector *inspector,
+		 const struct ph_walk_source *parts, uint32_t n)
+{
+	struct ph_err err = PH_ERR_INIT;
+	int request =
+	    ph_request_new(&inspector->options.limits, parts, n, &err);
+
+	return run_request(inspector, request, n, &err);
+}
+
+/* All attachments are in memory twice for as short a time as possible. */
+struct ph_inspected *
+ph_inspector_run_content(struct ph_inspector *inspector,
+			 const struct ph_content *content, uint32_t *n_r)
+{
+	size_t n;
+	const struct ph_part *parts = ph_content_parts(content, &n);
+	g_autofree struct ph_walk_source *sources =
+	    g_new0(struct ph_walk_source, n + 1);
+	struct ph_err err = PH_ERR_INIT;
+	int request;
+
+	*n_r = 0;
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].attachment)
+			sources[(*n_r)++] = (struct ph_walk_source){
+			    .name = parts[i].name,
+			    .declared = parts[i].type,
+			    .charset = parts[i].charset,
+			    .data = ph_content_part_data(&parts[i]),
+			    .size = (size_t)parts[i].size,
+			    .message = parts[i].message,
+			};
+	if (*n_r == 0)
+		return NULL;
+	request =
+	    ph_request_new(&inspector->options.limits, sources, *n_r, &err);
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].attachment)
+			ph_content_part_forget(&parts[i]);
+	return run_request(inspector, request, *n_r, &err);
 }
 
 void

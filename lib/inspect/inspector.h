@@ -73,10 +73,11 @@ struct ph_inspected *ph_inspector_run(struct ph_inspector *inspector,
 				      uint32_t n);
 void ph_inspected_free(struct ph_inspected *results, uint32_t n);
 
-/* The attachments among the parts of a message, for ph_inspector_run: an array
- * of *n_r, g_free. They borrow from content. */
-struct ph_walk_source *ph_inspect_sources(const struct ph_content *content,
-					  uint32_t *n_r);
+/* The attachments among the parts of a message, in order; n_r: how many; NULL:
+ * there is none, and nobody was asked. */
+struct ph_inspected *ph_inspector_run_content(struct ph_inspector *inspector,
+					      const struct ph_content *content,
+					      uint32_t *n_r);
 
 /* Since the start. */
 struct ph_inspector_counts {

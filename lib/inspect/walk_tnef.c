@@ -112,7 +112,8 @@ void
 ph_walk_tnef(struct ph_walk *walk, struct ph_node *node)
 {
 	g_autofree BYTE *copy = NULL;
-	TNEFStruct tnef;
+	/* It leaves out what it prints by. */
+	TNEFStruct tnef = {.Debug = 0};
 
 	if (node->size > G_MAXINT) {
 		ph_node_flag(node, PH_WALKED_LIMIT, "too large");
