@@ -10,9 +10,9 @@ PYTHON ?= /usr/bin/python3
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wconversion -Werror
-PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libcurl libhs \
-	libpcre2-8 lmdb milter libsystemd nettle smartcols \
-	libxml-2.0 libarchive libgsf-1 poppler-glib uchardet
+PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libarchive libcurl \
+	libgsf-1 libhs libmagic libpcre2-8 libseccomp libsystemd libxml-2.0 \
+	libytnef lmdb milter nettle poppler-glib smartcols uchardet
 PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
 PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lresolv -lm
 CFLAGS ?= -O2 -g
@@ -22,15 +22,17 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
 ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # Libraries: one static archive a directory; arrows point down only.
-LIBS = fork health routing directory scan state extract message smtp track match base
+LIBS = inspect extract fork health routing directory scan state message smtp \
+	track match base
 NEEDS_base = base
 NEEDS_match = match base
 NEEDS_state = state match base
 NEEDS_message = message base
-NEEDS_extract = extract message base
 NEEDS_smtp = smtp base
 NEEDS_track = track base
 NEEDS_scan = scan base
+NEEDS_extract = extract message base
+NEEDS_inspect = inspect extract message base
 NEEDS_fork = fork message smtp track base
 NEEDS_directory = directory state match base
 NEEDS_routing = routing state match base

@@ -434,6 +434,20 @@ open_directory(struct ph_trial *trial)
 	return PH_EXIT_YES;
 }
 
+/* As posthub-transport does it, by a child of this program. */
+static struct ph_inspection *
+inspect(void *arg, struct ph_content *content)
+{
+	struct ph_trial *trial = arg;
+	struct ph_inspector_options options;
+
+	if (!trial->inspector) {
+		ph_inspector_options_read(trial->cli->conf, &options);
+		trial->inspector = ph_inspector_start(&options);
+	}
+	return ph_inspect_sandboxed(trial->inspector, content);
+}
+
 int
 ph_trial_open(struct ph_cli *cli, const struct ph_input *input, bool explain,
 	      struct ph_trial *trial)
@@ -459,6 +473,8 @@ ph_trial_open(struct ph_cli *cli, const struct ph_input *input, bool explain,
 		return status;
 	trial->mail->snapshot = ph_snapshot_ref(trial->snapshot);
 	trial->mail->directory = trial->directory;
+	trial->mail->inspect = inspect;
+	trial->mail->inspect_arg = trial;
 	status = add_recipients(trial, ph_input_list(input, "to"));
 	return status == PH_EXIT_YES ? ph_trial_run(trial) : status;
 }
@@ -472,6 +488,7 @@ ph_trial_close(struct ph_trial *trial)
 	g_ptr_array_unref(trial->people);
 	g_hash_table_unref(trial->known);
 	ph_mail_free(&trial->mail);
+	ph_inspector_stop(&trial->inspector);
 	g_free(trial->client.name);
 	g_free(trial->client.address);
 	g_free(trial->client.helo);

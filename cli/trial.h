@@ -2,6 +2,7 @@
 #define PH_CLI_TRIAL_H
 
 #include "cli/command.h"
+#include "lib/inspect/inspector.h"
 #include "milters/transport/rules/evaluate.h"
 
 #include <glib.h>
@@ -66,6 +67,7 @@ struct ph_trial {
 	struct ph_snapshot *local;    /* what daemons here had; NULL */
 	struct ph_snapshot *snapshot; /* what is tried */
 	struct ph_directory *directory;
+	struct ph_inspector *inspector; /* NULL: no rule has asked yet */
 	struct ph_client client;
 	struct ph_mail *mail;
 	GPtrArray *people; /* struct ph_trial_person, in order */

@@ -52,6 +52,10 @@ const struct ph_verb ph_verbs[] = {
      "who gets a message for it, each with one way into it",
      ph_group_expand_options, 1, 1, ph_group_expand},
 
+    {"inspect", NULL, "FILE",
+     "what is in a message: parts, files in archives, their types and what "
+     "rules can ask about them",
+     ph_inspect_options_table, 1, 1, ph_inspect_run},
     {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
      ph_resolve_run},
     {"mailbox", NULL, "ADDRESS ...",

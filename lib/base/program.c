@@ -232,6 +232,8 @@ run_program(struct ph_run *run, struct ph_err *err)
 	if (make_directories(run, err) < 0 ||
 	    ph_server_open(run, &run->server, err) < 0)
 		return -1;
+	if (program->prepare != NULL && program->prepare(run, &app, err) < 0)
+		return -1;
 	if (ph_drop_privileges(run->conf, keeps_files(run), err) < 0)
 		return -1;
 	if (program->start(run, &app, err) < 0)

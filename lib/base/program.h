@@ -32,9 +32,16 @@ struct ph_program {
 	const struct ph_listen
 	    *listen; /* ends with setting NULL; may be NULL */
 	/*
+	 * Optional: runs as the user that the program was started as, before
+	 * its first thread, for children that give up other rights than it
+	 * does. *app_r is there in start. 0 or -1 as start.
+	 */
+	int (*prepare)(struct ph_run *run, void **app_r, struct ph_err *err);
+	/*
 	 * Starts the program's threads; runs after privileges were dropped,
 	 * before anything is served. *app_r is handed to all that follows.
-	 * 0, or -1 and the process ends with 78 (PERM) or 75 (others).
+	 * 0, or -1 and the process ends with 78 (PERM) or 75 (others); what
+	 * prepare made is gone then as well.
 	 */
 	int (*start)(struct ph_run *run, void **app_r, struct ph_err *err);
 	/*

@@ -251,6 +251,30 @@ const struct ph_setting ph_settings[] = {
     {"spam", "timeout", PH_SETTING_SPAN, "15s", 100, 45 * S, NULL,
      "limit of rspamd's answer"},
 
+    {"inspect", "user", PH_SETTING_TEXT, "_posthub-inspect", NO_LIMIT,
+     "user that workers become, which should own nothing, if the daemon is "
+     "started as root; nobody where there is none of that name"},
+    {"inspect", "workers", PH_SETTING_INT, "4", 1, 256, NULL,
+     "processes that look into attachments at once; messages wait for one"},
+    {"inspect", "messages", PH_SETTING_INT, "50", 1, 1000000, NULL,
+     "messages that one of them serves before it is replaced"},
+    {"inspect", "timeout", PH_SETTING_SPAN, "30s", 100, 10 * MINUTE, NULL,
+     "longest time for the attachments of a message"},
+    {"inspect", "memory", PH_SETTING_SIZE, "512MB", 32 * MB, 0, NULL,
+     "memory of a worker"},
+    {"inspect", "depth", PH_SETTING_INT, "16", 1, 100, NULL,
+     "archives and messages inside each other"},
+    {"inspect", "files", PH_SETTING_INT, "10000", 1, 100000, NULL,
+     "files in all archives of a message"},
+    {"inspect", "unpacked", PH_SETTING_SIZE, "256MB", 1 * MB, 16 * GB, NULL,
+     "bytes that the attachments of a message may unpack to; one file half of "
+     "it"},
+    {"inspect", "ratio", PH_SETTING_INT, "250", 1, 100000, NULL,
+     "how many times its size an archive of more than 16 MB may unpack to"},
+    {"inspect", "text", PH_SETTING_SIZE, "1MB", 1 * KB, 64 * MB, NULL,
+     "TransportRuleAttachmentTextScanLimit: text of an attachment that rules "
+     "look at; the rest is ignored"},
+
     {"policy", "policy", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/policy.sock", NO_LIMIT,
      "socket for check_policy_service"},

@@ -126,6 +126,12 @@ ph_content_part_data(const struct ph_part *part)
 					  : part->source->raw;
 }
 
+void
+ph_content_part_forget(const struct ph_part *part)
+{
+	g_clear_pointer(&part->source->data, g_free);
+}
+
 size_t
 ph_content_source_size(struct ph_content_source *source)
 {

@@ -89,6 +89,8 @@ const struct ph_part *ph_content_parts(const struct ph_content *content,
 /* The decoded bytes of a part, part->size of them; borrowed, never NULL. Made
  * when first asked for: most rules need but names and sizes. */
 const void *ph_content_part_data(const struct ph_part *part);
+/* Nobody borrows them any more: they are made again if asked for. */
+void ph_content_part_forget(const struct ph_part *part);
 
 /*
  * The text of the bodies: text parts that are no attachments, of attached

@@ -140,7 +140,12 @@ struct ph_mail {
 	struct ph_mail *origin;
 	/* Parsed when first asked for; the origin's. */
 	struct ph_content *content;
+	/* Made by inspect when first asked for; the origin's. */
 	struct ph_inspection *inspection;
+	/* Who opens attachments; NULL: nobody, what the MIME tree says is all
+	 * that is known. */
+	struct ph_inspection *(*inspect)(void *arg, struct ph_content *content);
+	void *inspect_arg;
 
 	/* custom-data of the AGENTINFO row, "S:..." items joined with ';';
 	 * NULL: no agent has anything to say, no row. */
@@ -186,8 +191,7 @@ void ph_mail_drop_content(struct ph_mail *mail);
 
 /* The content: what was not kept of a body is not in it; borrowed. */
 struct ph_content *ph_mail_content(struct ph_mail *mail);
-/* Who can say what is in attachments; set by the agent that inspects, else what
- * the MIME tree says; borrowed. */
+/* Who can say what is in attachments; borrowed. */
 struct ph_inspection *ph_mail_inspection(struct ph_mail *mail);
 
 /* Copies; params may be NULL. Borrowed from mail. */

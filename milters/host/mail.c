@@ -210,7 +210,10 @@ ph_mail_inspection(struct ph_mail *mail)
 	struct ph_mail *m = mail->origin != NULL ? mail->origin : mail;
 
 	if (m->inspection == NULL)
-		m->inspection = ph_inspect_plain(ph_mail_content(m));
+		m->inspection =
+		    m->inspect != NULL
+			? m->inspect(m->inspect_arg, ph_mail_content(m))
+			: ph_inspect_plain(ph_mail_content(m));
 	return m->inspection;
 }
 

@@ -34,11 +34,19 @@ struct app {
 	struct ph_prober *prober;
 };
 
+static struct ph_inspection *
+inspect(void *inspector, struct ph_content *content)
+{
+	return ph_inspect_sandboxed(inspector, content);
+}
+
 static void
 begin(struct ph_mail *mail, void *app)
 {
 	const struct ph_transport *transport = app;
 
+	mail->inspect = inspect;
+	mail->inspect_arg = transport->inspector;
 	mail->snapshot = ph_state_take(transport->state);
 	mail->directory = transport->directory;
 	mail->keep_body = ph_scan_needs_body(&transport->scan) ||
@@ -76,6 +84,7 @@ stop(void *arg)
 	ph_match_compiler_stop(&app->compiler);
 	ph_directory_close(&transport->directory);
 	ph_plans_close(&transport->plans);
+	ph_inspector_stop(&transport->inspector);
 	ph_track_log_close(&transport->track);
 	ph_scan_clear(&transport->scan);
 	g_free(transport->connector);
@@ -236,17 +245,29 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	return 0;
 }
 
+/* Who looks into attachments has fewer rights than this program ever has, and
+ * takes them off itself. */
+static int
+prepare(struct ph_run *run, void **app_r, struct ph_err *err)
+{
+	struct app *app = g_new0(struct app, 1);
+	struct ph_inspector_options options;
+
+	(void)err;
+	ph_inspector_options_read(ph_run_conf(run), &options);
+	app->transport.inspector = ph_inspector_start(&options);
+	ph_inspector_report(app->transport.inspector);
+	*app_r = app;
+	return 0;
+}
+
 static int
 start(struct ph_run *run, void **app_r, struct ph_err *err)
 {
-	struct app *app = g_new0(struct app, 1);
-
-	if (open_all(ph_run_conf(run), app, err) < 0) {
-		stop(app);
-		return -1;
-	}
-	*app_r = app;
-	return 0;
+	if (open_all(ph_run_conf(run), *app_r, err) == 0)
+		return 0;
+	stop(*app_r);
+	return -1;
 }
 
 static const struct ph_listen listeners[] = {
@@ -261,6 +282,7 @@ static const struct ph_program program = {
     .section = SECTION,
     .listen = listeners,
     .summary = "Transport: resolution, transport rules, message tracking",
+    .prepare = prepare,
     .start = start,
     .main = ph_host_run,
     .stop = stop,
@@ -272,5 +294,8 @@ main(int argc, char **argv)
 	/* The same program is the child that compiles words and patterns. */
 	if (argc == 2 && strcmp(argv[1], PH_MATCH_COMPILER_SWITCH) == 0)
 		return ph_match_compiler_main();
+	/* And the one that looks into attachments. */
+	if (argc > 1 && strcmp(argv[1], PH_INSPECT_SWITCH) == 0)
+		return ph_inspect_child_main(argc, argv, ph_worker_inspect);
 	return ph_program_main(&program, argc, argv);
 }

@@ -3,6 +3,7 @@
 
 #include "lib/directory/directory.h"
 #include "lib/health/peers.h"
+#include "lib/inspect/inspector.h"
 #include "lib/smtp/peer.h"
 #include "lib/state/state.h"
 #include "lib/track/log.h"
@@ -35,8 +36,9 @@ struct ph_transport {
 	struct ph_directory *directory;
 	struct ph_peers *peers; /* or NULL */
 	struct ph_track_log *track;
-	struct ph_rule_stats *stats; /* NULL: none are kept */
-	struct ph_plans *plans;	     /* of copies that differ */
+	struct ph_rule_stats *stats;	/* NULL: none are kept */
+	struct ph_plans *plans;		/* of copies that differ */
+	struct ph_inspector *inspector; /* NULL: no attachment is opened */
 };
 
 #define PH_RESOLVE_AGENT "Resolver"

@@ -48,7 +48,7 @@ enum {
 /* What rules do not look at in an encrypted message. */
 #define PH_NEED_CONTENT (PH_NEED_BODY | PH_NEED_PARTS | PH_NEED_TEXT)
 /* Can answer "cannot say". */
-#define PH_NEED_FALLIBLE (PH_NEED_DIRECTORY | PH_NEED_TEXT)
+#define PH_NEED_FALLIBLE (PH_NEED_DIRECTORY | PH_NEED_PARTS | PH_NEED_TEXT)
 
 /* What a subject gives; each comparison knows which member it reads. */
 struct ph_value {

@@ -63,6 +63,29 @@ value_text(struct ph_evaluation *e, struct ph_recipient *recipient,
 const struct ph_subject ph_subject_attachment_text = {
     "attachment text", PH_LEVEL_MESSAGE, PH_NEED_TEXT, NULL, value_text};
 
+/*
+ * Behind the last file: 0, or -1 there may be more, in one that was tried to be
+ * opened. What nobody can open (PERM) has no files that anybody knows of.
+ */
+static int
+end_of_files(struct ph_evaluation *e, struct ph_err *err)
+{
+	const struct ph_inspect_file *file;
+	int r;
+
+	for (size_t i = 0; (r = find_file(e, i, &file, err)) == 1; i++) {
+		struct ph_err why = PH_ERR_INIT;
+		bool yes;
+
+		if (ph_inspect_flag(ph_mail_inspection(e->mail), i,
+				    PH_INSPECT_EXECUTABLE, &yes, &why) == 0 ||
+		    why.kind != PH_ERR_TEMP)
+			continue;
+		return ph_err_set(err, why.kind, "%s", why.text);
+	}
+	return r;
+}
+
 static int
 value_name(struct ph_evaluation *e, struct ph_recipient *recipient,
 	   const char *selector, size_t *cursor, struct ph_value *value_r,
@@ -78,7 +101,7 @@ value_name(struct ph_evaluation *e, struct ph_recipient *recipient,
 		if (*file->name != '\0')
 			return 1;
 	}
-	return r;
+	return r == 0 ? end_of_files(e, err) : r;
 }
 
 const struct ph_subject ph_subject_attachment_name = {
@@ -133,7 +156,7 @@ value_size(struct ph_evaluation *e, struct ph_recipient *recipient,
 	(void)selector;
 	if (r == 1)
 		value_r->number = (int64_t)MIN(file->size, (uint64_t)INT64_MAX);
-	return r;
+	return r == 0 ? end_of_files(e, err) : r;
 }
 
 const struct ph_subject ph_subject_attachment_size = {

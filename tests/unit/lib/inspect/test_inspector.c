@@ -1,0 +1,416 @@
+#include "lib/inspect/inspector.h"
+#include "lib/inspect/sandbox.h"
+#include "lib/inspect/wire.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * This program is the child as well (see main): its workers do what the name
+ * of an attachment says, as if the bytes of it had taken them over.
+ */
+
+#define MEMORY ((uint64_t)64 * 1024 * 1024)
+
+/* ---- inside of a worker -------------------------------------------------- */
+
+static void
+put(int fd, const GByteArray *bytes)
+{
+	if (write(fd, bytes->data, bytes->len) != (ssize_t)bytes->len)
+		_exit(EXIT_FAILURE);
+}
+
+static void
+say(int fd, enum ph_record_kind kind, uint32_t number)
+{
+	g_autoptr(GByteArray) record = g_byte_array_new();
+
+	ph_record_format(record, kind, number);
+	put(fd, record);
+}
+
+static void
+tell(int fd, const char *note)
+{
+	g_autoptr(GByteArray) record = g_byte_array_new();
+	struct ph_walked *walked = ph_walked_new();
+
+	walked->path = g_strdup("x");
+	walked->name = g_strdup("x");
+	walked->declared = g_strdup("");
+	walked->type = g_strdup("text/plain");
+	walked->note = g_strdup(note);
+	ph_record_format_file(record, walked);
+	ph_walked_free(walked);
+	put(fd, record);
+}
+
+static void
+do_open(int fd)
+{
+	tell(fd, open("/etc/passwd", O_RDONLY) >= 0 ? "open" : "not open");
+}
+
+static void
+do_socket(int fd)
+{
+	tell(fd, socket(AF_INET, SOCK_STREAM, 0) >= 0 ? "socket" : "none");
+}
+
+static void
+do_fork(int fd)
+{
+	tell(fd, fork() >= 0 ? "forked" : "not forked");
+}
+
+static void
+do_exec(int fd)
+{
+	execl("/bin/true", "true", NULL);
+	tell(fd, "not executed");
+}
+
+static void
+do_kill(int fd)
+{
+	kill(getppid(), SIGKILL);
+	tell(fd, "alive");
+}
+
+/* More than it may: the C library says no, GLib ends the process. */
+static void
+do_malloc(int fd)
+{
+	char *volatile much = malloc(MEMORY + 1);
+
+	tell(fd, much == NULL ? "no memory" : "memory");
+	free(much);
+}
+
+static void
+do_allocate(int fd)
+{
+	for (size_t i = 0; i < 1000; i++)
+		memset(g_malloc(MEMORY / 16), 1, MEMORY / 16);
+	tell(fd, "memory");
+}
+
+static void
+do_loop(int fd)
+{
+	for (volatile int i = 1; i != 0;)
+		;
+	tell(fd, "never");
+}
+
+static void
+do_crash(int fd)
+{
+	*(volatile int *)NULL = 1;
+	tell(fd, "never");
+}
+
+static void
+do_garbage(int fd)
+{
+	static const char garbage[64] = "\xff\xff\xff\xff\xff garbage";
+
+	if (write(fd, garbage, sizeof garbage) < 0)
+		_exit(EXIT_FAILURE);
+}
+
+static void
+do_flood(int fd)
+{
+	for (;;)
+		tell(fd, "and one more");
+}
+
+/* Says that it is done with what it has not begun. */
+static void
+do_disorder(int fd)
+{
+	say(fd, PH_RECORD_END, 7);
+}
+
+static void
+do_finish(int fd)
+{
+	say(fd, PH_RECORD_DONE, 0);
+}
+
+static void
+do_nothing(int fd)
+{
+	tell(fd, "well");
+}
+
+static const struct {
+	const char *name;
+	void (*act)(int fd);
+} deeds[] = {
+    {"open", do_open},	  {"socket", do_socket},     {"fork", do_fork},
+    {"exec", do_exec},	  {"kill", do_kill},	     {"malloc", do_malloc},
+    {"loop", do_loop},	  {"allocate", do_allocate}, {"crash", do_crash},
+    {"flood", do_flood},  {"garbage", do_garbage},   {"finish", do_finish},
+    {"well", do_nothing}, {"disorder", do_disorder},
+};
+
+static void
+work(struct ph_types *types, const struct ph_request *request, uint32_t first,
+     int fd)
+{
+	(void)types;
+	for (uint32_t i = first; i < request->n; i++) {
+		say(fd, PH_RECORD_BEGIN, i);
+		for (size_t d = 0; d < G_N_ELEMENTS(deeds); d++)
+			if (strcmp(deeds[d].name, request->parts[i].name) == 0)
+				deeds[d].act(fd);
+		say(fd, PH_RECORD_END, i);
+	}
+}
+
+/* ---- outside ------------------------------------------------------------- */
+
+static char program[4096];
+static const char *const child[] = {program, PH_INSPECT_SWITCH, NULL};
+
+static struct ph_inspector *
+start(void)
+{
+	return ph_inspector_start(&(struct ph_inspector_options){
+	    .child = child,
+	    .user = "nobody",
+	    .workers = 2,
+	    .messages = 3,
+	    .timeout = 1000,
+	    .memory = MEMORY,
+	    .limits = {.entries = 100},
+	});
+}
+
+static struct ph_inspected *
+ask(struct ph_inspector *inspector, const char *const *names, uint32_t n)
+{
+	struct ph_walk_source parts[8] = {0};
+
+	ck_assert_uint_le(n, G_N_ELEMENTS(parts));
+	for (uint32_t i = 0; i < n; i++)
+		parts[i] =
+		    (struct ph_walk_source){.name = names[i], .data = ""};
+	return ph_inspector_run(inspector, parts, n);
+}
+
+static const char *
+note_of(const struct ph_inspected *result)
+{
+	const struct ph_walked *walked;
+
+	ck_assert_int_eq(result->state, PH_INSPECTED_DONE);
+	ck_assert_uint_eq(result->files->len, 1);
+	walked = result->files->pdata[0];
+	return walked->note;
+}
+
+#define AT(member) offsetof(struct ph_inspector_counts, member)
+static const struct {
+	const char *deed;
+	size_t count;
+	const char *why;
+} contained[] = {
+    {"open", AT(forbidden), "did what it may not"},
+    {"socket", AT(forbidden), "did what it may not"},
+    {"fork", AT(forbidden), "did what it may not"},
+    {"exec", AT(forbidden), "did what it may not"},
+    {"kill", AT(forbidden), "did what it may not"},
+    {"allocate", AT(out_of_memory), "memory"},
+    {"loop", AT(timed_out), "too long"},
+    {"crash", AT(crashed), "crashed"},
+    {"garbage", AT(malformed), "malformed"},
+    {"flood", AT(malformed), "malformed"},
+    {"disorder", AT(malformed), "malformed"},
+    {"finish", AT(malformed), "malformed"},
+};
+
+/* It costs the attachment; the one before and the one after have answers. */
+START_TEST(test_contained)
+{
+	const char *const names[] = {"well", contained[_i].deed, "well"};
+	bool late = contained[_i].count == AT(timed_out);
+	struct ph_inspector *inspector = start();
+	struct ph_inspected *results = ask(inspector, names, 3);
+	struct ph_inspector_counts counts;
+
+	ck_assert_str_eq(note_of(&results[0]), "well");
+	ck_assert_int_eq(results[1].state, PH_INSPECTED_LOST);
+	ck_assert_msg(strstr(results[1].why, contained[_i].why) != NULL,
+		      "%s: %s", contained[_i].deed, results[1].why);
+	/* The time is that of the whole message. */
+	if (late)
+		ck_assert_int_eq(results[2].state, PH_INSPECTED_LOST);
+	else
+		ck_assert_str_eq(note_of(&results[2]), "well");
+	ph_inspected_free(results, 3);
+	ph_inspector_counts(inspector, &counts);
+	ck_assert_uint_eq(
+	    *(const uint64_t *)(const void *)((const char *)&counts +
+					      contained[_i].count),
+	    1);
+	ck_assert_uint_eq(counts.crashed + counts.out_of_memory +
+			      counts.timed_out + counts.forbidden +
+			      counts.malformed,
+			  1);
+	/* And the next message. */
+	results = ask(inspector, names, 1);
+	ck_assert_str_eq(note_of(&results[0]), "well");
+	ph_inspected_free(results, 1);
+	ph_inspector_stop(&inspector);
+	ck_assert_ptr_null(inspector);
+}
+END_TEST
+
+START_TEST(test_memory_is_refused)
+{
+	const char *const names[] = {"malloc"};
+	struct ph_inspector *inspector = start();
+	struct ph_inspected *results = ask(inspector, names, 1);
+
+	ck_assert_str_eq(note_of(&results[0]), "no memory");
+	ph_inspected_free(results, 1);
+	ph_inspector_stop(&inspector);
+}
+END_TEST
+
+START_TEST(test_many_losses)
+{
+	const char *const names[] = {"crash", "crash", "crash", "well"};
+	struct ph_inspector *inspector = start();
+	struct ph_inspected *results = ask(inspector, names, 4);
+
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(results[i].state, PH_INSPECTED_LOST);
+	ck_assert_ptr_nonnull(strstr(results[3].why, "too many"));
+	ph_inspected_free(results, 4);
+	ph_inspector_stop(&inspector);
+}
+END_TEST
+
+/* More messages than a worker serves, from more threads than there are
+ * workers. */
+static void *
+ask_often(void *inspector)
+{
+	const char *const names[] = {"well", "well"};
+
+	for (size_t i = 0; i < 20; i++) {
+		struct ph_inspected *results = ask(inspector, names, 2);
+
+		ck_assert_str_eq(note_of(&results[1]), "well");
+		ph_inspected_free(results, 2);
+	}
+	return NULL;
+}
+
+START_TEST(test_threads)
+{
+	struct ph_inspector *inspector = start();
+	struct ph_inspector_counts counts;
+	GThread *threads[4];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		threads[i] = g_thread_new("asks", ask_often, inspector);
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		g_thread_join(threads[i]);
+	ph_inspector_counts(inspector, &counts);
+	ck_assert_uint_eq(counts.messages, 80);
+	ck_assert_uint_eq(counts.files, 160);
+	ck_assert_uint_eq(counts.crashed, 0);
+	ph_inspector_stop(&inspector);
+}
+END_TEST
+
+/* Nobody can be asked. */
+START_TEST(test_no_child)
+{
+	static const char *const none[] = {"/nonexistent/program", NULL};
+	static const char *const ends[] = {"/bin/true", NULL};
+	const char *const *const children[] = {none, ends};
+	const char *const names[] = {"well", "well"};
+	struct ph_inspector *inspector =
+	    ph_inspector_start(&(struct ph_inspector_options){
+		.child = children[_i],
+		.user = "nobody",
+		.workers = 1,
+		.messages = 1,
+		.timeout = 1000,
+		.memory = MEMORY,
+	    });
+	struct ph_inspected *results = ask(inspector, names, 2);
+	struct ph_inspector_counts counts;
+
+	ck_assert_int_eq(results[0].state, PH_INSPECTED_NOT);
+	ck_assert_int_eq(results[1].state, PH_INSPECTED_NOT);
+	ck_assert_ptr_nonnull(results[1].why);
+	ph_inspected_free(results, 2);
+	ph_inspector_counts(inspector, &counts);
+	ck_assert_uint_eq(counts.unavailable, 1);
+	ck_assert_uint_eq(ph_inspector_layers(inspector), 0);
+	ph_inspector_stop(&inspector);
+}
+END_TEST
+
+/* The filter is always there; root has all of it where nothing forbids. */
+START_TEST(test_layers)
+{
+	struct ph_inspector *inspector = start();
+	unsigned layers = ph_inspector_layers(inspector);
+	g_autofree char *names = ph_sandbox_names(layers);
+
+	ck_assert_uint_ne(layers & PH_SANDBOX_CALLS, 0);
+	ck_assert_ptr_nonnull(strstr(names, "system calls"));
+	if (geteuid() == 0)
+		ck_assert_msg((layers & PH_SANDBOX_USER) != 0, "%s", names);
+	ph_inspector_stop(&inspector);
+}
+END_TEST
+
+static int
+run_tests(void)
+{
+	Suite *suite = suite_create("lib/inspect/inspector");
+	TCase *tc = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, test_contained, 0, G_N_ELEMENTS(contained));
+	tcase_add_test(tc, test_memory_is_refused);
+	tcase_add_test(tc, test_many_losses);
+	tcase_add_test(tc, test_threads);
+	tcase_add_loop_test(tc, test_no_child, 0, 2);
+	tcase_add_test(tc, test_layers);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], PH_INSPECT_SWITCH) == 0)
+		return ph_inspect_child_main(argc, argv, work);
+	if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
+		return EXIT_FAILURE;
+	return run_tests();
+}
