@@ -246,19 +246,26 @@ watch_new(size_t size, int64_t limit)
 	};
 }
 
+/* A text to be searched from a place on. */
+struct subject {
+	const char *text;
+	size_t size, from;
+};
+
 static int
-run_match(const struct ph_pattern *pattern, const char *text, size_t size,
+run_match(const struct ph_pattern *pattern, const struct subject *subject,
 	  pcre2_match_data *data, pcre2_match_context *limits)
 {
 	/* Its callers have validated the text, once for all patterns. */
-	return pcre2_match(pattern->code, (PCRE2_SPTR)text, size, 0,
-			   PCRE2_NO_UTF_CHECK, data, limits);
+	return pcre2_match(pattern->code, (PCRE2_SPTR)subject->text,
+			   subject->size, subject->from, PCRE2_NO_UTF_CHECK,
+			   data, limits);
 }
 
 /* A text that needs more than the machine stack is tried once more, with a
  * stack that costs a mapping. */
 static int
-run_limited(const struct ph_pattern *pattern, const char *text, size_t size,
+run_limited(const struct ph_pattern *pattern, const struct subject *subject,
 	    pcre2_match_data *data, struct watch *watch)
 {
 	pcre2_match_context *limits = pcre2_match_context_copy(pattern->limits);
@@ -266,12 +273,12 @@ run_limited(const struct ph_pattern *pattern, const char *text, size_t size,
 	int rc;
 
 	pcre2_set_callout(limits, on_run, watch);
-	rc = run_match(pattern, text, size, data, limits);
+	rc = run_match(pattern, subject, data, limits);
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
 		stack =
 		    pcre2_jit_stack_create(JIT_STACK, JIT_STACK_LIMIT, NULL);
 		pcre2_jit_stack_assign(limits, NULL, stack);
-		rc = run_match(pattern, text, size, data, limits);
+		rc = run_match(pattern, subject, data, limits);
 	}
 	pcre2_match_context_free(limits);
 	pcre2_jit_stack_free(stack);
@@ -310,6 +317,16 @@ ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
 			size_t size, int64_t *left, size_t *start_r,
 			size_t *end_r, struct ph_err *err)
 {
+	return ph_pattern_match_from(pattern, text, size, 0, left, start_r,
+				     end_r, err);
+}
+
+int
+ph_pattern_match_from(const struct ph_pattern *pattern, const char *text,
+		      size_t size, size_t from, int64_t *left, size_t *start_r,
+		      size_t *end_r, struct ph_err *err)
+{
+	const struct subject subject = {text, size, from};
 	struct watch watch = watch_new(size, *left);
 	pcre2_match_data *data;
 	const PCRE2_SIZE *found;
@@ -318,7 +335,7 @@ ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
 	if (*left <= 0)
 		return refuse_match(pattern, PCRE2_ERROR_MATCHLIMIT, err);
 	data = pcre2_match_data_create(1, NULL);
-	rc = run_limited(pattern, text, size, data, &watch);
+	rc = run_limited(pattern, &subject, data, &watch);
 	found = pcre2_get_ovector_pointer(data);
 	if (watch.start != 0)
 		*left -= processor_time() - watch.start;

@@ -77,4 +77,11 @@ int ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
 			    size_t size, int64_t *left, size_t *start_r,
 			    size_t *end_r, struct ph_err *err);
 
+/* The same for the leftmost match that begins at or behind "from", where a
+ * character of the text begins; what stands before is still seen by "\b" and
+ * lookbehinds. */
+int ph_pattern_match_from(const struct ph_pattern *pattern, const char *text,
+			  size_t size, size_t from, int64_t *left,
+			  size_t *start_r, size_t *end_r, struct ph_err *err);
+
 #endif
