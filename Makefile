@@ -21,17 +21,18 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
 ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # Libraries: one static archive a directory; arrows point down only.
-LIBS = fork health routing directory state message smtp track match base
+LIBS = fork health routing directory state classify message smtp track match base
 NEEDS_base = base
 NEEDS_match = match base
-NEEDS_state = state match base
+NEEDS_classify = classify message match base
+NEEDS_state = state classify message match base
 NEEDS_message = message base
 NEEDS_smtp = smtp base
 NEEDS_track = track base
 NEEDS_fork = fork message smtp track base
-NEEDS_directory = directory state match base
-NEEDS_routing = routing state match base
-NEEDS_health = health routing state match smtp base
+NEEDS_directory = directory $(NEEDS_state)
+NEEDS_routing = routing $(NEEDS_state)
+NEEDS_health = health routing smtp $(NEEDS_state)
 
 # Programs: every directory's sources; main.c apart, so that unit tests can
 # link the rest.
