@@ -53,6 +53,8 @@ archive = $(BUILD)/lib/$(1).a
 archives = $(foreach l,$(1),$(call archive,$(l)))
 
 BINARIES = $(addprefix $(BUILD)/bin/,$(PROGRAMS))
+# Data, where the programs look for it: as it will be installed.
+SHARE = $(patsubst share/%,$(BUILD)/share/%,$(wildcard share/posthub/*/*))
 # Manual pages: tables in them are printed from the code's own.
 MAN = $(patsubst man/%.in,$(BUILD)/man/%,$(wildcard man/*.in))
 MANTABLE = $(BUILD)/tools/mantable
@@ -65,7 +67,7 @@ H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BINARIES) $(MAN)
+all: $(BINARIES) $(SHARE) $(MAN)
 
 help:
 	@echo 'make demo      install what is missing, build, show a small organisation'
@@ -95,6 +97,10 @@ $(BUILD)/bin/$(1): $(call objects,$(call sources,$(DIRS_$(1)))) $(call archives,
 	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(BUILD)/share/%: share/%
+	@mkdir -p $(@D)
+	@cp $< $@
 
 $(MANTABLE): $(call objects,tools/mantable.c \
 		$(filter-out %/main.c,$(call sources,$(DIRS_mantable)))) $(call archives,$(LIBS))
@@ -205,7 +211,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/posthub
 	install -m755 $(filter-out %/posthub,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin
 	install -m755 $(BUILD)/bin/posthub $(DESTDIR)$(PREFIX)/bin
-	cp -r postfix-conf $(DESTDIR)$(PREFIX)/share/posthub
+	cp -r postfix-conf share/posthub/* $(DESTDIR)$(PREFIX)/share/posthub
 	for page in $(MAN); do \
 		install -D -m644 $$page \
 			$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \

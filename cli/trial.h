@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "milters/transport/rules/evaluate.h"
+#include "milters/transport/rules/sensitive.h"
 
 #include <glib.h>
 
@@ -65,6 +66,8 @@ struct ph_trial {
 	struct ph_snapshot *stored;   /* what was read, with its errors */
 	struct ph_snapshot *local;    /* what daemons here had; NULL */
 	struct ph_snapshot *snapshot; /* what is tried */
+	struct ph_sensitive_options sensitive;
+	struct ph_derive derive[4]; /* of snapshot */
 	struct ph_directory *directory;
 	struct ph_client client;
 	struct ph_mail *mail;

@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/uuid.h"
+#include "lib/classify/classify.h"
 #include "lib/directory/directory.h"
 #include "lib/message/content.h"
 #include "lib/message/headers.h"
@@ -141,6 +142,8 @@ struct ph_mail {
 	/* Parsed when first asked for; the origin's. */
 	struct ph_content *content;
 	struct ph_inspection *inspection;
+	/* Finds sensitive information; of the snapshot; NULL: nobody does. */
+	struct ph_classifier *classifier;
 
 	/* custom-data of the AGENTINFO row, "S:..." items joined with ';';
 	 * NULL: no agent has anything to say, no row. */

@@ -210,7 +210,9 @@ ph_mail_inspection(struct ph_mail *mail)
 	struct ph_mail *m = mail->origin != NULL ? mail->origin : mail;
 
 	if (m->inspection == NULL)
-		m->inspection = ph_inspect_plain(ph_mail_content(m));
+		m->inspection = ph_inspect_classified(
+		    ph_inspect_plain(ph_mail_content(m)), ph_mail_content(m),
+		    m->headers, m->classifier);
 	return m->inspection;
 }
 
