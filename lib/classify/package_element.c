@@ -630,6 +630,10 @@ take_text(GHashTable *texts, const char *id)
 int
 ph_package_finish(struct ph_reader *r)
 {
+	if (r->package->rules->len == 0)
+		return ph_err_set(r->err, PH_ERR_PERM,
+				  "there is neither an Entity nor an Affinity "
+				  "in the package");
 	for (guint i = 0; i < r->package->rules->len; i++) {
 		struct ph_package_rule *rule = r->package->rules->pdata[i];
 

@@ -194,16 +194,17 @@ on_text(GMarkupParseContext *context, const char *text, gsize size, void *data,
 		g_string_append_len(level->text, text, (gssize)size);
 		return;
 	}
-	for (gsize i = 0; i < size; i++)
-		if (!g_ascii_isspace(text[i])) {
-			g_markup_parse_context_get_position(context, &line,
-							    NULL);
-			ph_err_set(r->err, PH_ERR_PERM,
-				   "there is text where only elements can "
-				   "stand");
-			stop(r, line, error);
-			return;
-		}
+	g_markup_parse_context_get_position(context, &line, NULL);
+	for (gsize i = size; i-- > 0;) {
+		/* The place is that of its end. */
+		line -= text[i] == '\n';
+		if (g_ascii_isspace(text[i]))
+			continue;
+		ph_err_set(r->err, PH_ERR_PERM,
+			   "there is text where only elements can stand");
+		stop(r, line, error);
+		return;
+	}
 }
 
 /* Comments and the XML declaration. */
@@ -230,6 +231,7 @@ static int
 read_all(struct ph_reader *r, const char *text, size_t size)
 {
 	g_autoptr(GError) error = NULL;
+	const char *what;
 	int line;
 
 	if (g_markup_parse_context_parse(r->context, text, (gssize)size,
@@ -239,9 +241,11 @@ read_all(struct ph_reader *r, const char *text, size_t size)
 	if (r->err->kind != PH_ERR_NONE)
 		return -1;
 	g_markup_parse_context_get_position(r->context, &line, NULL);
+	/* "Error on line 1 char 14: ..." */
+	what = strstr(error->message, ": ");
 	return ph_err_set(r->err, PH_ERR_PERM,
 			  "line %d: this is not well-formed XML: %s", line,
-			  error->message);
+			  what != NULL ? what + 2 : error->message);
 }
 
 static void
