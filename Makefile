@@ -113,7 +113,7 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter lookups body routing
+BENCH = source noop_milter lookups body routing classify
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
 BENCH_LIBS_lookups = $(BENCH_LIBS_source)
 BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
@@ -121,6 +121,8 @@ BENCH_PARTS_body = $(call objects,$(call sources,milters/host)) $(call archives,
 BENCH_LIBS_body = $(PKG_LIBS)
 BENCH_PARTS_routing = $(call archives,$(NEEDS_routing))
 BENCH_LIBS_routing = $(PKG_LIBS)
+BENCH_PARTS_classify = $(call archives,$(NEEDS_classify))
+BENCH_LIBS_classify = $(PKG_LIBS)
 define bench_program
 $(BUILD)/bench/$(1): $(call objects,bench/$(1).c) $(BENCH_PARTS_$(1))
 	@mkdir -p $$(@D)
