@@ -102,8 +102,13 @@ find_definition(const struct build *b, const char *id)
 static uint32_t
 add_term(struct build *b, const struct ph_definition_part *part)
 {
+	struct ph_pattern_digits digits;
+
 	if (part->pattern == NULL)
 		return ph_terms_add_word(b->terms, part->text);
+	/* It is looked for where there are digits. */
+	if (ph_pattern_digits(part->pattern, &digits))
+		return PH_NO_TERM;
 	return ph_terms_add_pattern(b->terms, part->pattern);
 }
 

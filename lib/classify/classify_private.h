@@ -8,11 +8,12 @@
  * where things are in one text, find.c decides which types that makes. */
 
 #define PH_NO_SOURCE UINT32_MAX
+#define PH_NO_TERM UINT32_MAX
 
 /* A definition, compiled: an alternative is a term of the matcher. */
 struct ph_source {
 	const struct ph_definition *definition;
-	uint32_t *terms; /* one a part */
+	uint32_t *terms; /* one a part; PH_NO_TERM: found by its digits */
 };
 
 struct ph_node {
@@ -47,6 +48,14 @@ struct ph_span {
 	size_t start, end;
 };
 
+/* Digits, and what is between them, in which no two are further apart than
+ * PH_RUN_GAP bytes. */
+#define PH_RUN_GAP 64
+struct ph_run {
+	size_t first, last; /* digits */
+	size_t digits;
+};
+
 /* What is known of one text. */
 struct ph_occurrences {
 	const struct ph_classifier *classifier;
@@ -54,12 +63,16 @@ struct ph_occurrences {
 	size_t size;
 	struct ph_hits hits;
 	bool ascii;
+	GArray *runs;  /* struct ph_run */
+	size_t digits; /* of all runs */
 	bool is_folded;
 	struct ph_folded folded; /* when is_folded */
 	GArray **spans;		 /* one a source, NULL: not asked for yet */
 	size_t *longest;	 /* of its spans */
-	GHashTable *terms; /* of patterns: GArray of struct ph_span, all */
-	int64_t left;	   /* ns for patterns */
+	/* Alternatives that several sources have: part to GArray of struct
+	 * ph_span. */
+	GHashTable *parts;
+	int64_t left; /* ns for patterns */
 };
 
 void ph_occurrences_init(struct ph_occurrences *o,

@@ -6,6 +6,53 @@
 #define TIME_LIMIT_NS (INT64_C(500) * 1000 * 1000)
 #define UTF8_MAX 4
 
+/* ---- what has been found of an alternative ------------------------------ */
+
+/* A check is a row of a table, so its address tells it apart. */
+static guint
+hash_part(gconstpointer data)
+{
+	const struct ph_definition_part *part = data;
+
+	return g_str_hash(part->text) ^ (guint)part->kind;
+}
+
+static gboolean
+same_part(gconstpointer a, gconstpointer b)
+{
+	const struct ph_definition_part *x = a;
+	const struct ph_definition_part *y = b;
+
+	return x->kind == y->kind && x->check == y->check &&
+	       strcmp(x->text, y->text) == 0 &&
+	       g_strcmp0(x->exact, y->exact) == 0;
+}
+
+/* ---- digits -------------------------------------------------------------- */
+
+static GArray *
+find_runs(const char *text, size_t size, size_t *digits_r)
+{
+	GArray *runs = g_array_new(FALSE, FALSE, sizeof(struct ph_run));
+	struct ph_run run = {0, 0, 0};
+
+	for (size_t i = 0; i < size; i++) {
+		if ((unsigned char)(text[i] - '0') > 9)
+			continue;
+		if (run.digits > 0 && i - run.last > PH_RUN_GAP) {
+			g_array_append_val(runs, run);
+			run.digits = 0;
+		}
+		if (run.digits++ == 0)
+			run.first = i;
+		run.last = i;
+		++*digits_r;
+	}
+	if (run.digits > 0)
+		g_array_append_val(runs, run);
+	return runs;
+}
+
 void
 ph_occurrences_init(struct ph_occurrences *o, struct ph_classifier *classifier,
 		    const char *text, size_t size)
@@ -18,7 +65,8 @@ ph_occurrences_init(struct ph_occurrences *o, struct ph_classifier *classifier,
 	o->ascii = g_str_is_ascii(text);
 	o->spans = g_new0(GArray *, classifier->sources->len);
 	o->longest = g_new0(size_t, classifier->sources->len);
-	o->terms = g_hash_table_new_full(NULL, NULL, NULL,
+	o->runs = find_runs(text, size, &o->digits);
+	o->parts = g_hash_table_new_full(hash_part, same_part, NULL,
 					 (GDestroyNotify)g_array_unref);
 }
 
@@ -30,7 +78,8 @@ ph_occurrences_clear(struct ph_occurrences *o)
 			g_array_unref(o->spans[i]);
 	g_free(o->spans);
 	g_free(o->longest);
-	g_hash_table_unref(o->terms);
+	g_hash_table_unref(o->parts);
+	g_array_unref(o->runs);
 	ph_hits_clear(&o->hits);
 	if (o->is_folded)
 		ph_folded_clear(&o->folded);
@@ -49,6 +98,17 @@ part_at(const struct ph_source *source, guint i)
 			      struct ph_definition_part, i);
 }
 
+static bool
+is_possible(const struct ph_occurrences *o, const struct ph_source *s, guint i)
+{
+	struct ph_pattern_digits digits;
+
+	if (s->terms[i] != PH_NO_TERM)
+		return ph_hits_has(&o->hits, s->terms[i]);
+	ph_pattern_digits(part_at(s, i)->pattern, &digits);
+	return o->digits >= MAX(digits.digits, 1);
+}
+
 bool
 ph_occurrences_possible(const struct ph_occurrences *o, uint32_t source)
 {
@@ -57,7 +117,7 @@ ph_occurrences_possible(const struct ph_occurrences *o, uint32_t source)
 	if (o->spans[source] != NULL)
 		return o->spans[source]->len > 0;
 	for (guint i = 0; i < s->definition->parts->len; i++)
-		if (ph_hits_has(&o->hits, s->terms[i]))
+		if (is_possible(o, s, i))
 			return true;
 	return false;
 }
@@ -88,30 +148,79 @@ passes(const struct ph_occurrences *o, const struct ph_definition_part *part,
 				span->end - span->start));
 }
 
-/* A number that does not pass may have begun too early ("7 4111 1111..."), so
- * the next one is looked for from its second character on. */
+/* In [from, until]. A number that does not pass may have begun too early ("7
+ * 4111 1111..."), so the next one is looked for from its second character on.
+ */
 static int
-find_pattern(struct ph_occurrences *o, const struct ph_definition_part *part,
-	     GArray *spans, struct ph_err *err)
+find_between(struct ph_occurrences *o, const struct ph_definition_part *part,
+	     size_t *from, size_t until, GArray *spans, struct ph_err *err)
 {
-	size_t from = 0;
 	struct ph_span span;
 	int r;
 
-	while (from <= o->size &&
-	       (r = ph_pattern_match_from(part->pattern, o->text, o->size, from,
-					  &o->left, &span.start, &span.end,
-					  err)) != 0) {
+	while (*from <= MIN(until, o->size) &&
+	       (r = ph_pattern_match_from(part->pattern, o->text, o->size,
+					  *from, until, &o->left, &span.start,
+					  &span.end, err)) != 0) {
 		if (r < 0)
 			return -1;
 		if (passes(o, part, &span)) {
 			g_array_append_val(spans, span);
-			from = span.end;
+			*from = span.end;
 		} else {
-			from = behind(o, span.start);
+			*from = behind(o, span.start);
 		}
 	}
 	return 0;
+}
+
+/* So many characters before, or as far as that can be. */
+static size_t
+step_back(const struct ph_occurrences *o, size_t at, size_t characters)
+{
+	if (o->ascii)
+		return at - MIN(at, characters);
+	for (; characters > 0 && at > 0; characters--)
+		do
+			at--;
+		while (at > 0 && ((unsigned char)o->text[at] & 0xc0) == 0x80);
+	return at;
+}
+
+/* Where a match with digits may begin: not long before one, and where there are
+ * enough of them. */
+static int
+find_digits(struct ph_occurrences *o, const struct ph_definition_part *part,
+	    const struct ph_pattern_digits *digits, GArray *spans,
+	    struct ph_err *err)
+{
+	bool in_a_run = digits->length <= PH_RUN_GAP / UTF8_MAX ||
+			(o->ascii && digits->length <= PH_RUN_GAP);
+	size_t from = 0;
+
+	for (guint i = 0; i < o->runs->len; i++) {
+		const struct ph_run *run =
+		    &g_array_index(o->runs, struct ph_run, i);
+
+		if (in_a_run && run->digits < digits->digits)
+			continue;
+		from = MAX(from, step_back(o, run->first, digits->within - 1));
+		if (find_between(o, part, &from, run->last, spans, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+find_pattern(struct ph_occurrences *o, const struct ph_definition_part *part,
+	     GArray *spans, struct ph_err *err)
+{
+	struct ph_pattern_digits digits;
+	size_t from = 0;
+
+	if (ph_pattern_digits(part->pattern, &digits))
+		return find_digits(o, part, &digits, spans, err);
+	return find_between(o, part, &from, SIZE_MAX, spans, err);
 }
 
 /* ---- words --------------------------------------------------------------- */
@@ -188,23 +297,16 @@ find_part(struct ph_occurrences *o, const struct ph_definition_part *part,
 	g_assert_not_reached();
 }
 
-/* Several sources may have the same pattern with the same check. */
+/* Several sources may have the same. */
 static int
-find_shared(struct ph_occurrences *o, uint32_t term,
-	    const struct ph_definition_part *part, GArray *spans,
-	    struct ph_err *err)
+find_shared(struct ph_occurrences *o, const struct ph_definition_part *part,
+	    GArray *spans, struct ph_err *err)
 {
-	/* A check is a row of a table, whose position tells it apart. */
-	size_t row =
-	    part->check != NULL ? (size_t)(part->check - ph_checks) + 1 : 0;
-	void *key = GSIZE_TO_POINTER((size_t)term << 8 | row);
-	GArray *known = g_hash_table_lookup(o->terms, key);
+	GArray *known = g_hash_table_lookup(o->parts, part);
 
-	if (part->kind != PH_PART_PATTERN)
-		return find_part(o, part, spans, err);
 	if (known == NULL) {
 		known = spans_new();
-		g_hash_table_insert(o->terms, key, known);
+		g_hash_table_insert(o->parts, (void *)(uintptr_t)part, known);
 		if (find_part(o, part, known, err) < 0)
 			return -1;
 	}
@@ -250,9 +352,8 @@ ph_occurrences_find(struct ph_occurrences *o, uint32_t source,
 	if (o->spans[source] == NULL) {
 		spans = spans_new();
 		for (guint i = 0; i < s->definition->parts->len; i++)
-			if (ph_hits_has(&o->hits, s->terms[i]) &&
-			    find_shared(o, s->terms[i], part_at(s, i), spans,
-					err) < 0)
+			if (is_possible(o, s, i) &&
+			    find_shared(o, part_at(s, i), spans, err) < 0)
 				return -1;
 		sort(spans, &o->longest[source]);
 		o->spans[source] = g_steal_pointer(&spans);

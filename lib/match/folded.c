@@ -119,6 +119,26 @@ find_piece(const struct ph_folded *folded, size_t at)
 	return low;
 }
 
+/* Of ASCII a byte is a byte, but a blank behind a blank. False: the piece has
+ * other characters. */
+static bool
+find_ascii(const char *piece, size_t size, size_t folded, size_t *at_r)
+{
+	size_t n = 0, at;
+
+	for (size_t i = 0; i < size; i++)
+		if ((piece[i] & 0x80) != 0)
+			return false;
+	for (at = 0; at + 1 < size; at++) {
+		n += at == 0 || !is_blank((uint8_t)piece[at]) ||
+		     !is_blank((uint8_t)piece[at - 1]);
+		if (n > folded)
+			break;
+	}
+	*at_r = at;
+	return true;
+}
+
 /* Where the character begins that the folded byte "at" comes from: the last one
  * before which the piece folds to no more than what stands before that byte. */
 static size_t
@@ -129,9 +149,12 @@ find_place(const struct ph_folded *folded, size_t at)
 	size_t end =
 	    i + 1 < folded->cuts->len ? cut[1].written : folded->written_size;
 	const char *piece = folded->written + cut->written;
-	glong low = 0,
-	      high = g_utf8_strlen(piece, (gssize)(end - cut->written));
+	glong low = 0, high;
+	size_t ascii;
 
+	if (find_ascii(piece, end - cut->written, at - cut->folded, &ascii))
+		return cut->written + ascii;
+	high = g_utf8_strlen(piece, (gssize)(end - cut->written));
 	while (low + 1 < high) {
 		glong middle = low + (high - low) / 2;
 		const char *to = g_utf8_offset_to_pointer(piece, middle);
