@@ -63,8 +63,9 @@ struct ph_occurrences {
 	size_t size;
 	struct ph_hits hits;
 	bool ascii;
-	GArray *runs;  /* struct ph_run */
-	size_t digits; /* of all runs */
+	GArray *runs;	/* struct ph_run */
+	size_t digits;	/* of all runs */
+	GArray *counts; /* of what is not ASCII: see occurrences.c */
 	bool is_folded;
 	struct ph_folded folded; /* when is_folded */
 	GArray **spans;		 /* one a source, NULL: not asked for yet */

@@ -80,6 +80,8 @@ ph_occurrences_clear(struct ph_occurrences *o)
 	g_free(o->longest);
 	g_hash_table_unref(o->parts);
 	g_array_unref(o->runs);
+	if (o->counts != NULL)
+		g_array_unref(o->counts);
 	ph_hits_clear(&o->hits);
 	if (o->is_folded)
 		ph_folded_clear(&o->folded);
@@ -364,9 +366,47 @@ ph_occurrences_find(struct ph_occurrences *o, uint32_t source,
 
 /* ---- near ---------------------------------------------------------------- */
 
+/* Characters before each of these places are counted once: every so many bytes.
+ */
+#define COUNT_STEP ((size_t)256)
+
+static size_t
+count_in(const char *text, size_t from, size_t to)
+{
+	size_t n = 0;
+
+	for (size_t i = from; i < to; i++)
+		n += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static void
+count_all(struct ph_occurrences *o)
+{
+	size_t n = 0;
+
+	o->counts = g_array_new(FALSE, FALSE, sizeof(size_t));
+	for (size_t i = 0; i <= o->size; i += COUNT_STEP) {
+		g_array_append_val(o->counts, n);
+		n += count_in(o->text, i, MIN(i + COUNT_STEP, o->size));
+	}
+}
+
+/* Characters that begin before a place. */
+static size_t
+count_before(struct ph_occurrences *o, size_t at)
+{
+	if (o->ascii)
+		return at;
+	if (o->counts == NULL)
+		count_all(o);
+	return g_array_index(o->counts, size_t, at / COUNT_STEP) +
+	       count_in(o->text, at / COUNT_STEP * COUNT_STEP, at);
+}
+
 /* Are there at most n characters in [from, to)? */
 static bool
-is_within(const struct ph_occurrences *o, size_t from, size_t to, unsigned n)
+is_within(struct ph_occurrences *o, size_t from, size_t to, unsigned n)
 {
 	size_t bytes = to - from;
 
@@ -374,11 +414,11 @@ is_within(const struct ph_occurrences *o, size_t from, size_t to, unsigned n)
 		return true;
 	if (bytes > (size_t)n * UTF8_MAX)
 		return false;
-	return g_utf8_strlen(o->text + from, (gssize)bytes) <= (glong)n;
+	return count_before(o, to) - count_before(o, from) <= n;
 }
 
 static bool
-is_near(const struct ph_occurrences *o, const struct ph_span *a,
+is_near(struct ph_occurrences *o, const struct ph_span *a,
 	const struct ph_span *b, unsigned characters)
 {
 	if (a->end <= b->start)

@@ -30,6 +30,7 @@ struct ph_pattern {
 	unsigned flags;
 	char *prefilter;
 	char *factor;
+	uint32_t span; /* characters that an attempt looks at, at most */
 	bool has_digits;
 	struct ph_pattern_digits digits; /* of has_digits */
 	pcre2_code *code;
@@ -138,18 +139,20 @@ ph_pattern_compile(const char *text, unsigned flags,
 	    g_array_new(FALSE, FALSE, sizeof(struct ph_pattern_mark));
 	struct ph_pattern_digits digits;
 	bool has_digits = false;
+	uint32_t span = 0;
 	pcre2_code *code = NULL;
 
 	*pattern_r = NULL;
 	if (parse_text(text, flags, &tree, err) == 0 &&
 	    ph_pattern_emit(&tree, expression, marks, err) == 0) {
-		has_digits = ph_pattern_find_digits(&tree, &digits);
+		has_digits = ph_pattern_find_digits(&tree, &digits, &span);
 		code = compile_code(expression, marks, has_digits, err);
 	}
 	if (code != NULL) {
 		*pattern_r = pattern_new(text, flags, code,
 					 ph_pattern_emit_prefilter(&tree));
 		(*pattern_r)->factor = ph_pattern_find_factor(&tree);
+		(*pattern_r)->span = span;
 		(*pattern_r)->has_digits = has_digits;
 		if (has_digits)
 			(*pattern_r)->digits = digits;
@@ -253,10 +256,12 @@ on_run(pcre2_callout_block *block, void *data)
 	return now - watch->start > watch->limit ? PCRE2_ERROR_CALLOUT : 0;
 }
 
+/* A run goes to the end of the text, or as far as the pattern can. */
 static struct watch
-watch_new(size_t size, int64_t limit)
+watch_new(const struct ph_pattern *pattern, size_t size, int64_t limit)
 {
-	size_t runs = BYTES_PER_LOOK / MAX(size, 1);
+	size_t runs =
+	    BYTES_PER_LOOK / MAX(MIN(size, (size_t)pattern->span * 4), 1);
 
 	return (struct watch){
 	    .runs_per_look =
@@ -348,7 +353,7 @@ ph_pattern_match_from(const struct ph_pattern *pattern, const char *text,
 		      size_t *start_r, size_t *end_r, struct ph_err *err)
 {
 	const struct subject subject = {text, size, from, until};
-	struct watch watch = watch_new(size, *left);
+	struct watch watch = watch_new(pattern, size, *left);
 	pcre2_match_data *data;
 	const PCRE2_SIZE *found;
 	int rc;

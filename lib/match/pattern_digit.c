@@ -14,6 +14,7 @@ struct reach {
 	uint32_t within; /* behind so many characters one was a digit */
 	uint32_t length; /* characters at most */
 	uint32_t digits; /* at least */
+	uint32_t span;	 /* characters that are looked at, at most */
 };
 
 static uint32_t
@@ -54,7 +55,7 @@ static struct reach of_branches(const struct ph_pattern_node *branch);
 static struct reach
 of_one(const struct ph_pattern_node *node)
 {
-	struct reach reach = {NEVER, 1, 0};
+	struct reach reach = {NEVER, 1, 0, 1};
 	bool digit = false;
 
 	switch (node->kind) {
@@ -72,7 +73,10 @@ of_one(const struct ph_pattern_node *node)
 		return of_branches(node->child);
 	case PH_PATTERN_AHEAD:
 		reach = of_branches(node->child);
-		return (struct reach){reach.within, 0, 0};
+		return (struct reach){reach.within, 0, 0, reach.span};
+	case PH_PATTERN_NOT_AHEAD:
+		reach = of_branches(node->child);
+		return (struct reach){NEVER, 0, 0, reach.span};
 	case PH_PATTERN_BEGIN:
 	case PH_PATTERN_BEGIN_LINE:
 	case PH_PATTERN_END:
@@ -80,24 +84,23 @@ of_one(const struct ph_pattern_node *node)
 	case PH_PATTERN_END_LINE:
 	case PH_PATTERN_BOUNDARY:
 	case PH_PATTERN_NOT_BOUNDARY:
-	case PH_PATTERN_NOT_AHEAD:
 	case PH_PATTERN_BEHIND:
 	case PH_PATTERN_NOT_BEHIND:
-		return (struct reach){NEVER, 0, 0};
+		return (struct reach){NEVER, 0, 0, 1};
 	case PH_PATTERN_REFERENCE:
 	case PH_PATTERN_CONDITION:
 	case PH_PATTERN_BRANCH:
-		return (struct reach){NEVER, NEVER, 0};
+		return (struct reach){NEVER, NEVER, 0, NEVER};
 	}
 	if (digit)
-		reach = (struct reach){1, 1, 1};
+		reach = (struct reach){1, 1, 1, 1};
 	return reach;
 }
 
 static struct reach
 of_row(const struct ph_pattern_node *node)
 {
-	struct reach row = {NEVER, 0, 0};
+	struct reach row = {NEVER, 0, 0, 0};
 
 	for (; node != NULL; node = node->next) {
 		struct reach one = of_one(node);
@@ -107,6 +110,7 @@ of_row(const struct ph_pattern_node *node)
 			    MIN(row.within, add(row.length, one.within));
 		row.length = add(row.length, times(one.length, node->max));
 		row.digits = add(row.digits, times(one.digits, node->min));
+		row.span = add(row.span, times(one.span, node->max));
 	}
 	return row;
 }
@@ -122,17 +126,19 @@ of_branches(const struct ph_pattern_node *branch)
 		all.within = MAX(all.within, one.within);
 		all.length = MAX(all.length, one.length);
 		all.digits = MIN(all.digits, one.digits);
+		all.span = MAX(all.span, one.span);
 	}
 	return all;
 }
 
 bool
 ph_pattern_find_digits(const struct ph_pattern_tree *tree,
-		       struct ph_pattern_digits *digits_r)
+		       struct ph_pattern_digits *digits_r, uint32_t *span_r)
 {
 	struct reach reach = of_one(tree->root);
 
 	*digits_r = (struct ph_pattern_digits){reach.within, reach.length,
 					       reach.digits};
+	*span_r = reach.span;
 	return reach.within != NEVER;
 }
