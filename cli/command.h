@@ -139,6 +139,7 @@ ph_verb_run ph_recipient_list, ph_recipient_import;
 ph_verb_run ph_resolve_run, ph_route_run, ph_map_run, ph_track_run,
     ph_status_run;
 ph_verb_run ph_group_expand;
+ph_verb_run ph_dataclassification_types, ph_dataclassification_test;
 ph_verb_run ph_state_show, ph_state_adopt;
 ph_verb_run ph_config_show, ph_config_test;
 
@@ -147,6 +148,7 @@ extern const struct ph_option ph_database_move_options[];
 extern const struct ph_option ph_recipient_list_options[],
     ph_recipient_import_options[];
 extern const struct ph_option ph_group_expand_options[];
+extern const struct ph_option ph_dataclassification_test_options[];
 extern const struct ph_option ph_route_options[], ph_status_options[];
 extern const struct ph_option ph_rule_move_options[], ph_rule_test_options[],
     ph_rule_explain_options[];
