@@ -108,7 +108,7 @@ $(MANTABLE): $(call objects,tools/mantable.c \
 	@echo '  LD $@'
 	@$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS)
 
-$(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
+$(BUILD)/man/%: man/%.in $(wildcard man/*.inc share/posthub/sensitive-types/*) $(MANTABLE)
 	@mkdir -p $(@D)
 	@$(MANTABLE) $< >$@
 
