@@ -380,6 +380,9 @@ keep_place(struct tally *tally, const struct spot *spot)
 {
 	struct ph_classify_place *place;
 
+	if (tally->found.places == NULL)
+		tally->found.places =
+		    g_ptr_array_new_with_free_func(free_place);
 	if (tally->found.places->len == PH_CLASSIFY_PLACES)
 		return;
 	place = g_memdup2(&spot->place, sizeof(spot->place));
@@ -402,20 +405,29 @@ value_of(const struct work *w, const struct spot *spot)
 	return g_string_free(value, FALSE);
 }
 
+static GHashTable *
+values_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
 /* Is it one more than another form of the text has? */
 static bool
 is_new(struct tally *tally, const struct work *w, const struct spot *spot)
 {
-	char *value = value_of(w, spot);
-	guint n = GPOINTER_TO_UINT(g_hash_table_lookup(tally->form, value)) + 1;
-	guint most =
-	    GPOINTER_TO_UINT(g_hash_table_lookup(tally->values, value));
+	g_autofree char *value = value_of(w, spot);
+	guint n, most;
 
+	if (tally->values == NULL)
+		tally->values = values_new();
+	if (tally->form == NULL)
+		tally->form = values_new();
+	n = GPOINTER_TO_UINT(g_hash_table_lookup(tally->form, value)) + 1;
+	most = GPOINTER_TO_UINT(g_hash_table_lookup(tally->values, value));
 	g_hash_table_insert(tally->form, g_strdup(value), GUINT_TO_POINTER(n));
 	if (n > most)
 		g_hash_table_insert(tally->values, g_strdup(value),
 				    GUINT_TO_POINTER(n));
-	g_free(value);
 	return n > most;
 }
 
@@ -437,7 +449,7 @@ add_up(struct tally *tally, const struct work *w, bool form,
 	struct ph_classify_found *found = &tally->found;
 
 	found->confidence = MAX(found->confidence, confidence);
-	g_hash_table_remove_all(tally->form);
+	g_clear_pointer(&tally->form, g_hash_table_unref);
 	g_ptr_array_sort(w->order, compare_spots);
 	for (guint i = 0; i < w->order->len; i++) {
 		const struct spot *spot = w->order->pdata[i];
@@ -509,16 +521,9 @@ tallies_new(const struct ph_classifier *c)
 {
 	struct tally *tallies = g_new0(struct tally, c->rules->len);
 
-	for (guint i = 0; i < c->rules->len; i++) {
+	for (guint i = 0; i < c->rules->len; i++)
 		tallies[i].found.type =
 		    &g_array_index(c->types, struct ph_classify_type, i);
-		tallies[i].found.places =
-		    g_ptr_array_new_with_free_func(free_place);
-		tallies[i].values = g_hash_table_new_full(
-		    g_str_hash, g_str_equal, g_free, NULL);
-		tallies[i].form = g_hash_table_new_full(g_str_hash, g_str_equal,
-							g_free, NULL);
-	}
 	return tallies;
 }
 
@@ -528,14 +533,16 @@ tallies_free(const struct ph_classifier *c, struct tally *tallies,
 	     GPtrArray *found)
 {
 	for (guint i = 0; i < c->rules->len; i++) {
-		g_hash_table_unref(tallies[i].values);
-		g_hash_table_unref(tallies[i].form);
-		if (found != NULL && tallies[i].found.count > 0)
-			g_ptr_array_add(found,
-					g_memdup2(&tallies[i].found,
-						  sizeof(tallies[i].found)));
+		struct tally *tally = &tallies[i];
+
+		g_clear_pointer(&tally->values, g_hash_table_unref);
+		g_clear_pointer(&tally->form, g_hash_table_unref);
+		if (found != NULL && tally->found.count > 0)
+			g_ptr_array_add(found, g_memdup2(&tally->found,
+							 sizeof(tally->found)));
 		else
-			g_ptr_array_unref(tallies[i].found.places);
+			g_clear_pointer(&tally->found.places,
+					g_ptr_array_unref);
 	}
 	g_free(tallies);
 }

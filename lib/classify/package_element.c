@@ -111,7 +111,7 @@ start_package(struct ph_reader *r, const struct ph_reader_level *level)
 static int
 start_pack(struct ph_reader *r, const struct ph_reader_level *level)
 {
-	char *id;
+	char *id = NULL;
 
 	if (need_guid(r, level, "id", "id", &id) < 0)
 		return -1;
@@ -184,7 +184,7 @@ start_rule(struct ph_reader *r, const struct ph_reader_level *level,
 	   unsigned proximity, const char *proximity_name,
 	   const char *confidence_name)
 {
-	char *id;
+	char *id = NULL;
 
 	if (r->rule != NULL)
 		return ph_err_set(r->err, PH_ERR_PERM,
@@ -296,43 +296,44 @@ end_level(struct ph_reader *r, const struct ph_reader_level *level)
 
 /* ---- what a rule asks for ------------------------------------------------ */
 
-static int
-new_node(struct ph_reader *r, const struct ph_reader_level *level,
-	 struct ph_package_node **node_r)
+/* NULL: too many. */
+static struct ph_package_node *
+new_node(struct ph_reader *r, const struct ph_reader_level *level)
 {
-	if (r->nodes++ == PH_PACKAGE_NODES)
-		return ph_err_set(r->err, PH_ERR_PERM,
-				  "too many Match and Any; expected %d at "
-				  "most in a package",
-				  PH_PACKAGE_NODES);
-	*node_r = ph_package_node_new(level->line);
-	return 0;
+	if (r->nodes++ < PH_PACKAGE_NODES)
+		return ph_package_node_new(level->line);
+	ph_err_set(r->err, PH_ERR_PERM,
+		   "too many Match and Any; expected %d at most in a package",
+		   PH_PACKAGE_NODES);
+	return NULL;
 }
 
 static int
 start_id_match(struct ph_reader *r, const struct ph_reader_level *level)
 {
+	struct ph_package_node *node;
 	const char *id;
 
 	if (r->level->id_match != NULL)
 		return ph_err_set(r->err, PH_ERR_PERM,
 				  "<Pattern> has a second IdMatch; expected "
 				  "exactly one");
-	if (new_node(r, level, &r->level->id_match) < 0 ||
-	    need(r, level, "idref", "idRef", &id) < 0)
+	if (need(r, level, "idref", "idRef", &id) < 0 ||
+	    (node = new_node(r, level)) == NULL)
 		return -1;
-	r->level->id_match->id = g_strdup(id);
+	node->id = g_strdup(id);
+	r->level->id_match = node;
 	return 0;
 }
 
 static int
 start_match(struct ph_reader *r, const struct ph_reader_level *level)
 {
-	struct ph_package_node *node = NULL;
+	struct ph_package_node *node;
 	const char *id;
 
 	if (need(r, level, "idref", "idRef", &id) < 0 ||
-	    new_node(r, level, &node) < 0)
+	    (node = new_node(r, level)) == NULL)
 		return -1;
 	node->id = g_strdup(id);
 	g_ptr_array_add(r->into, node);
@@ -342,14 +343,15 @@ start_match(struct ph_reader *r, const struct ph_reader_level *level)
 static int
 start_any(struct ph_reader *r, const struct ph_reader_level *level)
 {
-	struct ph_package_node *node = NULL;
+	struct ph_package_node *node;
 
 	if (r->outer->len == PH_PACKAGE_DEPTH)
 		return ph_err_set(r->err, PH_ERR_PERM,
 				  "<Any> stands in too many others; expected "
 				  "%d at most",
 				  PH_PACKAGE_DEPTH);
-	if (new_node(r, level, &node) < 0)
+	node = new_node(r, level);
+	if (node == NULL)
 		return -1;
 	g_ptr_array_add(r->into, node);
 	g_ptr_array_add(r->outer, r->into);

@@ -137,7 +137,7 @@ ph_pattern_compile(const char *text, unsigned flags,
 	g_autoptr(GString) expression = g_string_new(NULL);
 	g_autoptr(GArray) marks =
 	    g_array_new(FALSE, FALSE, sizeof(struct ph_pattern_mark));
-	struct ph_pattern_digits digits;
+	struct ph_pattern_digits digits = {0};
 	bool has_digits = false;
 	uint32_t span = 0;
 	pcre2_code *code = NULL;
@@ -154,8 +154,7 @@ ph_pattern_compile(const char *text, unsigned flags,
 		(*pattern_r)->factor = ph_pattern_find_factor(&tree);
 		(*pattern_r)->span = span;
 		(*pattern_r)->has_digits = has_digits;
-		if (has_digits)
-			(*pattern_r)->digits = digits;
+		(*pattern_r)->digits = digits;
 	}
 	ph_pattern_tree_clear(&tree);
 	return code != NULL ? 0 : -1;

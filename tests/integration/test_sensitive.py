@@ -106,9 +106,8 @@ def test_the_command_takes_utf_16_and_says_what_is_wrong(host: Host, tmp_path: P
 def test_what_is_found_and_where(host: Host, tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("Hello,\nMy Visa card is 4111 1111 1111 1111.\n", encoding="utf-8")
-    (found,) = posthub(host, "test", str(text))
-    assert (found["Name"], found["Count"], found["Confidence"], found["Recommended"]) == (
-        "Credit Card Number", 1, 94, 85)
+    (found,) = [f for f in posthub(host, "test", str(text)) if f["Name"] == "Credit Card Number"]
+    assert (found["Count"], found["Confidence"], found["Recommended"]) == (1, 94, 85)
     (place,) = found["Places"]
     assert (place["Text"], place["Line"], place["Confidence"]) == ("4111 1111 1111 1111", 2, 94)
     assert [(e["Id"], e["Text"]) for e in place["Evidence"]] == [("Keyword_cc_name", "Visa")]
@@ -121,8 +120,10 @@ def test_rule_test_says_the_same(org: Lab, host: Host, tmp_path: Path) -> None:
     rule(org, "Credit Card Number")
     message = tmp_path / "message.eml"
     message.write_bytes(letter.compose(MOTA, body="Visa 4111 1111 1111 1111").content)
-    done = host.cli("rule", "test", "--message", str(message), "--from", letter.STRANGER)
-    assert REASON in done.stdout
+    done = host.cli(
+        "rule", "test", "--message", str(message), "--from", letter.STRANGER, check=False
+    )
+    assert done.returncode == NO and REASON in done.stdout
 
 
 def test_cases_are_what_the_script_writes() -> None:

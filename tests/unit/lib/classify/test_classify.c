@@ -304,8 +304,7 @@ END_TEST
 START_TEST(test_pattern_limit)
 {
 	struct ph_classifier *c = make(ENTITY(
-	    "1",
-	    PATTERN("60", "")) "<Regex id='N'>(a+)+(a+)+\\d</Regex>" ONE);
+	    "1", PATTERN("60", "")) "<Regex id='N'>(a+)+(a+)+\\d</Regex>" ONE);
 	g_autofree char *text = g_strnfill(5000, 'a');
 	struct ph_classify_text one = {"text", text, 5000, false};
 	struct ph_err err = PH_ERR_INIT;
