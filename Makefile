@@ -22,11 +22,12 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong \
 ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # Libraries: one static archive a directory; arrows point down only.
-LIBS = inspect extract fork health routing directory scan state message smtp \
-	track match base
+LIBS = inspect extract fork health routing directory scan state classify message \
+	smtp track match base
 NEEDS_base = base
 NEEDS_match = match base
-NEEDS_state = state match base
+NEEDS_classify = classify message match base
+NEEDS_state = state classify message match base
 NEEDS_message = message base
 NEEDS_smtp = smtp base
 NEEDS_track = track base
@@ -34,9 +35,9 @@ NEEDS_scan = scan base
 NEEDS_extract = extract message base
 NEEDS_inspect = inspect extract message base
 NEEDS_fork = fork message smtp track base
-NEEDS_directory = directory state match base
-NEEDS_routing = routing state match base
-NEEDS_health = health routing state match smtp base
+NEEDS_directory = directory $(NEEDS_state)
+NEEDS_routing = routing $(NEEDS_state)
+NEEDS_health = health routing smtp $(NEEDS_state)
 
 # Programs: every directory's sources; main.c apart, so that unit tests can
 # link the rest.
@@ -57,6 +58,8 @@ archive = $(BUILD)/lib/$(1).a
 archives = $(foreach l,$(1),$(call archive,$(l)))
 
 BINARIES = $(addprefix $(BUILD)/bin/,$(PROGRAMS))
+# Data, where the programs look for it: as it will be installed.
+SHARE = $(patsubst share/%,$(BUILD)/share/%,$(wildcard share/posthub/*/*))
 # Manual pages: tables in them are printed from the code's own.
 MAN = $(patsubst man/%.in,$(BUILD)/man/%,$(wildcard man/*.in))
 MANTABLE = $(BUILD)/tools/mantable
@@ -69,7 +72,7 @@ H_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h')
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BINARIES) $(MAN)
+all: $(BINARIES) $(SHARE) $(MAN)
 
 help:
 	@echo 'make demo      install what is missing, build, show a small organisation'
@@ -101,18 +104,22 @@ $(BUILD)/bin/$(1): $(call objects,$(call sources,$(DIRS_$(1)))) $(call archives,
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
+$(BUILD)/share/%: share/%
+	@mkdir -p $(@D)
+	@cp $< $@
+
 $(MANTABLE): $(call objects,tools/mantable.c \
 		$(filter-out %/main.c,$(call sources,$(DIRS_mantable)))) $(call archives,$(LIBS))
 	@mkdir -p $(@D)
 	@echo '  LD $@'
 	@$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS)
 
-$(BUILD)/man/%: man/%.in $(wildcard man/*.inc) $(MANTABLE)
+$(BUILD)/man/%: man/%.in $(wildcard man/*.inc share/posthub/sensitive-types/*) $(MANTABLE)
 	@mkdir -p $(@D)
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter lookups body routing floor
+BENCH = source noop_milter lookups body routing floor classify
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
 BENCH_LIBS_lookups = $(BENCH_LIBS_source)
 BENCH_LIBS_floor = $(BENCH_LIBS_source)
@@ -121,6 +128,8 @@ BENCH_PARTS_body = $(call objects,$(call sources,milters/host)) $(call archives,
 BENCH_LIBS_body = $(PKG_LIBS)
 BENCH_PARTS_routing = $(call archives,$(NEEDS_routing))
 BENCH_LIBS_routing = $(PKG_LIBS)
+BENCH_PARTS_classify = $(call archives,$(NEEDS_classify))
+BENCH_LIBS_classify = $(PKG_LIBS)
 define bench_program
 $(BUILD)/bench/$(1): $(call objects,bench/$(1).c) $(BENCH_PARTS_$(1))
 	@mkdir -p $$(@D)
@@ -242,7 +251,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/posthub
 	install -m755 $(filter-out %/posthub,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin
 	install -m755 $(BUILD)/bin/posthub $(DESTDIR)$(PREFIX)/bin
-	cp -r postfix-conf $(DESTDIR)$(PREFIX)/share/posthub
+	cp -r postfix-conf share/posthub/* $(DESTDIR)$(PREFIX)/share/posthub
 	for page in $(MAN); do \
 		install -D -m644 $$page \
 			$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \

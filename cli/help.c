@@ -144,7 +144,8 @@ field_line(GString *out, const struct ph_field *field)
 	if (field->flags & PH_FIELD_CONDITION)
 		g_string_append(help, "; has an ExceptIf twin");
 	if (field->flags & PH_FIELD_SETUP)
-		g_string_append(help, "; takes effect with posthub setup connectors");
+		g_string_append(help,
+				"; takes effect with posthub setup connectors");
 	if (field->flags & PH_FIELD_KEPT)
 		g_string_append(help, "; kept, and without effect in this "
 				      "version");

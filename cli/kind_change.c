@@ -1,6 +1,7 @@
 #include "cli/kind.h"
 
 #include "cli/change.h"
+#include "cli/classify.h"
 #include "lib/base/text.h"
 
 #include <string.h>
@@ -36,20 +37,26 @@ take_field(const struct ph_kind *kind, const char *typed, GPtrArray *fields)
 	return 0;
 }
 
-/* A package does not fit on a command line: Value=@FILE. */
+/* A package does not fit on a command line: Value=@FILE, or @FILE alone. It may
+ * be UTF-16, as Exchange gives it. */
 static int
 take_value(const struct ph_kind *kind, const char *text, GPtrArray *values)
 {
 	g_autoptr(GError) error = NULL;
-	char *content;
+	g_autofree char *content = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	char *decoded;
+	gsize size;
 
 	if (!(kind->flags & PH_KIND_STRING) || text[0] != '@') {
 		g_ptr_array_add(values, g_strdup(text));
 		return 0;
 	}
-	if (!g_file_get_contents(text + 1, &content, NULL, &error))
+	if (!g_file_get_contents(text + 1, &content, &size, &error))
 		return ph_cli_fail(PH_EXIT_DATA, "%s", error->message);
-	g_ptr_array_add(values, content);
+	if (ph_package_decode(content, size, &decoded, &size, &err) < 0)
+		return ph_cli_fail(PH_EXIT_DATA, "%s: %s", text + 1, err.text);
+	g_ptr_array_add(values, decoded);
 	return 0;
 }
 
@@ -67,13 +74,18 @@ take_assignments(const struct ph_input *input, size_t from,
 		g_autofree char *typed = NULL;
 		int status;
 
-		if (!equals || equals == word)
+		if ((input->kind->flags & PH_KIND_STRING) && word[0] == '@') {
+			typed = g_strdup(input->kind->fields->name);
+		} else if (!equals || equals == word) {
 			return ph_cli_fail(PH_EXIT_USAGE,
 					   "\"%s\" is not Field=Value", word);
-		typed = g_strndup(word, (gsize)(equals - word));
+		} else {
+			typed = g_strndup(word, (gsize)(equals - word));
+			word = equals + 1;
+		}
 		status = take_field(input->kind, typed, a->fields);
 		if (status == 0)
-			status = take_value(input->kind, equals + 1, a->values);
+			status = take_value(input->kind, word, a->values);
 		if (status != 0)
 			return status;
 	}
@@ -184,6 +196,8 @@ ph_kind_set(struct ph_cli *cli, const struct ph_input *input)
 		return status;
 	if (status == 0)
 		status = take_assignments(input, rest, &a);
+	if (status == 0 && (input->kind->flags & PH_KIND_STRING))
+		status = ph_package_try(cli, name, values->pdata[0]);
 	if (status == 0 && ph_cli_may_write(cli, &status) == 0)
 		status = check_name(cli, input->kind, name, &a);
 	if (status != 0)

@@ -472,6 +472,8 @@ ph_trial_open(struct ph_cli *cli, const struct ph_input *input, bool explain,
 	if (status != PH_EXIT_YES)
 		return status;
 	trial->mail->snapshot = ph_snapshot_ref(trial->snapshot);
+	trial->mail->classifier = ph_sensitive_classifier(
+	    ph_snapshot_derived(trial->snapshot, PH_TRIAL_SENSITIVE));
 	trial->mail->directory = trial->directory;
 	trial->mail->inspect = inspect;
 	trial->mail->inspect_arg = trial;

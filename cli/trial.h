@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "lib/inspect/inspector.h"
 #include "milters/transport/rules/evaluate.h"
+#include "milters/transport/rules/sensitive.h"
 
 #include <glib.h>
 
@@ -66,6 +67,8 @@ struct ph_trial {
 	struct ph_snapshot *stored;   /* what was read, with its errors */
 	struct ph_snapshot *local;    /* what daemons here had; NULL */
 	struct ph_snapshot *snapshot; /* what is tried */
+	struct ph_sensitive_options sensitive;
+	struct ph_derive derive[4]; /* of snapshot */
 	struct ph_directory *directory;
 	struct ph_inspector *inspector; /* NULL: no rule has asked yet */
 	struct ph_client client;

@@ -4,7 +4,7 @@
 #include "cli/trial.h"
 
 /* Of trial->snapshot: rows of its derive table. */
-enum { PH_TRIAL_TOPOLOGY, PH_TRIAL_RULES };
+enum { PH_TRIAL_TOPOLOGY, PH_TRIAL_RULES, PH_TRIAL_SENSITIVE };
 
 /* Fills in the snapshots (trial_state.c). 0, or an exit code, said why. */
 int ph_trial_read(struct ph_trial *trial);

@@ -14,6 +14,8 @@ static const struct ph_derive derive[] = {
     [PH_TRIAL_TOPOLOGY] = {"topology", ph_topology_build, ph_topology_free,
 			   NULL},
     [PH_TRIAL_RULES] = {"rules", ph_ruleset_build_all, ph_ruleset_free, NULL},
+    [PH_TRIAL_SENSITIVE] = {"sensitive information types", ph_sensitive_build,
+			    ph_sensitive_free, NULL},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -158,8 +160,12 @@ ph_trial_read(struct ph_trial *trial)
 	status = choose(trial, objects);
 	if (status != PH_EXIT_YES)
 		return status;
+	trial->sensitive.directory =
+	    ph_conf_text(trial->cli->conf, "transport", "sensitive_types");
+	memcpy(trial->derive, derive, sizeof(derive));
+	trial->derive[PH_TRIAL_SENSITIVE].context = &trial->sensitive;
 	trial->snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)(void *)objects->pdata,
-	    objects->len, derive);
+	    objects->len, trial->derive);
 	return PH_EXIT_YES;
 }

@@ -52,6 +52,15 @@ const struct ph_verb ph_verbs[] = {
      "who gets a message for it, each with one way into it",
      ph_group_expand_options, 1, 1, ph_group_expand},
 
+    {"dataclassification", "types", "",
+     "the sensitive information types in force: the built-in ones and those of "
+     "packages",
+     NULL, 0, 0, ph_dataclassification_types},
+    {"dataclassification", "test", "[FILE]",
+     "which types are found in a text, where, and by what; exit 1: none; - or "
+     "nothing is standard input",
+     ph_dataclassification_test_options, 0, 1, ph_dataclassification_test},
+
     {"inspect", NULL, "FILE",
      "what is in a message: parts, files in archives, their types and what "
      "rules can ask about them",

@@ -213,6 +213,9 @@ const struct ph_setting ph_settings[] = {
     {"transport", "rules_loop_limit", PH_SETTING_INT, "3", 0, 100, NULL,
      "messages that rules have sent to other recipients this often are "
      "refused with 5.4.6; 0: never"},
+    {"transport", "sensitive_types", PH_SETTING_TEXT, "", NO_LIMIT,
+     "directory of the sensitive information types that every organisation "
+     "has, *.xml; empty: ../share/posthub/sensitive-types beside the program"},
     {"transport", "fork", PH_SETTING_ENDPOINT,
      "unix:/var/spool/postfix/posthub/fork.sock", NO_LIMIT,
      "socket for the LMTP service ph-fork"},

@@ -1,6 +1,7 @@
 #ifndef PH_MATCH_FOLD_H
 #define PH_MATCH_FOLD_H
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,6 +17,25 @@
 /* text is valid UTF-8 of size bytes; *size_r (NULL is fine) is the length of
  * the result, which is NUL-terminated; g_free. Never fails. */
 char *ph_match_fold(const char *text, size_t size, size_t *size_r);
+
+/*
+ * A folded text, byte for byte that of ph_match_fold, which knows where in the
+ * text as it was written its parts stand. The text written is borrowed and must
+ * be valid UTF-8. One thread.
+ */
+struct ph_folded {
+	char *text;
+	size_t size;
+	const char *written;
+	size_t written_size;
+	GArray *cuts; /* private */
+};
+void ph_folded_init(struct ph_folded *folded, const char *text, size_t size);
+void ph_folded_clear(struct ph_folded *folded);
+/* Where the folded bytes [at, at + size) stand: where the first of their
+ * characters begins, and where the last ends. */
+void ph_folded_place(const struct ph_folded *folded, size_t at, size_t size,
+		     size_t *start_r, size_t *end_r);
 
 /* Does the text (not empty) begin with a letter, a digit or a mark, which
  * belongs to the letter before it? */

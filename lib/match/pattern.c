@@ -30,6 +30,9 @@ struct ph_pattern {
 	unsigned flags;
 	char *prefilter;
 	char *factor;
+	uint32_t span; /* characters that an attempt looks at, at most */
+	bool has_digits;
+	struct ph_pattern_digits digits; /* of has_digits */
 	pcre2_code *code;
 	pcre2_match_context *limits;
 };
@@ -53,7 +56,8 @@ find_mark(const GArray *marks, size_t emitted)
 }
 
 static pcre2_code *
-compile_code(const GString *expression, const GArray *marks, struct ph_err *err)
+compile_code(const GString *expression, const GArray *marks, bool limited,
+	     struct ph_err *err)
 {
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	PCRE2_UCHAR text[256] = "";
@@ -63,7 +67,8 @@ compile_code(const GString *expression, const GArray *marks, struct ph_err *err)
 
 	pcre2_set_newline(context, PCRE2_NEWLINE_LF);
 	code = pcre2_compile((PCRE2_SPTR)expression->str, expression->len,
-			     PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS |
+			     (limited ? PCRE2_USE_OFFSET_LIMIT : 0U) |
+				 PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS |
 				 PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C,
 			     &number, &offset, context);
 	pcre2_compile_context_free(context);
@@ -132,16 +137,24 @@ ph_pattern_compile(const char *text, unsigned flags,
 	g_autoptr(GString) expression = g_string_new(NULL);
 	g_autoptr(GArray) marks =
 	    g_array_new(FALSE, FALSE, sizeof(struct ph_pattern_mark));
+	struct ph_pattern_digits digits = {0};
+	bool has_digits = false;
+	uint32_t span = 0;
 	pcre2_code *code = NULL;
 
 	*pattern_r = NULL;
 	if (parse_text(text, flags, &tree, err) == 0 &&
-	    ph_pattern_emit(&tree, expression, marks, err) == 0)
-		code = compile_code(expression, marks, err);
+	    ph_pattern_emit(&tree, expression, marks, err) == 0) {
+		has_digits = ph_pattern_find_digits(&tree, &digits, &span);
+		code = compile_code(expression, marks, has_digits, err);
+	}
 	if (code != NULL) {
 		*pattern_r = pattern_new(text, flags, code,
 					 ph_pattern_emit_prefilter(&tree));
 		(*pattern_r)->factor = ph_pattern_find_factor(&tree);
+		(*pattern_r)->span = span;
+		(*pattern_r)->has_digits = has_digits;
+		(*pattern_r)->digits = digits;
 	}
 	ph_pattern_tree_clear(&tree);
 	return code != NULL ? 0 : -1;
@@ -198,6 +211,14 @@ ph_pattern_factor(const struct ph_pattern *pattern)
 	return pattern->factor;
 }
 
+bool
+ph_pattern_digits(const struct ph_pattern *pattern,
+		  struct ph_pattern_digits *digits_r)
+{
+	*digits_r = pattern->digits;
+	return pattern->has_digits;
+}
+
 const char *
 ph_pattern_prefilter(const struct ph_pattern *pattern)
 {
@@ -234,10 +255,12 @@ on_run(pcre2_callout_block *block, void *data)
 	return now - watch->start > watch->limit ? PCRE2_ERROR_CALLOUT : 0;
 }
 
+/* A run goes to the end of the text, or as far as the pattern can. */
 static struct watch
-watch_new(size_t size, int64_t limit)
+watch_new(const struct ph_pattern *pattern, size_t size, int64_t limit)
 {
-	size_t runs = BYTES_PER_LOOK / MAX(size, 1);
+	size_t runs =
+	    BYTES_PER_LOOK / MAX(MIN(size, (size_t)pattern->span * 4), 1);
 
 	return (struct watch){
 	    .runs_per_look =
@@ -246,19 +269,26 @@ watch_new(size_t size, int64_t limit)
 	};
 }
 
+/* A text to be searched from a place on. */
+struct subject {
+	const char *text;
+	size_t size, from, until;
+};
+
 static int
-run_match(const struct ph_pattern *pattern, const char *text, size_t size,
+run_match(const struct ph_pattern *pattern, const struct subject *subject,
 	  pcre2_match_data *data, pcre2_match_context *limits)
 {
 	/* Its callers have validated the text, once for all patterns. */
-	return pcre2_match(pattern->code, (PCRE2_SPTR)text, size, 0,
-			   PCRE2_NO_UTF_CHECK, data, limits);
+	return pcre2_match(pattern->code, (PCRE2_SPTR)subject->text,
+			   subject->size, subject->from, PCRE2_NO_UTF_CHECK,
+			   data, limits);
 }
 
 /* A text that needs more than the machine stack is tried once more, with a
  * stack that costs a mapping. */
 static int
-run_limited(const struct ph_pattern *pattern, const char *text, size_t size,
+run_limited(const struct ph_pattern *pattern, const struct subject *subject,
 	    pcre2_match_data *data, struct watch *watch)
 {
 	pcre2_match_context *limits = pcre2_match_context_copy(pattern->limits);
@@ -266,12 +296,14 @@ run_limited(const struct ph_pattern *pattern, const char *text, size_t size,
 	int rc;
 
 	pcre2_set_callout(limits, on_run, watch);
-	rc = run_match(pattern, text, size, data, limits);
+	if (subject->until != SIZE_MAX)
+		pcre2_set_offset_limit(limits, subject->until);
+	rc = run_match(pattern, subject, data, limits);
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
 		stack =
 		    pcre2_jit_stack_create(JIT_STACK, JIT_STACK_LIMIT, NULL);
 		pcre2_jit_stack_assign(limits, NULL, stack);
-		rc = run_match(pattern, text, size, data, limits);
+		rc = run_match(pattern, subject, data, limits);
 	}
 	pcre2_match_context_free(limits);
 	pcre2_jit_stack_free(stack);
@@ -310,15 +342,26 @@ ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
 			size_t size, int64_t *left, size_t *start_r,
 			size_t *end_r, struct ph_err *err)
 {
-	struct watch watch = watch_new(size, *left);
+	return ph_pattern_match_from(pattern, text, size, 0, SIZE_MAX, left,
+				     start_r, end_r, err);
+}
+
+int
+ph_pattern_match_from(const struct ph_pattern *pattern, const char *text,
+		      size_t size, size_t from, size_t until, int64_t *left,
+		      size_t *start_r, size_t *end_r, struct ph_err *err)
+{
+	const struct subject subject = {text, size, from, until};
+	struct watch watch = watch_new(pattern, size, *left);
 	pcre2_match_data *data;
 	const PCRE2_SIZE *found;
 	int rc;
 
+	g_assert(until == SIZE_MAX || pattern->has_digits);
 	if (*left <= 0)
 		return refuse_match(pattern, PCRE2_ERROR_MATCHLIMIT, err);
 	data = pcre2_match_data_create(1, NULL);
-	rc = run_limited(pattern, text, size, data, &watch);
+	rc = run_limited(pattern, &subject, data, &watch);
 	found = pcre2_get_ovector_pointer(data);
 	if (watch.start != 0)
 		*left -= processor_time() - watch.start;

@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,18 @@ const char *ph_pattern_prefilter(const struct ph_pattern *pattern);
 const char *ph_pattern_factor(const struct ph_pattern *pattern);
 
 /*
+ * What is certain of the ASCII digits of a pattern's matches: one comes among
+ * the first "within" characters, there are at least "digits", and a match has
+ * at most "length" characters (UINT32_MAX: no limit). False: it has matches
+ * without digits, or nobody knows.
+ */
+struct ph_pattern_digits {
+	uint32_t within, length, digits;
+};
+bool ph_pattern_digits(const struct ph_pattern *pattern,
+		       struct ph_pattern_digits *digits_r);
+
+/*
  * The leftmost match in text, valid UTF-8 of size bytes. 1: byte offsets in
  * *start_r and *end_r (NULL is fine). 0: none. -1: PERM, a limit was hit
  * (catastrophic backtracking): some fifty milliseconds of processor time.
@@ -76,5 +89,15 @@ int ph_pattern_match(const struct ph_pattern *pattern, const char *text,
 int ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
 			    size_t size, int64_t *left, size_t *start_r,
 			    size_t *end_r, struct ph_err *err);
+
+/*
+ * The same for the leftmost match that begins at or behind "from", where a
+ * character of the text begins; what stands before is still seen by "\b" and
+ * lookbehinds. Of a pattern of which ph_pattern_digits is true the search ends
+ * with matches that begin at "until"; for others it is SIZE_MAX.
+ */
+int ph_pattern_match_from(const struct ph_pattern *pattern, const char *text,
+			  size_t size, size_t from, size_t until, int64_t *left,
+			  size_t *start_r, size_t *end_r, struct ph_err *err);
 
 #endif

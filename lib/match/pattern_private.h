@@ -238,6 +238,12 @@ void ph_pattern_emit_repeat(uint32_t min, uint32_t max, GString *out);
 /* g_free; NULL: there is none. (_factor.c) */
 char *ph_pattern_find_factor(const struct ph_pattern_tree *tree);
 
+/* (_digit.c) False: *digits_r says nothing. *span_r: how many characters an
+ * attempt looks at, at most; UINT32_MAX: no limit. */
+bool ph_pattern_find_digits(const struct ph_pattern_tree *tree,
+			    struct ph_pattern_digits *digits_r,
+			    uint32_t *span_r);
+
 /* NULL: none is worth it. g_free. */
 char *ph_pattern_emit_prefilter(const struct ph_pattern_tree *tree);
 

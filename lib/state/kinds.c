@@ -45,7 +45,7 @@ const struct ph_kind ph_kinds[] = {
      ph_fields_systemmessage, ph_check_systemmessage},
     {"dataclassification", NULL, PH_KIND_STRING,
      "a package of sensitive information types (XML)",
-     ph_fields_dataclassification, ph_check_name},
+     ph_fields_dataclassification, ph_check_dataclassification},
     {"transportconfig", NULL, PH_KIND_SINGLETON,
      "limits of the organisation: parameters of Set-TransportConfig",
      ph_fields_transportconfig, NULL},

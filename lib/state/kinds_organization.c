@@ -1,6 +1,7 @@
 #include "lib/state/kinds_tables.h"
 
 #include "lib/base/uuid.h"
+#include "lib/classify/package.h"
 #include "lib/state/object.h"
 #include "lib/state/value.h"
 
@@ -259,6 +260,18 @@ ph_check_systemmessage(const struct ph_object *message, struct ph_err *err)
 
 /* A newer schema is not guessed at: the state counts as not understood, and
  * the last good snapshot goes on serving. */
+/* What one package can tell; references to others are looked at when all are
+ * known. */
+int
+ph_check_dataclassification(const struct ph_object *package, struct ph_err *err)
+{
+	if (ph_check_name(package, err) < 0)
+		return -1;
+	if (ph_package_check(ph_object_text(package, "Value"), err) < 0)
+		return ph_err_wrap(err, "Value");
+	return 0;
+}
+
 int
 ph_check_meta(const struct ph_object *meta, struct ph_err *err)
 {

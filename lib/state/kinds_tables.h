@@ -48,6 +48,8 @@ extern const struct ph_field ph_fields_setup[];
 extern const struct ph_field ph_fields_meta[];
 int ph_check_domain(const struct ph_object *domain, struct ph_err *err);
 int ph_check_remotedomain(const struct ph_object *domain, struct ph_err *err);
+int ph_check_dataclassification(const struct ph_object *package,
+				struct ph_err *err);
 int ph_check_systemmessage(const struct ph_object *message, struct ph_err *err);
 int ph_check_meta(const struct ph_object *meta, struct ph_err *err);
 

@@ -3,6 +3,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/uuid.h"
+#include "lib/classify/classify.h"
 #include "lib/directory/directory.h"
 #include "lib/message/content.h"
 #include "lib/message/headers.h"
@@ -146,6 +147,8 @@ struct ph_mail {
 	 * that is known. */
 	struct ph_inspection *(*inspect)(void *arg, struct ph_content *content);
 	void *inspect_arg;
+	/* Finds sensitive information; of the snapshot; NULL: nobody does. */
+	struct ph_classifier *classifier;
 
 	/* custom-data of the AGENTINFO row, "S:..." items joined with ';';
 	 * NULL: no agent has anything to say, no row. */

@@ -204,16 +204,23 @@ ph_mail_content(struct ph_mail *mail)
 	return m->content;
 }
 
+static struct ph_inspection *
+open_attachments(struct ph_mail *m)
+{
+	return m->inspect != NULL
+		   ? m->inspect(m->inspect_arg, ph_mail_content(m))
+		   : ph_inspect_plain(ph_mail_content(m));
+}
+
 struct ph_inspection *
 ph_mail_inspection(struct ph_mail *mail)
 {
 	struct ph_mail *m = mail->origin != NULL ? mail->origin : mail;
 
 	if (m->inspection == NULL)
-		m->inspection =
-		    m->inspect != NULL
-			? m->inspect(m->inspect_arg, ph_mail_content(m))
-			: ph_inspect_plain(ph_mail_content(m));
+		m->inspection = ph_inspect_classified(
+		    open_attachments(m), ph_mail_content(m), m->headers,
+		    m->classifier);
 	return m->inspection;
 }
 

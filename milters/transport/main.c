@@ -12,6 +12,7 @@
 #include "milters/host/host.h"
 #include "milters/transport/rules/rule_stats.h"
 #include "milters/transport/rules/ruleset.h"
+#include "milters/transport/rules/sensitive.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct app {
 	struct ph_host host;
 	struct ph_derive derive[PH_DERIVED + 1];
 	struct ph_match_compiler *compiler;
+	struct ph_sensitive_options sensitive;
 	struct ph_fork_service *fork;
 	struct ph_ticker *housekeeper;
 	struct ph_prober *prober;
@@ -49,8 +51,12 @@ begin(struct ph_mail *mail, void *app)
 	mail->inspect_arg = transport->inspector;
 	mail->snapshot = ph_state_take(transport->state);
 	mail->directory = transport->directory;
-	mail->keep_body = ph_scan_needs_body(&transport->scan) ||
-			  (mail->snapshot != NULL && ph_rules_need_body(mail));
+	mail->keep_body = ph_scan_needs_body(&transport->scan);
+	if (mail->snapshot == NULL)
+		return;
+	mail->keep_body = mail->keep_body || ph_rules_need_body(mail);
+	mail->classifier = ph_sensitive_classifier(
+	    ph_snapshot_derived(mail->snapshot, PH_DERIVED_SENSITIVE));
 }
 
 static void
@@ -181,6 +187,12 @@ start_compiler(const struct ph_conf *conf, struct app *app)
 	    "topology", ph_topology_build, ph_topology_free, NULL};
 	app->derive[PH_DERIVED_RULES] = (struct ph_derive){
 	    "rules", ph_ruleset_build, ph_ruleset_free, app->compiler};
+	app->sensitive = (struct ph_sensitive_options){
+	    .directory = ph_conf_text(conf, SECTION, "sensitive_types"),
+	    .compiler = app->compiler};
+	app->derive[PH_DERIVED_SENSITIVE] = (struct ph_derive){
+	    "sensitive information types", ph_sensitive_build,
+	    ph_sensitive_free, &app->sensitive};
 }
 
 static void

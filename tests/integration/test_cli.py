@@ -449,12 +449,23 @@ def test_dynamic_group(world, policy):
     world.refused(DATA, "expected", "recipient", "list", "--filter", "Department -eq")
 
 
+PACKAGE = """<RulePackage xmlns="http://schemas.microsoft.com/office/2011/mce"><Rules>
+<Entity id="00000000-0000-0000-0000-000000000002"><Pattern confidenceLevel="75"><IdMatch idRef="R"/>
+</Pattern></Entity><Regex id="R">[0-9]</Regex><LocalizedStrings>
+<Resource idRef="00000000-0000-0000-0000-000000000002"><Name>T</Name></Resource>
+</LocalizedStrings></Rules></RulePackage>"""
+
+
 def test_package_from_a_file(world):
     package = world.path / "package.xml"
-    package.write_text("<RulePackage/>\n" * 1000)
+    package.write_text(PACKAGE + "<!-- padding -->\n" * 1000)
     world.ok("dataclassification", "set", "Mine", f"Value=@{package}")
     assert world.cli("STRLEN", "posthub:dataclassification:Mine") == str(package.stat().st_size)
     world.ok("dataclassification", "remove", "Mine")
+    assert world.cli("EXISTS", "posthub:dataclassification:Mine") == "0"
+    # A bad one is refused, with the line.
+    package.write_text(PACKAGE.replace("[0-9]", "\n\n(["))
+    world.refused(DATA, "line 4", "dataclassification", "set", "Mine", f"Value=@{package}")
     assert world.cli("EXISTS", "posthub:dataclassification:Mine") == "0"
 
 

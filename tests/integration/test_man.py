@@ -9,6 +9,7 @@ import re
 import shutil
 import stat
 import subprocess
+import xml.etree.ElementTree as ET
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from tests.lab.lab import ROOT, Lab, binaries
 
+MCE = "{http://schemas.microsoft.com/office/2011/mce}"
 SOURCES = sorted((ROOT / "man").glob("*.in"))
 PAGES = [path.stem for path in SOURCES]
 
@@ -326,3 +328,16 @@ def test_install_into_a_directory(tmp_path: Path) -> None:
         assert (shipped / path.relative_to(ROOT / "postfix-conf")).exists()
     assert (tmp_path / "etc/posthub").is_dir()
     assert {path.name for path in tmp_path.iterdir()} == {"usr", "etc"}
+
+
+def test_sensitive_information_types() -> None:
+    text = section("posthub-sensitive-types.7", "TYPES")
+    listed = items(text)
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "share/posthub/sensitive-types").glob("*.xml")):
+        for resource in ET.parse(path).iter(f"{MCE}Resource"):
+            found[str(resource.findtext(f"{MCE}Name"))] = resource.attrib["idRef"]
+    assert len(found) == 80 and set(found) <= listed
+    assert all(guid in text for guid in found.values())
+    checks = names(section("posthub-sensitive-types.7", "CHECKSUMS"))
+    assert {"luhn", "iban", "verhoeff", "aba"} <= checks

@@ -163,6 +163,17 @@ START_TEST(test_nul_in_value)
 }
 END_TEST
 
+/* A small one; blanks would end a word of fixture_do. */
+#define PACKAGE                                                          \
+	"<RulePackage><Rules>"                                           \
+	"<Entity\tid='00000000-0000-0000-0000-000000000002'>"            \
+	"<Pattern\tconfidenceLevel='75'><IdMatch\tidRef='R'/></Pattern>" \
+	"</Entity><Regex\tid='R'>[0-9]</Regex>"                          \
+	"<LocalizedStrings>"                                             \
+	"<Resource\tidRef='00000000-0000-0000-0000-000000000002'>"       \
+	"<Name>T</Name></Resource></LocalizedStrings>"                   \
+	"</Rules></RulePackage>"
+
 START_TEST(test_string_kind_and_singleton)
 {
 	struct fixture f;
@@ -172,17 +183,40 @@ START_TEST(test_string_kind_and_singleton)
 
 	fixture_start(&f);
 	state = state_open(&f);
-	fixture_do(&f, "SET posthub:dataclassification:P <RulePackage/>");
+	fixture_do(&f, "SET posthub:dataclassification:P " PACKAGE);
 	fixture_do(&f, "HSET posthub:transportconfig MaxReceiveSize 20MB");
 	assert_follows(&f, state);
 	snapshot = ph_state_take(state);
 	object = ph_snapshot_find(snapshot, "dataclassification", "P");
 	ck_assert_ptr_nonnull(object);
-	ck_assert_str_eq(ph_object_text(object, "Value"), "<RulePackage/>");
+	ck_assert_str_eq(ph_object_text(object, "Value"), PACKAGE);
 	object = ph_snapshot_find(snapshot, "transportconfig", "");
 	ck_assert_ptr_nonnull(object);
 	ck_assert_int_eq(ph_object_int(object, "MaxReceiveSize"),
 			 INT64_C(20) * 1024 * 1024);
+	ph_snapshot_unref(&snapshot);
+	ph_state_close(&state);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(test_bad_package)
+{
+	struct fixture f;
+	struct ph_state *state;
+	struct ph_snapshot *snapshot;
+	const struct ph_object *object;
+
+	fixture_start(&f);
+	fixture_do(&f, "SET posthub:dataclassification:P " PACKAGE);
+	state = state_open(&f);
+	fixture_do(&f, "SET posthub:dataclassification:P <RulePackage>");
+	WAIT_UNTIL(error_has(state, "dataclassification:P",
+			     "kept: dataclassification P: Value: line 1: "));
+	snapshot = ph_state_take(state);
+	object = ph_snapshot_find(snapshot, "dataclassification", "P");
+	ck_assert_ptr_nonnull(object);
+	ck_assert_str_eq(ph_object_text(object, "Value"), PACKAGE);
 	ph_snapshot_unref(&snapshot);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -528,7 +562,7 @@ END_TEST
 
 UNIT_MAIN("lib/state/state", test_change, test_redis_cli, test_bad_edit,
 	  test_bad_edit_then_deleted, test_wrong_type, test_nul_in_value,
-	  test_string_kind_and_singleton, test_keys_of_others,
+	  test_string_kind_and_singleton, test_bad_package, test_keys_of_others,
 	  test_case_collision, test_multi_is_atomic, test_big_batch,
 	  test_deletions_are_orders, test_read_once, test_bad_configuration,
 	  test_strange_prefix, test_threads)

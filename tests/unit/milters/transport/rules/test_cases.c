@@ -28,7 +28,7 @@ struct rule_case {
 	GArray *files;	       /* struct ph_inspect_row, owned strings */
 	GPtrArray *properties; /* of files: struct ph_inspect_property * */
 	GArray *findings;      /* struct ph_inspect_finding, owned strings */
-	bool directory_down, inspection_down;
+	bool directory_down, inspection_down, no_types;
 	int64_t now;
 	char *answer;
 	GPtrArray *expected; /* "key: value" lines after the answer */
@@ -38,6 +38,8 @@ struct rule_case {
 };
 
 static struct ph_client client;
+/* The built-in types, compiled once. */
+static struct ph_classifier *classifier;
 
 static void
 unref_object(void *data)
@@ -273,6 +275,13 @@ on_inspection(struct rule_case *c, const char *value)
 }
 
 static void
+on_types(struct rule_case *c, const char *value)
+{
+	ck_assert_str_eq(value, "none");
+	c->no_types = true;
+}
+
+static void
 on_body(struct rule_case *c, const char *value)
 {
 	g_autofree char *text = g_strcompress(value);
@@ -431,6 +440,7 @@ static const struct {
     {"file", on_file},
     {"finding", on_finding},
     {"inspection", on_inspection},
+    {"types", on_types},
     {"answer", on_answer},
 };
 
@@ -699,6 +709,26 @@ check_expected(const char *where, struct rule_case *c, const char *line)
 		      where, parts[0], is, parts[1]);
 }
 
+static struct ph_classifier *
+builtin_types(void)
+{
+	struct ph_err err = PH_ERR_INIT;
+	GPtrArray *packages;
+	struct ph_classify_options options = {0};
+
+	if (classifier != NULL)
+		return classifier;
+	ck_assert_msg(ph_classify_read("share/posthub/sensitive-types",
+				       &packages, &err) == 0,
+		      "%s", err.text);
+	options.library = (struct ph_package *const *)packages->pdata;
+	options.n_library = packages->len;
+	classifier = ph_classifier_new(&options);
+	g_ptr_array_unref(packages);
+	return classifier;
+}
+
+/* NULL: what the MIME tree says. */
 static struct ph_inspection *
 make_inspection(const struct rule_case *c)
 {
@@ -721,7 +751,13 @@ prepare(struct rule_case *c)
 		ph_mail_add_recipient(c->mail, "somebody@elsewhere.test", NULL);
 	c->mail->keep_body = true;
 	ph_mail_add_body(c->mail, c->body->str, c->body->len);
+	c->mail->classifier = c->no_types ? NULL : builtin_types();
 	c->mail->inspection = make_inspection(c);
+	/* Findings that a case names stand for themselves. */
+	if (c->mail->inspection != NULL && c->findings->len == 0)
+		c->mail->inspection = ph_inspect_classified(
+		    c->mail->inspection, ph_mail_content(c->mail),
+		    c->mail->headers, c->mail->classifier);
 	c->mail->snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)c->objects->pdata, c->objects->len,
 	    derive);
