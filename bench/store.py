@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.lab import letter, maildir, wait
 from tests.lab.dovecot import ADDRESS, Dovecot
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.track import rows
 
 DOMAIN = "letsexchange.com"
 MAILBOXES = [f"user{i}@{DOMAIN}" for i in range(10)]
@@ -82,7 +84,9 @@ def output(argv: list[str]) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def send(lab: Lab, target: tuple[str, int], options: argparse.Namespace, rate: float = 0) -> dict[str, Any]:
+def send(
+    lab: Lab, target: tuple[str, int], options: argparse.Namespace, rate: float = 0
+) -> dict[str, Any]:
     argv = [program(lab, "source"), "-LP", "-s", str(options.sessions)]
     argv += ["-m", str(options.messages), "-r", str(rate)]
     argv += [target[0], str(target[1]), str(lab.directory / "list")]
@@ -95,7 +99,9 @@ def send(lab: Lab, target: tuple[str, int], options: argparse.Namespace, rate: f
 # ---- messages a second -----------------------------------------------------------
 
 
-def served(lab: Lab, pid: int, target: tuple[str, int], options: argparse.Namespace) -> tuple[float, float]:
+def served(
+    lab: Lab, pid: int, target: tuple[str, int], options: argparse.Namespace
+) -> tuple[float, float]:
     before = cpu_seconds(pid)
     seconds = float(send(lab, target, options)["seconds"])
     return seconds, cpu_seconds(pid) - before
@@ -182,9 +188,16 @@ def steady(lab: Lab, options: argparse.Namespace) -> None:
 # ---- from the Outbox -------------------------------------------------------------
 
 
+def submitted(host: Host, ident: str) -> float:
+    """When Transport had taken it, wall seconds, as the tracking log says."""
+    found = wait.until(
+        "SUBMIT", lambda: [r for r in rows(host, ident) if r["event-id"] == "SUBMIT"], interval=0.05
+    )
+    return datetime.fromisoformat(found[0]["date-time"].replace("Z", "+00:00")).timestamp()
+
+
 def outbox(lab: Lab, options: argparse.Namespace) -> None:
-    """From the file's appearance to Transport's 250, as the tracking log of the
-    store driver and the file's own time tell."""
+    """From the file's appearance in the Outbox to Transport's 250."""
     host = build(lab)
     lab.start()
     owner = MAILBOXES[0]
@@ -192,13 +205,15 @@ def outbox(lab: Lab, options: argparse.Namespace) -> None:
     delays = []
     for _ in range(options.messages):
         mail = letter.compose(MAILBOXES[1], sender=owner)
-        began = time.monotonic()
-        path = lab.outbox(owner, mail.content)
-        wait.until("it to be taken", lambda: not path.exists() and not lab.in_outbox(owner), interval=0.001)
-        delays.append(1000 * (time.monotonic() - began))
+        began = time.time()
+        lab.outbox(owner, mail.content)
+        delays.append(1000 * (submitted(host, mail.ident) - began))
     delays.sort()
-    print(f"{len(delays)} messages, from the Outbox to Sent: median {statistics.median(delays):.1f} ms,")
-    print(f"p90 {delays[int(0.9 * len(delays))]:.1f} ms, longest {delays[-1]:.1f} ms ({host.name})")
+    print(
+        f"{len(delays)} messages, from the Outbox to Transport: "
+        f"median {statistics.median(delays):.1f} ms, "
+        f"p90 {delays[int(0.9 * len(delays))]:.1f} ms, longest {delays[-1]:.1f} ms"
+    )
 
 
 def main() -> None:

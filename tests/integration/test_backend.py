@@ -14,7 +14,7 @@ from tests.lab.dovecot import Dovecot
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail
-from tests.lab.track import event, rows
+from tests.lab.track import Row, event, rows
 
 ANA, RUI = "ana@letsexchange.com", "rui@letsexchange.com"
 # In the directory, but nobody's at the mailbox server.
@@ -86,6 +86,10 @@ def deliver(host: Host, mail: Mail) -> list[str]:
         return answers
 
 
+def delivered(host: Host, mail: Mail) -> list[Row]:
+    return [row for row in rows(host, mail.ident) if row["event-id"] == "DELIVER"]
+
+
 # ---- messages ----------------------------------------------------------------
 
 
@@ -96,8 +100,8 @@ def test_a_message_is_in_the_mailbox_as_it_was_sent(host: Host, dovecot: Dovecot
     text = wait_found(dovecot, ANA, mail)
     assert text.partition(b"\r\n\r\n")[2] == mail.content.partition(b"\r\n\r\n")[2]
     assert text.count(b"Return-Path:") == 1
-    row = wait.until("DELIVER", lambda: [r for r in rows(host, mail.ident) if r["event-id"] == "DELIVER"])
-    assert event(row[0]) == "STOREDRIVER DELIVER" and row[0]["recipient-address"] == ANA
+    row = wait.until("DELIVER", lambda: delivered(host, mail))[0]
+    assert event(row) == "STOREDRIVER DELIVER" and row["recipient-address"] == ANA
 
 
 def test_each_recipient_has_the_answer_of_the_server(host: Host, dovecot: Dovecot) -> None:
@@ -110,8 +114,7 @@ def test_each_recipient_has_the_answer_of_the_server(host: Host, dovecot: Doveco
     assert ghost.startswith(f"550 5.1.1 <{GHOST}> User doesn't exist")
     assert rui.startswith(f"250 2.0.0 <{RUI}> ")
     assert len(found(dovecot, ANA, mail.ident)) == len(found(dovecot, RUI, mail.ident)) == 1
-    delivered = [r for r in rows(host, mail.ident) if r["event-id"] == "DELIVER"]
-    assert {r["recipient-address"] for r in delivered} == {f"{ANA};{RUI}"}
+    assert {row["recipient-address"] for row in delivered(host, mail)} == {f"{ANA};{RUI}"}
 
 
 def test_a_second_copy_is_recognised(host: Host, dovecot: Dovecot) -> None:

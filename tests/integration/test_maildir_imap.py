@@ -142,7 +142,8 @@ def test_a_mailbox_that_dovecot_made_takes_mail(org: Lab, host: Host, dovecot: D
     address = PEOPLE[4]
     with dovecot.imap(address) as client:
         client.select("INBOX")
-        client.append("INBOX", "(\\Seen)", None, b"Message-ID: <own@x>\r\n\r\nSaved.\r\n")  # type: ignore[arg-type]
+        own = b"Message-ID: <own@x>\r\n\r\nSaved.\r\n"
+        client.append("INBOX", "(\\Seen)", None, own)  # type: ignore[arg-type]
     mail = deliver(org, host, address)
     with dovecot.imap(address) as client:
         assert {uid: row[:2] for uid, row in listed(client).items()} == {

@@ -133,8 +133,8 @@ class Dovecot:
         text = (VERSION_2_4 if new else VERSION_2_3) + COMMON
         if new:
             number = ".".join(map(str, self._version))
-            head = "".join(f"dovecot_{what}_version = {number}.0\n" for what in ("config", "storage"))
-            text = head + text
+            kinds = ("config", "storage")
+            text = "".join(f"dovecot_{kind}_version = {number}.0\n" for kind in kinds) + text
         entry = pwd.getpwnam(USER)
         return text.format(
             dir=self.directory,
