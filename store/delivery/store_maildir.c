@@ -25,8 +25,7 @@ struct maildir {
 	guint counter;	       /* atomic */
 	GMutex mutex;	       /* databases and their users */
 	GHashTable *databases; /* folded name: struct ph_mdb */
-	struct ph_place *place;
-	struct ph_perms_rule *owners;
+	struct ph_mdb_layout layout;
 	struct ph_complaints *complaints;
 };
 
@@ -41,21 +40,6 @@ struct message {
 };
 
 /* ---- databases --------------------------------------------------------- */
-
-/* Other owners of mailboxes may pass through a directory. */
-static void
-let_pass(const struct maildir *maildir, int dir, const char *name)
-{
-	struct stat st;
-
-	if (ph_perms_rule_is_self(maildir->owners))
-		return;
-	if (fstat(dir, &st) < 0 ||
-	    ((st.st_mode & 0011) != 0011 &&
-	     fchmod(dir, (st.st_mode & 07777) | 0011) < 0))
-		ph_warn("%s: cannot let owners of mailboxes pass: %s", name,
-			g_strerror(errno));
-}
 
 /* With the mutex held: an open database of another Epoch was elsewhere in
  * between, so what is in memory of it may be out of date. */
@@ -79,15 +63,8 @@ reopen(struct maildir *maildir, const char *folded, const char *name,
 	g_hash_table_remove(maildir->databases, folded);
 	result =
 	    ph_mdb_open(maildir->root, name, epoch, maildir->window, &mdb, err);
-	if (result != PH_STORE_OK) {
-		if (result != PH_STORE_BUSY)
-			ph_complain(maildir->complaints, maildir->root, name,
-				    NULL, errno, err);
+	if (result != PH_STORE_OK)
 		return result;
-	}
-	mdb->place = maildir->place;
-	mdb->owners = maildir->owners;
-	let_pass(maildir, mdb->dir, name);
 	g_hash_table_insert(maildir->databases, g_strdup(folded), mdb);
 	*mdb_r = mdb;
 	return PH_STORE_OK;
@@ -160,7 +137,8 @@ fail(struct maildir *maildir, const struct message *message, const char *what,
 static int
 give_file(struct maildir *maildir, struct message *message)
 {
-	const struct ph_perms *common = ph_perms_rule_common(maildir->owners);
+	const struct ph_perms *common =
+	    ph_perms_rule_common(maildir->layout.owners);
 
 	message->owner = ph_perms_self;
 	if (!common)
@@ -191,6 +169,21 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	return r;
 }
 
+/* Other owners of mailboxes may pass through a directory. */
+static void
+let_pass(const struct maildir *maildir, int dir, const char *name)
+{
+	struct stat st;
+
+	if (ph_perms_rule_is_self(maildir->layout.owners))
+		return;
+	if (fstat(dir, &st) < 0 ||
+	    ((st.st_mode & 0011) != 0011 &&
+	     fchmod(dir, (st.st_mode & 07777) | 0011) < 0))
+		ph_warn("%s: cannot let owners of mailboxes pass: %s", name,
+			g_strerror(errno));
+}
+
 static enum ph_store_result
 maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	      struct ph_err *err)
@@ -198,11 +191,19 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	struct maildir *maildir = self;
 	struct message *message;
 	struct ph_mdb *mdb;
+	struct ph_err why = PH_ERR_INIT;
 	enum ph_store_result result;
 
-	result = use_database(maildir, database, epoch, &mdb, err);
-	if (result != PH_STORE_OK)
+	result = use_database(maildir, database, epoch, &mdb, &why);
+	if (result != PH_STORE_OK) {
+		if (result != PH_STORE_BUSY)
+			ph_complain(maildir->complaints, maildir->root,
+				    database, NULL, errno, &why);
+		if (err)
+			*err = why;
 		return result;
+	}
+	let_pass(maildir, mdb->dir, mdb->name);
 	message = g_new0(struct message, 1);
 	message->mdb = mdb;
 	g_snprintf(message->name, sizeof(message->name), "P%dQ%u",
@@ -461,7 +462,8 @@ maildir_commit(void *self, void *p, const struct ph_store_mailbox *wanted,
 	enum ph_store_result result;
 	int saved;
 
-	if (ph_mdb_mailbox(message->mdb, wanted, now, &mailbox, &why) < 0)
+	if (ph_mdb_mailbox(message->mdb, &maildir->layout, wanted, now,
+			   &mailbox, &why) < 0)
 		result = ph_mdb_result(errno, true);
 	else
 		result = commit(maildir, message, &mailbox, wanted, now, &why);
@@ -495,8 +497,8 @@ maildir_close(void *self)
 	g_hash_table_unref(maildir->databases);
 	ph_path_close(&maildir->root);
 	g_mutex_clear(&maildir->mutex);
-	ph_place_free(&maildir->place);
-	ph_perms_rule_free(&maildir->owners);
+	ph_place_free(&maildir->layout.place);
+	ph_perms_rule_free(&maildir->layout.owners);
 	ph_complaints_free(&maildir->complaints);
 	g_free(maildir->host);
 	g_free(maildir);
@@ -560,10 +562,11 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 	maildir->root = open_root(options->root, err);
 	if (maildir->root < 0 ||
 	    ph_place_parse(or_default(options->path, "{domain}/{local}"),
-			   &maildir->place, err) < 0 ||
-	    ph_perms_rule_parse(
-		or_default(options->user, ""), or_default(options->group, ""),
-		or_default(options->mode, "0600"), &maildir->owners, err) < 0) {
+			   &maildir->layout.place, err) < 0 ||
+	    ph_perms_rule_parse(or_default(options->user, ""),
+				or_default(options->group, ""),
+				or_default(options->mode, "0600"),
+				&maildir->layout.owners, err) < 0) {
 		maildir_close(maildir);
 		return -1;
 	}
