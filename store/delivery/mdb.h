@@ -41,9 +41,12 @@ struct ph_mdb {
 	GHashTable *known; /* mailboxes delivered to by this process */
 	unsigned users;	   /* the store's, under its own mutex */
 	GMutex quotas[16]; /* one count at a time of a mailbox, by its path */
-	/* The store's, before the first mailbox is asked for. */
-	const struct ph_place *place;
-	const struct ph_perms_rule *owners;
+};
+
+/* Where mailboxes are in a database, and whose. */
+struct ph_mdb_layout {
+	struct ph_place *place;
+	struct ph_perms_rule *owners;
 };
 
 /* An open mailbox: what a message is put into. */
@@ -52,6 +55,7 @@ struct ph_mdb_mailbox {
 	int dir, folder, new; /* folder: the mailbox itself, if it is the Inbox
 			       */
 	struct ph_perms owner;
+	const struct ph_perms *way; /* of what is above it */
 	bool in_folder;
 };
 
@@ -67,9 +71,9 @@ void ph_mdb_close(struct ph_mdb **mdb);
  * and, if suspect, looked through. 0 and *mailbox_r (ph_mdb_mailbox_close), or
  * -1 with errno kept; its path is filled in as far as it is known.
  */
-int ph_mdb_mailbox(struct ph_mdb *mdb, const struct ph_store_mailbox *wanted,
-		   int64_t now, struct ph_mdb_mailbox *mailbox_r,
-		   struct ph_err *err);
+int ph_mdb_mailbox(struct ph_mdb *mdb, const struct ph_mdb_layout *layout,
+		   const struct ph_store_mailbox *wanted, int64_t now,
+		   struct ph_mdb_mailbox *mailbox_r, struct ph_err *err);
 void ph_mdb_mailbox_close(struct ph_mdb_mailbox *mailbox);
 
 /* The mutex under which its quota is worked on. */

@@ -77,11 +77,11 @@ look_through(struct ph_mdb *mdb, int mailbox, const char *folder,
 /* What stands on the way is nobody's own: everybody may pass through it where
  * mailboxes have other owners. */
 static const struct ph_perms *
-way(const struct ph_mdb *mdb)
+way_of(const struct ph_mdb_layout *layout)
 {
 	static const struct ph_perms open = {(uid_t)-1, (gid_t)-1, 0600, 0711};
 
-	return ph_perms_rule_is_self(mdb->owners) ? &ph_perms_self : &open;
+	return ph_perms_rule_is_self(layout->owners) ? &ph_perms_self : &open;
 }
 
 static int
@@ -99,13 +99,14 @@ fail(const char *what, const char *address, struct ph_err *err)
  * have died before it could. */
 static int
 make_way(struct ph_mdb *mdb, char *const *components,
-	 const struct ph_perms *owner, struct ph_err *err)
+	 const struct ph_mdb_mailbox *mailbox, struct ph_err *err)
 {
 	int parent = mdb->dir, fd = -1;
 
 	for (; *components; components++) {
-		fd = ph_path_make(parent, *components,
-				  components[1] ? way(mdb) : owner, NULL, err);
+		fd = ph_path_make(
+		    parent, *components,
+		    components[1] ? mailbox->way : &mailbox->owner, NULL, err);
 		if (fd >= 0 && fsync(parent) < 0) {
 			fail("sync the directory of", *components, err);
 			ph_path_close(&fd);
@@ -182,7 +183,7 @@ make_inbox(struct ph_mdb *mdb, char *const *components, const char *address,
 	int dir, r = -1;
 
 	g_mutex_lock(&mdb->first);
-	dir = make_way(mdb, components, &mailbox->owner, err);
+	dir = make_way(mdb, components, mailbox, err);
 	if (dir >= 0 && make_parts(dir, &mailbox->owner, address, err) == 0)
 		r = look_at(mdb, dir, address, now, err);
 	if (r < 0)
@@ -309,23 +310,24 @@ find_folder(struct ph_mdb *mdb, const struct ph_store_mailbox *wanted,
 /* ---- both -------------------------------------------------------------- */
 
 int
-ph_mdb_mailbox(struct ph_mdb *mdb, const struct ph_store_mailbox *wanted,
-	       int64_t now, struct ph_mdb_mailbox *mailbox_r,
-	       struct ph_err *err)
+ph_mdb_mailbox(struct ph_mdb *mdb, const struct ph_mdb_layout *layout,
+	       const struct ph_store_mailbox *wanted, int64_t now,
+	       struct ph_mdb_mailbox *mailbox_r, struct ph_err *err)
 {
 	g_auto(GStrv) components = NULL;
 	int r;
 
-	*mailbox_r =
-	    (struct ph_mdb_mailbox){.dir = -1, .folder = -1, .new = -1};
+	*mailbox_r = (struct ph_mdb_mailbox){
+	    .dir = -1, .folder = -1, .new = -1, .way = way_of(layout)};
 	components =
-	    ph_place_expand(mdb->place, wanted->address, wanted->entry, err);
+	    ph_place_expand(layout->place, wanted->address, wanted->entry, err);
 	if (!components) {
 		errno = EINVAL;
 		return -1;
 	}
 	mailbox_r->path = g_strjoinv("/", components);
-	if (ph_perms_of(mdb->owners, wanted->entry, &mailbox_r->owner, err) < 0)
+	if (ph_perms_of(layout->owners, wanted->entry, &mailbox_r->owner, err) <
+	    0)
 		return -1;
 	r = find_inbox(mdb, components, wanted->address, now, mailbox_r, err);
 	if (r == 0)

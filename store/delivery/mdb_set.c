@@ -11,8 +11,6 @@
 struct ph_mdb_set {
 	int root;
 	int64_t window;
-	ph_mdb_opened *opened; /* or NULL */
-	void *context;
 	GMutex mutex;	       /* databases and their users */
 	GHashTable *databases; /* folded name: struct ph_mdb */
 };
@@ -26,8 +24,8 @@ free_database(gpointer p)
 }
 
 int
-ph_mdb_set_open(const char *root, int64_t window, ph_mdb_opened *opened,
-		void *context, struct ph_mdb_set **set_r, struct ph_err *err)
+ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
+		struct ph_err *err)
 {
 	struct ph_mdb_set *set;
 	int fd;
@@ -42,8 +40,6 @@ ph_mdb_set_open(const char *root, int64_t window, ph_mdb_opened *opened,
 	set = g_new0(struct ph_mdb_set, 1);
 	set->root = fd;
 	set->window = window;
-	set->opened = opened;
-	set->context = context;
 	g_mutex_init(&set->mutex);
 	set->databases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       free_database);
@@ -91,8 +87,6 @@ reopen(struct ph_mdb_set *set, const char *folded, const char *name,
 	result = ph_mdb_open(set->root, name, epoch, set->window, &mdb, err);
 	if (result != PH_STORE_OK)
 		return result;
-	if (set->opened != NULL)
-		set->opened(set->context, mdb);
 	g_hash_table_insert(set->databases, g_strdup(folded), mdb);
 	*mdb_r = mdb;
 	return PH_STORE_OK;

@@ -9,13 +9,9 @@
  */
 struct ph_mdb_set;
 
-/* Told of a database that was opened, before anybody uses it. */
-typedef void ph_mdb_opened(void *context, struct ph_mdb *mdb);
-
 /* root is made if it is not there, its parents too. window: of duplicates, ms;
- * 0: none are recognised. opened: NULL is fine. 0, or -1 PERM. */
-int ph_mdb_set_open(const char *root, int64_t window, ph_mdb_opened *opened,
-		    void *context, struct ph_mdb_set **set_r,
+ * 0: none are recognised. 0, or -1 PERM. */
+int ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
 		    struct ph_err *err);
 /* None is in use; NULL is fine. */
 void ph_mdb_set_close(struct ph_mdb_set **set);

@@ -514,8 +514,8 @@ ph_store_lmtp(const struct ph_store_lmtp_options *options,
 	struct ph_mdb_set *databases;
 	struct lmtp *lmtp;
 
-	if (ph_mdb_set_open(options->root, options->duplicate_window, NULL,
-			    NULL, &databases, err) < 0)
+	if (ph_mdb_set_open(options->root, options->duplicate_window,
+			    &databases, err) < 0)
 		return -1;
 	lmtp = g_new0(struct lmtp, 1);
 	lmtp->root = g_strdup(options->root);

@@ -22,8 +22,7 @@ struct maildir {
 	char *host;    /* fit for a file name */
 	guint counter; /* atomic */
 	struct ph_mdb_set *databases;
-	struct ph_place *place;
-	struct ph_perms_rule *owners;
+	struct ph_mdb_layout layout;
 	struct ph_complaints *complaints;
 };
 
@@ -36,50 +35,6 @@ struct message {
 	bool linked;	       /* in a mailbox: the owner stays */
 	bool committed;
 };
-
-/* ---- databases --------------------------------------------------------- */
-
-/* Other owners of mailboxes may pass through a directory. */
-static void
-let_pass(const struct maildir *maildir, int dir, const char *name)
-{
-	struct stat st;
-
-	if (ph_perms_rule_is_self(maildir->owners))
-		return;
-	if (fstat(dir, &st) < 0 ||
-	    ((st.st_mode & 0011) != 0011 &&
-	     fchmod(dir, (st.st_mode & 07777) | 0011) < 0))
-		ph_warn("%s: cannot let owners of mailboxes pass: %s", name,
-			g_strerror(errno));
-}
-
-static void
-opened(void *self, struct ph_mdb *mdb)
-{
-	struct maildir *maildir = self;
-
-	mdb->place = maildir->place;
-	mdb->owners = maildir->owners;
-	let_pass(maildir, mdb->dir, mdb->name);
-}
-
-static enum ph_store_result
-use_database(struct maildir *maildir, const char *name, int64_t epoch,
-	     struct ph_mdb **mdb_r, struct ph_err *err)
-{
-	struct ph_err why = PH_ERR_INIT;
-	enum ph_store_result result =
-	    ph_mdb_set_use(maildir->databases, name, epoch, mdb_r, &why);
-
-	if (result != PH_STORE_OK && result != PH_STORE_BUSY)
-		ph_complain(maildir->complaints,
-			    ph_mdb_set_root(maildir->databases), name, NULL,
-			    errno, &why);
-	if (err)
-		*err = why;
-	return result;
-}
 
 /* ---- messages ---------------------------------------------------------- */
 
@@ -103,7 +58,8 @@ fail(struct maildir *maildir, const struct message *message, const char *what,
 static int
 give_file(struct maildir *maildir, struct message *message)
 {
-	const struct ph_perms *common = ph_perms_rule_common(maildir->owners);
+	const struct ph_perms *common =
+	    ph_perms_rule_common(maildir->layout.owners);
 
 	message->owner = ph_perms_self;
 	if (!common)
@@ -132,6 +88,21 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	return 0;
 }
 
+/* Other owners of mailboxes may pass through a directory. */
+static void
+let_pass(const struct maildir *maildir, int dir, const char *name)
+{
+	struct stat st;
+
+	if (ph_perms_rule_is_self(maildir->layout.owners))
+		return;
+	if (fstat(dir, &st) < 0 ||
+	    ((st.st_mode & 0011) != 0011 &&
+	     fchmod(dir, (st.st_mode & 07777) | 0011) < 0))
+		ph_warn("%s: cannot let owners of mailboxes pass: %s", name,
+			g_strerror(errno));
+}
+
 static enum ph_store_result
 maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	      struct ph_err *err)
@@ -139,11 +110,21 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	struct maildir *maildir = self;
 	struct message *message;
 	struct ph_mdb *mdb;
+	struct ph_err why = PH_ERR_INIT;
 	enum ph_store_result result;
 
-	result = use_database(maildir, database, epoch, &mdb, err);
-	if (result != PH_STORE_OK)
+	result =
+	    ph_mdb_set_use(maildir->databases, database, epoch, &mdb, &why);
+	if (result != PH_STORE_OK) {
+		if (result != PH_STORE_BUSY)
+			ph_complain(maildir->complaints,
+				    ph_mdb_set_root(maildir->databases),
+				    database, NULL, errno, &why);
+		if (err)
+			*err = why;
 		return result;
+	}
+	let_pass(maildir, mdb->dir, mdb->name);
 	message = g_new0(struct message, 1);
 	message->mdb = mdb;
 	g_snprintf(message->name, sizeof(message->name), "P%dQ%u",
@@ -402,7 +383,8 @@ maildir_commit(void *self, void *p, const struct ph_store_mailbox *wanted,
 	enum ph_store_result result;
 	int saved;
 
-	if (ph_mdb_mailbox(message->mdb, wanted, now, &mailbox, &why) < 0)
+	if (ph_mdb_mailbox(message->mdb, &maildir->layout, wanted, now,
+			   &mailbox, &why) < 0)
 		result = ph_mdb_result(errno, true);
 	else
 		result = commit(maildir, message, &mailbox, wanted, now, &why);
@@ -436,8 +418,8 @@ maildir_close(void *self)
 	struct maildir *maildir = self;
 
 	ph_mdb_set_close(&maildir->databases);
-	ph_place_free(&maildir->place);
-	ph_perms_rule_free(&maildir->owners);
+	ph_place_free(&maildir->layout.place);
+	ph_perms_rule_free(&maildir->layout.owners);
 	ph_complaints_free(&maildir->complaints);
 	g_free(maildir->host);
 	g_free(maildir);
@@ -485,13 +467,14 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 
 	maildir->complaints = ph_complaints_new(options->root);
 	maildir->host = escape_host(options->host);
-	if (ph_mdb_set_open(options->root, options->duplicate_window, opened,
-			    maildir, &maildir->databases, err) < 0 ||
+	if (ph_mdb_set_open(options->root, options->duplicate_window,
+			    &maildir->databases, err) < 0 ||
 	    ph_place_parse(or_default(options->path, "{domain}/{local}"),
-			   &maildir->place, err) < 0 ||
-	    ph_perms_rule_parse(
-		or_default(options->user, ""), or_default(options->group, ""),
-		or_default(options->mode, "0600"), &maildir->owners, err) < 0) {
+			   &maildir->layout.place, err) < 0 ||
+	    ph_perms_rule_parse(or_default(options->user, ""),
+				or_default(options->group, ""),
+				or_default(options->mode, "0600"),
+				&maildir->layout.owners, err) < 0) {
 		maildir_close(maildir);
 		return -1;
 	}

@@ -129,7 +129,9 @@ START_TEST(test_mailbox)
 		  "|msExchRequireAuthToSendTo=TRUE|delivContLength=10240"
 		  "|extensionAttribute15=z|otherTelephone=1|otherTelephone=2"
 		  "|c=PT|userPrincipalName=x@ad.test|sAMAccountName=x"
-		  "|msExchExpansionServerName=/o=O/cn=Servers/cn=MBX1");
+		  "|msExchExpansionServerName=/o=O/cn=Servers/cn=MBX1"
+		  "|mDBOverHardQuotaLimit=2048|mDBOverQuotaLimit=1024"
+		  "|mDBStorageQuota=512|mDBUseDefaults=FALSE");
 
 	ck_assert_str_eq(ph_object_name(o), "X@test.org");
 	expect(o, "RecipientType", "UserMailbox");
@@ -142,6 +144,10 @@ START_TEST(test_mailbox)
 	ck_assert(ph_object_bool(o, "DeliverToMailboxAndForward"));
 	ck_assert(ph_object_bool(o, "RequireSenderAuthenticationEnabled"));
 	ck_assert_int_eq(ph_object_int(o, "MaxReceiveSize"), 10485760);
+	ck_assert_int_eq(ph_object_int(o, "ProhibitSendReceiveQuota"), 2097152);
+	ck_assert_int_eq(ph_object_int(o, "ProhibitSendQuota"), 1048576);
+	ck_assert_int_eq(ph_object_int(o, "IssueWarningQuota"), 524288);
+	expect(o, "UseDatabaseQuotaDefaults", "FALSE");
 	expect(o, "CustomAttribute15", "z");
 	expect(o, "OtherPhoneNumber", "1\n2");
 	expect(o, "UserLogonName", "x@ad.test\nx");
