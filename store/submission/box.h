@@ -112,7 +112,8 @@ int ph_box_save(struct ph_box *box, const char *base, const char *text,
 int ph_box_load(struct ph_box *box, const char *base, char **text_r,
 		size_t *size_r, struct ph_err *err);
 void ph_box_forget(struct ph_box *box, const char *base);
-/* Removes states for which keep answers false. */
+/* Removes states, and copies of messages that are elsewhere, for which keep
+ * answers false. */
 void ph_box_sweep(struct ph_box *box,
 		  bool (*keep)(const char *base, const void *context),
 		  const void *context);

@@ -267,17 +267,26 @@ ph_box_forget(struct ph_box *box, const char *base)
 		unlinkat(box->state, base, 0);
 }
 
+static void
+sweep(int dir, bool (*keep)(const char *base, const void *context),
+      const void *context)
+{
+	g_autoptr(GPtrArray) names = ph_box_list(dir, NULL);
+
+	for (guint i = 0; names != NULL && i < names->len; i++)
+		if (!keep(names->pdata[i], context))
+			unlinkat(dir, names->pdata[i], 0);
+}
+
 void
 ph_box_sweep(struct ph_box *box,
 	     bool (*keep)(const char *base, const void *context),
 	     const void *context)
 {
-	g_autoptr(GPtrArray) names = NULL;
-
 	if (ph_box_work(box, false, NULL) != 1)
 		return;
-	names = ph_box_list(box->state, NULL);
-	for (guint i = 0; names != NULL && i < names->len; i++)
-		if (!keep(names->pdata[i], context))
-			ph_box_forget(box, names->pdata[i]);
+	sweep(box->state, keep, context);
+	/* A Maildir's items are messages, those of others copies of some. */
+	if (box->kind->immutable)
+		sweep(box->items, keep, context);
 }

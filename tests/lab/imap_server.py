@@ -140,7 +140,10 @@ class Dovecot:
             found = []
             for number in client.search(None, "ALL")[1][0].split():
                 data = client.fetch(number, "(FLAGS BODY.PEEK[])")[1]
-                head, content = next(part for part in data if isinstance(part, tuple))
+                parts = [part for part in data if isinstance(part, tuple)]
+                if not parts:  # moved meanwhile
+                    continue
+                head, content = parts[0]
                 rest = b" ".join(part for part in data if isinstance(part, bytes))
                 flags = imaplib.ParseFlags(head) or imaplib.ParseFlags(rest)
                 names = {flag.decode() for flag in flags} - {"\\Recent"}

@@ -105,7 +105,7 @@ fake_answer(const struct fake *fake, int fd, const char *line,
 static inline bool
 fake_content(struct fake *fake, int fd, struct fake_mail **mail, GString *line)
 {
-	bool good;
+	bool good, alive;
 
 	while (fake_read(fd, line) && strcmp(line->str, ".\r\n") != 0) {
 		if (!fake_answer(fake, fd, "body", "", &good))
@@ -116,15 +116,20 @@ fake_content(struct fake *fake, int fd, struct fake_mail **mail, GString *line)
 	}
 	if (strcmp(line->str, ".\r\n") != 0)
 		return false;
-	good = false;
-	if (fake_answer(fake, fd, "dot", "250 2.0.0 Ok: queued as 1", &good) &&
-	    !good)
-		return true;
+	/* Before it says so: who hears it may look at once. */
 	g_mutex_lock(&fake->mutex);
 	g_ptr_array_add(fake->mails, *mail);
 	g_mutex_unlock(&fake->mutex);
 	*mail = NULL;
-	return good;
+	good = false;
+	alive =
+	    fake_answer(fake, fd, "dot", "250 2.0.0 Ok: queued as 1", &good);
+	if (!alive || good)
+		return alive;
+	g_mutex_lock(&fake->mutex);
+	*mail = g_ptr_array_steal_index(fake->mails, fake->mails->len - 1);
+	g_mutex_unlock(&fake->mutex);
+	return true;
 }
 
 static inline void

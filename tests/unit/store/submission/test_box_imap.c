@@ -172,6 +172,45 @@ START_TEST(test_waits)
 }
 END_TEST
 
+static bool
+keeps(const char *base, const void *context)
+{
+	return strcmp(base, context) == 0;
+}
+
+/* Taken back by its owner: nothing of it remains here. */
+START_TEST(test_taken_back)
+{
+	static const struct fake_rule down[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	struct ph_box_name *name =
+	    ph_box_name_new("DB1", "example.com", "nuno");
+	struct ph_box *box = NULL;
+	struct world world;
+
+	world_open(&world, down);
+	save(&world, BARE);
+	save(&world, TO_TWO);
+	ck_assert(run_once(&world));
+	ck_assert_uint_eq(lab_count(&world.lab, ".posthub-submission/items"),
+			  2);
+	ck_assert_int_eq(ph_item_open(&world.lab.submission, name, &box, NULL),
+			 1);
+	ph_box_sweep(box, keeps, "7.2");
+	ph_box_close(&box);
+	ck_assert_uint_eq(lab_count(&world.lab, ".posthub-submission/items"),
+			  1);
+	ck_assert_uint_eq(lab_count(&world.lab, ".posthub-submission/state"),
+			  1);
+	world.fake.rules = NULL;
+	g_ptr_array_remove_index(world.imap.letters, 0);
+	ck_assert(run_once(&world));
+	ck_assert_uint_eq(world.fake.mails->len, 1);
+	world_close(&world);
+	ph_box_name_free(&name);
+}
+END_TEST
+
 /* Another server has it, by CONDSTORE or not. */
 START_TEST(test_claimed_by_another)
 {
@@ -261,5 +300,5 @@ START_TEST(test_cut_returned)
 END_TEST
 
 UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_waits,
-	  test_claimed_by_another, test_cut_sent, test_cut_completed,
-	  test_cut_refused, test_cut_returned)
+	  test_taken_back, test_claimed_by_another, test_cut_sent,
+	  test_cut_completed, test_cut_refused, test_cut_returned)
