@@ -119,13 +119,17 @@ $(BUILD)/man/%: man/%.in $(wildcard man/*.inc share/posthub/sensitive-types/*) $
 	@$(MANTABLE) $< >$@
 
 # ---- benchmarks, run by hand: bench/README ----------------------------------
-BENCH = source noop_milter lookups body routing floor classify
+BENCH = source noop_milter lookups body routing floor classify inspect
 BENCH_LIBS_source = $(shell pkg-config --libs glib-2.0)
 BENCH_LIBS_lookups = $(BENCH_LIBS_source)
 BENCH_LIBS_floor = $(BENCH_LIBS_source)
 BENCH_LIBS_noop_milter = $(shell pkg-config --libs milter)
 BENCH_PARTS_body = $(call objects,$(call sources,milters/host)) $(call archives,$(LIBS))
 BENCH_LIBS_body = $(PKG_LIBS)
+BENCH_PARTS_inspect = $(call objects,cli/message.c $(call sources,milters/host)) \
+	$(BUILD)/obj/cli/command.o $(BUILD)/obj/cli/input.o $(BUILD)/obj/cli/help.o \
+	$(call archives,$(LIBS))
+BENCH_LIBS_inspect = $(PKG_LIBS)
 BENCH_PARTS_routing = $(call archives,$(NEEDS_routing))
 BENCH_LIBS_routing = $(PKG_LIBS)
 BENCH_PARTS_classify = $(call archives,$(NEEDS_classify))

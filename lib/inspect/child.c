@@ -71,7 +71,7 @@ end_worker(struct child *child, uint32_t id)
 static bool
 serve(struct child *child)
 {
-	struct ph_child_request request;
+	struct ph_child_request request = {0};
 	struct ph_child_reply reply;
 	int fd;
 
@@ -129,7 +129,7 @@ become_child(void)
 static int
 refuse(const struct ph_err *err)
 {
-	struct ph_child_request request;
+	struct ph_child_request request = {0};
 	int fd;
 
 	/* The first worker that is asked for is told why there is none. */

@@ -74,7 +74,7 @@ cpu_ms(void)
 static bool
 serve(const struct ph_worker_life *life)
 {
-	struct ph_request_call call;
+	struct ph_request_call call = {0};
 	struct ph_request request;
 	int fd;
 	ssize_t n = ph_fd_receive(PH_WORKER_FD, &call, sizeof call, &fd);

@@ -19,6 +19,14 @@
 
 #define MEMORY ((uint64_t)64 * 1024 * 1024)
 
+/* A sanitizer opens files, and takes all of the address space for itself: what
+ * is about these is not asked of it. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 /* ---- inside of a worker -------------------------------------------------- */
 
 static void
@@ -114,8 +122,8 @@ do_loop(int fd)
 static void
 do_crash(int fd)
 {
-	*(volatile int *)NULL = 1;
-	tell(fd, "never");
+	tell(fd, "and then");
+	__builtin_trap();
 }
 
 static void
@@ -245,10 +253,15 @@ START_TEST(test_contained)
 {
 	const char *const names[] = {"well", contained[_i].deed, "well"};
 	bool late = contained[_i].count == AT(timed_out);
-	struct ph_inspector *inspector = start();
-	struct ph_inspected *results = ask(inspector, names, 3);
+	struct ph_inspector *inspector;
+	struct ph_inspected *results;
 	struct ph_inspector_counts counts;
 
+	if (SANITIZED && (strcmp(contained[_i].deed, "open") == 0 ||
+			  contained[_i].count == AT(out_of_memory)))
+		return;
+	inspector = start();
+	results = ask(inspector, names, 3);
 	ck_assert_str_eq(note_of(&results[0]), "well");
 	ck_assert_int_eq(results[1].state, PH_INSPECTED_LOST);
 	ck_assert_msg(strstr(results[1].why, contained[_i].why) != NULL,
@@ -283,7 +296,8 @@ START_TEST(test_memory_is_refused)
 	struct ph_inspector *inspector = start();
 	struct ph_inspected *results = ask(inspector, names, 1);
 
-	ck_assert_str_eq(note_of(&results[0]), "no memory");
+	ck_assert_str_eq(note_of(&results[0]),
+			 SANITIZED ? "memory" : "no memory");
 	ph_inspected_free(results, 1);
 	ph_inspector_stop(&inspector);
 }
