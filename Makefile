@@ -179,9 +179,6 @@ $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call objects,$(1) tests/unit/
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_test,$(t))))
 
-unit: $(UNIT_TESTS) $(FUZZ_TESTS)
-	@$(PYTHON) tests/run --unit-only $(UNIT_TESTS) $(FUZZ_TESTS)
-
 # ---- fuzzing: one target a parser, tests/fuzz/README -------------------------
 FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SECONDS = 60
@@ -198,6 +195,9 @@ $(BUILD)/fuzz/fuzz_$(1): $(call objects,tests/fuzz/fuzz_$(1).c) $(filter %.o,$(F
 	@$(CC) $(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(PKG_LIBS) $(filter -l% -f%,$(FUZZ_MAIN))
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz_target,$(f))))
+
+unit: $(UNIT_TESTS) $(FUZZ_TESTS)
+	@$(PYTHON) tests/run --unit-only $(UNIT_TESTS) $(FUZZ_TESTS)
 
 fuzz-programs: $(FUZZ_TESTS)
 

@@ -201,7 +201,8 @@ END_TEST
 static enum ph_store_result
 begin(const char *root, int64_t epoch)
 {
-	struct ph_store_maildir_options options = {root, "mbx1", 1000000};
+	const struct ph_store_maildir_options options = {
+	    .root = root, .host = "mbx1", .duplicate_window = 1000000};
 	struct ph_store_message *message;
 	struct ph_err err = PH_ERR_INIT;
 	enum ph_store_result result;
