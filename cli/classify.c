@@ -193,20 +193,18 @@ options_of(const struct ph_cli *cli)
 	    .always = true};
 }
 
-int
-ph_classifier_open(struct ph_cli *cli, struct ph_classifier **classifier_r)
+/* Takes the snapshot. */
+static int
+open_with(struct ph_cli *cli, struct ph_snapshot *snapshot,
+	  struct ph_classifier **classifier_r)
 {
 	struct ph_sensitive_options options = options_of(cli);
-	struct ph_snapshot *snapshot = NULL;
 	struct ph_err err = PH_ERR_INIT;
 	const struct ph_snapshot_error *errors;
 	size_t n;
 	void *built;
-	int status = PH_EXIT_YES;
 
 	*classifier_r = NULL;
-	if (ph_cli_snapshot(cli, true, NULL, &snapshot, &status) < 0)
-		return status;
 	n = ph_snapshot_errors(snapshot, &errors);
 	for (size_t i = 0; i < n; i++)
 		if (g_str_has_prefix(errors[i].key, "dataclassification:"))
@@ -222,6 +220,33 @@ ph_classifier_open(struct ph_cli *cli, struct ph_classifier **classifier_r)
 	if (err.kind != PH_ERR_NONE)
 		ph_cli_warn("%s", err.text);
 	return PH_EXIT_YES;
+}
+
+int
+ph_classifier_open(struct ph_cli *cli, struct ph_classifier **classifier_r)
+{
+	struct ph_snapshot *snapshot = NULL;
+	int status = PH_EXIT_YES;
+
+	*classifier_r = NULL;
+	if (ph_cli_snapshot(cli, true, NULL, &snapshot, &status) < 0)
+		return status;
+	return open_with(cli, snapshot, classifier_r);
+}
+
+int
+ph_classifier_open_anyway(struct ph_cli *cli,
+			  struct ph_classifier **classifier_r)
+{
+	struct ph_snapshot *snapshot = NULL;
+	int status = PH_EXIT_YES;
+
+	if (ph_cli_snapshot(cli, true, NULL, &snapshot, &status) < 0) {
+		ph_cli_warn("sensitive information is looked for by the "
+			    "built-in types alone");
+		snapshot = ph_snapshot_build(NULL, 0, NULL);
+	}
+	return open_with(cli, snapshot, classifier_r);
 }
 
 static void

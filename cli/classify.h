@@ -24,6 +24,10 @@ json_t *ph_classified_json(const GPtrArray *found,
  * that is not in force is warned of.
  */
 int ph_classifier_open(struct ph_cli *cli, struct ph_classifier **classifier_r);
+/* The same, but without Redis and without a copy the built-in types do, which
+ * is warned of. */
+int ph_classifier_open_anyway(struct ph_cli *cli,
+			      struct ph_classifier **classifier_r);
 
 /* Would a package be taken, beside the built-in types? 0, or an exit code after
  * saying why not. */

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "cli/classify.h"
 #include "cli/message.h"
 #include "cli/output.h"
 #include "lib/inspect/inspector.h"
@@ -254,6 +255,11 @@ struct inspection {
 	uint32_t n;
 	GPtrArray *parts; /* struct node */
 	GPtrArray *texts; /* of bodies */
+	/* Sensitive information, of types that are the classifier's, and the
+	 * texts it is in; NULL: not known. */
+	struct ph_classifier *classifier;
+	GPtrArray *found;
+	GArray *searched;
 };
 
 static void
@@ -277,6 +283,31 @@ look(struct inspection *in, const struct ph_conf *conf)
 	}
 }
 
+/* What a rule would find; 0, or the exit code after saying why not. */
+static int
+classify(struct ph_cli *cli, struct ph_mail *mail, struct inspection *in)
+{
+	struct ph_inspection *files =
+	    ph_inspect_sandboxed(in->inspector, in->content);
+	struct ph_err err = PH_ERR_INIT;
+	int status = ph_classifier_open_anyway(cli, &in->classifier);
+
+	if (status == PH_EXIT_YES &&
+	    ph_classify_message(in->classifier, files, in->content,
+				mail->headers, &in->searched, &in->found,
+				&err) < 0)
+		ph_cli_warn("sensitive information: %s", err.text);
+	ph_inspect_free(&files);
+	return status;
+}
+
+static const struct ph_classify_text *
+searched_texts(const struct inspection *in)
+{
+	return (const struct ph_classify_text *)(const void *)
+	    in->searched->data;
+}
+
 static void
 print_json(const struct inspection *in, bool text)
 {
@@ -292,6 +323,10 @@ print_json(const struct inspection *in, bool text)
 			    json_boolean(ph_content_truncated(in->content)));
 	if (ph_content_suspicious(in->content, &reason))
 		ph_json_set(object, "suspicious", reason);
+	if (in->found != NULL)
+		json_object_set_new(
+		    object, "findings",
+		    ph_classified_json(in->found, searched_texts(in)));
 	ph_json_print(object);
 }
 
@@ -310,6 +345,10 @@ print_tree(const struct inspection *in, bool text)
 		     "text: it was not read to its end.");
 	if (ph_content_suspicious(in->content, &reason))
 		printf("Readers may see different things: %s.\n", reason);
+	if (in->found != NULL && in->found->len > 0) {
+		puts("");
+		ph_classified_print(in->found, searched_texts(in));
+	}
 	for (guint i = 0; text && i < in->parts->len; i++)
 		print_texts(in->parts->pdata[i]);
 }
@@ -337,11 +376,18 @@ inspect_mail(struct ph_cli *cli, const struct ph_input *input,
 	int status;
 
 	look(&in, cli->conf);
+	status = classify(cli, mail, &in);
 	if (cli->json)
 		print_json(&in, text);
 	else
 		print_tree(&in, text);
-	status = status_of(&in);
+	if (status == PH_EXIT_YES)
+		status = status_of(&in);
+	if (in.found != NULL)
+		g_ptr_array_unref(in.found);
+	if (in.searched != NULL)
+		g_array_unref(in.searched);
+	ph_classifier_unref(&in.classifier);
 	g_ptr_array_unref(in.parts);
 	g_ptr_array_unref(in.texts);
 	if (in.results != NULL)

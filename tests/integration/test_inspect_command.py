@@ -83,6 +83,25 @@ def test_tree() -> None:
     )
 
 
+def card(data: bytes) -> tuple[int, int, set[str]]:
+    """How many card numbers, how sure, and in which files. 4111 1111 1111 1111
+    is one for tests."""
+    message = content({"a.zip": zipped({"list.txt": data})}, HEADERS)
+    found = {f["Name"]: f for f in inspect_message(message)["findings"]}
+    number = found["Credit Card Number"]
+    return number["Count"], number["Confidence"], {p["In"] for p in number["Places"]}
+
+
+def test_sensitive_information() -> None:
+    """In a file of an archive: a number alone, and one beside a word that
+    confirms it."""
+    assert card(b"4111 1111 1111 1111") == (1, 65, {"list.txt"})
+    confirmed = b"visa card 4111 1111 1111 1111, expires 01/30"
+    assert card(confirmed) == (1, 94, {"list.txt"})
+    done = run(content({"list.txt": confirmed}, HEADERS))
+    assert b"Credit Card Number" in done.stdout
+
+
 def test_table() -> None:
     done = run(content({"a.zip": zipped({"b.txt": b"x"})}, HEADERS))
     lines = [line.split() for line in done.stdout.decode().splitlines()]
