@@ -17,8 +17,8 @@ struct ph_group {
  */
 void ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies);
 
-/* Takes out of copies those recipients to whose remote domain such a message may
- * not go (outcome_remote.c); they are dropped. */
+/* Takes out of copies those recipients to whose remote domain such a message
+ * may not go (outcome_remote.c); they are dropped. */
 void ph_outcome_remote(GPtrArray *copies);
 
 /* Writes and syncs the plan of the groups (struct ph_group) that are not as the

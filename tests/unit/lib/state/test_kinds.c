@@ -190,7 +190,7 @@ START_TEST(all_kinds_of_the_contract_are_there)
 	    {"transportservice", 0},
 	    {"mailboxtransport", 0},
 	    {"setup", PH_KIND_INTERNAL},
-    {"meta", PH_KIND_SINGLETON | PH_KIND_INTERNAL},
+	    {"meta", PH_KIND_SINGLETON | PH_KIND_INTERNAL},
 	    {"recipient", PH_KIND_DIRECTORY | PH_KIND_OPEN},
 	};
 
