@@ -32,9 +32,11 @@ literal(const char *text)
 {
 	GString *out = g_string_new(NULL);
 
-	for (; *text != '\0'; text++)
-		g_string_append(out,
-				*text == '$' ? "$$" : (char[]){*text, '\0'});
+	for (; *text != '\0'; text++) {
+		if (*text == '$')
+			g_string_append_c(out, '$');
+		g_string_append_c(out, *text);
+	}
 	return g_string_free(out, FALSE);
 }
 
