@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <hs.h>
 #include <string.h>
+#include <utime.h>
 
 /*
  * Images on disk, so that a restarted daemon does not compile for seconds what
