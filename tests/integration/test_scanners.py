@@ -8,11 +8,13 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
+from functools import partial
 
 import pytest
 
 from tests.conftest import MOTA, NUNO
-from tests.lab import letter, sasl, track
+from tests.lab import letter, maildir, sasl, track, wait
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scanners import SPAM, STREAM_LIMIT, VIRUS, VIRUS_NAME, WORST, Clamd, Rspamd
@@ -99,8 +101,25 @@ def attached(depth: int) -> Mail:
     return letter.compose(NUNO, body=zipped(VIRUS, depth), headers=headers)
 
 
+def find(office: Office, mail: Mail, to: str) -> tuple[str, Message] | None:
+    for box in office.lab.maildirs(to):
+        for name in ("Inbox", "Junk"):
+            folder = box if name == "Inbox" else box / f".{name}"
+            for _, message in maildir.messages(folder):
+                if message["Message-ID"] == mail.ident:
+                    return name, message
+    return None
+
+
+def stored(office: Office, mail: Mail, to: str = NUNO) -> tuple[str, Message]:
+    """The folder that it is in, and what is there."""
+    found = wait.until(f"{mail.ident} in the mailbox", partial(find, office, mail, to))
+    assert found is not None
+    return found
+
+
 def level(office: Office, mail: Mail, to: str = NUNO) -> str | None:
-    return office.lab.wait_message(to, mail.ident)["X-PostHub-SCL"]
+    return stored(office, mail, to)[1]["X-PostHub-SCL"]
 
 
 # ---- malware -------------------------------------------------------------------
@@ -181,13 +200,17 @@ def test_larger_than_clamd_takes(office: Office) -> None:
 # ---- spam ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("body", "scl"), [("Hello.", "0"), (SPAM, "5"), (WORST, "9")])
-def test_level_of_a_stranger(office: Office, body: str, scl: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "scl", "folder"),
+    [("Hello.", "0", "Inbox"), (SPAM, "5", "Junk"), (WORST, "9", "Junk")],
+)
+def test_level_of_a_stranger(office: Office, body: str, scl: str, folder: str) -> None:
+    """Above SCLJunkThreshold, 4, it is junk."""
     mail = letter.post(office.host, letter.compose(NUNO, body=body))
-    assert level(office, mail) == scl
-    report = office.lab.wait_message(NUNO, mail.ident)["X-PostHub-Spam-Report"]
+    where, message = stored(office, mail)
+    assert (message["X-PostHub-SCL"], where) == (scl, folder)
     # Who sends and from where was told.
-    assert "ENVELOPE" in report
+    assert "ENVELOPE" in message["X-PostHub-Spam-Report"]
 
 
 def test_one_level_in_the_organisation(office: Office) -> None:
