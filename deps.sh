@@ -14,7 +14,7 @@ libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 tests='check postfix redis-server redis-tools slapd ldap-utils openssl
 	sasl2-bin libsasl2-modules libsasl2-modules-gssapi-mit python3
 	python3-pytest python3-yaml procps mandoc dnsmasq-base
-	clamav-daemon rspamd dovecot-imapd dovecot-lmtpd'
+	clamav-daemon rspamd dovecot-imapd dovecot-lmtpd iproute2 e2fsprogs'
 lint='clang-format clang-tidy cppcheck'
 samba='samba samba-ad-dc samba-ad-provision samba-dsdb-modules
 	samba-vfs-modules winbind ldb-tools iproute2 krb5-user'
