@@ -1,4 +1,3 @@
-#include "lib/base/clock.h"
 #include "lib/directory/feeder_private.h"
 
 #include <string.h>
@@ -7,11 +6,8 @@
  * others in between, and that its reply stays small. */
 /* Changes that came together are read at one moment, up to so many. */
 #define BATCH 500
-/* Of everything so many: others wait for Redis meanwhile. And while the file
- * holds everything already, nobody waits for this: Redis, and the processor,
- * are left to others for as long as they were used, or so. */
-#define AT_ONCE 50
-#define PAUSE_MAX_MS INT64_C(20)
+/* Of everything so many: others wait for Redis meanwhile. */
+#define AT_ONCE 100
 
 void
 ph_feeder_verdict_clear(struct ph_feeder_verdict *verdict)
@@ -170,16 +166,6 @@ fetch_part(struct ph_feeder *feeder, const struct ph_feeder_verdict *verdict,
 	return r;
 }
 
-static int
-give_way(struct ph_feeder *feeder, int64_t since, struct ph_err *err)
-{
-	const int64_t used = ph_clock_mono() - since;
-
-	if (!feeder->status.complete)
-		return 0;
-	return ph_feeder_listen(feeder, CLAMP(used, 1, PAUSE_MAX_MS), err);
-}
-
 /* A reply a name, at most part of them at one moment. */
 static int
 fetch(struct ph_feeder *feeder, const struct ph_feeder_verdict *verdict,
@@ -191,14 +177,10 @@ fetch(struct ph_feeder *feeder, const struct ph_feeder_verdict *verdict,
 
 	do {
 		const size_t n = MIN(part, names->len - i);
-		const int64_t began = ph_clock_mono();
 
 		r = fetch_part(feeder, verdict, (char *const *)names->pdata + i,
 			       n, replies, err);
 		i += n;
-		if (r == 1 && part == AT_ONCE &&
-		    give_way(feeder, began, err) < 0)
-			r = -1;
 	} while (r == 1 && i < names->len);
 	return r;
 }
