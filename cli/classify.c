@@ -390,6 +390,7 @@ ph_dataclassification_test(struct ph_cli *cli, const struct ph_input *input)
 		status = ph_classifier_open(cli, &classifier);
 	if (status != PH_EXIT_YES)
 		return status;
+	g_assert(content != NULL);
 	text.text = content;
 	text.size = strlen(content);
 	if (ph_classifier_find(classifier, &text, 1, &found, &err) < 0)
