@@ -6,9 +6,11 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* How often the file, the state's verdict and the watch are looked at. */
+#define NICE 10
 #define TICK_MS 500
 /* After a refusal everything is read again when the state's verdict changes,
  * or after this time: somebody may have put the recipients back. */
@@ -202,6 +204,9 @@ run(void *data)
 	struct ph_feeder *feeder = data;
 	int64_t pause = BACKOFF_MIN_MS;
 
+	/* Who answers goes before who reads, when processors are few: in this
+	 * process, and Redis. On Linux it is this thread's alone. */
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	while (!stopping(feeder)) {
 		const int64_t started = ph_clock_mono();
 		struct ph_err err = PH_ERR_INIT;
