@@ -8,6 +8,13 @@
 #define ANSWER_LIMIT ((size_t)1024 * 1024)
 #define SYMBOLS_LIMIT 200
 
+/* libcurl would do it at the first use, but not for two threads at once. */
+void
+ph_rspamd_prepare(void)
+{
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
 void
 ph_rspamd_answer_clear(struct ph_rspamd_answer *answer)
 {

@@ -7,6 +7,9 @@
 
 #include <stdint.h>
 
+/* Before the process has a second thread. */
+void ph_rspamd_prepare(void);
+
 /* What rspamd is told beside the message; texts may be "" (not known). */
 struct ph_rspamd_query {
 	const char *sender;	       /* "" is null */

@@ -1,6 +1,7 @@
 #include "milters/transport/scan.h"
 
 #include "lib/base/log.h"
+#include "lib/scan/rspamd.h"
 
 #include <nettle/sha2.h>
 #include <string.h>
@@ -24,6 +25,7 @@ ph_scan_configure(const struct ph_conf *conf, struct ph_scan_conf *scan_r,
 	struct ph_err why = PH_ERR_INIT;
 
 	*scan_r = (struct ph_scan_conf){0};
+	ph_rspamd_prepare();
 	if (read_endpoint(conf, "malware", "clamd", &scan_r->malware.on,
 			  &scan_r->malware.clamd, err) < 0 ||
 	    read_endpoint(conf, "spam", "rspamd", &scan_r->spam.on,

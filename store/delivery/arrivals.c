@@ -208,9 +208,11 @@ ph_arrivals_start(const struct ph_arrivals_options *options,
 	if (*options->command)
 		*next++ = start_outlet(&ph_outlet_command, arrivals->argv,
 				       options->timeout, options->concurrency);
-	if (*options->url)
+	if (*options->url) {
+		ph_outlet_web_prepare();
 		*next++ = start_outlet(&ph_outlet_web, arrivals->url,
 				       options->timeout, options->concurrency);
+	}
 	*arrivals_r = arrivals;
 	return 0;
 }

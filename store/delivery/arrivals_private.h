@@ -38,6 +38,8 @@ struct ph_outlet {
 extern const struct ph_outlet_ops ph_outlet_redis;   /* struct ph_redis */
 extern const struct ph_outlet_ops ph_outlet_command; /* char **argv */
 extern const struct ph_outlet_ops ph_outlet_web;     /* char *url */
+/* Before the first of its workers. */
+void ph_outlet_web_prepare(void);
 
 bool ph_outlet_stopping(struct ph_outlet *outlet);
 

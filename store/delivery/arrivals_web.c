@@ -20,6 +20,13 @@ is_stopped(void *outlet, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 	return ph_outlet_stopping(outlet);
 }
 
+/* libcurl would do it at the first use, but not for two threads at once. */
+void
+ph_outlet_web_prepare(void)
+{
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
 static CURL *
 make_handle(struct ph_outlet *outlet)
 {
