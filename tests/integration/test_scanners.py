@@ -129,9 +129,7 @@ def level(office: Office, mail: Mail, to: str = NUNO) -> str | None:
 def test_malware_is_refused_in_the_session(office: Office, depth: int) -> None:
     mail = letter.post(office.host, attached(depth))
     assert mail.refused == {NUNO: REFUSED}
-    assert not office.lab.messages(NUNO) or mail.ident not in {
-        m["Message-ID"] for m in office.lab.messages(NUNO)
-    }
+    assert mail.ident not in {m["Message-ID"] for m in office.lab.messages(NUNO)}
     rows = [r for r in track.rows(office.host, mail.ident) if r["event-id"] == "FAIL"]
     assert [r["source"] for r in rows] == ["AGENT"]
 
