@@ -1,25 +1,8 @@
-#include "store/submission/imap.h"
+#include "store/submission/imap_private.h"
 
 #include "lib/base/clock.h"
-#include "lib/base/stream.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
-
-/* Of a message at once: below the parser's limit of a literal. */
-#define PIECE 262144
-
-struct ph_imap {
-	struct ph_stream *stream;
-	struct ph_imap_parser *parser;
-	char *capabilities; /* " IMAP4rev1 IDLE ", in capitals */
-	unsigned tag;
-	int64_t timeout;
-	char *idle; /* tag of IDLE; NULL: none */
-};
 
 /* ---- reading ----------------------------------------------------------- */
 
@@ -163,10 +146,9 @@ ph_imap_command(struct ph_imap *imap, const char *command,
 	return read_until_tag(imap, tag, literal, each, context, code_r, err);
 }
 
-/* NO is a failure as well. 0 or -1. */
-static int
-must(struct ph_imap *imap, const char *command, const GString *literal,
-     ph_imap_each each, void *context, struct ph_err *err)
+int
+ph_imap_must(struct ph_imap *imap, const char *command, const GString *literal,
+	     ph_imap_each each, void *context, struct ph_err *err)
 {
 	return ph_imap_command(imap, command, literal, each, context, NULL,
 			       err) == 1
@@ -223,7 +205,7 @@ static int
 start_tls(struct ph_imap *imap, const struct ph_imap_server *server,
 	  struct ph_err *err)
 {
-	if (must(imap, "STARTTLS", NULL, NULL, NULL, err) < 0)
+	if (ph_imap_must(imap, "STARTTLS", NULL, NULL, NULL, err) < 0)
 		return -1;
 	/* What was said before is anybody's word. */
 	ph_imap_parser_free(&imap->parser);
@@ -252,8 +234,9 @@ log_in(struct ph_imap *imap, const struct ph_imap_server *server,
 	r = ph_imap_command(imap, "AUTHENTICATE PLAIN", line, NULL, NULL, NULL,
 			    err);
 	if (r == 1 && imap->capabilities == NULL)
-		r = must(imap, "CAPABILITY", NULL, NULL, NULL, err) < 0 ? -1
-									: 1;
+		r = ph_imap_must(imap, "CAPABILITY", NULL, NULL, NULL, err) < 0
+			? -1
+			: 1;
 	return r == 1 ? 0 : -1;
 }
 
@@ -329,13 +312,13 @@ note_validity(void *context, const struct ph_imap_reply *reply)
 		    (uint32_t)g_ascii_strtoull(reply->code + 12, NULL, 10);
 }
 
-static int
-create(struct ph_imap *imap, const char *mailbox, struct ph_err *err)
+int
+ph_imap_create(struct ph_imap *imap, const char *mailbox, struct ph_err *err)
 {
 	g_autofree char *quoted = ph_imap_quote(mailbox);
 	g_autofree char *command = g_strdup_printf("CREATE %s", quoted);
 
-	return must(imap, command, NULL, NULL, NULL, err);
+	return ph_imap_must(imap, command, NULL, NULL, NULL, err);
 }
 
 int
@@ -350,7 +333,7 @@ ph_imap_select(struct ph_imap *imap, const char *mailbox, bool make,
 	r = ph_imap_command(imap, command, NULL, note_validity, validity_r,
 			    NULL, err);
 	if (r == 0 && make) {
-		if (create(imap, mailbox, err) < 0)
+		if (ph_imap_create(imap, mailbox, err) < 0)
 			return -1;
 		r = ph_imap_command(imap, command, NULL, note_validity,
 				    validity_r, NULL, err);
@@ -390,268 +373,12 @@ ph_imap_search(struct ph_imap *imap, const char *what, GArray **uids_r,
 	g_autofree char *command = g_strdup_printf("UID SEARCH %s", what);
 	GArray *uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
-	if (must(imap, command, NULL, note_uids, uids, err) < 0) {
+	if (ph_imap_must(imap, command, NULL, note_uids, uids, err) < 0) {
 		g_array_unref(uids);
 		return -1;
 	}
 	*uids_r = uids;
 	return 0;
-}
-
-/* ---- one message ------------------------------------------------------- */
-
-/* What a FETCH response says of the message that is asked for. */
-struct fetched {
-	uint32_t uid;
-	const char *item;    /* begins with it: "BODY[]", "RFC822.SIZE" */
-	const char *keyword; /* NULL: not asked */
-	bool seen;	     /* the message is there */
-	bool has_keyword;
-	GString *value; /* of item */
-};
-
-static const struct ph_imap_token *
-token_at(const struct ph_imap_reply *reply, guint i)
-{
-	return i < reply->tokens->len
-		   ? &g_array_index(reply->tokens, struct ph_imap_token, i)
-		   : NULL;
-}
-
-/* Where a value ends that begins at i: behind its closing parenthesis. */
-static guint
-value_end(const struct ph_imap_reply *reply, guint i)
-{
-	guint depth = 0;
-
-	do {
-		const struct ph_imap_token *token = token_at(reply, i++);
-
-		if (token == NULL)
-			return i;
-		depth += token->kind == PH_IMAP_OPEN;
-		depth -= token->kind == PH_IMAP_CLOSE && depth > 0;
-	} while (depth > 0);
-	return i;
-}
-
-static bool
-has_uid(const struct ph_imap_reply *reply, uint32_t uid)
-{
-	const struct ph_imap_token *name, *value;
-
-	for (guint i = 1; (name = token_at(reply, i)) != NULL &&
-			  (value = token_at(reply, i + 1)) != NULL;
-	     i = value_end(reply, i + 1))
-		if (strcasecmp(name->text, "UID") == 0)
-			return g_ascii_strtoull(value->text, NULL, 10) == uid;
-	return false;
-}
-
-static void
-note_fetched(void *context, const struct ph_imap_reply *reply)
-{
-	struct fetched *fetched = context;
-	const struct ph_imap_token *name, *value;
-
-	if (strcmp(reply->word, "FETCH") != 0 || reply->tokens == NULL ||
-	    !has_uid(reply, fetched->uid))
-		return;
-	fetched->seen = true;
-	for (guint i = 1; (name = token_at(reply, i)) != NULL &&
-			  (value = token_at(reply, i + 1)) != NULL;
-	     i = value_end(reply, i + 1)) {
-		if (g_ascii_strncasecmp(name->text, fetched->item,
-					strlen(fetched->item)) == 0) {
-			/* MODSEQ (12) */
-			if (value->kind == PH_IMAP_OPEN)
-				value = token_at(reply, i + 2);
-			if (value == NULL)
-				return;
-			g_string_truncate(fetched->value, 0);
-			g_string_append_len(fetched->value, value->text,
-					    (gssize)value->size);
-		}
-		if (strcasecmp(name->text, "FLAGS") != 0)
-			continue;
-		for (guint k = i + 1; k < value_end(reply, i + 1); k++)
-			fetched->has_keyword |=
-			    fetched->keyword != NULL &&
-			    token_at(reply, k) != NULL &&
-			    strcasecmp(token_at(reply, k)->text,
-				       fetched->keyword) == 0;
-	}
-}
-
-/* 1, 0 there is no such message, -1. */
-static int
-fetch(struct ph_imap *imap, const char *items, struct fetched *fetched,
-      struct ph_err *err)
-{
-	g_autofree char *command = g_strdup_printf(
-	    "UID FETCH %" PRIu32 " (UID %s)", fetched->uid, items);
-
-	fetched->seen = fetched->has_keyword = false;
-	g_string_truncate(fetched->value, 0);
-	if (must(imap, command, NULL, note_fetched, fetched, err) < 0)
-		return -1;
-	return fetched->seen;
-}
-
-int
-ph_imap_size(struct ph_imap *imap, uint32_t uid, uint64_t *size_r,
-	     struct ph_err *err)
-{
-	g_autoptr(GString) value = g_string_new(NULL);
-	struct fetched fetched = {
-	    .uid = uid, .item = "RFC822.SIZE", .value = value};
-	int r = fetch(imap, "RFC822.SIZE", &fetched, err);
-
-	*size_r = g_ascii_strtoull(value->str, NULL, 10);
-	return r;
-}
-
-static int
-write_all(int fd, const char *data, size_t size, struct ph_err *err)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ph_err_set(err, PH_ERR_TEMP,
-					  "cannot write a message: %s",
-					  g_strerror(errno));
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-int
-ph_imap_fetch(struct ph_imap *imap, uint32_t uid, int fd, struct ph_err *err)
-{
-	g_autoptr(GString) value = g_string_new(NULL);
-	struct fetched fetched = {.uid = uid, .item = "BODY[]", .value = value};
-	uint64_t size, at = 0;
-	int r = ph_imap_size(imap, uid, &size, err);
-
-	while (r == 1) {
-		g_autofree char *items =
-		    g_strdup_printf("BODY.PEEK[]<%" PRIu64 ".%d>", at, PIECE);
-
-		r = fetch(imap, items, &fetched, err);
-		if (r != 1)
-			break;
-		if (write_all(fd, value->str, value->len, err) < 0)
-			return -1;
-		at += value->len;
-		if (value->len < PIECE)
-			break;
-	}
-	/* Cut short, it would be sent as if it were whole. */
-	if (r == 1 && at != size)
-		return ph_err_set(err, PH_ERR_TEMP,
-				  "%s: a message of %" PRIu64
-				  " bytes has %" PRIu64,
-				  ph_stream_peer(imap->stream), size, at);
-	return r;
-}
-
-int
-ph_imap_claim(struct ph_imap *imap, uint32_t uid, const char *keyword,
-	      struct ph_err *err)
-{
-	bool atomic = ph_imap_offers(imap, "CONDSTORE");
-	g_autoptr(GString) value = g_string_new(NULL);
-	g_autofree char *command = NULL, *code = NULL;
-	struct fetched fetched = {
-	    .uid = uid, .item = "MODSEQ", .keyword = keyword, .value = value};
-	int r = fetch(imap, atomic ? "FLAGS MODSEQ" : "FLAGS", &fetched, err);
-
-	if (r != 1 || fetched.has_keyword)
-		return r < 0 ? -1 : 0;
-	command =
-	    atomic ? g_strdup_printf("UID STORE %" PRIu32
-				     " (UNCHANGEDSINCE %s) +FLAGS.SILENT "
-				     "(%s)",
-				     uid, value->str, keyword)
-		   : g_strdup_printf("UID STORE %" PRIu32 " +FLAGS.SILENT (%s)",
-				     uid, keyword);
-	r = ph_imap_command(imap, command, NULL, NULL, NULL, &code, err);
-	if (r == 0)
-		return -1;
-	return r == 1 && g_ascii_strncasecmp(code, "MODIFIED", 8) == 0 ? 0 : r;
-}
-
-int
-ph_imap_flag(struct ph_imap *imap, uint32_t uid, char sign, const char *flags,
-	     struct ph_err *err)
-{
-	g_autofree char *command = g_strdup_printf(
-	    "UID STORE %" PRIu32 " %cFLAGS.SILENT (%s)", uid, sign, flags);
-
-	return must(imap, command, NULL, NULL, NULL, err);
-}
-
-static void
-note_moved(void *context, const struct ph_imap_reply *reply)
-{
-	if (reply->code != NULL &&
-	    g_ascii_strncasecmp(reply->code, "COPYUID ", 8) == 0)
-		*(bool *)context = true;
-}
-
-int
-ph_imap_move(struct ph_imap *imap, uint32_t uid, const char *mailbox,
-	     struct ph_err *err)
-{
-	g_autofree char *quoted = ph_imap_quote(mailbox);
-	g_autofree char *command =
-	    g_strdup_printf("UID MOVE %" PRIu32 " %s", uid, quoted);
-	g_autofree char *code = NULL, *again = NULL;
-	bool moved = false;
-	int r = ph_imap_command(imap, command, NULL, note_moved, &moved, &code,
-				err);
-
-	if (r == 0 && g_ascii_strncasecmp(code, "TRYCREATE", 9) == 0 &&
-	    create(imap, mailbox, err) == 0)
-		r = ph_imap_command(imap, command, NULL, note_moved, &moved,
-				    &again, err);
-	if (again != NULL && g_ascii_strncasecmp(again, "COPYUID ", 8) == 0)
-		moved = true;
-	if (r == 1)
-		return moved || g_ascii_strncasecmp(code, "COPYUID ", 8) == 0;
-	return -1;
-}
-
-int
-ph_imap_remove(struct ph_imap *imap, uint32_t uid, struct ph_err *err)
-{
-	g_autofree char *command = g_strdup_printf("UID EXPUNGE %" PRIu32, uid);
-
-	if (ph_imap_flag(imap, uid, '+', "\\Deleted", err) < 0)
-		return -1;
-	return must(imap, command, NULL, NULL, NULL, err);
-}
-
-int
-ph_imap_append(struct ph_imap *imap, const char *mailbox, const char *flags,
-	       const GString *text, struct ph_err *err)
-{
-	g_autofree char *quoted = ph_imap_quote(mailbox);
-	g_autofree char *command = g_strdup_printf(
-	    "APPEND %s (%s) {%zu}", quoted, flags, (size_t)text->len);
-	g_autofree char *code = NULL;
-	int r = ph_imap_command(imap, command, text, NULL, NULL, &code, err);
-
-	if (r == 0 && g_ascii_strncasecmp(code, "TRYCREATE", 9) == 0) {
-		if (create(imap, mailbox, err) < 0)
-			return -1;
-		r = must(imap, command, text, NULL, NULL, err) < 0 ? -1 : 1;
-	}
-	return r == 1 ? 0 : -1;
 }
 
 /* ---- waiting ----------------------------------------------------------- */
