@@ -288,15 +288,18 @@ static int
 classify(struct ph_cli *cli, struct ph_mail *mail, struct inspection *in)
 {
 	struct ph_inspection *files =
-	    ph_inspect_sandboxed(in->inspector, in->content);
+	    ph_inspect_answered(in->results, in->content);
 	struct ph_err err = PH_ERR_INIT;
 	int status = ph_classifier_open_anyway(cli, &in->classifier);
 
 	if (status == PH_EXIT_YES &&
 	    ph_classify_message(in->classifier, files, in->content,
 				mail->headers, &in->searched, &in->found,
-				&err) < 0)
+				&err) < 0) {
 		ph_cli_warn("sensitive information: %s", err.text);
+		if (err.kind == PH_ERR_TEMP)
+			status = PH_EXIT_TEMPORARY;
+	}
 	ph_inspect_free(&files);
 	return status;
 }

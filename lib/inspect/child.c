@@ -58,7 +58,7 @@ end_worker(struct child *child, uint32_t id)
 	int status = 0;
 
 	if (pid <= 0)
-		return 0;
+		return -1;
 	kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

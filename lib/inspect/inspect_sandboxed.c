@@ -13,7 +13,7 @@ struct sandboxed {
 	struct ph_inspector *inspector;
 	struct ph_content *content;
 	bool asked;
-	struct ph_inspected *results;
+	struct ph_inspected *results; /* NULL: not asked, or another's */
 	uint32_t n;
 	GArray *files; /* struct ph_inspect_file, for callers */
 	GArray *rows;  /* struct row, of the same positions */
@@ -50,20 +50,26 @@ add_rows(struct sandboxed *self, const struct ph_part *part,
 }
 
 static void
-ask(struct sandboxed *self)
+add_all(struct sandboxed *self, const struct ph_inspected *results)
 {
 	size_t n;
 	const struct ph_part *parts = ph_content_parts(self->content, &n);
 	uint32_t at = 0;
 
-	if (self->asked)
-		return;
-	self->asked = true;
-	self->results =
-	    ph_inspector_run_content(self->inspector, self->content, &self->n);
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].attachment)
-			add_rows(self, &parts[i], &self->results[at++]);
+			add_rows(self, &parts[i], &results[at++]);
+	self->asked = true;
+}
+
+static void
+ask(struct sandboxed *self)
+{
+	if (self->asked)
+		return;
+	self->results =
+	    ph_inspector_run_content(self->inspector, self->content, &self->n);
+	add_all(self, self->results);
 }
 
 static struct row *
@@ -191,15 +197,33 @@ static const struct ph_inspect_ops sandboxed_ops = {
     .free = sandboxed_free,
 };
 
-struct ph_inspection *
-ph_inspect_sandboxed(struct ph_inspector *inspector, struct ph_content *content)
+static struct sandboxed *
+sandboxed_new(struct ph_content *content)
 {
 	struct sandboxed *self = g_new0(struct sandboxed, 1);
 
-	self->inspector = inspector;
 	self->content = content;
 	self->files = g_array_new(FALSE, FALSE, sizeof(struct ph_inspect_file));
 	self->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
 	g_array_set_clear_func(self->rows, clear_row);
+	return self;
+}
+
+struct ph_inspection *
+ph_inspect_sandboxed(struct ph_inspector *inspector, struct ph_content *content)
+{
+	struct sandboxed *self = sandboxed_new(content);
+
+	self->inspector = inspector;
+	return ph_inspect_new(&sandboxed_ops, self);
+}
+
+struct ph_inspection *
+ph_inspect_answered(const struct ph_inspected *results,
+		    struct ph_content *content)
+{
+	struct sandboxed *self = sandboxed_new(content);
+
+	add_all(self, results);
 	return ph_inspect_new(&sandboxed_ops, self);
 }

@@ -58,6 +58,8 @@ struct run {
 	uint64_t entries; /* and files */
 	int64_t deadline;
 	GByteArray *answer; /* what is not parsed yet */
+	bool started;	    /* a worker was there: the deadline is its */
+	int losses, gone; /* workers, by what they did, and with their child */
 };
 
 static void
@@ -155,6 +157,9 @@ take_records(struct run *run, struct ph_worker *worker)
 			r = take_record(run, worker, &record);
 		at += used;
 	}
+	/* Nothing follows the end. */
+	if (r == 1 && at < run->answer->len)
+		r = -1;
 	if (r == 0)
 		g_byte_array_remove_range(run->answer, 0, (guint)at);
 	return r;
@@ -198,8 +203,6 @@ loss_of_status(int status)
 	switch (WTERMSIG(status)) {
 	case SIGSYS:
 		return LOSS_FORBIDDEN;
-	case SIGXCPU:
-		return LOSS_TIME;
 	case SIGTRAP: /* GLib without memory */
 	case SIGABRT:
 		return LOSS_MEMORY;
@@ -236,15 +239,26 @@ note_loss(struct run *run, enum loss loss, int status)
 		c.crashed + c.out_of_memory + c.timed_out + c.forbidden +
 		    c.malformed,
 		c.messages);
-	/* Who has begun to lie may have done so before. */
+	/* What it said last of the one that it lied about. */
 	if (run->begun && loss == LOSS_MALFORMED)
 		g_ptr_array_set_size(run->results[run->next].files, 0);
-	if (run->begun || loss == LOSS_TIME)
+	/* It may have told of all, and not have said that this was all. */
+	if (run->next < run->n && (run->begun || loss == LOSS_TIME))
 		lose(&run->results[run->next++], losses[loss].why);
 	run->begun = false;
 	/* The time is that of the whole message. */
 	while (loss == LOSS_TIME && run->next < run->n)
 		lose(&run->results[run->next++], losses[loss].why);
+}
+
+/* It went with the child, whatever it was at. */
+static void
+begin_again(struct run *run)
+{
+	if (run->begun)
+		g_ptr_array_set_size(run->results[run->next].files, 0);
+	run->begun = false;
+	run->gone++;
 }
 
 static bool
@@ -268,8 +282,13 @@ ask_worker(struct run *run, int request, struct ph_err *err)
 
 	if (worker == NULL)
 		return false;
+	/* That others were before it costs a message nothing. */
+	if (!run->started)
+		run->deadline =
+		    ph_clock_mono() + run->inspector->options.timeout;
+	run->started = true;
 	run->room = limits->texts +
-		    ((uint64_t)limits->entries + run->n) * 4 * PH_WALKED_TEXT +
+		    ((uint64_t)limits->entries + run->n) * 6 * PH_WALKED_TEXT +
 		    PH_RECORD_SIZE;
 	run->entries = (uint64_t)limits->entries + run->n;
 	g_mutex_lock(&run->inspector->mutex);
@@ -282,8 +301,13 @@ ask_worker(struct run *run, int request, struct ph_err *err)
 		return true;
 	}
 	status = ph_pool_end(run->inspector->pool, worker);
+	if (r == 0 && status == -1) {
+		begin_again(run);
+		return true;
+	}
 	if (r == 0)
 		loss = loss_of_status(status);
+	run->losses++;
 	note_loss(run, loss, status);
 	return true;
 }
@@ -302,11 +326,16 @@ run_all(struct run *run, int request)
 {
 	struct ph_err err = PH_ERR_INIT;
 
-	for (int i = 0; run->next < run->n; i++) {
-		if (i == LOSSES) {
+	while (run->next < run->n) {
+		if (run->losses == LOSSES) {
 			give_up(run, PH_INSPECTED_LOST,
 				"too many attachments that workers are lost "
 				"at");
+			return;
+		}
+		if (run->gone == LOSSES) {
+			give_up(run, PH_INSPECTED_NOT,
+				"workers are ended by somebody else");
 			return;
 		}
 		if (!ask_worker(run, request, &err)) {

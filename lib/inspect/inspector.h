@@ -20,8 +20,8 @@
  * takes too long, too much or does what it may not costs the attachment that
  * it was at: the next ones go to another.
  *
- * Thread-safe. Threads wait for a worker, and for its answer, no longer than
- * the timeout in all.
+ * Thread-safe. Threads wait for a worker, and then for its answers, no longer
+ * than the timeout each.
  */
 struct ph_inspector;
 
@@ -100,6 +100,10 @@ void ph_inspector_report(struct ph_inspector *inspector);
  */
 struct ph_inspection *ph_inspect_sandboxed(struct ph_inspector *inspector,
 					   struct ph_content *content);
+/* The same of answers that are there already: those of
+ * ph_inspector_run_content; both are borrowed. */
+struct ph_inspection *ph_inspect_answered(const struct ph_inspected *results,
+					  struct ph_content *content);
 
 /* ---- the child ------------------------------------------------------------
  */

@@ -186,8 +186,9 @@ read_hello(struct ph_worker *worker, int64_t deadline, struct ph_err *err)
 	return ph_err_set(err, PH_ERR_TEMP, "a worker ends before it begins");
 }
 
+/* Has it begun? It says so, or why not, unless the child did not make it. */
 static struct ph_worker *
-start_worker(struct ph_pool *pool, struct ph_err *err)
+fork_worker(struct ph_pool *pool, struct ph_err *err)
 {
 	struct ph_worker *worker = g_new0(struct ph_worker, 1);
 	int fds[2];
@@ -207,19 +208,73 @@ start_worker(struct ph_pool *pool, struct ph_err *err)
 	else if (ask_child(pool, PH_CHILD_START, worker->id, fds[1], &failed) <
 		 0)
 		/* What it wrote last may say why. */
-		r = 1;
+		r = 0;
 	else if (failed != 0)
 		ph_err_set(err, PH_ERR_TEMP, "fork: %s", g_strerror(failed));
 	else
 		r = 0;
 	close(fds[1]);
-	if (r >= 0)
-		r = read_hello(worker, ph_clock_mono() + CHILD_MS, err);
 	if (r == 0)
 		return worker;
 	close(worker->fd);
 	g_free(worker);
 	return NULL;
+}
+
+/* With the mutex, which others have while the worker is waited for. */
+static struct ph_worker *
+start_worker(struct ph_pool *pool, struct ph_err *err)
+{
+	struct ph_worker *worker;
+	int r = -1;
+
+	pool->running++;
+	worker = fork_worker(pool, err);
+	if (worker != NULL) {
+		g_mutex_unlock(&pool->mutex);
+		r = read_hello(worker, ph_clock_mono() + CHILD_MS, err);
+		g_mutex_lock(&pool->mutex);
+	}
+	if (r == 0) {
+		g_clear_pointer(&pool->why, g_free);
+		pool->not_before = 0;
+		return worker;
+	}
+	if (worker != NULL) {
+		close(worker->fd);
+		g_free(worker);
+	}
+	pool->running--;
+	g_cond_signal(&pool->changed);
+	note_failure(pool, err);
+	return NULL;
+}
+
+/* With the mutex. */
+static int
+end_worker(struct ph_pool *pool, struct ph_worker *worker)
+{
+	int32_t status = -1;
+
+	close(worker->fd);
+	if (pool->pid != 0)
+		ask_child(pool, PH_CHILD_END, worker->id, -1, &status);
+	g_free(worker);
+	pool->running--;
+	g_cond_signal(&pool->changed);
+	return status;
+}
+
+/* One that nobody has asked has nothing to say: it has gone, or it lies. */
+static struct ph_worker *
+take_idle(struct ph_pool *pool)
+{
+	struct ph_worker *worker;
+
+	while ((worker = g_queue_pop_tail(&pool->idle)) != NULL &&
+	       ph_pool_wait(worker->fd, 0) != 0)
+		end_worker(pool, worker);
+	return worker;
 }
 
 struct ph_worker *
@@ -237,33 +292,11 @@ ph_pool_take(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
 				   "no worker was free in time");
 			return NULL;
 		}
-	worker = g_queue_pop_tail(&pool->idle);
-	if (worker == NULL) {
+	worker = take_idle(pool);
+	if (worker == NULL)
 		worker = start_worker(pool, err);
-		if (worker != NULL) {
-			pool->running++;
-			g_clear_pointer(&pool->why, g_free);
-		} else {
-			note_failure(pool, err);
-		}
-	}
 	g_mutex_unlock(&pool->mutex);
 	return worker;
-}
-
-/* With the mutex. */
-static int
-end_worker(struct ph_pool *pool, struct ph_worker *worker)
-{
-	int32_t status = -1;
-
-	close(worker->fd);
-	if (pool->pid != 0)
-		ask_child(pool, PH_CHILD_END, worker->id, -1, &status);
-	g_free(worker);
-	pool->running--;
-	g_cond_signal(&pool->changed);
-	return status;
 }
 
 int

@@ -261,7 +261,8 @@ ph_walk_pay(struct ph_walk *walk, struct ph_node *node, uint64_t size)
 /* ---- documents ----------------------------------------------------------- */
 
 static void
-keep_properties(struct ph_node *node, const GArray *properties)
+keep_properties(struct ph_walk *walk, struct ph_node *node,
+		const GArray *properties)
 {
 	for (guint i = 0; i < properties->len &&
 			  node->walked->properties->len < PH_WALKED_PROPERTIES;
@@ -271,11 +272,21 @@ keep_properties(struct ph_node *node, const GArray *properties)
 		struct ph_walked_property kept = {
 		    ph_walk_clean(p->name, strlen(p->name), NULL), NULL};
 		const char *end;
+		size_t size;
 
 		g_utf8_validate(p->value,
 				(gssize)MIN(strlen(p->value), PH_WALKED_VALUE),
 				&end);
 		kept.value = g_strndup(p->value, (gsize)(end - p->value));
+		size = strlen(kept.name) + strlen(kept.value);
+		if (size > walk->texts) {
+			g_free(kept.name);
+			g_free(kept.value);
+			ph_node_flag(node, PH_WALKED_LIMIT,
+				     "more text than may be");
+			return;
+		}
+		walk->texts -= size;
 		g_array_append_val(node->walked->properties, kept);
 	}
 }
@@ -294,7 +305,7 @@ keep_result(struct ph_walk *walk, struct ph_node *node,
 	ph_walk_text(walk, node, result->text->str, result->text->len);
 	if (result->truncated)
 		ph_node_flag(node, PH_WALKED_CUT, "more text than may be");
-	keep_properties(node, result->properties);
+	keep_properties(walk, node, result->properties);
 }
 
 /* Are there files in a document that the walk may go into? */

@@ -183,6 +183,8 @@ get_file(struct cursor *c, const struct ph_walk_limits *limits,
 	    (walked->text = get_text(c, limits->text, &walked->text_size)) ==
 		NULL)
 		return false;
+	if (has_text > 1 || (has_text == 0 && walked->text_size > 0))
+		return false;
 	if (has_text == 0)
 		g_clear_pointer(&walked->text, g_free);
 	return get_properties(c, walked->properties) && c->left == 0;

@@ -122,7 +122,7 @@ ph_clamd_scan(const struct ph_endpoint *endpoint,
 	struct ph_stream *stream = NULL;
 	struct ph_err unsent = PH_ERR_INIT;
 	char answer[ANSWER_SIZE];
-	int r;
+	int r, found;
 
 	if (ph_stream_connect(endpoint, NULL, timeout_ms, &stream, err) < 0)
 		return -1;
@@ -135,5 +135,11 @@ ph_clamd_scan(const struct ph_endpoint *endpoint,
 		return -1;
 	}
 	ph_stream_free(&stream);
-	return ph_clamd_read_answer(answer, name_r, err);
+	found = ph_clamd_read_answer(answer, name_r, err);
+	/* About a message that it has not had whole "clean" says nothing. */
+	if (found == 0 && r < 0) {
+		*err = unsent;
+		return -1;
+	}
+	return found;
 }

@@ -13,7 +13,7 @@
 #define PH_VERDICT_KEY 32
 struct ph_verdicts;
 
-/* ttl_ms 0: nothing is kept. */
+/* ttl_ms: more than 0. */
 struct ph_verdicts *ph_verdicts_new(size_t limit, int64_t ttl_ms);
 void ph_verdicts_free(struct ph_verdicts **verdicts); /* NULL is fine */
 

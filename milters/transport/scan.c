@@ -37,8 +37,9 @@ ph_scan_configure(const struct ph_conf *conf, struct ph_scan_conf *scan_r,
 	scan_r->malware.action = ph_conf_word(conf, "malware", "action");
 	scan_r->malware.on_error = ph_conf_word(conf, "malware", "on_error");
 	scan_r->malware.timeout = ph_conf_int(conf, "malware", "timeout");
-	scan_r->malware.seen = ph_verdicts_new(
-	    SEEN_LIMIT, ph_conf_int(conf, "malware", "remember"));
+	if (ph_conf_int(conf, "malware", "remember") > 0)
+		scan_r->malware.seen = ph_verdicts_new(
+		    SEEN_LIMIT, ph_conf_int(conf, "malware", "remember"));
 	scan_r->spam.on_error = ph_conf_word(conf, "spam", "on_error");
 	scan_r->spam.timeout = ph_conf_int(conf, "spam", "timeout");
 	return 0;

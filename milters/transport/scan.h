@@ -17,9 +17,9 @@ struct ph_scan_conf {
 	struct {
 		bool on;
 		struct ph_endpoint clamd;
-		size_t action, on_error; /* as the words of the settings */
-		int64_t timeout;	 /* ms */
-		struct ph_verdicts *seen;
+		size_t action, on_error;  /* as the words of the settings */
+		int64_t timeout;	  /* ms */
+		struct ph_verdicts *seen; /* NULL: none is kept */
 	} malware;
 	struct {
 		bool on;

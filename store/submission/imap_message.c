@@ -255,7 +255,7 @@ ph_imap_append(struct ph_imap *imap, const char *mailbox, const char *flags,
 	int r = ph_imap_command(imap, command, text, NULL, NULL, &code, err);
 
 	if (r == 0 && g_ascii_strncasecmp(code, "TRYCREATE", 9) == 0) {
-		if (create(imap, mailbox, err) < 0)
+		if (ph_imap_create(imap, mailbox, err) < 0)
 			return -1;
 		r = ph_imap_must(imap, command, text, NULL, NULL, err) < 0 ? -1
 									   : 1;
