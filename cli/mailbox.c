@@ -39,6 +39,8 @@ count(struct answer *answer)
 	/* As the store driver would write it at the next message. */
 	if (answer->quota == 0 && answer->counted)
 		answer->quota = answer->limit.bytes;
+	else if (answer->quota == INT64_MAX)
+		answer->quota = 0;
 }
 
 static void

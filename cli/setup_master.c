@@ -104,13 +104,14 @@ ph_master_service_get(const struct ph_master_service *service, const char *name)
 {
 	guint at = find_option(service, name);
 	const char *option = at > 0 ? service->arguments->pdata[at] : NULL;
-	char *value;
+	char *value, *end;
 
 	if (option == NULL)
 		return NULL;
 	value = g_strdup(strchr(option, '=') + 1);
-	if (*option == '{')
-		*strrchr(value, '}') = '\0';
+	end = *option == '{' ? strrchr(value, '}') : NULL;
+	if (end != NULL)
+		*end = '\0';
 	return g_strstrip(value);
 }
 

@@ -1,3 +1,4 @@
+#include "lib/base/log.h"
 #include "lib/directory/briefs.h"
 #include "lib/directory/entry.h"
 #include "lib/directory/file_private.h"
@@ -288,13 +289,17 @@ static bool
 load_next(struct ph_dirbriefs *briefs)
 {
 	struct portion portion = {briefs->last, false};
+	struct ph_err err = PH_ERR_INIT;
 	int r;
 
 	g_mutex_lock(&briefs->order);
-	r = ph_dirfile_read(briefs->file, load_portion, &portion, NULL);
+	r = ph_dirfile_read(briefs->file, load_portion, &portion, &err);
 	g_mutex_unlock(&briefs->order);
-	if (portion.end)
+	if (r == 1 && portion.end)
 		g_atomic_int_set(&briefs->loaded, 1);
+	if (r < 0)
+		ph_warn("%s; until it is opened again, look-ups are slower",
+			err.text);
 	return r == 1 && !portion.end;
 }
 

@@ -92,11 +92,10 @@ ph_epochs_close(struct ph_epochs **epochs)
 }
 
 /* Under the mutex. */
-static int
-save(struct ph_epochs *epochs, struct ph_err *err)
+static GString *
+format_all(struct ph_epochs *epochs)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
-	g_autoptr(GError) error = NULL;
+	GString *text = g_string_new(NULL);
 	GHashTableIter iter;
 	gpointer name, epoch;
 
@@ -104,6 +103,14 @@ save(struct ph_epochs *epochs, struct ph_err *err)
 	while (g_hash_table_iter_next(&iter, &name, &epoch))
 		g_string_append_printf(text, "%" PRId64 " %s\n",
 				       *(int64_t *)epoch, (char *)name);
+	return text;
+}
+
+static int
+save(const struct ph_epochs *epochs, const GString *text, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+
 	if (g_file_set_contents_full(epochs->path, text->str, (gssize)text->len,
 				     G_FILE_SET_CONTENTS_CONSISTENT |
 					 G_FILE_SET_CONTENTS_DURABLE,
@@ -126,7 +133,8 @@ ph_epochs_note(struct ph_epochs *epochs, const struct ph_topology *topology,
 {
 	size_t n;
 	const struct ph_database *list = ph_topology_databases(topology, &n);
-	int r = 0;
+	g_autoptr(GString) text = NULL;
+	int r;
 
 	g_mutex_lock(&epochs->mutex);
 	for (size_t i = 0; i < n; i++) {
@@ -140,7 +148,14 @@ ph_epochs_note(struct ph_epochs *epochs, const struct ph_topology *topology,
 		epochs->dirty = true;
 	}
 	if (epochs->dirty)
-		r = save(epochs, err);
+		text = format_all(epochs);
+	g_mutex_unlock(&epochs->mutex);
+	if (text == NULL)
+		return 0;
+	/* Whoever asks does not wait for the disk: what is higher in memory
+	 * than there only refuses more. */
+	r = save(epochs, text, err);
+	g_mutex_lock(&epochs->mutex);
 	epochs->dirty = r < 0;
 	g_mutex_unlock(&epochs->mutex);
 	return r;

@@ -260,6 +260,41 @@ ask_lease(struct ph_holder *holder, struct held *held)
 	note_lost(held, held->reason);
 }
 
+/* ---- telling the others ------------------------------------------------- */
+
+/* 0 or -1. */
+static int
+publish(struct ph_holder *holder)
+{
+	guint n = g_hash_table_size(holder->held), used = 0;
+	g_autofree struct ph_held_row *rows = g_new0(struct ph_held_row, n + 1);
+	struct ph_err err = PH_ERR_INIT;
+	GHashTableIter iter;
+	gpointer value;
+	int r;
+
+	g_hash_table_iter_init(&iter, holder->held);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct held *held = value;
+
+		if (held->gone || (held->needs_hook && !held->ready))
+			continue;
+		rows[used].database = held->name;
+		rows[used].epoch = held->epoch;
+		rows[used++].until = held->needs_lease
+					 ? held->until
+					 : ph_clock_mono() + life(holder);
+	}
+	r = ph_held_write(holder->options.conf, rows, used, &err);
+	if (r < 0)
+		ph_warn("%s", err.text);
+	holder->changed = false;
+	holder->published = ph_clock_mono();
+	return r;
+}
+
+/* ---- letting go ---------------------------------------------------------- */
+
 /* First nobody here believes in it any more, then others may have it. What is
  * being committed asks once more before it is answered. */
 static void
@@ -275,9 +310,10 @@ let_go(struct ph_holder *holder, struct held *held)
 	had = ph_clock_mono() < held->until;
 	held->until = 0;
 	g_mutex_unlock(&holder->mutex);
-	if (!had)
+	/* Without an answer, and where the host's other programs may still
+	 * believe in it, it runs out by itself. */
+	if (publish(holder) < 0 || !had)
 		return;
-	/* Without an answer it runs out by itself. */
 	ph_lease_free(holder->options.replicas, redis, &request, NULL);
 	ph_info("database %s: let go of the lease for Epoch %" PRId64,
 		held->name, held->epoch);
@@ -295,6 +331,7 @@ add_held(struct ph_holder *holder, const struct ph_database *database,
 	held->name = g_strdup(database->name);
 	held->epoch = database->epoch;
 	held->learnt = ph_clock_mono();
+	held->needs_lease = database->auto_activation;
 	held->needs_hook = database->servers[0] && database->servers[1] &&
 			   *ph_conf_text(conf, "delivery", "activation_hook");
 	g_mutex_lock(&holder->mutex);
@@ -325,7 +362,9 @@ attend(struct ph_holder *holder, const struct ph_database *database)
 	}
 	if (!held)
 		held = add_held(holder, database, folded);
+	g_mutex_lock(&holder->mutex);
 	held->needs_lease = database->auto_activation;
+	g_mutex_unlock(&holder->mutex);
 	held->round = holder->round;
 	if (held->needs_hook && !held->ready)
 		run_hook(holder, held);
@@ -361,35 +400,6 @@ drop_others(struct ph_holder *holder)
 	}
 	for (guint i = 0; i < gone->len; i++)
 		remove_held(holder, gone->pdata[i]);
-}
-
-/* ---- telling the others ------------------------------------------------- */
-
-static void
-publish(struct ph_holder *holder)
-{
-	guint n = g_hash_table_size(holder->held), used = 0;
-	g_autofree struct ph_held_row *rows = g_new0(struct ph_held_row, n + 1);
-	struct ph_err err = PH_ERR_INIT;
-	GHashTableIter iter;
-	gpointer value;
-
-	g_hash_table_iter_init(&iter, holder->held);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct held *held = value;
-
-		if (held->needs_hook && !held->ready)
-			continue;
-		rows[used].database = held->name;
-		rows[used].epoch = held->epoch;
-		rows[used++].until = held->needs_lease
-					 ? held->until
-					 : ph_clock_mono() + life(holder);
-	}
-	if (ph_held_write(holder->options.conf, rows, used, &err) < 0)
-		ph_warn("%s", err.text);
-	holder->changed = false;
-	holder->published = ph_clock_mono();
 }
 
 /* ---- the thread --------------------------------------------------------- */
@@ -435,7 +445,7 @@ tick(void *context)
 	if (holder->changed ||
 	    (g_hash_table_size(holder->held) > 0 &&
 	     ph_clock_mono() >= holder->published + RENEW_MS))
-		publish(holder);
+		(void)publish(holder);
 }
 
 int
@@ -471,7 +481,7 @@ ph_holder_stop(struct ph_holder **holder)
 	ph_ticker_stop(&p->ticker);
 	p->round++;
 	drop_others(p);
-	publish(p);
+	(void)publish(p);
 	ph_epochs_close(&p->epochs);
 	g_hash_table_unref(p->held);
 	g_mutex_clear(&p->mutex);

@@ -143,6 +143,14 @@ encrypt(const struct ph_remote_question *q, struct ph_remote *remote,
 			  "TLS is required, but was not offered");
 }
 
+static bool
+tells_password(const struct ph_remote_question *q)
+{
+	return g_str_has_prefix(
+	    ph_object_text(q->way->connector, "SmartHostAuthMechanism"),
+	    "BasicAuth");
+}
+
 /* Connectors that log in have smart hosts alone, so nobody else is told a
  * password. */
 static int
@@ -150,12 +158,11 @@ log_in(const struct ph_remote_question *q, struct ph_remote *remote,
        struct ph_err *err)
 {
 	const struct ph_object *connector = q->way->connector;
-	const char *how = ph_object_text(connector, "SmartHostAuthMechanism");
 	GString *line;
 	int r;
 
 	g_assert(remote != NULL);
-	if (!g_str_has_prefix(how, "BasicAuth"))
+	if (!tells_password(q))
 		return 1;
 	line = g_string_new(NULL);
 	r = ph_credential_read(
@@ -170,7 +177,8 @@ log_in(const struct ph_remote_question *q, struct ph_remote *remote,
 	return r < 0 ? -1 : 1;
 }
 
-/* With TLS that is only tried, the second try is without. */
+/* With TLS that is only tried, the second try is without; not where a password
+ * would be told: whoever breaks the handshake would have it. */
 static int
 begin(const struct ph_remote_question *q, struct ph_remote **remote_r,
       const char **code_r, struct ph_err *err)
@@ -182,7 +190,7 @@ begin(const struct ph_remote_question *q, struct ph_remote **remote_r,
 		return 1;
 	ph_remote_free(remote_r);
 	*code_r = "4.7.5";
-	if (q->way->required)
+	if (q->way->required || tells_password(q))
 		return -1;
 	*code_r = "4.4.1";
 	return open_session(q, remote_r, err);

@@ -205,8 +205,8 @@ file_has(const struct segment *segment, struct ph_copy_key key)
 			return false;
 		n -= n % RECORD;
 		for (ssize_t i = 0; i < n; i += RECORD)
-			if (parse_record(buffer + i, &other) &&
-			    ph_copy_key_equal(other, key))
+			if (memcmp(buffer + i, &key, sizeof key) == 0 &&
+			    parse_record(buffer + i, &other))
 				return true;
 		at += (uint64_t)n;
 	}
@@ -327,10 +327,13 @@ load(struct ph_duplicates *duplicates, struct ph_err *err)
 			close(fd);
 		return -1;
 	}
-	while (r == 0 && (entry = readdir(dir))) {
+	while (r == 0 && (errno = 0, entry = readdir(dir))) {
 		r = open_segment(duplicates, entry->d_name, err);
 		shrink_older(duplicates->segments);
 	}
+	if (r == 0 && errno != 0)
+		r = ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot read: %s",
+			       g_strerror(errno));
 	closedir(dir);
 	return r;
 }

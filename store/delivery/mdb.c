@@ -130,11 +130,20 @@ read_epoch(const struct ph_mdb *mdb)
 {
 	int fd = openat(mdb->own, "epoch", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char text[32];
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	ssize_t n;
+	int saved;
 
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	n = read(fd, text, sizeof(text) - 1);
+	saved = n == 0 ? EIO : errno;
 	ph_path_close(&fd);
-	text[MAX(n, 0)] = '\0';
-	return g_ascii_strtoll(text, NULL, 10);
+	if (n > 0 && g_ascii_isdigit(*text)) {
+		text[n] = '\0';
+		return g_ascii_strtoll(text, NULL, 10);
+	}
+	errno = n > 0 ? EIO : saved;
+	return -1;
 }
 
 /* A server that knows nothing of the last move must not write here, whatever
@@ -144,6 +153,13 @@ note_epoch(struct ph_mdb *mdb, struct ph_err *err)
 {
 	int64_t highest = read_epoch(mdb);
 
+	if (highest < 0) {
+		fail(mdb,
+		     "cannot read .posthub/epoch, which holds the number that "
+		     "\"posthub database show\" tells",
+		     err);
+		return ph_mdb_result(errno, false);
+	}
 	if (mdb->epoch < highest) {
 		ph_err_set(err, PH_ERR_TEMP,
 			   "database %s: was opened under Epoch %" PRId64

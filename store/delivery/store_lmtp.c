@@ -443,7 +443,8 @@ lmtp_commit(void *self, void *p, const struct ph_store_mailbox *mailbox,
 
 	(void)self;
 	g_assert(copy && copy->text);
-	if (copy->told && *copy->text == '2')
+	if (copy->told && copy->result == PH_STORE_ANSWERED &&
+	    *copy->text == '2')
 		return PH_STORE_DUPLICATE;
 	copy->told = true;
 	if (*copy->text)

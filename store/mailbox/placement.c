@@ -23,14 +23,13 @@ quota_of(const struct ph_snapshot *snapshot, const struct ph_object *entry,
 {
 	const struct ph_object *database =
 	    ph_snapshot_find(snapshot, "database", name);
-	int64_t quota = INT64_MAX;
 
 	if (ph_object_has(entry, QUOTA) &&
 	    !ph_object_bool(entry, "UseDatabaseQuotaDefaults"))
-		quota = ph_object_int(entry, QUOTA);
-	else if (database)
-		quota = ph_object_int(database, QUOTA);
-	return quota == INT64_MAX ? 0 : quota;
+		return ph_object_int(entry, QUOTA);
+	return database && ph_object_has(database, QUOTA)
+		   ? ph_object_int(database, QUOTA)
+		   : 0;
 }
 
 static int

@@ -350,15 +350,17 @@ static int
 take(int mailbox, int64_t bytes, int64_t size, struct size_file *file,
      const struct ph_perms *owner, struct ph_err *err)
 {
+	/* In the file 0 is none. */
+	const int64_t limit = bytes == INT64_MAX ? 0 : bytes;
 	int r = read_file(mailbox, file, err);
 	bool good = r == 1;
 
 	if (r < 0)
 		return -1;
-	if (bytes == 0 && file->fd < 0)
+	if (limit == 0 && file->fd < 0)
 		return 1;
-	if (bytes > 0 && file->limit.bytes != bytes) {
-		file->limit.bytes = bytes;
+	if (bytes > 0 && file->limit.bytes != limit) {
+		file->limit.bytes = limit;
 		good = false;
 	}
 	if ((!good || (!has_room(file, size) && is_doubtful(file))) &&

@@ -26,8 +26,9 @@ struct ph_quota {
  * Room for one more message of that size? 1: yes, and it is counted (when it
  * is not stored after all: ph_quota_give). 0: no. -1 TEMP with errno. Room is
  * what keeps the mailbox at or below its limits. bytes: the limit of the
- * directory, written into the file; 0: the file's own limits count, and
- * without a file there are none.
+ * directory, written into the file, INT64_MAX if it says that there is none; 0:
+ * it says nothing, the file's own limits count, and without a file there are
+ * none.
  */
 int ph_quota_take(int mailbox, int64_t bytes, int64_t size,
 		  const struct ph_perms *owner, struct ph_err *err);

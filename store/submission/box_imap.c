@@ -3,6 +3,8 @@
 #include "lib/base/fault.h"
 #include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
+#include "store/submission/letter.h"
+#include "store/submission/resent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,8 +94,7 @@ select_uid(struct ph_box *box, const char *name, uint32_t *uid_r,
 	    !g_ascii_string_to_unsigned(first, 10, 1, UINT32_MAX, &of, NULL) ||
 	    !g_ascii_string_to_unsigned(dot + 1, 10, 1, UINT32_MAX, &uid, NULL))
 		return 0;
-	r = ph_imap_select(self->imap, self->server->outbox, false, &validity,
-			   err);
+	r = ph_imap_select(self->imap, self->server->outbox, &validity, err);
 	*uid_r = (uint32_t)uid;
 	return r == 1 && validity != of ? 0 : r;
 }
@@ -105,8 +106,8 @@ list(struct ph_box *box, const char *what, GPtrArray **names_r,
 	struct self *self = self_of(box);
 	g_autoptr(GArray) uids = NULL;
 	uint32_t validity;
-	int r = ph_imap_select(self->imap, self->server->outbox, false,
-			       &validity, err);
+	int r =
+	    ph_imap_select(self->imap, self->server->outbox, &validity, err);
 
 	if (r < 0 ||
 	    (r == 1 && ph_imap_search(self->imap, what, &uids, err) < 0))
@@ -232,24 +233,24 @@ mailbox_of(struct ph_box *box, const char *folder)
 					    : self->server->drafts;
 }
 
-/* date NULL: whatever it is. */
+/* date, of that field; NULL: whatever it is. */
 static int
 search(struct ph_box *box, const char *mailbox, const char *id,
-       const char *date, struct ph_err *err)
+       const char *field, const char *date, struct ph_err *err)
 {
 	struct self *self = self_of(box);
 	g_autofree char *quoted = ph_imap_quote(id), *of = NULL;
 	g_autoptr(GString) what = g_string_new(NULL);
 	g_autoptr(GArray) uids = NULL;
 	uint32_t validity;
-	int r = ph_imap_select(self->imap, mailbox, false, &validity, err);
+	int r = ph_imap_select(self->imap, mailbox, &validity, err);
 
 	if (r != 1 || *id == '\0')
 		return r < 0 ? -1 : 0;
 	g_string_printf(what, "UNDELETED HEADER Message-ID %s", quoted);
 	if (date != NULL) {
 		of = ph_imap_quote(date);
-		g_string_append_printf(what, " HEADER Date %s", of);
+		g_string_append_printf(what, " HEADER %s %s", field, of);
 	}
 	if (ph_imap_search(self->imap, what->str, &uids, err) < 0)
 		return -1;
@@ -261,23 +262,49 @@ imap_holds(struct ph_box *box, const char *folder, const char *id,
 	   const char *date, int64_t since, struct ph_err *err)
 {
 	(void)since;
-	return search(box, mailbox_of(box, folder), id, date, err);
+	return search(box, mailbox_of(box, folder), id, "Date", date, err);
 }
 
-/* As search, of the Message-ID of a whole message. */
-static int
-holds(struct ph_box *box, const char *mailbox, const char *text,
-      struct ph_err *err)
+/* One line, without blanks around it; NULL: there is no such field. */
+static char *
+field_of(const struct ph_headers *headers, const char *name)
 {
-	const char *field = strcasestr(text, "\nMessage-ID:");
-	g_autofree char *id = NULL;
+	const char *raw = ph_headers_raw(headers, name, 0);
+	char *text = g_strdup(raw);
 
-	if (g_ascii_strncasecmp(text, "Message-ID:", 11) == 0)
-		field = text - 1;
-	if (field == NULL)
-		return 0;
-	id = g_strstrip(g_strndup(field + 12, strcspn(field + 12, "\r\n")));
-	return search(box, mailbox, id, NULL, err);
+	return text != NULL ? g_strstrip(g_strdelimit(text, "\r\n", ' '))
+			    : NULL;
+}
+
+/* As search, of a whole message. One that was resent has the Message-ID of the
+ * first one; without a date of its own it cannot be told from that. */
+static int
+holds_file(struct ph_box *box, const char *mailbox, int dir, const char *name,
+	   struct ph_err *err)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct ph_letter *letter = NULL;
+	struct ph_headers *resent;
+	g_autofree char *id = NULL, *date = NULL;
+	int r;
+
+	if (fd < 0)
+		return ph_box_fail("open", name, err);
+	r = ph_letter_peek(fd, &letter, err);
+	ph_path_close(&fd);
+	if (r != 1)
+		return r;
+	id = field_of(letter->headers, "Message-ID");
+	resent = ph_resent_block(letter->headers);
+	if (resent != NULL)
+		date = field_of(resent, "Date");
+	if (id != NULL && (resent == NULL || date != NULL))
+		r = search(box, mailbox, id, "Resent-Date", date, err);
+	else
+		r = 0;
+	ph_headers_free(&resent);
+	ph_letter_free(&letter);
+	return r;
 }
 
 /* A file goes to a mailbox, once. */
@@ -290,7 +317,7 @@ append_file(struct ph_box *box, int dir, const char *name, const char *mailbox,
 
 	if (r != 1 || text == NULL)
 		return r < 0 ? -1 : 0;
-	r = holds(box, mailbox, text->str, err);
+	r = holds_file(box, mailbox, dir, name, err);
 	if (r == 0)
 		r = ph_imap_append(self_of(box)->imap, mailbox, flags, text,
 				   err);
@@ -377,12 +404,26 @@ with_crlf(const char *text, size_t size)
 	return out;
 }
 
+/* A notice is our own: its header is plain, and has an id. */
+static int
+holds_notice(struct ph_box *box, const char *text, struct ph_err *err)
+{
+	const char *field = strstr(text, "\nMessage-ID:");
+	g_autofree char *id = NULL;
+
+	if (field == NULL)
+		return 0;
+	field = strchr(field, ':') + 1;
+	id = g_strstrip(g_strndup(field, strcspn(field, "\r\n")));
+	return search(box, "INBOX", id, NULL, NULL, err);
+}
+
 static int
 imap_notice(struct ph_box *box, const char *name, const char *text, size_t size,
 	    struct ph_err *err)
 {
 	GString *out = with_crlf(text, size);
-	int r = holds(box, "INBOX", out->str, err);
+	int r = holds_notice(box, out->str, err);
 
 	(void)name;
 	if (r == 0)

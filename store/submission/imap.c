@@ -321,26 +321,48 @@ ph_imap_create(struct ph_imap *imap, const char *mailbox, struct ph_err *err)
 	return ph_imap_must(imap, command, NULL, NULL, NULL, err);
 }
 
-int
-ph_imap_select(struct ph_imap *imap, const char *mailbox, bool make,
-	       uint32_t *validity_r, struct ph_err *err)
+static void
+note_listed(void *context, const struct ph_imap_reply *reply)
 {
-	g_autofree char *quoted = ph_imap_quote(mailbox);
+	bool *listed = context;
+
+	*listed |= strcmp(reply->word, "LIST") == 0;
+}
+
+/* A server with trouble says NO as well. 0: there is no such mailbox; -1. */
+static int
+check_absent(struct ph_imap *imap, const char *quoted, const char *code,
+	     const struct ph_err *why, struct ph_err *err)
+{
+	g_autofree char *command = g_strdup_printf("LIST \"\" %s", quoted);
+	bool listed = false;
+
+	if (code != NULL && g_ascii_strcasecmp(code, "NONEXISTENT") == 0)
+		return 0;
+	if (ph_imap_must(imap, command, NULL, note_listed, &listed, err) < 0)
+		return -1;
+	return listed ? ph_err_set(err, PH_ERR_TEMP, "%s", why->text) : 0;
+}
+
+int
+ph_imap_select(struct ph_imap *imap, const char *mailbox, uint32_t *validity_r,
+	       struct ph_err *err)
+{
+	g_autofree char *quoted = ph_imap_quote(mailbox), *code = NULL;
 	g_autofree char *command = g_strdup_printf("SELECT %s", quoted);
+	struct ph_err why = PH_ERR_INIT;
 	int r;
 
 	*validity_r = 0;
 	r = ph_imap_command(imap, command, NULL, note_validity, validity_r,
-			    NULL, err);
-	if (r == 0 && make) {
-		if (ph_imap_create(imap, mailbox, err) < 0)
-			return -1;
-		r = ph_imap_command(imap, command, NULL, note_validity,
-				    validity_r, NULL, err);
-	}
+			    &code, &why);
+	if (r == 0)
+		return check_absent(imap, quoted, code, &why, err);
 	if (r == 1 && *validity_r == 0)
 		return ph_err_set(err, PH_ERR_TEMP, "%s: no UIDVALIDITY of %s",
 				  ph_stream_peer(imap->stream), mailbox);
+	if (r < 0 && err != NULL)
+		*err = why;
 	return r;
 }
 

@@ -64,7 +64,7 @@ char *ph_imap_quote(const char *text);
 
 /* Selects a mailbox; make: creates it if it is not there. 1 and *validity_r;
  * 0: it is not there; -1. */
-int ph_imap_select(struct ph_imap *imap, const char *mailbox, bool make,
+int ph_imap_select(struct ph_imap *imap, const char *mailbox,
 		   uint32_t *validity_r, struct ph_err *err);
 
 /* UIDs in the selected mailbox that match ("KEYWORD x"), in *uids_r

@@ -34,8 +34,14 @@ ph_submission_still_mine(const struct ph_submission *submission,
 {
 	struct ph_snapshot *snapshot = submission->take(submission->context);
 	int64_t now = 0;
-	bool mine = snapshot != NULL &&
-		    ph_submission_mine(submission, snapshot, name, &now, err);
+	bool mine;
+
+	if (snapshot == NULL) {
+		ph_err_set(err, PH_ERR_TEMP,
+			   "no state of the organisation yet");
+		return false;
+	}
+	mine = ph_submission_mine(submission, snapshot, name, &now, err);
 
 	ph_snapshot_unref(&snapshot);
 	if (!mine || now == epoch)

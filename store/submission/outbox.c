@@ -106,8 +106,8 @@ offer(struct look *look, const char *part, const char *file)
 	int64_t wait =
 	    ph_queue_offer(look->queue, look->outbox->name, part, file);
 
-	if (wait > 0)
-		note_again(look, wait);
+	/* Nobody tells how a try has ended. */
+	note_again(look, wait > 0 ? wait : LOOK_MS);
 }
 
 static int
@@ -186,15 +186,17 @@ ph_outbox_look(struct ph_outbox *outbox, struct ph_box *box,
 	g_autoptr(GHashTable) bases =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	struct look look = {outbox, queue, sights, bases, -1};
+	/* A message moves from the Outbox to items/ and back while this looks,
+	 * but not where nobody works on one when it begins: only this thread
+	 * offers them, and what it offers it has seen. */
+	const bool idle = ph_queue_idle(queue);
 
 	*again_r = LOOK_MS;
-	/* A message moves from the Outbox to items/ and back while this looks:
-	 * states are swept only by somebody who has seen both unchanged. */
 	if (look_at_items(&look, box, err) < 0 ||
 	    look_at_part(&look, box, "new", err) < 0 ||
 	    look_at_part(&look, box, "cur", err) < 0)
 		return -1;
-	if (ph_queue_idle(queue))
+	if (idle)
 		ph_box_sweep(box, is_there, bases);
 	g_hash_table_unref(outbox->sights);
 	outbox->sights = g_hash_table_ref(sights);

@@ -13,6 +13,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Between two looks while something is being tried. */
+#define LOOK_MS 1000
+
 /* How soon a change of the organisation is seen. */
 #define TICK_MS 500
 /* How soon a new mailbox is: nobody tells of one. */
@@ -106,8 +109,8 @@ offer(const struct ph_watch_imap *watch, const struct mailbox *mailbox,
 					      names->pdata[i]);
 
 		g_hash_table_add(bases, g_strdup(names->pdata[i]));
-		if (wait > 0)
-			again = MIN(again, wait);
+		/* Nobody tells how a try has ended. */
+		again = MIN(again, wait > 0 ? wait : LOOK_MS);
 	}
 	return again;
 }
@@ -122,14 +125,17 @@ look_into(const struct ph_watch_imap *watch, const struct mailbox *mailbox,
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) claimed = NULL, waiting = NULL;
 	int64_t again;
+	bool idle;
 
+	/* As in ph_outbox_look. */
+	idle = ph_queue_idle(watch->queue);
 	if (ph_box_items(box, &claimed, err) < 0 ||
 	    ph_box_imap_waiting(box, &waiting, err) < 0)
 		return -1;
 	again = offer(watch, mailbox, claimed, NULL, bases);
 	*again_r = MIN(again, offer(watch, mailbox, waiting, "Outbox", bases));
 	*holds_r = g_hash_table_size(bases) > 0;
-	if (ph_queue_idle(watch->queue))
+	if (idle)
 		ph_box_sweep(box, is_listed, bases);
 	return 0;
 }

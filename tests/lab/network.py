@@ -88,7 +88,7 @@ class Network:
 
     def _route(self, verb: str, here: str, there: str) -> None:
         address = self.addresses[there]
-        ip("-n", self._spaces[here], "route", verb, "blackhole", f"{address}/32", check=False)
+        ip("-n", self._spaces[here], "route", verb, "blackhole", f"{address}/32", check=verb == "add")
 
     def cut(self, some: Iterable[str], others: Iterable[str]) -> None:
         """Nothing passes between any of these and any of those."""

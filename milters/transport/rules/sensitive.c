@@ -153,6 +153,15 @@ compile(const struct sensitive *s, const struct sensitive *before,
 	return ph_classifier_new(&o);
 }
 
+static void
+replace_object(struct own *own, const struct ph_object *object)
+{
+	struct ph_object *old = (struct ph_object *)(uintptr_t)own->object;
+
+	own->object = ph_object_ref(object);
+	ph_object_unref(&old);
+}
+
 /* Those refused become what they were before. False: none of them was. */
 static bool
 step_back(struct sensitive *s, const struct sensitive *before,
@@ -175,6 +184,8 @@ step_back(struct sensitive *s, const struct sensitive *before,
 		if (old == NULL || old->package == NULL)
 			continue;
 		own->package = ph_package_ref(old->package);
+		/* And of the old value, so that the new one is tried again. */
+		replace_object(own, old->object);
 		any = true;
 	}
 	return any;
@@ -210,7 +221,8 @@ is_same(const struct sensitive *s, const struct sensitive *before)
 		const struct own *own = value;
 		const struct own *old = g_hash_table_lookup(before->own, name);
 
-		if (old == NULL || !ph_object_equal(own->object, old->object))
+		if (old == NULL || own->package != old->package ||
+		    !ph_object_equal(own->object, old->object))
 			return false;
 	}
 	return true;

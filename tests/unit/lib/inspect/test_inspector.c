@@ -155,6 +155,15 @@ do_finish(int fd)
 	say(fd, PH_RECORD_DONE, 0);
 }
 
+/* Alone in a message: tells of all, and does not come to an end. */
+static void
+do_late(int fd)
+{
+	tell(fd, "well");
+	say(fd, PH_RECORD_END, 0);
+	do_loop(fd);
+}
+
 static void
 do_nothing(int fd)
 {
@@ -169,7 +178,7 @@ static const struct {
     {"exec", do_exec},	  {"kill", do_kill},	     {"malloc", do_malloc},
     {"loop", do_loop},	  {"allocate", do_allocate}, {"crash", do_crash},
     {"flood", do_flood},  {"garbage", do_garbage},   {"finish", do_finish},
-    {"well", do_nothing}, {"disorder", do_disorder},
+    {"well", do_nothing}, {"disorder", do_disorder}, {"late", do_late},
 };
 
 static void
@@ -247,6 +256,22 @@ static const struct {
     {"disorder", AT(malformed), "malformed"},
     {"finish", AT(malformed), "malformed"},
 };
+
+/* What it told stands; behind it there is nothing to lose. */
+START_TEST(test_does_not_end)
+{
+	static const char *const names[] = {"late"};
+	struct ph_inspector *inspector = start();
+	struct ph_inspected *results = ask(inspector, names, 1);
+	struct ph_inspector_counts counts;
+
+	ck_assert_str_eq(note_of(&results[0]), "well");
+	ph_inspected_free(results, 1);
+	ph_inspector_counts(inspector, &counts);
+	ck_assert_uint_eq(counts.timed_out, 1);
+	ph_inspector_stop(&inspector);
+}
+END_TEST
 
 /* It costs the attachment; the one before and the one after have answers. */
 START_TEST(test_contained)
@@ -406,6 +431,7 @@ run_tests(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, test_contained, 0, G_N_ELEMENTS(contained));
+	tcase_add_test(tc, test_does_not_end);
 	tcase_add_test(tc, test_memory_is_refused);
 	tcase_add_test(tc, test_many_losses);
 	tcase_add_test(tc, test_threads);

@@ -142,6 +142,9 @@ START_TEST(test_changed)
 			r = parse(bytes, &record, &used);
 			refused += r < 0;
 			if (r == 1) {
+				ck_assert(record.walked == NULL ||
+					  record.walked->text != NULL ||
+					  record.walked->text_size == 0);
 				g_clear_pointer(&record.walked, ph_walked_free);
 				g_free(record.text);
 			}

@@ -61,10 +61,11 @@ static const struct {
 } quotas[] = {
     {"", "", 0},
     {"|ProhibitSendReceiveQuota=2KB", "", 2048},
-    {"|ProhibitSendReceiveQuota=unlimited", "", 0},
+    {"|ProhibitSendReceiveQuota=unlimited", "", INT64_MAX},
     {"", "|ProhibitSendReceiveQuota=4KB", 4096},
     {"|ProhibitSendReceiveQuota=2KB", "|ProhibitSendReceiveQuota=4KB", 2048},
-    {"|ProhibitSendReceiveQuota=unlimited", "|ProhibitSendReceiveQuota=4KB", 0},
+    {"|ProhibitSendReceiveQuota=unlimited", "|ProhibitSendReceiveQuota=4KB",
+     INT64_MAX},
     {"|ProhibitSendReceiveQuota=2KB|UseDatabaseQuotaDefaults=true",
      "|ProhibitSendReceiveQuota=4KB", 4096},
     {"|ProhibitSendReceiveQuota=2KB|UseDatabaseQuotaDefaults=true", "", 0},

@@ -128,6 +128,10 @@ START_TEST(test_reached_exactly)
 	ck_assert_int_eq(take(&scene, 100, 1), 0);
 	ck_assert_int_eq(take(&scene, 100, 0), 1);
 	ck_assert_int_eq(take(&scene, 9, 10), 0);
+	/* The directory's limit was lifted; then it says nothing any more. */
+	ck_assert_int_eq(take(&scene, INT64_MAX, 1000), 1);
+	ck_assert_int_eq(take(&scene, 0, 1000), 1);
+	ck_assert_int_eq(take(&scene, 100, 1), 0);
 	scene_close(&scene);
 }
 END_TEST
