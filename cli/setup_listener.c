@@ -288,6 +288,23 @@ find_listener(const struct ph_setup *setup, GPtrArray *listeners,
 	return listener;
 }
 
+/* postscreen, for one, does not start with another number of processes, and
+ * hands connections on to an smtpd that has no port. */
+static int
+check_program(const struct listener *listener,
+	      const struct ph_object *connector, struct ph_err *err)
+{
+	const char *program = listener->service->arguments->pdata[0];
+
+	if (strcmp(program, "smtpd") == 0)
+		return 0;
+	return ph_err_set(err, PH_ERR_PERM,
+			  "receive connector %s: in master.cf port %d is "
+			  "%s's, not smtpd's; bind the connector to another "
+			  "port",
+			  ph_object_name(connector), listener->port, program);
+}
+
 /* Takes the value. The first one stays. */
 static void
 say(struct ph_setup *setup, struct listener *listener,
@@ -362,6 +379,8 @@ add_connector(struct ph_setup *setup, GPtrArray *listeners,
 			    "is no address:port",
 			    ph_object_name(connector), *list);
 		listener = find_listener(setup, listeners, host, port);
+		if (check_program(listener, connector, err) < 0)
+			return -1;
 		g_string_append_printf(
 		    listener->note, "%s %s",
 		    g_str_has_suffix(listener->note->str, "connector") ? ""

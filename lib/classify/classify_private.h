@@ -73,7 +73,9 @@ struct ph_occurrences {
 	/* Alternatives that several sources have: part to GArray of struct
 	 * ph_span. */
 	GHashTable *parts;
-	int64_t left; /* ns for patterns */
+	int64_t left;  /* ns for patterns */
+	int64_t until; /* of this thread's processor time: for all of it */
+	unsigned turns;
 };
 
 void ph_occurrences_init(struct ph_occurrences *o,

@@ -1,10 +1,29 @@
 #include "lib/classify/classify_private.h"
 
 #include <string.h>
+#include <time.h>
 
 /* Processor time that the patterns of all types may take for one text. */
 #define TIME_LIMIT_NS (INT64_C(500) * 1000 * 1000)
+/* And all that is done with it: 16 MB of numbers take two seconds. */
+#define TEXT_LIMIT_NS (INT64_C(10) * 1000 * 1000 * 1000)
 #define UTF8_MAX 4
+/* Places that are kept of one alternative in one text: more say nothing new, a
+ * type that is asked for so many times is there. */
+#define PLACES_MAX 20000
+/* Steps between two looks at the clock. */
+#define TURNS 256
+
+/* ---- time ---------------------------------------------------------------- */
+
+static int64_t
+processor_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 /* ---- what has been found of an alternative ------------------------------ */
 
@@ -60,7 +79,8 @@ ph_occurrences_init(struct ph_occurrences *o, struct ph_classifier *classifier,
 	*o = (struct ph_occurrences){.classifier = classifier,
 				     .text = text,
 				     .size = size,
-				     .left = TIME_LIMIT_NS};
+				     .left = TIME_LIMIT_NS,
+				     .until = processor_time() + TEXT_LIMIT_NS};
 	ph_matcher_scan(classifier->matcher, text, size, &o->hits);
 	o->ascii = g_str_is_ascii(text);
 	o->spans = g_new0(GArray *, classifier->sources->len);
@@ -150,6 +170,17 @@ passes(const struct ph_occurrences *o, const struct ph_definition_part *part,
 				span->end - span->start));
 }
 
+/* Each match is cheap, and does not see how many there are. */
+static int
+check_time(struct ph_occurrences *o, struct ph_err *err)
+{
+	if (++o->turns % TURNS != 0 || processor_time() < o->until)
+		return 0;
+	return ph_err_set(err, PH_ERR_PERM,
+			  "sensitive information types take too long in a text "
+			  "like this");
+}
+
 /* In [from, until]. A number that does not pass may have begun too early ("7
  * 4111 1111..."), so the next one is looked for from its second character on.
  */
@@ -164,9 +195,11 @@ find_between(struct ph_occurrences *o, const struct ph_definition_part *part,
 	       (r = ph_pattern_match_from(part->pattern, o->text, o->size,
 					  *from, until, &o->left, &span.start,
 					  &span.end, err)) != 0) {
-		if (r < 0)
+		if (r < 0 || check_time(o, err) < 0)
 			return -1;
 		if (passes(o, part, &span)) {
+			if (spans->len == PLACES_MAX)
+				return 0;
 			g_array_append_val(spans, span);
 			*from = span.end;
 		} else {
@@ -248,7 +281,8 @@ find_word(struct ph_occurrences *o, const struct ph_definition_part *part,
 	if (!o->is_folded)
 		ph_folded_init(&o->folded, o->text, o->size);
 	o->is_folded = true;
-	while ((at = ph_match_find_word(o->folded.text, o->folded.size, at,
+	while (spans->len < PLACES_MAX &&
+	       (at = ph_match_find_word(o->folded.text, o->folded.size, at,
 					part->text, size)) != SIZE_MAX) {
 		struct ph_span span;
 
@@ -269,7 +303,8 @@ find_string(const struct ph_occurrences *o,
 
 	if (o->ascii && !g_str_is_ascii(part->text))
 		return;
-	while ((hit = memmem(from, o->size - (size_t)(from - o->text),
+	while (spans->len < PLACES_MAX &&
+	       (hit = memmem(from, o->size - (size_t)(from - o->text),
 			     part->text, size)) != NULL) {
 		struct ph_span span = {(size_t)(hit - o->text),
 				       (size_t)(hit - o->text) + size};

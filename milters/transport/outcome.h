@@ -69,7 +69,7 @@ void ph_outcome_add_aside(struct ph_rules_result *result, GPtrArray *aside);
 void ph_outcome_gather(struct ph_mail *mail, struct ph_rules_result *result);
 
 /* Ends a run, with all recipients in mail again. 0; 1: mail->verdict is final;
- * -1: a plan could not be written. */
+ * -1: a plan could not be written, or where it goes cannot be said. */
 int ph_outcome_apply(const struct ph_transport *transport, struct ph_mail *mail,
 		     struct ph_rules_result *result, struct ph_err *err);
 

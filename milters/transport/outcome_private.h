@@ -18,8 +18,8 @@ struct ph_group {
 void ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies);
 
 /* Takes out of copies those recipients to whose remote domain such a message
- * may not go (outcome_remote.c); they are dropped. */
-void ph_outcome_remote(GPtrArray *copies);
+ * may not go (outcome_remote.c); they are dropped. 0; -1: cannot say. */
+int ph_outcome_remote(GPtrArray *copies, struct ph_err *err);
 
 /* Writes and syncs the plan of the groups (struct ph_group) that are not as the
  * message came (outcome_plan.c). 0 and *plan_r is the caller's, or -1. */

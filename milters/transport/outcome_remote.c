@@ -64,43 +64,58 @@ types_of(const struct ph_mail *copy)
 }
 
 /* The domain outside that a copy for the recipient goes to, borrowed; NULL:
- * inside, or nobody can say. */
-static const char *
-domain_outside(const struct ph_mail *copy, struct ph_recipient *recipient)
+ * inside. 0; -1: cannot say. Of what two entries claim (PERM) transport says so
+ * later. */
+static int
+find_domain_outside(const struct ph_mail *copy, struct ph_recipient *recipient,
+		    const char **domain_r, struct ph_err *err)
 {
+	struct ph_err why = PH_ERR_INIT;
 	const struct ph_object *entry;
-	int r = ph_recipient_entry(copy->directory, recipient, &entry, NULL);
+	int r = ph_recipient_entry(copy->directory, recipient, &entry, &why);
 	const char *address =
 	    r == 1 ? ph_object_text(entry, "ExternalEmailAddress")
 		   : recipient->address;
 
-	if (r < 0 || address == NULL ||
-	    ph_accepted_domain(copy->snapshot, address) != NULL)
-		return NULL;
-	return ph_address_domain(address);
+	*domain_r = NULL;
+	if (r < 0 && why.kind != PH_ERR_PERM)
+		return ph_err_set(err, why.kind, "%s", why.text);
+	if (r >= 0 && address != NULL &&
+	    ph_accepted_domain(copy->snapshot, address) == NULL)
+		*domain_r = ph_address_domain(address);
+	return 0;
 }
 
-static bool
+/* 1, 0, -1. */
+static int
 is_forbidden(const struct ph_mail *copy, struct ph_recipient *recipient,
-	     unsigned types)
+	     unsigned types, struct ph_err *err)
 {
-	const char *domain = domain_outside(copy, recipient);
-	const struct ph_object *remote =
-	    domain != NULL ? ph_remote_find(copy->snapshot, domain) : NULL;
+	const struct ph_object *remote;
+	const char *domain;
 
+	if (find_domain_outside(copy, recipient, &domain, err) < 0)
+		return -1;
+	remote = domain != NULL ? ph_remote_find(copy->snapshot, domain) : NULL;
 	return remote != NULL && forbids(remote, types);
 }
 
-/* Silently, as Exchange does. */
-static void
-drop_some(GPtrArray *copies, struct ph_mail *copy, unsigned types)
+/* Silently, as Exchange does. 0 or -1. */
+static int
+drop_some(GPtrArray *copies, struct ph_mail *copy, unsigned types,
+	  struct ph_err *err)
 {
 	struct ph_mail *dropped = NULL;
 
 	for (guint i = 0; i < copy->recipients->len;) {
-		struct ph_recipient *r = copy->recipients->pdata[i];
+		struct ph_recipient *recipient = copy->recipients->pdata[i];
+		int r = recipient->removed
+			    ? 0
+			    : is_forbidden(copy, recipient, types, err);
 
-		if (r->removed || !is_forbidden(copy, r, types)) {
+		if (r < 0)
+			return -1;
+		if (r == 0) {
 			i++;
 			continue;
 		}
@@ -112,10 +127,11 @@ drop_some(GPtrArray *copies, struct ph_mail *copy, unsigned types)
 		g_ptr_array_add(dropped->recipients,
 				g_ptr_array_steal_index(copy->recipients, i));
 	}
+	return 0;
 }
 
-void
-ph_outcome_remote(GPtrArray *copies)
+int
+ph_outcome_remote(GPtrArray *copies, struct ph_err *err)
 {
 	guint n = copies->len;
 
@@ -127,7 +143,8 @@ ph_outcome_remote(GPtrArray *copies)
 		    !is_any_forbidden(copy->snapshot))
 			continue;
 		types = types_of(copy);
-		if (types != 0)
-			drop_some(copies, copy, types);
+		if (types != 0 && drop_some(copies, copy, types, err) < 0)
+			return -1;
 	}
+	return 0;
 }

@@ -11,6 +11,7 @@
 struct ph_mdb_set {
 	int root;
 	int64_t window;
+	GMutex opening;	       /* one is opened at a time */
 	GMutex mutex;	       /* databases and their users */
 	GHashTable *databases; /* folded name: struct ph_mdb */
 };
@@ -40,6 +41,7 @@ ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
 	set = g_new0(struct ph_mdb_set, 1);
 	set->root = fd;
 	set->window = window;
+	g_mutex_init(&set->opening);
 	g_mutex_init(&set->mutex);
 	set->databases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       free_database);
@@ -54,6 +56,7 @@ ph_mdb_set_close(struct ph_mdb_set **set)
 		return;
 	g_hash_table_unref((*set)->databases);
 	ph_path_close(&(*set)->root);
+	g_mutex_clear(&(*set)->opening);
 	g_mutex_clear(&(*set)->mutex);
 	g_clear_pointer(set, g_free);
 }
@@ -64,16 +67,16 @@ ph_mdb_set_root(const struct ph_mdb_set *set)
 	return set->root;
 }
 
-/* With the mutex held: an open database of another Epoch was elsewhere in
- * between, so what is in memory of it may be out of date. */
+/* With the mutex held. OK: it is open under this Epoch, and used; BUSY;
+ * FAILED: it has to be opened. */
 static enum ph_store_result
-reopen(struct ph_mdb_set *set, const char *folded, const char *name,
-       int64_t epoch, struct ph_mdb **mdb_r, struct ph_err *err)
+use_open(struct ph_mdb_set *set, const char *folded, const char *name,
+	 int64_t epoch, struct ph_mdb **mdb_r, struct ph_err *err)
 {
 	struct ph_mdb *mdb = g_hash_table_lookup(set->databases, folded);
-	enum ph_store_result result;
 
 	if (mdb && mdb->epoch == epoch) {
+		mdb->users++;
 		*mdb_r = mdb;
 		return PH_STORE_OK;
 	}
@@ -83,12 +86,46 @@ reopen(struct ph_mdb_set *set, const char *folded, const char *name,
 			   mdb->epoch);
 		return PH_STORE_BUSY;
 	}
-	g_hash_table_remove(set->databases, folded);
+	return PH_STORE_FAILED;
+}
+
+/* Out of the set, with the mutex held: nobody uses it. NULL: it is not there.
+ */
+static struct ph_mdb *
+steal(struct ph_mdb_set *set, const char *folded)
+{
+	gpointer key = NULL, mdb = NULL;
+
+	g_hash_table_steal_extended(set->databases, folded, &key, &mdb);
+	g_free(key);
+	return mdb;
+}
+
+/* One at a time, and without the mutex over what the disk may keep waiting. An
+ * open database of another Epoch was elsewhere in between, so what is in memory
+ * of it may be out of date. */
+static enum ph_store_result
+open_one(struct ph_mdb_set *set, const char *folded, const char *name,
+	 int64_t epoch, struct ph_mdb **mdb_r, struct ph_err *err)
+{
+	enum ph_store_result result;
+	struct ph_mdb *old, *mdb = NULL;
+
+	g_mutex_lock(&set->mutex);
+	result = use_open(set, folded, name, epoch, mdb_r, err);
+	old = result == PH_STORE_FAILED ? steal(set, folded) : NULL;
+	g_mutex_unlock(&set->mutex);
+	if (result != PH_STORE_FAILED)
+		return result;
+	ph_mdb_close(&old);
 	result = ph_mdb_open(set->root, name, epoch, set->window, &mdb, err);
 	if (result != PH_STORE_OK)
 		return result;
-	g_hash_table_insert(set->databases, g_strdup(folded), mdb);
+	mdb->users++;
 	*mdb_r = mdb;
+	g_mutex_lock(&set->mutex);
+	g_hash_table_insert(set->databases, g_strdup(folded), mdb);
+	g_mutex_unlock(&set->mutex);
 	return PH_STORE_OK;
 }
 
@@ -98,12 +135,18 @@ ph_mdb_set_use(struct ph_mdb_set *set, const char *name, int64_t epoch,
 {
 	g_autofree char *folded = ph_fold(name);
 	enum ph_store_result result;
+	int saved;
 
 	g_mutex_lock(&set->mutex);
-	result = reopen(set, folded, name, epoch, mdb_r, err);
-	if (result == PH_STORE_OK)
-		(*mdb_r)->users++;
+	result = use_open(set, folded, name, epoch, mdb_r, err);
 	g_mutex_unlock(&set->mutex);
+	if (result != PH_STORE_FAILED)
+		return result;
+	g_mutex_lock(&set->opening);
+	result = open_one(set, folded, name, epoch, mdb_r, err);
+	saved = errno;
+	g_mutex_unlock(&set->opening);
+	errno = saved;
 	return result;
 }
 
@@ -115,24 +158,51 @@ ph_mdb_set_leave(struct ph_mdb_set *set, struct ph_mdb *mdb)
 	g_mutex_unlock(&set->mutex);
 }
 
+/* With the mutex held: what nobody uses or wants here goes out of the set, of
+ * the others those that have something to forget are used. */
+static void
+sort_out(struct ph_mdb_set *set,
+	 bool (*keep)(void *context, const char *database, int64_t epoch),
+	 void *context, GPtrArray *unwanted, GPtrArray *used)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	gpointer name, value;
+
+	g_hash_table_iter_init(&iter, set->databases);
+	while (g_hash_table_iter_next(&iter, &name, &value)) {
+		struct ph_mdb *mdb = value;
+
+		if (mdb->users == 0 && !keep(context, mdb->name, mdb->epoch)) {
+			g_ptr_array_add(names, g_strdup(name));
+		} else if (mdb->duplicates) {
+			mdb->users++;
+			g_ptr_array_add(used, mdb);
+		}
+	}
+	for (guint i = 0; i < names->len; i++)
+		g_ptr_array_add(unwanted, steal(set, names->pdata[i]));
+}
+
 void
 ph_mdb_set_sweep(struct ph_mdb_set *set,
 		 bool (*keep)(void *context, const char *database,
 			      int64_t epoch),
 		 void *context)
 {
-	GHashTableIter iter;
-	gpointer value;
+	g_autoptr(GPtrArray) unwanted =
+	    g_ptr_array_new_with_free_func(free_database);
+	g_autoptr(GPtrArray) used = g_ptr_array_new();
 
 	g_mutex_lock(&set->mutex);
-	g_hash_table_iter_init(&iter, set->databases);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct ph_mdb *mdb = value;
-
-		if (mdb->users == 0 && !keep(context, mdb->name, mdb->epoch))
-			g_hash_table_iter_remove(&iter);
-		else if (mdb->duplicates)
-			ph_duplicates_expire(mdb->duplicates, ph_clock_wall());
-	}
+	sort_out(set, keep, context, unwanted, used);
 	g_mutex_unlock(&set->mutex);
+	/* The disk of one must not hold up all. */
+	g_ptr_array_set_size(unwanted, 0);
+	for (guint i = 0; i < used->len; i++) {
+		struct ph_mdb *mdb = used->pdata[i];
+
+		ph_duplicates_expire(mdb->duplicates, ph_clock_wall());
+		ph_mdb_set_leave(set, mdb);
+	}
 }

@@ -200,6 +200,24 @@ def test_what_would_stop_postfix_is_not_applied(
         lab.change(lambda: lab.remove(RECEIVE, "Bad"))
 
 
+def test_a_port_of_another_program(lab: Lab, host: Host) -> None:
+    """postscreen would not start with what is made for smtpd."""
+    good = master(host).read_text(encoding="utf-8")
+    place = f"{host.address}:{ports.ask(host.address)}"
+    screened = good + f"{place} inet n - y - 1 postscreen\n"
+    lab.change(
+        lambda: lab.put(RECEIVE, "Screened", Bindings=place, MaxInboundConnection="7")
+    )
+    try:
+        master(host).write_text(screened, encoding="utf-8")
+        done = run_setup(host, "--apply")
+        assert done.returncode == 65 and "postscreen's, not smtpd's" in done.stderr, done.stderr
+        assert master(host).read_text(encoding="utf-8") == screened
+    finally:
+        master(host).write_text(good, encoding="utf-8")
+        lab.change(lambda: lab.remove(RECEIVE, "Screened"))
+
+
 def test_a_file_that_postfix_does_not_understand(lab: Lab, host: Host) -> None:
     """It stays as it is."""
     good = master(host).read_text(encoding="utf-8")
