@@ -108,7 +108,7 @@ $(BUILD)/share/%: share/%
 	@mkdir -p $(@D)
 	@cp $< $@
 
-$(MANTABLE): $(call objects,tools/mantable.c \
+$(MANTABLE): $(call objects,$(wildcard tools/*.c) \
 		$(filter-out %/main.c,$(call sources,$(DIRS_mantable)))) $(call archives,$(LIBS))
 	@mkdir -p $(@D)
 	@echo '  LD $@'

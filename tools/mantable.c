@@ -11,9 +11,9 @@
  *
  * Output is mdoc(7).
  */
+#include "tools/mantable.h"
 #include "cli/command.h"
 #include "lib/base/conf.h"
-#include "lib/classify/classify.h"
 #include "lib/state/kinds.h"
 #include "lib/track/record.h"
 #include "milters/transport/rules/action.h"
@@ -23,9 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-
-/* Pages are made at the top of the tree. */
-#define TYPES "share/posthub/sensitive-types"
 
 #define TABLE ".\\\" @table "
 #define INCLUDE ".\\\" @include "
@@ -61,9 +58,8 @@ append_argument(GString *out, const char *text)
 	g_string_append_c(out, '"');
 }
 
-/* Running text in lines; none begins with what roff takes for a request. */
-static void
-append_text(GString *out, const char *text)
+void
+ph_man_append_text(GString *out, const char *text)
 {
 	g_auto(GStrv) words = g_strsplit(text, " ", -1);
 	size_t column = 0;
@@ -98,35 +94,34 @@ begins_with_word(const char *text)
 			    text[size] == ',' || text[size] == ';');
 }
 
-/* The help of a row as a sentence, and what else there is to say. */
-static void
-append_help(GString *out, const char *help, const GString *more)
+void
+ph_man_append_help(GString *out, const char *help, const GString *more)
 {
 	g_autofree char *sentence = g_strdup(help);
 
 	if (begins_with_word(sentence))
 		sentence[0] = g_ascii_toupper(sentence[0]);
-	append_text(out, sentence);
+	ph_man_append_text(out, sentence);
 	if (more->len > 0) {
 		g_string_append(out, ".br\n");
-		append_text(out, more->str);
+		ph_man_append_text(out, more->str);
 	}
 }
 
-static void
-begin_list(GString *out)
+void
+ph_man_begin_list(GString *out)
 {
 	g_string_append(out, ".Bl -tag -width Ds\n");
 }
 
-static void
-end_list(GString *out)
+void
+ph_man_end_list(GString *out)
 {
 	g_string_append(out, ".El\n");
 }
 
-static void
-item(GString *out, const char *macro, const char *name)
+void
+ph_man_item(GString *out, const char *macro, const char *name)
 {
 	g_string_append_printf(out, ".It %s ", macro);
 	append_argument(out, name);
@@ -198,8 +193,8 @@ append_setting(GString *out, const struct ph_setting *row)
 	append_limits(more, row);
 	if (row->value != NULL)
 		g_string_append_printf(more, "; default %s", row->value);
-	item(out, "Ic", row->name);
-	append_help(out, row->help, more);
+	ph_man_item(out, "Ic", row->name);
+	ph_man_append_help(out, row->help, more);
 }
 
 static bool
@@ -207,14 +202,14 @@ put_settings(GString *out, const char *section)
 {
 	bool any = false;
 
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (const struct ph_setting *row = ph_settings; row->section; row++) {
 		if (strcmp(row->section, section) != 0)
 			continue;
 		append_setting(out, row);
 		any = true;
 	}
-	end_list(out);
+	ph_man_end_list(out);
 	return any;
 }
 
@@ -253,17 +248,17 @@ append_field(GString *out, const struct ph_field *field)
 {
 	g_autoptr(GString) more = describe_field(field, 0);
 
-	item(out, "Cm", field->name);
-	append_help(out, field->help, more);
+	ph_man_item(out, "Cm", field->name);
+	ph_man_append_help(out, field->help, more);
 }
 
 static void
 append_fields(GString *out, const struct ph_kind *kind)
 {
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (const struct ph_field *field = kind->fields; field->name; field++)
 		append_field(out, field);
-	end_list(out);
+	ph_man_end_list(out);
 }
 
 /* The key of one object, without the prefix. */
@@ -294,7 +289,7 @@ put_kinds(GString *out, const char *unused)
 			g_string_append_printf(more,
 					       "; the command takes %s as well",
 					       kind->alias);
-		append_help(out, kind->help, more);
+		ph_man_append_help(out, kind->help, more);
 		if (strcmp(kind->name, "rule") == 0)
 			g_string_append(out, ".br\nIts fields are in\n"
 					     ".Xr posthub-rules 7 .\n");
@@ -328,12 +323,12 @@ put_rule(GString *out, const char *which)
 
 		if (strcmp(c->name, which) != 0)
 			continue;
-		begin_list(out);
+		ph_man_begin_list(out);
 		for (const struct ph_field *f = kind->fields; f->name; f++)
 			if ((f->flags & c->with) == c->with &&
 			    (f->flags & c->without) == 0)
 				append_field(out, f);
-		end_list(out);
+		ph_man_end_list(out);
 		return true;
 	}
 	return false;
@@ -364,8 +359,8 @@ append_condition(GString *out, const struct ph_field *field,
 		g_string_append(more, "; opens attachments");
 	else if ((needs & PH_NEED_CONTENT) != 0)
 		g_string_append(more, "; looks at the content");
-	item(out, "Cm", field->name);
-	append_help(out, field->help, more);
+	ph_man_item(out, "Cm", field->name);
+	ph_man_append_help(out, field->help, more);
 }
 
 /* What the agent can ask, as Exchange lists it; false when a field that may be
@@ -376,7 +371,7 @@ put_conditions(GString *out, const char *unused)
 	const struct ph_kind *kind = ph_kind_find("rule");
 
 	(void)unused;
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (const struct ph_field *f = kind->fields; f->name != NULL; f++) {
 		const struct ph_condition *condition = condition_of(f);
 
@@ -387,7 +382,7 @@ put_conditions(GString *out, const char *unused)
 			return false;
 		append_condition(out, f, condition);
 	}
-	end_list(out);
+	ph_man_end_list(out);
 	return true;
 }
 
@@ -404,8 +399,8 @@ append_action(GString *out, const struct ph_action *action, const char *name)
 				       action->track);
 	if (first && action->stops)
 		g_string_append(more, "; later rules do not run");
-	item(out, "Cm", name);
-	append_help(out, field->help, more);
+	ph_man_item(out, "Cm", name);
+	ph_man_append_help(out, field->help, more);
 }
 
 /* What the agent has a function for, in the order in which it runs. */
@@ -413,13 +408,13 @@ static bool
 put_actions(GString *out, const char *unused)
 {
 	(void)unused;
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (const struct ph_action *a = ph_actions; a->name != NULL; a++) {
 		append_action(out, a, a->name);
 		if (a->with != NULL)
 			append_action(out, a, a->with);
 	}
-	end_list(out);
+	ph_man_end_list(out);
 	return true;
 }
 
@@ -430,7 +425,7 @@ append_options(GString *out, const struct ph_option *options)
 {
 	if (options == NULL)
 		return;
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (; options->name != NULL; options++) {
 		g_autofree char *name = g_strconcat("--", options->name, NULL);
 		g_autoptr(GString) none = g_string_new(NULL);
@@ -442,16 +437,16 @@ append_options(GString *out, const struct ph_option *options)
 			append_argument(out, options->argument);
 		}
 		g_string_append_c(out, '\n');
-		append_help(out, options->help, none);
+		ph_man_append_help(out, options->help, none);
 	}
-	end_list(out);
+	ph_man_end_list(out);
 }
 
 static bool
 put_verbs(GString *out, const char *unused)
 {
 	(void)unused;
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (const struct ph_verb *verb = ph_verbs; verb->noun; verb++) {
 		g_autoptr(GString) none = g_string_new(NULL);
 		g_autofree char *name =
@@ -464,10 +459,10 @@ put_verbs(GString *out, const char *unused)
 			append_argument(out, verb->arguments);
 		}
 		g_string_append_c(out, '\n');
-		append_help(out, verb->help, none);
+		ph_man_append_help(out, verb->help, none);
 		append_options(out, verb->options);
 	}
-	end_list(out);
+	ph_man_end_list(out);
 	return true;
 }
 
@@ -475,7 +470,7 @@ static bool
 put_columns(GString *out, const char *unused)
 {
 	(void)unused;
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (size_t i = 0; i < PH_COLUMNS; i++) {
 		const struct ph_track_column *column = &ph_track_columns[i];
 		g_autoptr(GString) none = g_string_new(NULL);
@@ -485,9 +480,9 @@ put_columns(GString *out, const char *unused)
 		g_string_append(out, " Pq ");
 		append_argument(out, column->property);
 		g_string_append_c(out, '\n');
-		append_help(out, column->help, none);
+		ph_man_append_help(out, column->help, none);
 	}
-	end_list(out);
+	ph_man_end_list(out);
 	return true;
 }
 
@@ -528,107 +523,11 @@ put_effect(GString *out, const char *name)
 
 	if (kind == NULL)
 		return false;
-	begin_list(out);
+	ph_man_begin_list(out);
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		append_effect(out, kind, rows[i].when,
 			      PH_FIELD_SETUP | PH_FIELD_KEPT, rows[i].wanted);
-	end_list(out);
-	return true;
-}
-
-/* ---- sensitive information types ----------------------------------------- */
-
-static bool
-put_checks(GString *out, const char *unused)
-{
-	(void)unused;
-	begin_list(out);
-	for (const struct ph_check *c = ph_checks; c->name != NULL; c++) {
-		g_autoptr(GString) none = g_string_new(NULL);
-
-		item(out, "Cm", c->name);
-		append_help(out, c->help, none);
-	}
-	end_list(out);
-	return true;
-}
-
-/* "A, B and C" of a Pattern; "at least 1 of (A, B)". */
-static void
-append_nodes(GString *text, const GPtrArray *nodes)
-{
-	for (guint i = 0; i < nodes->len; i++) {
-		const struct ph_package_node *node = nodes->pdata[i];
-
-		g_string_append(text, i > 0 ? ", " : "");
-		if (node->id != NULL) {
-			g_string_append(text, node->id);
-			continue;
-		}
-		if (node->max == 0)
-			g_string_append(text, "none of (");
-		else if (node->max == node->children->len)
-			g_string_append_printf(text, "at least %u of (",
-					       node->min);
-		else
-			g_string_append_printf(text, "%u to %u of (", node->min,
-					       node->max);
-		append_nodes(text, node->children);
-		g_string_append_c(text, ')');
-	}
-}
-
-static void
-put_type(GString *out, const struct ph_package_rule *rule)
-{
-	item(out, "Sy", rule->name);
-	g_string_append_printf(out, "%s, %u\n", rule->id, rule->confidence);
-	for (guint i = 0; i < rule->levels->len; i++) {
-		const struct ph_package_level *level = rule->levels->pdata[i];
-		g_autoptr(GString) text = g_string_new(NULL);
-
-		g_string_append_printf(text, "%u: %s", level->confidence,
-				       level->id_match->id);
-		g_string_append(text, level->nodes->len > 0 ? ", " : "");
-		append_nodes(text, level->nodes);
-		g_string_append(out, ".br\n");
-		append_text(out, text->str);
-	}
-}
-
-static gint
-compare_types(gconstpointer a, gconstpointer b)
-{
-	const struct ph_package_rule *x =
-	    *(const struct ph_package_rule *const *)a;
-	const struct ph_package_rule *y =
-	    *(const struct ph_package_rule *const *)b;
-
-	return strcmp(x->name, y->name);
-}
-
-static bool
-put_sensitive(GString *out, const char *unused)
-{
-	g_autoptr(GPtrArray) packages = NULL;
-	g_autoptr(GPtrArray) rules = g_ptr_array_new();
-	struct ph_err err = PH_ERR_INIT;
-
-	(void)unused;
-	if (ph_classify_read(TYPES, &packages, &err) < 0) {
-		fprintf(stderr, "mantable: %s\n", err.text);
-		return false;
-	}
-	for (guint i = 0; i < packages->len; i++) {
-		const struct ph_package *package = packages->pdata[i];
-
-		g_ptr_array_extend(rules, package->rules, NULL, NULL);
-	}
-	g_ptr_array_sort(rules, compare_types);
-	begin_list(out);
-	for (guint i = 0; i < rules->len; i++)
-		put_type(out, rules->pdata[i]);
-	end_list(out);
+	ph_man_end_list(out);
 	return true;
 }
 
@@ -645,7 +544,7 @@ static const struct table tables[] = {
     {"rule", put_rule},		{"conditions", put_conditions},
     {"actions", put_actions},	{"verbs", put_verbs},
     {"columns", put_columns},	{"effect", put_effect},
-    {"checks", put_checks},	{"sensitive", put_sensitive},
+    {"checks", ph_man_checks},	{"sensitive", ph_man_sensitive},
 };
 
 static bool

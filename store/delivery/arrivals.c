@@ -144,14 +144,23 @@ stop_outlet(struct ph_outlet *outlet)
 static void
 put_text(struct ph_outlet *outlet, GBytes *text)
 {
+	bool first = false;
+
 	g_mutex_lock(&outlet->mutex);
 	if (outlet->waiting.length < outlet->ops->limit) {
 		g_queue_push_tail(&outlet->waiting, g_bytes_ref(text));
 		g_cond_signal(&outlet->more);
+		if (outlet->waiting.length < outlet->ops->limit / 2)
+			outlet->full = false;
 	} else {
 		count_drop(outlet);
+		first = !outlet->full;
+		outlet->full = true;
 	}
 	g_mutex_unlock(&outlet->mutex);
+	if (first)
+		ph_warn("%s: too slow: not all messages are told of",
+			outlet->ops->name);
 }
 
 /* ---- all of them ------------------------------------------------------- */

@@ -31,6 +31,7 @@ struct ph_outlet {
 	GCond more;
 	GQueue waiting; /* GBytes */
 	bool stopping, failing;
+	bool full; /* since it was last half empty, which was logged */
 	uint64_t dropped, dropped_now; /* in all; since it fails */
 	GPtrArray *threads;
 };

@@ -139,13 +139,20 @@ def host(org: Lab) -> Iterator[Host]:
 
 def test_nobody_is_asked_without_a_rule_about_attachments(org: Lab, host: Host) -> None:
     rule(org, "Subject", SubjectContainsWords="lunch", PrependSubject="[lunch] ")
-    for pid in workers(host):
+    found = set(workers(host))
+    for pid in found:
         os.kill(pid, signal.SIGSTOP)
     deliver(org, a_zip=zipped({"run.exe": PROGRAM}))
+    # One that had been asked would have been given up by then, and killed.
+    assert set(workers(host)) == found
 
 
-def test_worker_is_in_a_sandbox(host: Host) -> None:
-    for pid in workers(host):
+def test_worker_is_in_a_sandbox(org: Lab, host: Host) -> None:
+    mark(org, "Program", AttachmentHasExecutableContent="true")
+    deliver(org, a_zip=zipped({"run.exe": PROGRAM}))
+    found = workers(host)
+    assert found
+    for pid in found:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert fields["Seccomp"] == "2"
