@@ -211,7 +211,7 @@ def test_keys_expire_early(apart: ApartLab) -> None:
             apart.redis.call("DEL", *(f"posthub:{key}" for key in keys))
             wait.pause(0.2)
         flow.after(10)
-        assert held(apart.hosts["MBX1"])
+        wait_held(apart, "MBX1")
     check(apart, flow, watcher)
     assert epoch(apart) == 5
 

@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import MOTA
 from tests.lab import letter, wait
 from tests.lab.lab import Lab
+from tests.lab.smtp_mta import Session
 
 
 @pytest.mark.parametrize("daemon", ["policy", "transport"])
@@ -19,6 +20,23 @@ def test_client_is_asked_to_come_back(org: Lab, daemon: str) -> None:
     letter.post(host, mail)
     assert mail.accepted == {MOTA}, mail.last
     org.wait_message(MOTA, mail.ident)
+
+
+def test_policy_gone_before_the_end_of_the_data(org: Lab) -> None:
+    """smtpd hangs up: in a session that goes on it would take the next message
+    for part of this one, and refuse it for good."""
+    host = org.hosts["MBX1"]
+    session = Session((host.address, host.hub), letter.STRANGER_ADDRESS, 30)
+    try:
+        for command in (f"MAIL FROM:<{letter.STRANGER}>", f"RCPT TO:<{MOTA}>", "DATA"):
+            assert session.command(command)[0] in "23"
+        with host.down("policy"), pytest.raises(ConnectionError, match="421 4.3.5"):
+            session.command("Subject: x\r\n\r\nx\r\n.")
+        with pytest.raises(ConnectionError, match="closed"):
+            session.command("NOOP")
+    finally:
+        session.close()
+    host.wait_recipient(MOTA)
 
 
 def test_policy_gone_after_the_mail_was_taken(org: Lab) -> None:

@@ -48,7 +48,10 @@ def test_size_and_number_of_recipients(org: Lab) -> None:
     ):
         # What comes is measured, not what is said.
         large = post(host, letter.compose(NUNO, body=body))
-        assert "552 5.3.4" in large.refused[NUNO]
+        assert "521 5.3.4" in large.refused[NUNO]
+        said = letter.compose(NUNO, body=body)
+        said.parameters = f"SIZE={len(said.content)}"
+        assert "552 5.3.4" in post(host, said).refused[NUNO]
         two = post(host, letter.compose(MOTA, NUNO))
         assert two.accepted == {MOTA} and two.pending == {NUNO}
         # A neighbour, and the same client at another server.

@@ -113,7 +113,7 @@ START_TEST(test_single)
 	    {RCPT CLIENT(9) "size=10240\n", ""},
 	    {RCPT CLIENT(9) "size=10241\n", "552 5.3.4 "},
 	    {EOM CLIENT(9) "size=10240\n", ""},
-	    {EOM CLIENT(9) "size=10241\n", "552 5.3.4 "},
+	    {EOM CLIENT(9) "size=10241\n", "521 5.3.4 "},
 	    {"protocol_state=DATA\n" CLIENT(9) "size=10241\n", ""},
 	    /* Domains that nobody can have. */
 	    {RCPT CLIENT(4) "recipient=a@b.test\n", "501 5.1.4 "},

@@ -238,7 +238,39 @@ START_TEST(test_other_database)
 }
 END_TEST
 
+/* One has it, the other is put off: the message stays among the claimed, where
+ * nothing moves that the kernel could tell of. */
+START_TEST(test_rest_is_tried_again)
+{
+	static const struct fake_rule later[] = {
+	    {0, "RCPT TO:<elsewhere@", "451 4.3.0 later"}, {0, NULL, NULL}};
+	static const char text[] = "From: nuno@example.com\n"
+				   "To: mota@example.com, "
+				   "elsewhere@example.com\n\nx\n";
+	struct office office;
+	g_autofree char *from = NULL, *to = NULL;
+
+	office_open(&office, later);
+	/* Longer together than a folder that has just changed is polled. */
+	office.lab.submission.retry_min = 700;
+	office.lab.submission.retry_max = 700;
+	make_outbox(&office.lab);
+	office_start(&office, HOUR);
+	from = g_build_filename(office.lab.box, "tmp.file", NULL);
+	to = g_build_filename(office.lab.box, ".Outbox", "new", "1.a", NULL);
+	ck_assert(g_file_set_contents(from, text, -1, NULL));
+	ck_assert_int_eq(rename(from, to), 0);
+	wait_for(&office.lab, "out0 work1 state1 sent0 drafts0 in0");
+	while (office.fake.connections < 6)
+		g_thread_yield();
+	office.fake.rules = NULL;
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	ck_assert_uint_eq(office.fake.mails->len, 2);
+	office_close(&office);
+}
+END_TEST
+
 UNIT_MAIN("store/submission/watch", test_moved_in, test_found_at_start,
 	  test_new_outbox, test_new_mailbox, test_written_in_place,
 	  test_quiet_file, test_change, test_health, test_taken_back,
-	  test_other_database)
+	  test_other_database, test_rest_is_tried_again)
