@@ -12,7 +12,8 @@ they share in each of them, PSS once.
 "changes": from HSET of one recipient to the answer of the map that has it.
 
 "re-read": the connections that watch Redis are cut, and everything is read
-again; meanwhile somebody else asks Redis.
+again; meanwhile somebody else asks Redis, and in turn an idle Redis, which
+shows what is the machine's: two waits for a processor.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tests.lab import protocols, wait
 from tests.lab.host import Host
 from tests.lab.lab import PREFIX, Lab
 from tests.lab.process import Child
-from tests.lab.redis import Client
+from tests.lab.redis import Client, Redis
 
 DOMAIN = "letsexchange.com"
 FLOOR = "floor"
@@ -118,6 +119,9 @@ class Bench:
         self.host.wait_recipient(last, timeout=PATIENCE)
         self.filled = time.monotonic() - started
         self._floor(stack)
+        self.idle = Redis(self.lab.directory / "idle", self.lab.env, persist=False)
+        self.idle.start()
+        stack.callback(self.idle.kill)
 
     @property
     def program(self) -> str:
@@ -203,30 +207,33 @@ class Bench:
         status: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
         return status
 
-    def watch(self, done: Callable[[], bool]) -> list[float]:
-        """Ask Redis until something is done; how long each answer took, ms."""
-        client, times = Client(self.lab.redis.socket), []
-        asked = time.monotonic()
+    def watch(self, when: str, done: Callable[[], bool]) -> None:
+        """Ask Redis and the idle one until something is done, and print how
+        long the answers took."""
+        clients = [Client(self.lab.redis.socket), Client(self.idle.socket)]
+        times: tuple[list[float], ...] = ([], [])
         while not done():
-            wait.pause(ASKING)
-            asked = time.monotonic()
-            client.call("GET", "bench:nothing")
-            times.append(1000 * (time.monotonic() - asked))
-        client.close()
-        return sorted(times)
+            for client, taken in zip(clients, times):
+                wait.pause(ASKING)
+                asked = time.monotonic()
+                client.call("GET", "bench:nothing")
+                taken.append(1000 * (time.monotonic() - asked))
+        for client, taken, name in zip(clients, times, ("Redis", "idle Redis")):
+            client.close()
+            taken.sort()
+            numbers = (taken[int(part * (len(taken) - 1))] for part in (0.5, 0.9, 0.99, 1))
+            cells = "".join(f"{n:>12.2f}" for n in numbers)
+            print(f"{f'{name}, {when}':<24}{cells}", flush=True)
 
     def reread(self) -> None:
         end = time.monotonic() + CALM
-        calm = self.watch(lambda: time.monotonic() > end)
+        print(f"\n{'re-read, ms':<24}{'median':>12}{'90 %':>12}{'99 %':>12}{'longest':>12}")
+        self.watch("calm", lambda: time.monotonic() > end)
         before = self.reads()
         started = time.monotonic()
         self.lab.redis.call("CLIENT", "KILL", "TYPE", "pubsub")
-        busy = self.watch(lambda: self.reads() > before)
-        took = time.monotonic() - started
-        print(f"\n{f're-read in {took:.1f} s, ms':<24}{'median':>12}{'99 %':>12}{'longest':>12}")
-        for name, times in (("Redis, calm", calm), ("Redis, meanwhile", busy)):
-            numbers = (times[int(part * (len(times) - 1))] for part in (0.5, 0.99, 1))
-            print(f"{name:<24}" + "".join(f"{n:>12.2f}" for n in numbers), flush=True)
+        self.watch("meanwhile", lambda: self.reads() > before)
+        print(f"{'it took, s':<24}{time.monotonic() - started:>12.1f}", flush=True)
 
     def reads(self) -> int:
         return int(str(self.status().get("reads", 0)))

@@ -24,6 +24,7 @@ struct ph_track_log {
 	int fd;	      /* -1: none open */
 	int64_t hour; /* of the open file */
 	int64_t number;
+	int64_t end; /* of its last row, when that was ours and whole; else 0 */
 };
 
 int
@@ -171,6 +172,7 @@ open_file(struct ph_track_log *log, int64_t hour, int64_t number,
 				  g_strerror(errno));
 	log->hour = hour;
 	log->number = number;
+	log->end = 0;
 	return 1;
 }
 
@@ -185,8 +187,10 @@ fits(struct ph_track_log *log, int64_t hour, size_t size, bool *torn_r)
 	if (log->fd < 0 || log->hour != hour || fstat(log->fd, &st) < 0 ||
 	    st.st_nlink == 0)
 		return 0;
-	if (st.st_size > 0 && pread(log->fd, &last, 1, st.st_size - 1) == 1)
+	if (st.st_size > 0 && st.st_size != log->end &&
+	    pread(log->fd, &last, 1, st.st_size - 1) == 1)
 		*torn_r = last != '\n';
+	log->end = st.st_size;
 	return st.st_size + (int64_t)size <= log->max_file_size;
 }
 
@@ -278,6 +282,7 @@ ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 	if (rc == 0) {
 		data = torn ? row : row + 2;
 		rc = write_all(log->fd, data, strlen(data));
+		log->end = rc < 0 ? 0 : log->end + (int64_t)strlen(data);
 		if (rc < 0)
 			ph_err_set(err, PH_ERR_TEMP, "%s: tracking row: %s",
 				   log->directory, g_strerror(errno));

@@ -37,8 +37,10 @@ take_text(struct ph_outlet *outlet)
 	GBytes *text = NULL;
 
 	g_mutex_lock(&outlet->mutex);
+	outlet->idle++;
 	while (!outlet->stopping && outlet->waiting.length == 0)
 		g_cond_wait(&outlet->more, &outlet->mutex);
+	outlet->idle--;
 	if (!outlet->stopping)
 		text = g_queue_pop_head(&outlet->waiting);
 	g_mutex_unlock(&outlet->mutex);
@@ -149,7 +151,8 @@ put_text(struct ph_outlet *outlet, GBytes *text)
 	g_mutex_lock(&outlet->mutex);
 	if (outlet->waiting.length < outlet->ops->limit) {
 		g_queue_push_tail(&outlet->waiting, g_bytes_ref(text));
-		g_cond_signal(&outlet->more);
+		if (outlet->idle > 0)
+			g_cond_signal(&outlet->more);
 		if (outlet->waiting.length < outlet->ops->limit / 2)
 			outlet->full = false;
 	} else {

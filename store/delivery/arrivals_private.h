@@ -30,6 +30,7 @@ struct ph_outlet {
 	GMutex mutex; /* what follows */
 	GCond more;
 	GQueue waiting; /* GBytes */
+	guint idle;	/* threads that wait for more */
 	bool stopping, failing;
 	bool full; /* since it was last half empty, which was logged */
 	uint64_t dropped, dropped_now; /* in all; since it fails */

@@ -37,6 +37,7 @@ enum {
 	 * and the file is read. */
 	FILTER_BITS = 16,
 	FILTER_LOOKS = 6,
+	GATHER_MS = 100, /* records that nobody waits for */
 };
 
 G_STATIC_ASSERT(sizeof(gpointer) == sizeof(uint64_t));
@@ -64,7 +65,7 @@ struct ph_duplicates {
 	GThread *syncer; /* NULL: not needed yet */
 	GCond more;
 	uint64_t wanted; /* as written */
-	bool stop, failed;
+	bool idle, stop, failed;
 };
 
 static uint64_t
@@ -593,6 +594,19 @@ sync_wanted(struct ph_duplicates *duplicates)
 	duplicates->wanted = 0;
 }
 
+/* With the mutex held: what nobody waits for need not keep the disk from those
+ * who wait for it. */
+static void
+let_gather(struct ph_duplicates *duplicates)
+{
+	const gint64 end =
+	    g_get_monotonic_time() + GATHER_MS * G_TIME_SPAN_MILLISECOND;
+
+	while (!duplicates->stop &&
+	       g_cond_wait_until(&duplicates->more, &duplicates->mutex, end))
+		;
+}
+
 static gpointer
 run_syncer(gpointer p)
 {
@@ -600,10 +614,12 @@ run_syncer(gpointer p)
 
 	g_mutex_lock(&duplicates->mutex);
 	while (!duplicates->stop) {
-		if (duplicates->synced >= duplicates->wanted) {
+		duplicates->idle = duplicates->synced >= duplicates->wanted;
+		if (duplicates->idle) {
 			g_cond_wait(&duplicates->more, &duplicates->mutex);
 			continue;
 		}
+		let_gather(duplicates);
 		sync_wanted(duplicates);
 		ph_fault(PH_FAULT_RECORD_SYNCED);
 	}
@@ -619,7 +635,8 @@ ph_duplicates_sync_soon(struct ph_duplicates *duplicates)
 	if (!duplicates->syncer)
 		duplicates->syncer =
 		    g_thread_new("duplicates", run_syncer, duplicates);
-	g_cond_signal(&duplicates->more);
+	if (duplicates->idle)
+		g_cond_signal(&duplicates->more);
 	g_mutex_unlock(&duplicates->mutex);
 }
 

@@ -46,8 +46,9 @@ int ph_duplicates_add(struct ph_duplicates *duplicates, struct ph_copy_key key,
  * time share one fdatasync. 0, or -1 TEMP. */
 int ph_duplicates_sync(struct ph_duplicates *duplicates, struct ph_err *err);
 
-/* The same without waiting: a thread of the set does it at once, for all that
- * ask meanwhile. A failure is logged, and close answers -1. */
+/* The same without waiting: a thread of the set does it a tenth of a second
+ * later, for all that ask meanwhile. A failure is logged, and close answers
+ * -1. */
 void ph_duplicates_sync_soon(struct ph_duplicates *duplicates);
 
 /* Removes segments that are out of the window. */
