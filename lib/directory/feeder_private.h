@@ -69,8 +69,13 @@ int ph_feeder_read(struct ph_feeder *feeder, const GPtrArray *names,
 /* Reads everything. 1: done; 0: refused, err says why; -1. */
 int ph_feeder_read_all(struct ph_feeder *feeder, struct ph_err *err);
 
-/* Reads what is pending. As ph_feeder_read. */
+/* Reads what is pending, until nothing is. As ph_feeder_read. */
 int ph_feeder_read_pending(struct ph_feeder *feeder, struct ph_err *err);
+
+/* In the middle of a whole read: what is pending now, and it counts as seen,
+ * since SCAN may have gone by before it was there. As ph_feeder_read. */
+int ph_feeder_read_changed(struct ph_feeder *feeder,
+			   struct ph_feeder_seen *seen, struct ph_err *err);
 
 /* Waits for changes and notes them: pending, or whole. 0 or -1. */
 int ph_feeder_listen(struct ph_feeder *feeder, int64_t timeout_ms,

@@ -251,23 +251,37 @@ ph_feeder_read(struct ph_feeder *feeder, const GPtrArray *names,
 }
 
 int
+ph_feeder_read_changed(struct ph_feeder *feeder, struct ph_feeder_seen *seen,
+		       struct ph_err *err)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	void *name;
+
+	if (g_hash_table_size(feeder->pending) == 0)
+		return 1;
+	g_hash_table_iter_init(&iter, feeder->pending);
+	while (g_hash_table_iter_next(&iter, &name, NULL)) {
+		g_ptr_array_add(names, name);
+		g_hash_table_iter_steal(&iter);
+	}
+	for (guint i = 0; seen != NULL && i < names->len; i++) {
+		uint64_t hash = ph_dirfile_hash(names->pdata[i]);
+
+		g_array_append_val(seen->hashes, hash);
+	}
+	return ph_feeder_read(feeder, names, NULL, err);
+}
+
+int
 ph_feeder_read_pending(struct ph_feeder *feeder, struct ph_err *err)
 {
 	/* Names that stood in another's way may come up meanwhile. */
 	while (g_hash_table_size(feeder->pending) > 0) {
-		g_autoptr(GPtrArray) names =
-		    g_ptr_array_new_with_free_func(g_free);
-		GHashTableIter iter;
-		void *name;
 		int r;
 
-		g_hash_table_iter_init(&iter, feeder->pending);
-		while (g_hash_table_iter_next(&iter, &name, NULL)) {
-			g_ptr_array_add(names, name);
-			g_hash_table_iter_steal(&iter);
-		}
 		ph_dirfile_round(feeder->file);
-		r = ph_feeder_read(feeder, names, NULL, err);
+		r = ph_feeder_read_changed(feeder, NULL, err);
 		if (r != 1)
 			return r;
 	}

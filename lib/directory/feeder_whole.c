@@ -90,6 +90,10 @@ scan_all(struct ph_feeder *feeder, struct ph_feeder_seen *seen,
 		if (feeder->whole)
 			return ph_feeder_closed(err,
 						"Redis was emptied meanwhile");
+		/* Nobody's change waits until all are read. */
+		r = ph_feeder_read_changed(feeder, seen, err);
+		if (r != 1)
+			return r;
 	} while (strcmp(cursor, "0") != 0);
 	return 1;
 }

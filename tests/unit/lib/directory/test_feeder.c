@@ -175,6 +175,40 @@ START_TEST(test_change_while_reading)
 }
 END_TEST
 
+/* Nor do they wait until all is read: one after the other is in force. */
+START_TEST(test_change_goes_first)
+{
+	struct live l;
+	uint64_t reads;
+	int found = 0;
+
+	live_make(&l, "posthub:");
+	fixture_do(&l.redis,
+		   "EVAL for\ti=0,49999\tdo\t"
+		   "redis.call('HSET','posthub:recipient:u'..i..'@test.org',"
+		   "'RecipientType','UserMailbox','Database','DB1')\tend 0");
+	live_start(&l);
+	WAIT_UNTIL(status(&l).complete);
+	reads = status(&l).reads;
+	fixture_do(&l.redis, "CLIENT KILL TYPE pubsub");
+	while (status(&l).reads == reads) {
+		g_autofree char *address =
+		    g_strdup_printf("x%d@test.org", found);
+		g_autofree char *more =
+		    g_strconcat(" EmailAddresses ", address, NULL);
+
+		hset(&l, "u7@test.org", more);
+		WAIT_UNTIL(FOUND(&l, address, "u7@test.org") ||
+			   status(&l).reads != reads);
+		found += status(&l).reads == reads;
+	}
+	/* SCAN itself comes by once. */
+	ck_assert_int_ge(found, 3);
+	ck_assert_uint_eq(status(&l).entries, 50000);
+	live_free(&l);
+}
+END_TEST
+
 START_TEST(test_any_prefix)
 {
 	struct live l;
@@ -581,9 +615,10 @@ START_TEST(test_file_impossible)
 END_TEST
 
 UNIT_MAIN("lib/directory/feeder", test_follow, test_change_while_reading,
-	  test_any_prefix, test_missed_changes, test_bad_entry, test_shown,
-	  test_ambiguous, test_case_alone, test_killed_and_empty, test_flushed,
-	  test_away_at_start, test_no_file_and_empty, test_half_gone,
-	  test_few_gone, test_adopted_once, test_orders,
-	  test_other_organization, test_snapshot_lost, test_file_removed,
-	  test_file_damaged, test_file_impossible)
+	  test_change_goes_first, test_any_prefix, test_missed_changes,
+	  test_bad_entry, test_shown, test_ambiguous, test_case_alone,
+	  test_killed_and_empty, test_flushed, test_away_at_start,
+	  test_no_file_and_empty, test_half_gone, test_few_gone,
+	  test_adopted_once, test_orders, test_other_organization,
+	  test_snapshot_lost, test_file_removed, test_file_damaged,
+	  test_file_impossible)
