@@ -143,6 +143,7 @@ struct ph_store_lmtp_options {
 	int64_t duplicate_window; /* milliseconds; 0: none are recognised */
 	/* ms; as struct ph_smtp_options. */
 	int64_t connect_timeout, timeout, final_timeout;
+	int64_t message_timeout; /* ms: one message, from MAIL on */
 };
 
 /*
