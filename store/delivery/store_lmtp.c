@@ -70,7 +70,9 @@ add_copy(struct message *message, const struct ph_store_mailbox *mailbox)
 {
 	g_autofree char *folded = ph_fold(mailbox->address);
 	struct ph_mdb *mdb = message->mdb;
+	struct ph_err err = PH_ERR_INIT;
 	struct copy *copy;
+	int r;
 
 	if (find_copy(message, folded))
 		return;
@@ -80,11 +82,15 @@ add_copy(struct message *message, const struct ph_store_mailbox *mailbox)
 	copy->key = ph_copy_key_of(mailbox->nmid, mailbox->address);
 	copy->result = PH_STORE_FAILED;
 	g_ptr_array_add(message->copies, copy);
-	if (!mdb->duplicates ||
-	    !ph_duplicates_find(mdb->duplicates, copy->key, ph_clock_wall()))
+	if (!mdb->duplicates)
 		return;
-	copy->result = PH_STORE_DUPLICATE;
-	copy->text = g_strdup("");
+	r = ph_duplicates_find(mdb->duplicates, copy->key, ph_clock_wall(),
+			       &err);
+	if (r == 0)
+		return;
+	if (r == 1)
+		copy->result = PH_STORE_DUPLICATE;
+	copy->text = g_strdup(err.text);
 }
 
 static bool

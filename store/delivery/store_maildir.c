@@ -336,10 +336,12 @@ commit(struct maildir *maildir, struct message *message,
 	struct ph_copy_key key = ph_copy_key_of(wanted->nmid, wanted->address);
 	struct ph_mdb *mdb = message->mdb;
 	struct ph_quota used = {0, 0};
-	int r;
+	int r = 0;
 
-	if (mdb->duplicates && ph_duplicates_find(mdb->duplicates, key, now))
-		return PH_STORE_DUPLICATE;
+	if (mdb->duplicates)
+		r = ph_duplicates_find(mdb->duplicates, key, now, err);
+	if (r != 0)
+		return r < 0 ? PH_STORE_FAILED : PH_STORE_DUPLICATE;
 	r = take_quota(message, mailbox, &wanted->quota, &used, err);
 	if (r == 0) {
 		ph_err_set(err, PH_ERR_PERM,
