@@ -2,6 +2,7 @@
 #include "cli/kind.h"
 #include "cli/lease.h"
 #include "lib/base/text.h"
+#include "lib/health/replicas.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -93,27 +94,17 @@ plan_move(struct ph_change *change, const void *context)
 	return status;
 }
 
-/* A failover of Redis must not undo it. WAIT is about what its connection
- * wrote, and this one thread's calls take the same one. */
+/* A failover of Redis must not undo it. */
 static void
-wait_replica(struct ph_cli *cli)
+wait_replicas(struct ph_cli *cli)
 {
-	struct ph_reply *info = NULL, *wait = NULL;
-	bool any;
+	struct ph_replicas *replicas = ph_replicas_new(cli->redis, cli->conf);
+	struct ph_err err = PH_ERR_INIT;
 
-	if (ph_redis_call(cli->redis, &info, NULL, "INFO", "replication",
-			  NULL) < 0)
-		return;
-	any = !strstr(ph_reply_text(info, NULL), "connected_slaves:0\r");
-	ph_reply_free(&info);
-	if (!any)
-		return;
-	if (ph_redis_call(cli->redis, &wait, NULL, "WAIT", "1", "1000", NULL) <
-		0 ||
-	    ph_reply_integer(wait) < 1)
-		ph_cli_warn("no replica of Redis has it yet: a failover now "
-			    "may undo it");
-	ph_reply_free(&wait);
+	if (ph_replicas_wait(replicas, &err) < 0)
+		ph_cli_warn("%s: a failover of Redis now may undo it",
+			    err.text);
+	ph_replicas_free(&replicas);
 }
 
 int
@@ -137,7 +128,7 @@ ph_database_move(struct ph_cli *cli, const struct ph_input *input)
 	status = ph_change_run(cli, ph_kind_find("database"), name, "move",
 			       plan_move, server);
 	if (status == PH_EXIT_YES)
-		wait_replica(cli);
+		wait_replicas(cli);
 	return status;
 }
 

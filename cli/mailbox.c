@@ -108,7 +108,7 @@ show(struct ask *ask, const struct ph_object *entry)
 	    g_build_filename(ph_conf_text(ask->conf, "delivery", "store"),
 			     component, below, NULL);
 	ph_placement_set(&placement, ask->lookup.snapshot, entry, name, NULL);
-	answer.quota = placement.quota;
+	answer.quota = placement.quota.receive;
 	ph_placement_clear(&placement);
 	count(&answer);
 	add_row(ask, &answer);

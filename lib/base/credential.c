@@ -1,21 +1,34 @@
 #include "lib/base/credential.h"
 
-#include <string.h>
+#include "lib/base/file.h"
 
-#define LIMIT 4096
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIMIT ((size_t)4096)
 
 static int
 read_line(const char *path, GString *line)
 {
-	g_autofree char *text = NULL;
-	size_t size, end, before = line->len;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const size_t before = line->len;
+	/* Room for one more, or for the end of the text. */
+	char text[LIMIT + 1];
+	ssize_t size;
+	size_t end;
 
-	if (!g_file_get_contents(path, &text, &size, NULL))
+	if (fd < 0)
 		return -1;
-	end = strcspn(text, "\r\n");
-	if (size <= LIMIT && memchr(text, ':', end) != NULL)
-		g_string_append_len(line, text, (gssize)end);
-	explicit_bzero(text, size);
+	size = ph_file_read(fd, text, sizeof text);
+	close(fd);
+	if (size >= 0 && (size_t)size <= LIMIT) {
+		text[size] = '\0';
+		end = strcspn(text, "\r\n");
+		if (memchr(text, ':', end) != NULL)
+			g_string_append_len(line, text, (gssize)end);
+	}
+	explicit_bzero(text, sizeof text);
 	return line->len > before ? 0 : -1;
 }
 

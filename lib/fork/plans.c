@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 
 #include <dirent.h>
@@ -82,22 +83,6 @@ check(const char *text, size_t size, struct ph_err *err)
 	return 0;
 }
 
-static int
-write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		size -= (size_t)n;
-	}
-	return fsync(fd);
-}
-
 /* Written and synced under a temporary name. */
 static int
 stage(const struct ph_plans *plans, const char *name, const char *text,
@@ -109,7 +94,9 @@ stage(const struct ph_plans *plans, const char *name, const char *text,
 
 	if (fd < 0)
 		return failed(plans, name, err);
-	rc = write_all(fd, text, size) < 0 ? failed(plans, name, err) : 0;
+	rc = ph_file_write(fd, text, size) < 0 || fsync(fd) < 0
+		 ? failed(plans, name, err)
+		 : 0;
 	if (close(fd) < 0 && rc == 0)
 		rc = failed(plans, name, err);
 	return rc;

@@ -36,6 +36,13 @@ struct held {
 	int64_t hook_next;
 	uint64_t round; /* when it was last seen active here */
 	bool said;	/* that it is held */
+	bool due;	/* to be asked for in this round */
+};
+
+/* A lease that was let go of and may still be this server's in Redis. */
+struct leaving {
+	char *name;
+	int64_t epoch, count;
 };
 
 struct ph_holder {
@@ -46,9 +53,10 @@ struct ph_holder {
 	GMutex mutex;
 	GHashTable *held; /* folded name: struct held; under the mutex */
 	uint64_t round;
-	bool changed;	   /* what publish tells */
-	int64_t published; /* monotonic */
-	bool complained;   /* that Epochs cannot be noted */
+	GPtrArray *leaving; /* struct leaving */
+	bool changed;	    /* what publish tells */
+	int64_t published;  /* monotonic */
+	bool complained;    /* that Epochs cannot be noted */
 	struct ph_ticker *ticker;
 };
 
@@ -60,6 +68,15 @@ free_held(gpointer p)
 	ph_hook_free(&held->hook);
 	g_free(held->name);
 	g_free(held);
+}
+
+static void
+free_leaving(gpointer p)
+{
+	struct leaving *leaving = p;
+
+	g_free(leaving->name);
+	g_free(leaving);
 }
 
 static int64_t
@@ -191,14 +208,14 @@ run_hook(struct ph_holder *holder, struct held *held)
 /* ---- the lease ---------------------------------------------------------- */
 
 static struct ph_lease_request
-request_of(const struct ph_holder *holder, const struct held *held)
+request_of(const struct ph_holder *holder, const struct held *held, int64_t now)
 {
 	return (struct ph_lease_request){
 	    .database = held->name,
 	    .server = holder->name,
 	    .epoch = held->epoch,
 	    .count = held->count,
-	    .waited = ph_clock_mono() - held->learnt >= wait_of(holder),
+	    .waited = now - held->learnt >= wait_of(holder),
 	};
 }
 
@@ -227,37 +244,6 @@ note_lost(struct held *held, const char *reason)
 		ph_warn("database %s: the lease has run out: %s", held->name,
 			*reason ? reason : "it could not be renewed");
 	}
-}
-
-static void
-ask_lease(struct ph_holder *holder, struct held *held)
-{
-	static const char *const reasons[] = {
-	    [PH_LEASE_GIVEN] = "",
-	    [PH_LEASE_STALE] = "the database was moved",
-	    [PH_LEASE_TAKEN] = "the server that had it may have it still",
-	};
-	struct ph_redis *redis = ph_state_redis(holder->options.state);
-	/* It counts from before Redis can have heard of it. */
-	const int64_t asked = ph_clock_mono();
-	struct ph_lease_request request = request_of(holder, held);
-	enum ph_lease_answer answer;
-	struct ph_err err = PH_ERR_INIT;
-
-	if (asked < held->next)
-		return;
-	held->count++;
-	if (ph_lease_ask(holder->options.replicas, redis, &request, &answer,
-			 &err) < 0) {
-		note_lease(holder, held, 0, err.text);
-	} else {
-		note_lease(holder, held,
-			   answer == PH_LEASE_GIVEN ? asked + life(holder) : 0,
-			   reasons[answer]);
-		if (answer == PH_LEASE_GIVEN)
-			held->next = asked + MIN(RENEW_MS, life(holder) / 3);
-	}
-	note_lost(held, held->reason);
 }
 
 /* ---- telling the others ------------------------------------------------- */
@@ -295,13 +281,12 @@ publish(struct ph_holder *holder)
 
 /* ---- letting go ---------------------------------------------------------- */
 
-/* First nobody here believes in it any more, then others may have it. What is
- * being committed asks once more before it is answered. */
+/* Nobody here believes in it any more. What is being committed asks once more
+ * before it is answered. */
 static void
 let_go(struct ph_holder *holder, struct held *held)
 {
-	struct ph_redis *redis = ph_state_redis(holder->options.state);
-	struct ph_lease_request request = request_of(holder, held);
+	struct leaving *leaving;
 	bool had;
 
 	holder->changed = true;
@@ -310,13 +295,108 @@ let_go(struct ph_holder *holder, struct held *held)
 	had = ph_clock_mono() < held->until;
 	held->until = 0;
 	g_mutex_unlock(&holder->mutex);
-	/* Without an answer, and where the host's other programs may still
-	 * believe in it, it runs out by itself. */
-	if (publish(holder) < 0 || !had)
+	if (!had)
 		return;
-	ph_lease_free(holder->options.replicas, redis, &request, NULL);
+	leaving = g_new0(struct leaving, 1);
+	leaving->name = g_strdup(held->name);
+	leaving->epoch = held->epoch;
+	leaving->count = held->count;
+	g_ptr_array_add(holder->leaving, leaving);
 	ph_info("database %s: let go of the lease for Epoch %" PRId64,
 		held->name, held->epoch);
+}
+
+/* Others may have them when the host's other programs know: where those may
+ * still believe in one it runs out by itself. */
+static void
+tell_before_others(struct ph_holder *holder)
+{
+	if (holder->leaving->len > 0 && publish(holder) < 0)
+		g_ptr_array_set_size(holder->leaving, 0);
+}
+
+/* ---- asking Redis -------------------------------------------------------- */
+
+/* asked: it counts from before Redis can have heard of it. */
+static void
+take_answer(struct ph_holder *holder, struct held *held,
+	    enum ph_lease_answer answer, int64_t asked, const char *trouble)
+{
+	const char *const reasons[] = {
+	    [PH_LEASE_GIVEN] = "",
+	    [PH_LEASE_STALE] = "the database was moved",
+	    [PH_LEASE_TAKEN] = "the server that had it may have it still",
+	    [PH_LEASE_UNKNOWN] = trouble,
+	};
+	bool given = answer == PH_LEASE_GIVEN;
+
+	held->due = false;
+	note_lease(holder, held, given ? asked + life(holder) : 0,
+		   reasons[answer]);
+	if (given)
+		held->next = asked + MIN(RENEW_MS, life(holder) / 3);
+	note_lost(held, held->reason);
+}
+
+/* Leases that were let go of first. */
+static struct ph_lease_job *
+make_jobs(struct ph_holder *holder, int64_t now, GPtrArray *due)
+{
+	const size_t n = holder->leaving->len + due->len;
+	struct ph_lease_job *jobs = g_new0(struct ph_lease_job, n + 1);
+	struct ph_lease_job *job = jobs;
+
+	for (guint i = 0; i < holder->leaving->len; i++) {
+		const struct leaving *leaving = holder->leaving->pdata[i];
+
+		job->release = true;
+		job++->request =
+		    (struct ph_lease_request){.database = leaving->name,
+					      .server = holder->name,
+					      .epoch = leaving->epoch,
+					      .count = leaving->count};
+	}
+	for (guint i = 0; i < due->len; i++) {
+		struct held *held = due->pdata[i];
+
+		job++->request = request_of(holder, held, now);
+		held->count++;
+	}
+	return jobs;
+}
+
+/* Those that are due, and those that were let go of, in one exchange: one after
+ * the other, with a Redis that is slow, the first lease would run out before
+ * the last one is asked for. */
+static void
+run_jobs(struct ph_holder *holder)
+{
+	struct ph_redis *redis = ph_state_redis(holder->options.state);
+	const guint left = holder->leaving->len;
+	const int64_t asked = ph_clock_mono();
+	g_autoptr(GPtrArray) due = g_ptr_array_new();
+	g_autofree struct ph_lease_job *jobs = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, holder->held);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct held *held = value;
+
+		if (held->due)
+			g_ptr_array_add(due, value);
+	}
+	if (left + due->len == 0)
+		return;
+	jobs = make_jobs(holder, asked, due);
+	ph_lease_run(holder->options.replicas, redis, jobs, left + due->len,
+		     &err);
+	for (guint i = 0; i < due->len; i++)
+		take_answer(holder, due->pdata[i], jobs[left + i].answer, asked,
+			    err.text);
+	/* Without an answer it runs out by itself. */
+	g_ptr_array_set_size(holder->leaving, 0);
 }
 
 /* ---- what is active here ------------------------------------------------ */
@@ -368,8 +448,8 @@ attend(struct ph_holder *holder, const struct ph_database *database)
 	held->round = holder->round;
 	if (held->needs_hook && !held->ready)
 		run_hook(holder, held);
-	if (held->needs_lease && (!held->needs_hook || held->ready))
-		ask_lease(holder, held);
+	held->due = held->needs_lease && (!held->needs_hook || held->ready) &&
+		    ph_clock_mono() >= held->next;
 }
 
 static bool
@@ -430,6 +510,8 @@ look(struct ph_holder *holder, const struct ph_topology *topology)
 				attend(holder, &list[i]);
 	}
 	drop_others(holder);
+	tell_before_others(holder);
+	run_jobs(holder);
 }
 
 static void
@@ -465,6 +547,7 @@ ph_holder_start(const struct ph_holder_options *options,
 	g_mutex_init(&holder->mutex);
 	holder->held =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_held);
+	holder->leaving = g_ptr_array_new_with_free_func(free_leaving);
 	holder->ticker = ph_ticker_start("holder", TICK_MS, tick, holder);
 	*holder_r = holder;
 	return 0;
@@ -481,9 +564,12 @@ ph_holder_stop(struct ph_holder **holder)
 	ph_ticker_stop(&p->ticker);
 	p->round++;
 	drop_others(p);
+	tell_before_others(p);
+	run_jobs(p);
 	(void)publish(p);
 	ph_epochs_close(&p->epochs);
 	g_hash_table_unref(p->held);
+	g_ptr_array_unref(p->leaving);
 	g_mutex_clear(&p->mutex);
 	g_free(p->name);
 	g_free(p);

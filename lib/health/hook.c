@@ -1,32 +1,16 @@
 #include "lib/health/hook.h"
 
+#include "lib/base/child.h"
 #include "lib/base/clock.h"
 
-#include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 struct ph_hook {
 	GPid pid; /* 0: it has ended */
 	int64_t timeout, deadline;
 };
-
-/* Between fork and exec: nothing but what a signal handler may do. */
-static void
-become_child(gpointer unused)
-{
-	sigset_t none;
-
-	(void)unused;
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-}
 
 static char **
 make_environment(const char *const *pairs)
@@ -51,7 +35,7 @@ ph_hook_start(const char *command, const char *const *pairs, int64_t timeout_ms,
 	GPid pid;
 
 	if (!g_shell_parse_argv(command, NULL, &argv, &error) ||
-	    !g_spawn_async("/", argv, environment, flags, become_child, NULL,
+	    !g_spawn_async("/", argv, environment, flags, ph_child_setup, NULL,
 			   &pid, &error)) {
 		ph_err_set(err, PH_ERR_PERM, "%s: %s", command, error->message);
 		return NULL;
@@ -66,13 +50,8 @@ ph_hook_start(const char *command, const char *const *pairs, int64_t timeout_ms,
 static void
 end(struct ph_hook *hook)
 {
-	if (hook->pid == 0)
-		return;
-	/* The group is there once the child has come as far; it, too. */
-	kill(-hook->pid, SIGKILL);
-	kill(hook->pid, SIGKILL);
-	while (waitpid(hook->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (hook->pid != 0)
+		ph_child_end(hook->pid);
 	hook->pid = 0;
 }
 

@@ -8,8 +8,9 @@
 /*
  * A command of the administrator's that runs beside us, with a deadline.
  * Standard input is empty; what it prints goes where our log goes. It has a
- * process group of its own, which is killed when the time is over or we stop.
- * Not thread-safe.
+ * process group of its own, which is killed when the time is over or we stop;
+ * it is killed as well when the thread that started it ends. Not
+ * thread-safe.
  */
 struct ph_hook;
 

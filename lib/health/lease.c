@@ -110,13 +110,10 @@ ph_lease_key(struct ph_redis *redis, const char *database)
 
 /* ---- asking ------------------------------------------------------------- */
 
-int
-ph_lease_ask(struct ph_replicas *replicas, struct ph_redis *redis,
-	     const struct ph_lease_request *request,
-	     enum ph_lease_answer *answer_r, struct ph_err *err)
+static GPtrArray *
+ask_args(struct ph_redis *redis, const struct ph_lease_request *request)
 {
-	g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(g_free);
-	int64_t answer;
+	GPtrArray *args = g_ptr_array_new_with_free_func(g_free);
 
 	g_ptr_array_add(args, g_strdup(ask_script));
 	g_ptr_array_add(args, g_strdup("2"));
@@ -128,20 +125,13 @@ ph_lease_ask(struct ph_replicas *replicas, struct ph_redis *redis,
 	g_ptr_array_add(args, format(request, false));
 	g_ptr_array_add(args, g_strdup(request->waited ? "1" : "0"));
 	g_ptr_array_add(args, g_strdup_printf("%d", PH_LEASE_KEY_MS));
-	if (ph_replicas_eval(replicas, args, &answer, err) < 0)
-		return -1;
-	*answer_r = answer == 0	  ? PH_LEASE_GIVEN
-		    : answer == 1 ? PH_LEASE_STALE
-				  : PH_LEASE_TAKEN;
-	return 0;
+	return args;
 }
 
-int
-ph_lease_free(struct ph_replicas *replicas, struct ph_redis *redis,
-	      const struct ph_lease_request *request, struct ph_err *err)
+static GPtrArray *
+free_args(struct ph_redis *redis, const struct ph_lease_request *request)
 {
-	g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(g_free);
-	int64_t answer;
+	GPtrArray *args = g_ptr_array_new_with_free_func(g_free);
 
 	g_ptr_array_add(args, g_strdup(free_script));
 	g_ptr_array_add(args, g_strdup("1"));
@@ -149,5 +139,41 @@ ph_lease_free(struct ph_replicas *replicas, struct ph_redis *redis,
 	g_ptr_array_add(args, g_strdup(request->server));
 	g_ptr_array_add(args, format(request, true));
 	g_ptr_array_add(args, g_strdup(NOTE_TEXT));
-	return ph_replicas_eval(replicas, args, &answer, err);
+	return args;
+}
+
+static enum ph_lease_answer
+answer_of(int64_t answer)
+{
+	switch (answer) {
+	case 0:
+		return PH_LEASE_GIVEN;
+	case 1:
+		return PH_LEASE_STALE;
+	case 2:
+		return PH_LEASE_TAKEN;
+	default:
+		return PH_LEASE_UNKNOWN;
+	}
+}
+
+int
+ph_lease_run(struct ph_replicas *replicas, struct ph_redis *redis,
+	     struct ph_lease_job *jobs, size_t n, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) args =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+	g_autofree int64_t *answers = g_new(int64_t, n);
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		g_ptr_array_add(args, jobs[i].release
+					  ? free_args(redis, &jobs[i].request)
+					  : ask_args(redis, &jobs[i].request));
+	r = ph_replicas_eval_all(replicas, (GPtrArray **)args->pdata, n,
+				 answers, err);
+	for (size_t i = 0; i < n; i++)
+		jobs[i].answer =
+		    r == 0 ? answer_of(answers[i]) : PH_LEASE_UNKNOWN;
+	return r;
 }

@@ -49,8 +49,9 @@ char *ph_lease_key(struct ph_redis *redis, const char *database);
 
 enum ph_lease_answer {
 	PH_LEASE_GIVEN,
-	PH_LEASE_STALE, /* the database has another Epoch or Active by now */
-	PH_LEASE_TAKEN, /* another server holds it, or the wait is not over */
+	PH_LEASE_STALE,	  /* the database has another Epoch or Active by now */
+	PH_LEASE_TAKEN,	  /* another server holds it, or the wait is not over */
+	PH_LEASE_UNKNOWN, /* Redis cannot say */
 };
 
 struct ph_lease_request {
@@ -61,13 +62,18 @@ struct ph_lease_request {
 	bool waited; /* PH_LEASE_WAIT_MS since the Epoch was learnt */
 };
 
-/* Takes or renews. 0 and *answer_r; -1 TEMP or MAYBE: it is not held. */
-int ph_lease_ask(struct ph_replicas *replicas, struct ph_redis *redis,
-		 const struct ph_lease_request *request,
-		 enum ph_lease_answer *answer_r, struct ph_err *err);
+struct ph_lease_job {
+	struct ph_lease_request request;
+	/* Writes "free", if the lease is this server's; else takes or renews
+	 * it. */
+	bool release;
+	enum ph_lease_answer answer; /* to who takes or renews */
+};
 
-/* Writes "free" if the lease is this server's. 0 or -1. */
-int ph_lease_free(struct ph_replicas *replicas, struct ph_redis *redis,
-		  const struct ph_lease_request *request, struct ph_err *err);
+/* All in order and in one exchange with Redis, so that however many there are
+ * takes as long as one. 0 and each job's answer (err has a reason for UNKNOWN);
+ * -1 TEMP or MAYBE: all are UNKNOWN, none is held. */
+int ph_lease_run(struct ph_replicas *replicas, struct ph_redis *redis,
+		 struct ph_lease_job *jobs, size_t n, struct ph_err *err);
 
 #endif

@@ -16,7 +16,8 @@ struct ph_replicas {
 	char *master; /* master_replid of one that has, or had, a replica */
 };
 
-enum { EVAL, INFO, WAIT, COMMANDS };
+/* Behind the scripts. */
+enum { INFO, WAIT, COMMANDS };
 
 struct ph_replicas *
 ph_replicas_new(struct ph_redis *redis, const struct ph_conf *conf)
@@ -81,17 +82,15 @@ needed(struct ph_replicas *replicas)
 	return n;
 }
 
+/* replies: of the scripts, then of INFO and WAIT. */
 static int
-judge(struct ph_replicas *replicas, struct ph_reply *const *replies,
-      int64_t *answer_r, struct ph_err *err)
+judge(struct ph_replicas *replicas, struct ph_reply *const *replies, size_t n,
+      int64_t *answers_r, struct ph_err *err)
 {
-	const struct ph_reply *eval = replies[EVAL], *wait = replies[WAIT];
+	const struct ph_reply *wait = replies[n + WAIT];
 	int64_t have;
 
-	if (ph_reply_type(eval) != PH_REPLY_INTEGER)
-		return ph_err_set(err, PH_ERR_TEMP, "Redis: %s",
-				  ph_reply_text(eval, NULL));
-	note_master(replicas, replies[INFO]);
+	note_master(replicas, replies[n + INFO]);
 	have = ph_reply_type(wait) == PH_REPLY_INTEGER ? ph_reply_integer(wait)
 						       : 0;
 	if (have < needed(replicas))
@@ -100,37 +99,79 @@ judge(struct ph_replicas *replicas, struct ph_reply *const *replies,
 				  " replicas have the change, %" PRId64
 				  " are wanted",
 				  have, needed(replicas));
-	*answer_r = ph_reply_integer(eval);
+	for (size_t i = 0; i < n; i++) {
+		bool good = ph_reply_type(replies[i]) == PH_REPLY_INTEGER;
+
+		answers_r[i] = good ? ph_reply_integer(replies[i]) : -1;
+		if (!good)
+			ph_err_set(err, PH_ERR_TEMP, "Redis: %s",
+				   ph_reply_text(replies[i], NULL));
+	}
 	return 0;
 }
 
-int
-ph_replicas_eval(struct ph_replicas *replicas, const GPtrArray *args,
-		 int64_t *answer_r, struct ph_err *err)
+/* Borrows the texts; g_free. */
+static const char **
+eval_command(const GPtrArray *args, struct ph_command *command_r)
 {
-	g_autofree char *n = g_strdup_printf("%" PRId64, needed(replicas));
+	const char **words = g_new0(const char *, args->len + 1);
+
+	words[0] = "EVAL";
+	for (guint i = 0; i < args->len; i++)
+		words[i + 1] = args->pdata[i];
+	*command_r = (struct ph_command){.n = args->len + 1, .args = words};
+	return words;
+}
+
+int
+ph_replicas_eval_all(struct ph_replicas *replicas, GPtrArray *const *args,
+		     size_t n, int64_t *answers_r, struct ph_err *err)
+{
+	g_autofree char *least = g_strdup_printf("%" PRId64, needed(replicas));
 	g_autofree char *limit = g_strdup_printf("%" PRId64, replicas->wait);
-	g_autoptr(GPtrArray) eval = g_ptr_array_new();
 	const char *const info[] = {"INFO", "replication"};
-	const char *const wait[] = {"WAIT", n, limit};
-	struct ph_command commands[COMMANDS] = {
-	    [INFO] = {.n = 2, .args = info},
-	    [WAIT] = {.n = 3, .args = wait},
-	};
-	struct ph_reply *replies[COMMANDS] = {NULL};
+	const char *const wait[] = {"WAIT", least, limit};
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	g_autofree struct ph_command *commands =
+	    g_new0(struct ph_command, n + COMMANDS);
+	g_autofree struct ph_reply **replies =
+	    g_new0(struct ph_reply *, n + COMMANDS);
 	int r;
 
-	g_ptr_array_add(eval, (gpointer) "EVAL");
-	for (guint i = 0; i < args->len; i++)
-		g_ptr_array_add(eval, args->pdata[i]);
-	commands[EVAL].n = eval->len;
-	commands[EVAL].args = (const char *const *)eval->pdata;
+	for (size_t i = 0; i < n; i++)
+		g_ptr_array_add(words, eval_command(args[i], &commands[i]));
+	commands[n + INFO] = (struct ph_command){.n = 2, .args = info};
+	commands[n + WAIT] = (struct ph_command){.n = 3, .args = wait};
 	/* WAIT is about what its own connection wrote. */
-	if (ph_redis_pipeline(replicas->redis, commands, COMMANDS, false,
+	if (ph_redis_pipeline(replicas->redis, commands, n + COMMANDS, false,
 			      replies, err) < 0)
 		return -1;
-	r = judge(replicas, replies, answer_r, err);
-	for (size_t i = 0; i < COMMANDS; i++)
+	r = judge(replicas, replies, n, answers_r, err);
+	for (size_t i = 0; i < n + COMMANDS; i++)
 		ph_reply_free(&replies[i]);
 	return r;
+}
+
+int
+ph_replicas_eval(struct ph_replicas *replicas, GPtrArray *args,
+		 int64_t *answer_r, struct ph_err *err)
+{
+	if (ph_replicas_eval_all(replicas, &args, 1, answer_r, err) < 0)
+		return -1;
+	return *answer_r < 0 ? -1 : 0;
+}
+
+int
+ph_replicas_wait(struct ph_replicas *replicas, struct ph_err *err)
+{
+	struct ph_err first = PH_ERR_INIT;
+
+	/* The first may do no more than learn that there are any. */
+	if (ph_replicas_eval_all(replicas, NULL, 0, NULL, &first) == 0)
+		return 0;
+	if (first.kind == PH_ERR_MAYBE)
+		return ph_replicas_eval_all(replicas, NULL, 0, NULL, err);
+	if (err)
+		*err = first;
+	return -1;
 }

@@ -29,7 +29,19 @@ void ph_replicas_free(struct ph_replicas **replicas); /* NULL is fine */
  * *answer_r, the integer that the script returned; -1: TEMP Redis is not there
  * or cannot; MAYBE it may be done, but too few replicas have it.
  */
-int ph_replicas_eval(struct ph_replicas *replicas, const GPtrArray *args,
+int ph_replicas_eval(struct ph_replicas *replicas, GPtrArray *args,
 		     int64_t *answer_r, struct ph_err *err);
+
+/*
+ * Several in one exchange, in order, with one deadline and one wait. 0:
+ * answers_r holds n, with -1 for each script that failed (err tells of the last
+ * one; scripts answer no such number); -1: as above, of all.
+ */
+int ph_replicas_eval_all(struct ph_replicas *replicas, GPtrArray *const *args,
+			 size_t n, int64_t *answers_r, struct ph_err *err);
+
+/* The same for what was written before, by a program whose one thread's calls
+ * all take the same connection. 0, or -1 as above. */
+int ph_replicas_wait(struct ph_replicas *replicas, struct ph_err *err);
 
 #endif

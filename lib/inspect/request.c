@@ -1,5 +1,7 @@
 #include "lib/inspect/wire.h"
 
+#include "lib/base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -33,30 +35,12 @@ text_of(const struct ph_walk_source *part, size_t i)
 }
 
 static int
-write_all(int fd, const void *data, size_t size)
-{
-	const char *p = data;
-
-	while (size > 0) {
-		ssize_t n = write(fd, p, size);
-
-		if (n < 0 && errno != EINTR)
-			return -1;
-		if (n > 0) {
-			p += n;
-			size -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-static int
 write_request(int fd, const struct ph_walk_limits *limits,
 	      const struct ph_walk_source *parts, uint32_t n)
 {
 	const struct head head = {MAGIC, *limits, n};
 
-	if (write_all(fd, &head, sizeof head) < 0)
+	if (ph_file_write(fd, &head, sizeof head) < 0)
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
 		struct row row = {.size = parts[i].size,
@@ -64,15 +48,16 @@ write_request(int fd, const struct ph_walk_limits *limits,
 
 		for (size_t t = 0; t < G_N_ELEMENTS(row.texts); t++)
 			row.texts[t] = (uint32_t)strlen(text_of(&parts[i], t));
-		if (write_all(fd, &row, sizeof row) < 0)
+		if (ph_file_write(fd, &row, sizeof row) < 0)
 			return -1;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		for (size_t t = 0; t < 3; t++)
-			if (write_all(fd, text_of(&parts[i], t),
-				      strlen(text_of(&parts[i], t)) + 1) < 0)
+			if (ph_file_write(fd, text_of(&parts[i], t),
+					  strlen(text_of(&parts[i], t)) + 1) <
+			    0)
 				return -1;
-		if (write_all(fd, parts[i].data, parts[i].size) < 0)
+		if (ph_file_write(fd, parts[i].data, parts[i].size) < 0)
 			return -1;
 	}
 	return fcntl(fd, F_ADD_SEALS, SEALS);

@@ -16,17 +16,29 @@ struct ph_smtp {
 	char **offers; /* lines of the EHLO answer after the first */
 	GString *output;
 	int64_t timeout, final_timeout;
+	int64_t deadline; /* of everything; 0: none */
 	/* Where the content stands in its line, for dot-stuffing. */
 	bool at_line_start, after_cr;
 	bool in_content; /* 354 was read, the final dot was not sent */
 };
 
+/* What of a timeout is left, at least 1: to a stream 0 is for ever. */
+static int64_t
+within(const struct ph_smtp *smtp, int64_t timeout_ms)
+{
+	int64_t left = smtp->deadline - ph_clock_mono();
+
+	return smtp->deadline == 0 ? timeout_ms : MAX(MIN(left, timeout_ms), 1);
+}
+
 static int
 flush_output(struct ph_smtp *smtp, struct ph_err *err)
 {
-	int rc = ph_stream_write(smtp->stream, smtp->output->str,
-				 smtp->output->len, err);
+	int rc;
 
+	ph_stream_set_timeout(smtp->stream, within(smtp, smtp->timeout));
+	rc = ph_stream_write(smtp->stream, smtp->output->str, smtp->output->len,
+			     err);
 	g_string_truncate(smtp->output, 0);
 	return rc;
 }
@@ -70,12 +82,13 @@ static int
 read_reply(struct ph_smtp *smtp, int64_t timeout_ms,
 	   struct ph_smtp_reply *reply_r, struct ph_err *err)
 {
-	int rc = poll_reply(smtp, ph_clock_mono() + timeout_ms, reply_r, err);
+	int64_t wait = within(smtp, timeout_ms);
+	int rc = poll_reply(smtp, ph_clock_mono() + wait, reply_r, err);
 
 	if (rc == 0)
 		return ph_err_set(err, PH_ERR_TEMP, "%s: no answer in %d s",
 				  ph_stream_peer(smtp->stream),
-				  (int)(timeout_ms / 1000));
+				  (int)(wait / 1000));
 	return rc < 0 ? -1 : 0;
 }
 
@@ -83,6 +96,12 @@ void
 ph_smtp_set_timeout(struct ph_smtp *smtp, int64_t timeout_ms)
 {
 	smtp->timeout = timeout_ms;
+}
+
+void
+ph_smtp_set_deadline(struct ph_smtp *smtp, int64_t deadline)
+{
+	smtp->deadline = deadline;
 }
 
 int
@@ -94,7 +113,6 @@ ph_smtp_command(struct ph_smtp *smtp, const char *line,
 	*reply_r = (struct ph_smtp_reply){0, NULL};
 	g_string_append(smtp->output, line);
 	g_string_append(smtp->output, "\r\n");
-	ph_stream_set_timeout(smtp->stream, smtp->timeout);
 	if (flush_output(smtp, err) < 0)
 		return -1;
 	return read_reply(smtp, smtp->timeout, reply_r, err);
@@ -184,7 +202,7 @@ ph_smtp_start_tls(struct ph_smtp *smtp, const struct ph_tls_options *options,
 	 * (CVE-2011-0411). */
 	ph_reply_parser_free(&smtp->parser);
 	smtp->parser = ph_reply_parser_new();
-	ph_stream_set_timeout(smtp->stream, smtp->timeout);
+	ph_stream_set_timeout(smtp->stream, within(smtp, smtp->timeout));
 	if (ph_tls_start(smtp->stream, options, err) == 0 &&
 	    say_hello(smtp, err) == 0)
 		return 0;
@@ -365,7 +383,6 @@ ph_smtp_content(struct ph_smtp *smtp, const void *data, size_t size,
 	}
 	if (smtp->output->len < OUTPUT_SIZE)
 		return 0;
-	ph_stream_set_timeout(smtp->stream, smtp->timeout);
 	return flush_output(smtp, err);
 }
 
@@ -384,7 +401,6 @@ ph_smtp_end(struct ph_smtp *smtp, struct ph_err *err)
 		g_string_append(smtp->output, "\r\n");
 	g_string_append(smtp->output, ".\r\n");
 	smtp->in_content = false;
-	ph_stream_set_timeout(smtp->stream, smtp->timeout);
 	/* Part of it may have left, the dot included. */
 	return flush_output(smtp, err) < 0 ? maybe(err) : 0;
 }

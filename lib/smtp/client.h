@@ -58,6 +58,11 @@ void ph_smtp_close(struct ph_smtp **smtp);
 /* ms: each answer and each piece of content from now on, but the final one. */
 void ph_smtp_set_timeout(struct ph_smtp *smtp, int64_t timeout_ms);
 
+/* All steps together, the final answer among them (not ph_smtp_final, whose
+ * caller counts himself), end by then: monotonic ms; 0: no such limit, as after
+ * open. */
+void ph_smtp_set_deadline(struct ph_smtp *smtp, int64_t deadline);
+
 /*
  * STARTTLS (RFC 3207), right after open. 0 and *reply_r: with 220 all that
  * follows is encrypted, and what is offered is the answer to a new EHLO; with

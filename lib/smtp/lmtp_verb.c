@@ -295,9 +295,31 @@ set_attributes(struct ph_lmtp *lmtp, const char *arguments,
 	return NULL;
 }
 
+/* Those of a command work on copies: nothing stays of one that is refused. */
+static void
+copy_values(char *const *values, char **copies_r, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		copies_r[i] = g_strdup(values[i]);
+}
+
+/* In place of the values before, if they are good. The others are freed. */
+static void
+take_values(char **values, char **copies, size_t n, bool good)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *old = good ? values[i] : copies[i];
+
+		if (good)
+			values[i] = copies[i];
+		g_free(old);
+	}
+}
+
 static enum ph_lmtp_event
 run_xforward(struct ph_lmtp *lmtp, const char *arguments)
 {
+	char *values[PH_LMTP_XFORWARDS];
 	const char *refusal;
 
 	if (!lmtp->trusted)
@@ -306,8 +328,9 @@ run_xforward(struct ph_lmtp *lmtp, const char *arguments)
 		return answer(lmtp, "503 5.5.1 Say LHLO first");
 	if (lmtp->transaction)
 		return answer(lmtp, "503 5.5.1 Mail transaction in progress");
-	refusal =
-	    set_attributes(lmtp, arguments, ph_lmtp_xforwards, lmtp->xforward);
+	copy_values(lmtp->xforward, values, G_N_ELEMENTS(values));
+	refusal = set_attributes(lmtp, arguments, ph_lmtp_xforwards, values);
+	take_values(lmtp->xforward, values, G_N_ELEMENTS(values), !refusal);
 	return refusal ? ph_lmtp_bad(lmtp, refusal)
 		       : answer(lmtp, "250 2.0.0 Ok");
 }
@@ -332,19 +355,21 @@ static enum ph_lmtp_event
 run_xclient(struct ph_lmtp *lmtp, const char *arguments)
 {
 	g_autofree char *greeting = NULL;
+	char *values[PH_LMTP_XCLIENTS];
 	const char *refusal;
 
 	if (!lmtp->trusted || !lmtp->limits.xclient)
 		return ph_lmtp_bad(lmtp, "550 5.7.0 XCLIENT is not for you");
 	if (lmtp->transaction)
 		return answer(lmtp, "503 5.5.1 Mail transaction in progress");
-	refusal =
-	    set_attributes(lmtp, arguments, ph_lmtp_xclients, lmtp->xclient);
+	copy_values(lmtp->xclient, values, G_N_ELEMENTS(values));
+	refusal = set_attributes(lmtp, arguments, ph_lmtp_xclients, values);
+	if (!refusal && !tidy_address(&values[ph_lmtp_attribute_index(
+			    ph_lmtp_xclients, "ADDR", strlen("ADDR"))]))
+		refusal = "501 5.5.4 Bad ADDR";
+	take_values(lmtp->xclient, values, G_N_ELEMENTS(values), !refusal);
 	if (refusal)
 		return ph_lmtp_bad(lmtp, refusal);
-	if (!tidy_address(&lmtp->xclient[ph_lmtp_attribute_index(
-		ph_lmtp_xclients, "ADDR", strlen("ADDR"))]))
-		return ph_lmtp_bad(lmtp, "501 5.5.4 Bad ADDR");
 	lmtp->trusted = false;
 	g_clear_pointer(&lmtp->helo, g_free);
 	ph_lmtp_end_transaction(lmtp);

@@ -1,5 +1,6 @@
 #include "lib/state/snapshot.h"
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/state/bytes.h"
 #include "lib/state/snapshot_private.h"
@@ -64,22 +65,6 @@ failed(const char *what, const char *path, struct ph_err *err)
 			  g_strerror(errno));
 }
 
-static int
-write_all(int fd, const uint8_t *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* O_NOFOLLOW: the directory may be writable for others of the group. */
 static int
 write_file(const char *path, const GByteArray *data, struct ph_err *err)
@@ -89,7 +74,7 @@ write_file(const char *path, const GByteArray *data, struct ph_err *err)
 
 	if (fd < 0)
 		return failed("cannot create", path, err);
-	if (write_all(fd, data->data, data->len) < 0 || fsync(fd) < 0) {
+	if (ph_file_write(fd, data->data, data->len) < 0 || fsync(fd) < 0) {
 		failed("cannot write", path, err);
 		close(fd);
 		return -1;
@@ -97,21 +82,6 @@ write_file(const char *path, const GByteArray *data, struct ph_err *err)
 	if (close(fd) < 0)
 		return failed("cannot close", path, err);
 	return 0;
-}
-
-/* Without it a crash may bring the old name back, or none. */
-static int
-sync_directory(const char *path, struct ph_err *err)
-{
-	g_autofree char *directory = g_path_get_dirname(path);
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int result;
-
-	if (fd < 0)
-		return failed("cannot open", directory, err);
-	result = fsync(fd) < 0 ? failed("cannot sync", directory, err) : 0;
-	close(fd);
-	return result;
 }
 
 int
@@ -130,7 +100,9 @@ ph_snapshot_save(const struct ph_snapshot *snapshot, const char *path,
 		unlink(temporary);
 		return -1;
 	}
-	return sync_directory(path, err);
+	if (ph_file_sync_entry(path) < 0)
+		return failed("cannot sync the directory of", path, err);
+	return 0;
 }
 
 static int

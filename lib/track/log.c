@@ -1,6 +1,7 @@
 #include "lib/track/log.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/program.h"
 #include "lib/base/text.h"
 #include "lib/base/uuid.h"
@@ -92,19 +93,6 @@ format_header(int64_t now)
 	return g_string_free(text, FALSE);
 }
 
-static int
-write_all(int fd, const char *data, size_t size)
-{
-	ssize_t n;
-
-	do
-		n = write(fd, data, size);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0 && (size_t)n < size)
-		errno = ENOSPC;
-	return n >= 0 && (size_t)n == size ? 0 : -1;
-}
-
 /*
  * A new file with its header appears whole or not at all: it is written under
  * another name and link(2)ed, which fails where another process was first.
@@ -123,7 +111,7 @@ create_file(struct ph_track_log *log, const char *path, int64_t now,
 	temporary =
 	    g_strdup_printf("%s/.%s.%s", log->directory, log->prefix, unique);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	if (fd >= 0 && write_all(fd, header, strlen(header)) == 0) {
+	if (fd >= 0 && ph_file_write(fd, header, strlen(header)) == 0) {
 		if (link(temporary, path) == 0)
 			rc = 1;
 		else if (errno == EEXIST)
@@ -281,7 +269,7 @@ ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 	rc = select_file(log, now, strlen(row), &torn, err);
 	if (rc == 0) {
 		data = torn ? row : row + 2;
-		rc = write_all(log->fd, data, strlen(data));
+		rc = ph_file_write(log->fd, data, strlen(data));
 		log->end = rc < 0 ? 0 : log->end + (int64_t)strlen(data);
 		if (rc < 0)
 			ph_err_set(err, PH_ERR_TEMP, "%s: tracking row: %s",

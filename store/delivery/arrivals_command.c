@@ -1,29 +1,10 @@
+#include "lib/base/child.h"
 #include "lib/base/clock.h"
 #include "store/delivery/arrivals_private.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* In the child, before the command: nothing of a daemon's signals, and a group
- * of its own, so that its children go with it. */
-static void
-become_command(gpointer unused)
-{
-	sigset_t none;
-
-	(void)unused;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
 
 static int
 start(struct ph_outlet *outlet, pid_t *pid_r, int *in_r, struct ph_err *err)
@@ -35,31 +16,10 @@ start(struct ph_outlet *outlet, pid_t *pid_r, int *in_r, struct ph_err *err)
 	if (g_spawn_async_with_pipes(
 		"/", outlet->target, environment,
 		G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL,
-		become_command, NULL, pid_r, in_r, NULL, NULL, &error))
+		ph_child_setup, NULL, pid_r, in_r, NULL, NULL, &error))
 		return 0;
 	return ph_err_set(err, PH_ERR_TEMP, "cannot be run: %s",
 			  error->message);
-}
-
-/* Until it has ended, the deadline, or a stop. */
-static bool
-wait_end(const struct ph_outlet *outlet, pid_t pid)
-{
-	int64_t deadline = ph_clock_mono() + outlet->timeout;
-	struct pollfd fds[] = {
-	    {(int)syscall(SYS_pidfd_open, pid, 0), POLLIN, 0},
-	    {outlet->stop_fd, POLLIN, 0},
-	};
-	int64_t left = outlet->timeout;
-	int r = -1;
-
-	if (fds[0].fd < 0)
-		return false;
-	while (left >= 0 && (r = poll(fds, G_N_ELEMENTS(fds), (int)left)) < 0 &&
-	       errno == EINTR)
-		left = deadline - ph_clock_mono();
-	close(fds[0].fd);
-	return r > 0 && (fds[0].revents & POLLIN);
 }
 
 static int
@@ -78,8 +38,8 @@ static int
 send_command(struct ph_outlet *outlet, void **worker, const char *text,
 	     size_t size, struct ph_err *err)
 {
-	int in, status = 0;
 	bool ended;
+	int in, status;
 	pid_t pid;
 
 	(void)worker;
@@ -89,11 +49,10 @@ send_command(struct ph_outlet *outlet, void **worker, const char *text,
 	if (write(in, text, size) < 0 && errno != EPIPE)
 		ph_err_set(err, PH_ERR_TEMP, "%s", g_strerror(errno));
 	close(in);
-	ended = wait_end(outlet, pid);
+	ended = ph_child_wait(pid, outlet->stop_fd,
+			      ph_clock_mono() + outlet->timeout);
 	/* What it left running in its group goes as well. */
-	kill(-pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = ph_child_end(pid);
 	if (ended)
 		return judge(status, err);
 	return ph_err_set(err, PH_ERR_TEMP, "did not end in time");

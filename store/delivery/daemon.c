@@ -28,7 +28,7 @@ enum {
 	/* The same for a mailbox server. */
 	BACKEND_CONNECT_MS = 5 * 1000,
 	BACKEND_MS = 60 * 1000,
-	BACKEND_FINAL_MS = 250 * 1000,
+	BACKEND_MESSAGE_MS = 250 * 1000,
 	ERRORS = 20,
 };
 
@@ -205,7 +205,8 @@ open_lmtp(struct app *app, struct ph_run *run, struct ph_err *err)
 	    .duplicate_window = ph_run_int(run, "duplicate_window"),
 	    .connect_timeout = BACKEND_CONNECT_MS,
 	    .timeout = BACKEND_MS,
-	    .final_timeout = BACKEND_FINAL_MS,
+	    .final_timeout = BACKEND_MESSAGE_MS,
+	    .message_timeout = BACKEND_MESSAGE_MS,
 	};
 
 	if (ph_parse_endpoint(ph_run_text(run, "backend_address"),

@@ -42,6 +42,8 @@ enum {
 
 G_STATIC_ASSERT(sizeof(gpointer) == sizeof(uint64_t));
 
+/* Counted: who looks into its file holds it. With a filter it does not change
+ * any more. */
 struct segment {
 	int64_t start;
 	int fd;
@@ -103,20 +105,25 @@ parse_record(const uint8_t record[RECORD], struct ph_copy_key *key_r)
 }
 
 static void
-segment_free(gpointer p)
+segment_clear(gpointer p)
 {
 	struct segment *segment = p;
 
 	g_clear_pointer(&segment->keys, g_hash_table_unref);
 	g_free(segment->filter);
 	ph_path_close(&segment->fd);
-	g_free(segment);
+}
+
+static void
+segment_unref(gpointer p)
+{
+	g_atomic_rc_box_release_full(p, segment_clear);
 }
 
 static struct segment *
 segment_new(int64_t start, int fd)
 {
-	struct segment *segment = g_new0(struct segment, 1);
+	struct segment *segment = g_atomic_rc_box_new0(struct segment);
 
 	segment->start = start;
 	segment->fd = fd;
@@ -188,9 +195,9 @@ segment_shrink(struct segment *segment)
 	g_clear_pointer(&segment->keys, g_hash_table_unref);
 }
 
-/* A file that cannot be read: the message is taken for new, as after a loss of
- * the record. */
-static bool
+/* What is cut off or damaged is lost. 1, 0, or -1 with errno: nobody can say.
+ */
+static int
 file_has(const struct segment *segment, struct ph_copy_key key)
 {
 	uint8_t buffer[RECORD * 1024];
@@ -202,25 +209,25 @@ file_has(const struct segment *segment, struct ph_copy_key key)
 		n = pread(segment->fd, buffer, sizeof(buffer), (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0)
+			return -1;
 		if (n < RECORD)
-			return false;
+			return 0;
 		n -= n % RECORD;
 		for (ssize_t i = 0; i < n; i += RECORD)
 			if (memcmp(buffer + i, &key, sizeof key) == 0 &&
 			    parse_record(buffer + i, &other))
-				return true;
+				return 1;
 		at += (uint64_t)n;
 	}
-	return false;
+	return 0;
 }
 
 static bool
-segment_has(const struct segment *segment, struct ph_copy_key key)
+keys_have(const struct segment *segment, struct ph_copy_key key)
 {
 	gpointer low;
 
-	if (!segment->keys)
-		return filter_has(segment, key) && file_has(segment, key);
 	return g_hash_table_lookup_extended(
 		   segment->keys, (gpointer)(uintptr_t)key.high, NULL, &low) &&
 	       (uint64_t)(uintptr_t)low == key.low;
@@ -367,7 +374,7 @@ ph_duplicates_open(int dir, int64_t window, int64_t now,
 	duplicates->dir = copy;
 	duplicates->window = window;
 	duplicates->span = MAX(window / SEGMENTS, 1000);
-	duplicates->segments = g_ptr_array_new_with_free_func(segment_free);
+	duplicates->segments = g_ptr_array_new_with_free_func(segment_unref);
 	if (load(duplicates, err) < 0) {
 		duplicates_free(duplicates);
 		return -1;
@@ -377,24 +384,46 @@ ph_duplicates_open(int dir, int64_t window, int64_t now,
 	return 0;
 }
 
-bool
-ph_duplicates_find(struct ph_duplicates *duplicates, struct ph_copy_key key,
-		   int64_t now)
+/* With the mutex held. True: it is there; false: it may be in the files of
+ * those that are put into maybe. */
+static bool
+find_in_memory(const struct ph_duplicates *duplicates, struct ph_copy_key key,
+	       int64_t now, GPtrArray *maybe)
 {
-	bool found = false;
-
-	g_mutex_lock(&duplicates->mutex);
-	for (guint i = duplicates->segments->len; i > 0 && !found; i--) {
-		const struct segment *segment =
-		    duplicates->segments->pdata[i - 1];
+	for (guint i = duplicates->segments->len; i > 0; i--) {
+		struct segment *segment = duplicates->segments->pdata[i - 1];
 
 		if (segment->start + duplicates->span + duplicates->window <=
 		    now)
 			break;
-		found = segment_has(segment, key);
+		if (segment->keys && keys_have(segment, key))
+			return true;
+		if (!segment->keys && filter_has(segment, key))
+			g_ptr_array_add(maybe,
+					g_atomic_rc_box_acquire(segment));
 	}
+	return false;
+}
+
+int
+ph_duplicates_find(struct ph_duplicates *duplicates, struct ph_copy_key key,
+		   int64_t now, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) maybe =
+	    g_ptr_array_new_with_free_func(segment_unref);
+	int r;
+
+	g_mutex_lock(&duplicates->mutex);
+	r = find_in_memory(duplicates, key, now, maybe);
 	g_mutex_unlock(&duplicates->mutex);
-	return found;
+	/* A disk that does not answer holds up nobody else. */
+	for (guint i = 0; i < maybe->len && r == 0; i++)
+		r = file_has(maybe->pdata[i], key);
+	if (r < 0)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "duplicates: cannot read: %s",
+				  g_strerror(errno));
+	return r;
 }
 
 /* The segment that "now" belongs to. After a clock that went back it is the

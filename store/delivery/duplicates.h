@@ -4,7 +4,6 @@
 #include "lib/base/err.h"
 #include "store/delivery/locks.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -34,8 +33,9 @@ int ph_duplicates_open(int dir, int64_t window, int64_t now,
 /* Syncs first; 0, or -1: what was added last may not be on disk. */
 int ph_duplicates_close(struct ph_duplicates **duplicates, struct ph_err *err);
 
-bool ph_duplicates_find(struct ph_duplicates *duplicates,
-			struct ph_copy_key key, int64_t now);
+/* 1; 0; -1 TEMP with errno: a file cannot be read. */
+int ph_duplicates_find(struct ph_duplicates *duplicates, struct ph_copy_key key,
+		       int64_t now, struct ph_err *err);
 
 /* Remembers it at once in this process. 0: it is written as well, for sync to
  * make durable; -1 TEMP: only remembered. */

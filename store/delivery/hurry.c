@@ -1,5 +1,6 @@
 #include "store/delivery/hurry.h"
 
+#include "lib/base/child.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -10,14 +11,13 @@
 #include <glib.h>
 #include <jansson.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum {
 	LOOK_MS = 500,
-	LIMIT_MS = 30 * 1000,  /* of one command */
+	LIMIT_MS = 60 * 1000,  /* of all commands of one round */
 	FEW = 100,	       /* more are not asked for one by one */
 	LOOK_UPS = 10000,      /* in the directory, of one list */
 	LINE_LIMIT = 64 << 20, /* a message with all its recipients */
@@ -29,6 +29,7 @@ struct ph_hurry {
 	struct ph_directory *directory;
 	GMutex mutex;
 	GHashTable *asked; /* folded names of databases; under the mutex */
+	int stop_fd;	   /* readable once a stop was asked for */
 	struct ph_ticker *ticker;
 };
 
@@ -38,6 +39,7 @@ struct search {
 	struct ph_snapshot *snapshot;
 	GHashTable *databases; /* folded names */
 	GPtrArray *ids;
+	int64_t deadline; /* of the round, monotonic */
 	unsigned look_ups;
 	bool all; /* there is too much to choose */
 };
@@ -59,23 +61,27 @@ take_lines(GString *text, line_function *take, struct search *search)
 	}
 }
 
-/* Until the end of its output, or of the time. */
+/* Until the end of its output, of the time, or a stop. */
 static bool
 read_output(int fd, line_function *take, struct search *search)
 {
-	const int64_t deadline = ph_clock_mono() + LIMIT_MS;
 	g_autoptr(GString) text = g_string_new(NULL);
 	char buffer[65536];
 	ssize_t n;
 
 	for (;;) {
-		struct pollfd wait = {.fd = fd, .events = POLLIN};
-		int64_t left = deadline - ph_clock_mono();
+		struct pollfd wait[] = {
+		    {.fd = fd, .events = POLLIN},
+		    {.fd = search->hurry->stop_fd, .events = POLLIN},
+		};
+		int64_t left = search->deadline - ph_clock_mono();
 
 		if (left <= 0 || text->len > LINE_LIMIT)
 			return false;
-		if (poll(&wait, 1, (int)left) <= 0)
+		if (poll(wait, G_N_ELEMENTS(wait), (int)left) <= 0)
 			continue;
+		if (wait[1].revents)
+			return false;
 		n = read(fd, buffer, sizeof(buffer));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -86,43 +92,61 @@ read_output(int fd, line_function *take, struct search *search)
 	}
 }
 
-/* postqueue -<option> [argument] */
 static bool
-run(const struct ph_hurry *hurry, const char *option, const char *argument,
-    line_function *take, struct search *search)
+start(const struct ph_hurry *hurry, const char *option, const char *argument,
+      pid_t *pid_r, int *out_r)
 {
 	const GSpawnFlags flags = G_SPAWN_SEARCH_PATH |
 				  G_SPAWN_DO_NOT_REAP_CHILD |
 				  G_SPAWN_STDERR_TO_DEV_NULL;
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
 	g_autoptr(GError) error = NULL;
-	int fd, status = -1;
-	bool good;
-	GPid pid;
 
 	for (char **word = hurry->argv; *word; word++)
 		g_ptr_array_add(argv, *word);
 	g_ptr_array_add(argv, (gpointer)option);
 	g_ptr_array_add(argv, (gpointer)argument);
 	g_ptr_array_add(argv, NULL);
-	if (!g_spawn_async_with_pipes("/", (char **)argv->pdata, NULL, flags,
-				      NULL, NULL, &pid, NULL, &fd, NULL,
-				      &error)) {
-		ph_warn("%s %s: %s", *hurry->argv, option, error->message);
+	if (g_spawn_async_with_pipes("/", (char **)argv->pdata, NULL, flags,
+				     ph_child_setup, NULL, pid_r, NULL, out_r,
+				     NULL, &error))
+		return true;
+	ph_warn("%s %s: %s", *hurry->argv, option, error->message);
+	return false;
+}
+
+static bool
+is_stopping(const struct ph_hurry *hurry)
+{
+	struct pollfd stop = {.fd = hurry->stop_fd, .events = POLLIN};
+
+	return poll(&stop, 1, 0) > 0;
+}
+
+/* postqueue -<option> [argument] */
+static bool
+run(struct search *search, const char *option, const char *argument,
+    line_function *take)
+{
+	const struct ph_hurry *hurry = search->hurry;
+	int out, status;
+	bool good;
+	pid_t pid;
+
+	if (is_stopping(hurry) || !start(hurry, option, argument, &pid, &out))
 		return false;
-	}
-	good = read_output(fd, take, search);
-	close(fd);
-	if (!good)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status != 0)
+	good = read_output(out, take, search) &&
+	       ph_child_wait(pid, hurry->stop_fd, search->deadline);
+	close(out);
+	status = ph_child_end(pid);
+	if (good && status == 0)
+		return true;
+	if (!is_stopping(hurry))
 		ph_warn("%s %s failed: %s", *hurry->argv, option,
 			good ? "it is no user of Postfix that may do so, or "
 			       "Postfix is down"
 			     : "it took too long");
-	return status == 0;
+	return false;
 }
 
 /* ---- the list ----------------------------------------------------------- */
@@ -148,17 +172,19 @@ is_wanted(struct search *search, const char *address)
 	return wanted;
 }
 
-/* A message of postqueue -j. */
+/* A message of postqueue -j. What cannot be wanted is not parsed. */
 static void
 take_message(struct search *search, const char *line)
 {
-	json_t *json = json_loads(line, 0, NULL), *recipient;
-	const char *id = json_string_value(json_object_get(json, "queue_id"));
-	const char *queue =
-	    json_string_value(json_object_get(json, "queue_name"));
+	json_t *json = NULL, *recipient;
+	const char *id, *queue;
 	size_t i;
 
-	if (id && g_strcmp0(queue, "deferred") == 0 && !search->all) {
+	if (!search->all && strstr(line, "\"deferred\""))
+		json = json_loads(line, 0, NULL);
+	id = json_string_value(json_object_get(json, "queue_id"));
+	queue = json_string_value(json_object_get(json, "queue_name"));
+	if (id && g_strcmp0(queue, "deferred") == 0) {
 		json_array_foreach(json_object_get(json, "recipients"), i,
 				   recipient)
 		{
@@ -178,20 +204,21 @@ take_message(struct search *search, const char *line)
 static void
 ask_for(struct search *search)
 {
-	const struct ph_hurry *hurry = search->hurry;
-
-	if (!run(hurry, "-j", NULL, take_message, search))
+	if (!run(search, "-j", NULL, take_message))
 		return;
 	if (search->all) {
 		ph_info("deferred mail is asked for: all");
-		run(hurry, "-f", NULL, NULL, NULL);
+		run(search, "-f", NULL, NULL);
 		return;
 	}
 	if (search->ids->len > 0)
 		ph_info("deferred mail is asked for: %u messages",
 			search->ids->len);
-	for (guint i = 0; i < search->ids->len; i++)
-		run(hurry, "-i", search->ids->pdata[i], NULL, NULL);
+	/* One that has left the queue meanwhile is no reason to stop; the time
+	 * is. */
+	for (guint i = 0;
+	     i < search->ids->len && ph_clock_mono() < search->deadline; i++)
+		run(search, "-i", search->ids->pdata[i], NULL);
 }
 
 /* ---- the thread --------------------------------------------------------- */
@@ -221,6 +248,7 @@ look(void *context)
 	search.databases = take_asked(hurry);
 	if (!search.databases)
 		return;
+	search.deadline = ph_clock_mono() + LIMIT_MS;
 	search.snapshot = ph_state_take(hurry->state);
 	search.ids = g_ptr_array_new_with_free_func(g_free);
 	if (search.snapshot)
@@ -240,6 +268,7 @@ ph_hurry_start(const char *command, struct ph_state *state,
 	if (command && *command &&
 	    !g_shell_parse_argv(command, NULL, &hurry->argv, &error))
 		ph_warn("[delivery] postqueue: %s", error->message);
+	hurry->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	hurry->state = state;
 	hurry->directory = directory;
 	g_mutex_init(&hurry->mutex);
@@ -258,7 +287,9 @@ ph_hurry_stop(struct ph_hurry **hurry)
 	if (!p)
 		return;
 	*hurry = NULL;
+	eventfd_write(p->stop_fd, 1);
 	ph_ticker_stop(&p->ticker);
+	close(p->stop_fd);
 	g_hash_table_unref(p->asked);
 	g_mutex_clear(&p->mutex);
 	g_strfreev(p->argv);

@@ -19,7 +19,7 @@ struct ph_hurry;
  * nothing is ever done. All borrowed until stop. Never fails. */
 struct ph_hurry *ph_hurry_start(const char *command, struct ph_state *state,
 				struct ph_directory *directory);
-/* Waits for a command that runs; its time is limited. NULL is fine. */
+/* A command that runs is ended. NULL is fine. */
 void ph_hurry_stop(struct ph_hurry **hurry);
 
 /* Mail for the database may go on. Returns at once; any thread. */

@@ -80,6 +80,13 @@ void ph_mdb_mailbox_close(struct ph_mdb_mailbox *mailbox);
 GMutex *ph_mdb_quota_mutex(struct ph_mdb *mdb,
 			   const struct ph_mdb_mailbox *mailbox);
 
+/* A message was put into a mailbox that is above a limit of which its owner is
+ * told: puts a warning into the Inbox, at most one a day. Nobody waits for it:
+ * a failure is logged. host: fit for a file name. */
+void ph_mdb_warn(struct ph_mdb *mdb, const struct ph_mdb_mailbox *mailbox,
+		 const struct ph_store_mailbox *wanted, const char *host,
+		 int64_t now);
+
 /* Remembers a message; a failure is logged and makes the next start look. */
 void ph_mdb_record(struct ph_mdb *mdb, struct ph_copy_key key, int64_t now);
 

@@ -38,7 +38,8 @@ note_name(struct ph_mdb *mdb, const char *address, const char *name,
 	if (time < (now - mdb->window) / 1000 || !ph_mdb_name_nmid(name, nmid))
 		return;
 	key = ph_copy_key_of(nmid, address);
-	if (!ph_duplicates_find(mdb->duplicates, key, now))
+	/* Twice in the record is no harm. */
+	if (ph_duplicates_find(mdb->duplicates, key, now, NULL) != 1)
 		ph_mdb_record(mdb, key, now);
 }
 

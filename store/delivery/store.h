@@ -4,6 +4,7 @@
 #include "lib/base/err.h"
 #include "lib/base/text.h"
 #include "lib/state/object.h"
+#include "store/mailbox/quota.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,10 +37,10 @@ struct ph_store_mailbox {
 	const char *nmid;    /* of the message, lower case */
 	/* What follows may be NULL, 0: nothing is known or wanted. */
 	const struct ph_object *entry; /* of the directory */
-	int64_t quota;		       /* bytes, of the directory */
-	const char *folder;	       /* a folder's name; else the Inbox */
-	bool make_folder;	       /* if it is not there; else the Inbox */
-	bool *in_folder_r;	       /* OK: it is in the folder */
+	struct ph_quota_limits quota;
+	const char *folder; /* a folder's name; else the Inbox */
+	bool make_folder;   /* if it is not there; else the Inbox */
+	bool *in_folder_r;  /* OK: it is in the folder */
 };
 
 /* A sealed message for several mailboxes of its database. */
@@ -142,6 +143,7 @@ struct ph_store_lmtp_options {
 	int64_t duplicate_window; /* milliseconds; 0: none are recognised */
 	/* ms; as struct ph_smtp_options. */
 	int64_t connect_timeout, timeout, final_timeout;
+	int64_t message_timeout; /* ms: one message, from MAIL on */
 };
 
 /*

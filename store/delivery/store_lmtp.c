@@ -19,6 +19,7 @@ struct lmtp {
 	char *root;
 	struct ph_mdb_set *databases;
 	struct ph_lmtp_pool *pool;
+	int64_t message_timeout;
 };
 
 /* What became of one mailbox. */
@@ -69,7 +70,9 @@ add_copy(struct message *message, const struct ph_store_mailbox *mailbox)
 {
 	g_autofree char *folded = ph_fold(mailbox->address);
 	struct ph_mdb *mdb = message->mdb;
+	struct ph_err err = PH_ERR_INIT;
 	struct copy *copy;
+	int r;
 
 	if (find_copy(message, folded))
 		return;
@@ -79,11 +82,15 @@ add_copy(struct message *message, const struct ph_store_mailbox *mailbox)
 	copy->key = ph_copy_key_of(mailbox->nmid, mailbox->address);
 	copy->result = PH_STORE_FAILED;
 	g_ptr_array_add(message->copies, copy);
-	if (!mdb->duplicates ||
-	    !ph_duplicates_find(mdb->duplicates, copy->key, ph_clock_wall()))
+	if (!mdb->duplicates)
 		return;
-	copy->result = PH_STORE_DUPLICATE;
-	copy->text = g_strdup("");
+	r = ph_duplicates_find(mdb->duplicates, copy->key, ph_clock_wall(),
+			       &err);
+	if (r == 0)
+		return;
+	if (r == 1)
+		copy->result = PH_STORE_DUPLICATE;
+	copy->text = g_strdup(err.text);
 }
 
 static bool
@@ -198,6 +205,7 @@ static int
 open_transaction(struct lmtp *lmtp, struct message *message,
 		 const char *reverse_path, struct ph_smtp **smtp_r)
 {
+	const int64_t deadline = ph_clock_mono() + lmtp->message_timeout;
 	struct ph_smtp_reply reply = {0, NULL};
 	struct ph_err err = PH_ERR_INIT;
 	bool kept, stale;
@@ -211,8 +219,12 @@ open_transaction(struct lmtp *lmtp, struct message *message,
 			settle(message, PH_STORE_FAILED, err.text);
 			return -1;
 		}
+		/* A server that keeps sending a little must not hold a slot
+		 * for ever. */
+		ph_smtp_set_deadline(*smtp_r, deadline);
 		rc = say_mail(message, *smtp_r, reverse_path, &reply, &err);
-		stale = kept && (rc < 0 || reply.code == 421);
+		stale = kept && (rc < 0 || reply.code == 421) &&
+			ph_clock_mono() < deadline;
 	} while (stale);
 	return conclude(message, rc, &reply, &err, 250);
 }
@@ -522,6 +534,7 @@ ph_store_lmtp(const struct ph_store_lmtp_options *options,
 	lmtp->root = g_strdup(options->root);
 	lmtp->databases = databases;
 	lmtp->pool = ph_lmtp_pool_new(&client);
+	lmtp->message_timeout = options->message_timeout;
 	*store_r = ph_store_new(&lmtp_ops, lmtp);
 	return 0;
 }

@@ -315,14 +315,15 @@ link_message(struct maildir *maildir, struct message *message,
 /* 1, 0 no room, -1 with errno. */
 static int
 take_quota(const struct message *message, const struct ph_mdb_mailbox *mailbox,
-	   int64_t bytes, struct ph_err *err)
+	   const struct ph_quota_limits *limits, struct ph_quota *used_r,
+	   struct ph_err *err)
 {
 	GMutex *mutex = ph_mdb_quota_mutex(message->mdb, mailbox);
 	int r;
 
 	g_mutex_lock(mutex);
-	r = ph_quota_take(mailbox->dir, bytes, (int64_t)message->size,
-			  &mailbox->owner, err);
+	r = ph_quota_take(mailbox->dir, limits, (int64_t)message->size,
+			  &mailbox->owner, used_r, err);
 	g_mutex_unlock(mutex);
 	return r;
 }
@@ -334,11 +335,14 @@ commit(struct maildir *maildir, struct message *message,
 {
 	struct ph_copy_key key = ph_copy_key_of(wanted->nmid, wanted->address);
 	struct ph_mdb *mdb = message->mdb;
-	int r;
+	struct ph_quota used = {0, 0};
+	int r = 0;
 
-	if (mdb->duplicates && ph_duplicates_find(mdb->duplicates, key, now))
-		return PH_STORE_DUPLICATE;
-	r = take_quota(message, mailbox, wanted->quota, err);
+	if (mdb->duplicates)
+		r = ph_duplicates_find(mdb->duplicates, key, now, err);
+	if (r != 0)
+		return r < 0 ? PH_STORE_FAILED : PH_STORE_DUPLICATE;
+	r = take_quota(message, mailbox, &wanted->quota, &used, err);
 	if (r == 0) {
 		ph_err_set(err, PH_ERR_PERM,
 			   "the message would exceed the mailbox's quota");
@@ -361,6 +365,8 @@ commit(struct maildir *maildir, struct message *message,
 	if (wanted->in_folder_r)
 		*wanted->in_folder_r = mailbox->in_folder;
 	ph_fault(PH_FAULT_RECORD_WRITTEN);
+	if (used.bytes > ph_quota_notable(&wanted->quota))
+		ph_mdb_warn(mdb, mailbox, wanted, maildir->host, now);
 	return PH_STORE_OK;
 }
 

@@ -11,25 +11,34 @@
 /* As in the table, for an organisation without transportconfig. */
 enum { JUNK_THRESHOLD = 4 };
 
-#define QUOTA "ProhibitSendReceiveQuota"
 #define THRESHOLD "SCLJunkThreshold"
 
 /* ---- facts ------------------------------------------------------------- */
 
-/* The mailbox's own, unless it wants the database's. */
 static int64_t
-quota_of(const struct ph_snapshot *snapshot, const struct ph_object *entry,
-	 const char *name)
+limit_of(const struct ph_object *entry, const struct ph_object *database,
+	 const char *field)
+{
+	if (ph_object_has(entry, field) &&
+	    !ph_object_bool(entry, "UseDatabaseQuotaDefaults"))
+		return ph_object_int(entry, field);
+	return database && ph_object_has(database, field)
+		   ? ph_object_int(database, field)
+		   : 0;
+}
+
+struct ph_quota_limits
+ph_placement_quota(const struct ph_snapshot *snapshot,
+		   const struct ph_object *entry, const char *name)
 {
 	const struct ph_object *database =
 	    ph_snapshot_find(snapshot, "database", name);
 
-	if (ph_object_has(entry, QUOTA) &&
-	    !ph_object_bool(entry, "UseDatabaseQuotaDefaults"))
-		return ph_object_int(entry, QUOTA);
-	return database && ph_object_has(database, QUOTA)
-		   ? ph_object_int(database, QUOTA)
-		   : 0;
+	return (struct ph_quota_limits){
+	    .receive = limit_of(entry, database, "ProhibitSendReceiveQuota"),
+	    .send = limit_of(entry, database, "ProhibitSendQuota"),
+	    .warning = limit_of(entry, database, "IssueWarningQuota"),
+	};
 }
 
 static int
@@ -53,7 +62,7 @@ ph_placement_set(struct ph_placement *placement,
 {
 	placement->entry = ph_object_ref(entry);
 	placement->extension = g_strdup(extension);
-	placement->quota = quota_of(snapshot, entry, database);
+	placement->quota = ph_placement_quota(snapshot, entry, database);
 	placement->junk = junk_of(snapshot, entry);
 }
 

@@ -4,6 +4,7 @@
 #include "lib/message/headers.h"
 #include "lib/state/object.h"
 #include "lib/state/snapshot.h"
+#include "store/mailbox/quota.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,9 +17,14 @@
 struct ph_placement {
 	struct ph_object *entry; /* a reference */
 	char *extension;	 /* of the address, or NULL */
-	int64_t quota;		 /* bytes; 0: none */
+	struct ph_quota_limits quota;
 	int junk; /* mail of a higher SCL is junk; more than any SCL: none */
 };
+
+/* Each the mailbox's own, unless it has none or wants the database's. */
+struct ph_quota_limits ph_placement_quota(const struct ph_snapshot *snapshot,
+					  const struct ph_object *entry,
+					  const char *database);
 
 /* extension is copied, NULL is fine. */
 void ph_placement_set(struct ph_placement *placement,

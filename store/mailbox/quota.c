@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #define NAME "maildirsize"
+#define WARNED "posthub-warned"
 
 enum {
 	FILE_LIMIT = 5120, /* bytes; a longer one is counted anew */
 	STALE = 15 * 60,   /* seconds after which "full" is doubted */
+	DAY = 24 * 60 * 60,
 };
 
 /* What the file says. */
@@ -301,8 +303,9 @@ write_file(int mailbox, const char *text, const struct ph_perms *owner,
 	return -1;
 }
 
-/* Into file, with a descriptor for more lines, or -1 in its place when messages
- * came or went meanwhile: the sum is of use now, but must not stay. */
+/* Into file. When messages came or went meanwhile the sum is of use now, but
+ * must not stay: what made us count still stands in the old file, as do its
+ * limits, which may be somebody else's. */
 static int
 count_anew(int mailbox, struct size_file *file, const struct ph_perms *owner,
 	   struct ph_err *err)
@@ -311,19 +314,17 @@ count_anew(int mailbox, struct size_file *file, const struct ph_perms *owner,
 	g_autofree char *text = NULL;
 	struct sum after;
 
-	ph_path_close(&file->fd);
 	if (count(mailbox, true, &before, err) < 0 ||
 	    count(mailbox, false, &sum, err) < 0 ||
 	    count(mailbox, true, &after, err) < 0)
 		return -1;
 	file->used = sum.used;
+	if (before.stamp != after.stamp)
+		return 0;
 	file->lines = 1;
 	file->changed = time(NULL);
-	if (before.stamp != after.stamp) {
-		unlinkat(mailbox, NAME, 0);
-		return 0;
-	}
 	text = format_file(&file->limit, &sum.used);
+	ph_path_close(&file->fd);
 	file->fd = write_file(mailbox, text, owner, err);
 	return file->fd < 0 ? -1 : 0;
 }
@@ -346,20 +347,26 @@ is_doubtful(const struct size_file *file)
 	return file->lines > 1 || file->changed < time(NULL) - STALE;
 }
 
+static bool
+is_limit(int64_t bytes)
+{
+	return bytes > 0 && bytes < INT64_MAX;
+}
+
 static int
-take(int mailbox, int64_t bytes, int64_t size, struct size_file *file,
-     const struct ph_perms *owner, struct ph_err *err)
+take(int mailbox, const struct ph_quota_limits *limits, int64_t size,
+     struct size_file *file, const struct ph_perms *owner, struct ph_err *err)
 {
 	/* In the file 0 is none. */
-	const int64_t limit = bytes == INT64_MAX ? 0 : bytes;
+	const int64_t limit = is_limit(limits->receive) ? limits->receive : 0;
 	int r = read_file(mailbox, file, err);
 	bool good = r == 1;
 
 	if (r < 0)
 		return -1;
-	if (limit == 0 && file->fd < 0)
+	if (limit == 0 && file->fd < 0 && ph_quota_notable(limits) == INT64_MAX)
 		return 1;
-	if (bytes > 0 && file->limit.bytes != limit) {
+	if (limits->receive > 0 && file->limit.bytes != limit) {
 		file->limit.bytes = limit;
 		good = false;
 	}
@@ -368,30 +375,46 @@ take(int mailbox, int64_t bytes, int64_t size, struct size_file *file,
 		return -1;
 	if (!has_room(file, size))
 		return 0;
+	file->used.bytes += size;
+	file->used.messages++;
 	return file->fd >= 0 && add_line(file->fd, size, 1, err) < 0 ? -1 : 1;
 }
 
 int
-ph_quota_take(int mailbox, int64_t bytes, int64_t size,
-	      const struct ph_perms *owner, struct ph_err *err)
+ph_quota_take(int mailbox, const struct ph_quota_limits *limits, int64_t size,
+	      const struct ph_perms *owner, struct ph_quota *used_r,
+	      struct ph_err *err)
 {
 	struct size_file file;
-	int r = take(mailbox, bytes, size, &file, owner, err);
+	int r = take(mailbox, limits, size, &file, owner, err);
 
 	ph_path_close(&file.fd);
+	*used_r = file.used;
 	return r;
 }
 
-void
-ph_quota_give(int mailbox, int64_t size)
+static void
+note_change(int mailbox, int64_t bytes, int64_t messages)
 {
 	int fd =
 	    openat(mailbox, NAME,
 		   O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd >= 0)
-		add_line(fd, -size, -1, NULL);
+		add_line(fd, bytes, messages, NULL);
 	ph_path_close(&fd);
+}
+
+void
+ph_quota_give(int mailbox, int64_t size)
+{
+	note_change(mailbox, -size, -1);
+}
+
+void
+ph_quota_put(int mailbox, int64_t size)
+{
+	note_change(mailbox, size, 1);
 }
 
 int
@@ -404,4 +427,78 @@ ph_quota_read(int mailbox, struct ph_quota *limit_r, struct ph_quota *used_r)
 	*limit_r = file.limit;
 	*used_r = file.used;
 	return r == 1 ? 1 : 0;
+}
+
+/* ---- above ------------------------------------------------------------- */
+
+int
+ph_quota_above(int mailbox, int64_t bytes, const struct ph_perms *owner,
+	       struct ph_quota *used_r, struct ph_err *err)
+{
+	struct size_file file;
+	int r;
+
+	if (!is_limit(bytes))
+		return 0;
+	r = read_file(mailbox, &file, err);
+	if (r == 0 || (r == 1 && file.used.bytes > bytes && is_doubtful(&file)))
+		r = count_anew(mailbox, &file, owner, err);
+	ph_path_close(&file.fd);
+	if (r < 0)
+		return -1;
+	*used_r = file.used;
+	return file.used.bytes > bytes;
+}
+
+int64_t
+ph_quota_notable(const struct ph_quota_limits *limits)
+{
+	int64_t least = INT64_MAX;
+
+	if (is_limit(limits->send))
+		least = limits->send;
+	if (is_limit(limits->warning))
+		least = MIN(least, limits->warning);
+	return least;
+}
+
+/* A time to come is of a clock that was wrong. */
+static bool
+is_recent(int fd, int64_t now)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_mtime <= now / 1000 &&
+	       st.st_mtime > now / 1000 - DAY;
+}
+
+static int
+note_told(int fd, int64_t now, const struct ph_perms *owner)
+{
+	const struct timespec at = {.tv_sec = now / 1000};
+
+	if (ph_perms_give(fd, owner, false) < 0)
+		return -1;
+	return futimens(fd, (struct timespec[]){at, at});
+}
+
+int
+ph_quota_tell(int mailbox, int64_t bytes, int64_t now,
+	      const struct ph_perms *owner, struct ph_quota *used_r,
+	      struct ph_err *err)
+{
+	static const int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int fd = openat(mailbox, WARNED, flags), r = 0;
+
+	if (fd < 0 && errno != ENOENT)
+		return fail("open", WARNED, err);
+	/* First what is cheap: it is asked at each delivery. */
+	if (fd < 0 || !is_recent(fd, now))
+		r = ph_quota_above(mailbox, bytes, owner, used_r, err);
+	if (r == 1 && fd < 0)
+		fd = openat(mailbox, WARNED, flags | O_CREAT | O_EXCL, 0600);
+	if (r == 1 && (fd < 0 || note_told(fd, now, owner) < 0))
+		r = fail("write", WARNED, err);
+	ph_path_close(&fd);
+	return r;
 }

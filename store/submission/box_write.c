@@ -1,4 +1,5 @@
 #include "lib/base/fault.h"
+#include "lib/base/file.h"
 #include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
 
@@ -58,22 +59,6 @@ ph_box_make_folder(struct ph_box *box, const char *folder, const char *part,
 
 /* ---- files ------------------------------------------------------------- */
 
-static int
-write_all(int fd, const char *data, size_t size, struct ph_err *err)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ph_box_fail("write", "a file", err);
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 int
 ph_box_open_tmp(struct ph_box *box, const char *name, struct ph_err *err)
 {
@@ -96,7 +81,8 @@ write_tmp(struct ph_box *box, const char *name, const char *text, size_t size,
 
 	if (fd < 0)
 		return -1;
-	r = write_all(fd, text, size, err);
+	r = ph_file_write(fd, text, size) < 0 ? ph_box_fail("write", name, err)
+					      : 0;
 	if (r == 0 && fsync(fd) < 0)
 		r = ph_box_fail("sync", name, err);
 	ph_path_close(&fd);
@@ -110,15 +96,15 @@ copy_after(int from, int to, const char *lines, struct ph_err *err)
 	off_t at = 0;
 	ssize_t n;
 
-	if (write_all(to, lines, strlen(lines), err) < 0)
-		return -1;
+	if (ph_file_write(to, lines, strlen(lines)) < 0)
+		return ph_box_fail("write", "the message", err);
 	while ((n = pread(from, piece, PIECE, at)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return ph_box_fail("read", "the message", err);
-		if (write_all(to, piece, (size_t)n, err) < 0)
-			return -1;
+		if (ph_file_write(to, piece, (size_t)n) < 0)
+			return ph_box_fail("write", "the message", err);
 		at += n;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "store/mailbox/path.h"
+#include "store/mailbox/placement.h"
 #include "store/submission/due.h"
 #include "store/submission/notice.h"
 #include "store/submission/resent.h"
@@ -113,6 +114,41 @@ complete(struct ph_item *item, struct ph_err *err)
 	return ph_item_read(item, err);
 }
 
+/* Is the mailbox above the size at which it may send? What an IMAP server holds
+ * that server counts. 1, 0, -1. */
+static int
+is_too_full(const struct ph_item *item, struct ph_err *err)
+{
+	const struct ph_quota_limits limits = ph_placement_quota(
+	    item->snapshot, item->owner->entry, item->name->database);
+	struct ph_quota used;
+
+	if (item->submission->imap != NULL)
+		return 0;
+	return ph_quota_above(ph_box_dir(item->box), limits.send,
+			      &ph_perms_self, &used, err);
+}
+
+/* All recipients, so that the owner gets a delivery report. */
+static enum ph_step_end
+refuse_full(struct ph_item *item)
+{
+	for (guint i = 0; i < item->state->recipients->len; i++) {
+		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
+
+		if (rcpt->state != PH_RCPT_WAITING)
+			continue;
+		rcpt->state = PH_RCPT_REFUSED;
+		ph_state_text(&rcpt->reply,
+			      "552 5.2.2 Your mailbox is full and can't send "
+			      "messages now");
+	}
+	ph_info("mailbox %s/%s: %s is not sent: the mailbox is above "
+		"ProhibitSendQuota",
+		item->name->domain, item->name->local, item->base);
+	return go_to(item, "reporting");
+}
+
 static enum ph_step_end
 run_claimed(struct ph_item *item, struct ph_err *err)
 {
@@ -137,9 +173,12 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 		return refuse(item, err->text);
 	if (is_early(item))
 		return PH_STEP_WAIT;
+	r = is_too_full(item, err);
+	if (r < 0)
+		return PH_STEP_FAILED;
 	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
 	choose_name(item);
-	return go_to(item, "prepared");
+	return r == 1 ? refuse_full(item) : go_to(item, "prepared");
 }
 
 /* ---- prepared ---------------------------------------------------------- */

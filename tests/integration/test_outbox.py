@@ -3,6 +3,7 @@ cannot be sent is in Drafts, with the reason in the Inbox."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -372,6 +373,41 @@ def notices(lab: Lab, mail: Mail) -> list[Message]:
 
 
 # ---- what cannot be sent ---------------------------------------------------
+
+
+def test_from_a_mailbox_that_is_too_large(lab: Lab) -> None:
+    """Whose size its owner was told of when it grew."""
+    host = lab.hosts["MBX1"]
+
+    def limit(**fields: str) -> None:
+        lab.put("recipient", NUNO, **fields)
+
+        def known() -> bool:
+            (found,) = json.loads(host.cli("resolve", NUNO, "--json").stdout)
+            return all(str(found["Entry"].get(k)) == v for k, v in fields.items())
+
+        wait.until("the limits to be known", known)
+
+    def warnings() -> list[Message]:
+        return [m for m in lab.messages(NUNO) if m["Subject"] == "Your mailbox is full"]
+
+    limit(ProhibitSendQuota="1024")
+    first = letter.compose(NUNO, sender=MOTA, body="x" * 900 + "\n" + "x" * 900)
+    letter.post(host, first)
+    lab.wait_message(NUNO, first.ident)
+    (warning,) = wait.until("the warning", warnings)
+    assert "can't send" in warning.get_payload()
+    mail = compose(MOTA)
+    lab.outbox(NUNO, mail.content)
+    (report,) = wait.until("the report", lambda: notices(lab, mail))
+    assert report.get_payload()[1].get_payload()[1]["Status"] == "5.2.2"
+    wait.until("it in Drafts", lambda: of(lab.drafts(NUNO), mail))
+    limit(ProhibitSendQuota=str(1 << 40))
+    again = compose(MOTA)
+    lab.outbox(NUNO, again.content)
+    arrives_once(lab, again, MOTA)
+    assert not [m for m in lab.messages(MOTA) if m["Message-ID"] == mail.ident]
+    assert len(warnings()) == 1
 
 
 def cut_in_the_header() -> bytes:

@@ -252,6 +252,61 @@ START_TEST(test_no_replica)
 }
 END_TEST
 
+/* How often Redis has run a command. */
+static int64_t
+runs_of(const char *command)
+{
+	g_autofree char *mark = g_strdup_printf("cmdstat_%s:calls=", command);
+	struct ph_reply *reply = NULL;
+	const char *at;
+	int64_t n;
+
+	ck_assert_int_eq(ph_redis_call(organization.redis.admin, &reply, NULL,
+				       "INFO", "commandstats", NULL),
+			 0);
+	at = strstr(ph_reply_text(reply, NULL), mark);
+	n = at ? g_ascii_strtoll(at + strlen(mark), NULL, 10) : 0;
+	ph_reply_free(&reply);
+	return n;
+}
+
+/* However many leases there are, they are asked for, and let go of, together:
+ * each exchange ends with one WAIT. */
+#define MANY 60
+START_TEST(test_many_at_once)
+{
+	setup();
+	for (int i = 0; i < MANY; i++) {
+		g_autofree char *line = g_strdup_printf(
+		    "HSET posthub:database:many%d Servers MBX1,MBX2 "
+		    "AutoActivation true Active MBX1 Epoch 4",
+		    i);
+
+		set(line);
+	}
+	for (int i = 0; i < MANY; i++) {
+		g_autofree char *name = g_strdup_printf("many%d", i);
+
+		WAIT_UNTIL(holds(name, NULL) == 1);
+	}
+	ck_assert_int_ge(runs_of("eval"), MANY);
+	ck_assert_int_lt(runs_of("wait") * 5, runs_of("eval"));
+	set("CONFIG RESETSTAT");
+	ph_holder_stop(&holder);
+	ck_assert_int_ge(runs_of("eval"), MANY);
+	ck_assert_int_lt(runs_of("wait") * 5, runs_of("eval"));
+	for (int i = 0; i < MANY; i++) {
+		g_autofree char *key =
+		    g_strdup_printf("posthub:lease:many%d", i);
+		g_autofree char *text =
+		    fixture_get(organization.redis.admin, key);
+
+		ck_assert_ptr_nonnull(strstr(text, "\"free\":true"));
+	}
+	teardown();
+}
+END_TEST
+
 /* Without a lease in Redis nobody else gets it: that needs the Epoch. */
 START_TEST(test_keys_that_expire_prove_nothing)
 {
@@ -270,5 +325,5 @@ END_TEST
 
 UNIT_MAIN("lib/health/holder", test_without, test_taken_and_let_go,
 	  test_of_another, test_redis_away, test_lower_epoch,
-	  test_inactive_server, test_no_replica,
+	  test_inactive_server, test_no_replica, test_many_at_once,
 	  test_keys_that_expire_prove_nothing)

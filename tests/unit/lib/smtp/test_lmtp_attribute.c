@@ -136,6 +136,24 @@ START_TEST(test_xclient_attributes)
 }
 END_TEST
 
+/* Nothing of what was said with something bad stays. */
+START_TEST(test_refused_leaves_nothing)
+{
+	struct talk talk;
+
+	start_trusted(&talk, &xclient);
+	say_text(&talk, "XFORWARD NAME=x.example PORTS=1\r\n"
+			"XCLIENT NAME=x.example ADDR=local\r\n"
+			"XCLIENT ADDR=192.0.2.7 NAME\r\n");
+	ck_assert_str_eq(ph_lmtp_xforward(talk.lmtp, "NAME"), "");
+	ck_assert_str_eq(ph_lmtp_xclient(talk.lmtp, "NAME"), "");
+	ck_assert_str_eq(ph_lmtp_xclient(talk.lmtp, "ADDR"), "");
+	say_text(&talk, "XFORWARD IDENT=1\r\nXFORWARD IDENT=2 X=1\r\n");
+	ck_assert_str_eq(ph_lmtp_xforward(talk.lmtp, "IDENT"), "1");
+	talk_end(&talk);
+}
+END_TEST
+
 START_TEST(test_xclient_not_offered)
 {
 	struct talk talk;
@@ -155,4 +173,5 @@ START_TEST(test_xclient_not_offered)
 END_TEST
 
 UNIT_MAIN("lib/smtp/lmtp_attribute", test_xforward, test_bad_xforward,
-	  test_xclient, test_xclient_attributes, test_xclient_not_offered)
+	  test_xclient, test_xclient_attributes, test_refused_leaves_nothing,
+	  test_xclient_not_offered)

@@ -69,7 +69,10 @@ add(struct place *place, uint64_t n, int64_t now)
 static bool
 has(struct place *place, uint64_t n, int64_t now)
 {
-	return ph_duplicates_find(place->duplicates, key(n), now);
+	int r = ph_duplicates_find(place->duplicates, key(n), now, NULL);
+
+	ck_assert_int_ge(r, 0);
+	return r == 1;
 }
 
 static size_t
@@ -104,8 +107,9 @@ START_TEST(test_remembers)
 	add(&place, 1, NOW);
 	ck_assert(has(&place, 1, NOW));
 	ck_assert(!has(&place, 2, NOW));
-	ck_assert(!ph_duplicates_find(place.duplicates,
-				      (struct ph_copy_key){1, 1}, NOW));
+	ck_assert(0 == ph_duplicates_find(place.duplicates,
+					  (struct ph_copy_key){1, 1}, NOW,
+					  NULL));
 	ck_assert_int_eq(ph_duplicates_sync(place.duplicates, NULL), 0);
 	place_close(&place);
 	place_open(&place, NOW);
@@ -400,7 +404,52 @@ START_TEST(test_damage_of_an_older_segment)
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/duplicates", test_remembers, test_window,
-	  test_exact_window, test_clock_goes_back, test_cut_everywhere,
-	  test_damage, test_foreign_files, test_no_room, test_killed, test_many,
-	  test_damage_of_an_older_segment)
+/* In place of what this process has open under that name. */
+static void
+replace_open(const char *file, int with)
+{
+	GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+	const char *name;
+	bool found = false;
+
+	while ((name = g_dir_read_name(dir))) {
+		g_autofree char *path =
+		    g_build_filename("/proc/self/fd", name, NULL);
+		g_autofree char *target = g_file_read_link(path, NULL);
+
+		if (!target || strcmp(target, file) != 0)
+			continue;
+		ck_assert_int_ge(dup2(with, atoi(name)), 0);
+		found = true;
+	}
+	g_dir_close(dir);
+	ck_assert(found);
+}
+
+/* A disk that fails is no reason to say that something is not there; what
+ * memory knows is known. */
+START_TEST(test_segment_that_cannot_be_read)
+{
+	struct place place;
+	struct ph_err err = PH_ERR_INIT;
+	g_autofree char *file = NULL;
+
+	place_new(&place);
+	add(&place, 1, NOW);
+	file = file_of(&place);
+	add(&place, 2, NOW + 20000);
+	replace_open(file, place.dir);
+	ck_assert_int_eq(
+	    ph_duplicates_find(place.duplicates, key(1), NOW + 20000, &err),
+	    -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert(has(&place, 2, NOW + 20000));
+	ck_assert(!has(&place, 3, NOW + 20000));
+	place_free(&place);
+}
+END_TEST
+
+UNIT_MAIN("store/delivery/duplicates", test_segment_that_cannot_be_read,
+	  test_remembers, test_window, test_exact_window, test_clock_goes_back,
+	  test_cut_everywhere, test_damage, test_foreign_files, test_no_room,
+	  test_killed, test_many, test_damage_of_an_older_segment)

@@ -11,6 +11,7 @@
 enum { SAYS = 12, SCRIPTS = 3 };
 
 #define GREETING "220 x", "250-x\r\n250 8BITMIME"
+#define SILENCE "" /* until the other side has enough */
 #define OK "250 2.0.0 ok"
 #define NMID "0f0e0d0c-0b0a-8908-8706-050403020100"
 #define NMID_2 "0f0e0d0c-0b0a-8908-8706-050403020101"
@@ -51,6 +52,7 @@ serve(int fd, void *context)
 	FILE *in = fdopen(fd, "r"), *out = fdopen(dup(fd), "w");
 	const struct script *script;
 	const char *last = "";
+	char line[4096];
 
 	(void)context;
 	g_mutex_lock(&t.remote.lock);
@@ -60,6 +62,11 @@ serve(int fd, void *context)
 		if (i > 0 && !listen_to(in, last))
 			break;
 		last = script->says[i];
+		if (strcmp(last, SILENCE) == 0) {
+			while (fgets(line, sizeof line, in))
+				continue;
+			break;
+		}
 		fprintf(out, "%s\r\n", last);
 		fflush(out);
 	}
@@ -68,7 +75,7 @@ serve(int fd, void *context)
 }
 
 static void
-open_store(void)
+open_store(int64_t timeout, int64_t message_timeout)
 {
 	struct ph_err err = PH_ERR_INIT;
 	struct ph_store_lmtp_options options = {
@@ -77,8 +84,9 @@ open_store(void)
 	    .root = t.root,
 	    .duplicate_window = 1000000,
 	    .connect_timeout = 10000,
-	    .timeout = 10000,
-	    .final_timeout = 10000,
+	    .timeout = timeout,
+	    .final_timeout = timeout,
+	    .message_timeout = message_timeout,
 	};
 
 	ck_assert_msg(ph_store_lmtp(&options, &t.store, &err) == 0, "%s",
@@ -96,7 +104,7 @@ setup(const struct script *first, const struct script *second)
 		t.scripts[1] = *second;
 	remote_listen(&t.remote);
 	remote_start(&t.remote, serve, NULL);
-	open_store();
+	open_store(10000, 100000);
 }
 
 static void
@@ -278,9 +286,37 @@ START_TEST(test_duplicates)
 	check_deliver(NMID, "duplicate|duplicate");
 	/* And by the next process. */
 	ph_store_close(&t.store);
-	open_store();
+	open_store(10000, 100000);
 	check_deliver(NMID, "duplicate|duplicate");
 	teardown();
+}
+END_TEST
+
+/* One limit for the message: no wait has a limit of its own here that this test
+ * would live to see. */
+static const struct script slow[] = {
+    {{GREETING, SILENCE}},
+    {{GREETING, OK, SILENCE}},
+    {{GREETING, OK, OK, OK, SILENCE}},
+    {{GREETING, OK, OK, OK, "354 go", SILENCE}},
+    {{GREETING, OK, OK, OK, "354 go", "250 2.0.0 saved", SILENCE}},
+};
+
+START_TEST(test_slow_server)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(slow); i++) {
+		g_autofree char *got = NULL;
+
+		setup(&slow[i], NULL);
+		ph_store_close(&t.store);
+		open_store(600000, 400);
+		got = deliver(NMID);
+		/* The limit may have come before the dot. */
+		ck_assert_msg(g_str_has_prefix(got, "failed: ") ||
+				  strstr(got, "|451 4.4.2 "),
+			      "%zu: %s", i, got);
+		teardown();
+	}
 }
 END_TEST
 
@@ -312,4 +348,4 @@ END_TEST
 
 UNIT_MAIN("store/delivery/store_lmtp", test_rows, test_nobody_listens,
 	  test_conversation, test_kept_connection_is_dead, test_duplicates,
-	  test_mailbox_twice)
+	  test_slow_server, test_mailbox_twice)

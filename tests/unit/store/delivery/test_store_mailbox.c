@@ -274,27 +274,99 @@ START_TEST(test_quota)
 {
 	struct scene scene = {NULL};
 	struct ph_store_mailbox mailbox = {
-	    .address = "a@b", .nmid = NMID, .quota = 20};
+	    .address = "a@b", .nmid = NMID, .quota.receive = 20};
 	const struct ph_store_mailbox unlimited = {.address = "c@b",
 						   .nmid = OTHER};
 
 	scene_open(&scene, NULL, NULL, NULL);
 	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OK);
 	/* A second copy needs no room. */
-	mailbox.quota = 10;
+	mailbox.quota.receive = 10;
 	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_DUPLICATE);
 	mailbox.nmid = OTHER;
-	mailbox.quota = 19;
+	mailbox.quota.receive = 19;
 	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OVER);
 	ck_assert_uint_eq(look(&scene, "b/a/new", NULL), 1);
 	expect_text(&scene, "b/a/maildirsize", "19S\n10 1\n");
-	mailbox.quota = 20;
+	mailbox.quota.receive = 20;
 	mailbox.folder = "Work";
 	mailbox.make_folder = true;
 	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OK);
 	expect_text(&scene, "b/a/maildirsize", "20S\n10 1\n10 1\n");
 	ck_assert_int_eq(put(&scene, &unlimited), PH_STORE_OK);
 	ck_assert_uint_eq(look(&scene, "b/c", NULL), 3);
+	scene_close(&scene);
+}
+END_TEST
+
+/* A message that makes the mailbox too large is followed by a warning in the
+ * Inbox, once; that is counted, and no reason for another. */
+START_TEST(test_warning)
+{
+	struct scene scene = {NULL};
+	struct ph_store_mailbox mailbox = {.address = "a@b",
+					   .nmid = NMID,
+					   .folder = "Work",
+					   .make_folder = true,
+					   .quota = {.warning = 15}};
+	g_autofree char *path = NULL, *text = NULL, *want = NULL;
+	size_t size;
+
+	scene_open(&scene, NULL, NULL, NULL);
+	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OK);
+	ck_assert_uint_eq(look(&scene, "b/a/new", NULL), 0);
+	mailbox.nmid = OTHER;
+	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OK);
+	ck_assert_uint_eq(look(&scene, "b/a/new", &path), 1);
+	ck_assert_uint_eq(look(&scene, "b/a/tmp", NULL), 0);
+	ck_assert(g_file_get_contents(path, &text, &size, NULL));
+	ck_assert(g_str_has_prefix(text, "Return-Path: <>\n"
+					 "From: postmaster@b\nTo: a@b\n"
+					 "Subject: Your mailbox is almost "
+					 "full\nDate: "));
+	ck_assert_ptr_nonnull(strstr(text, "\nAuto-Submitted: "));
+	want = g_strdup_printf("0S\n20 2\n%zu 1\n", size);
+	expect_text(&scene, "b/a/maildirsize", want);
+	mailbox.nmid = "2f0e0d0c-0b0a-8908-8706-050403020100";
+	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OK);
+	ck_assert_uint_eq(look(&scene, "b/a/new", NULL), 1);
+	scene_close(&scene);
+}
+END_TEST
+
+/* Above the size at which it may not send; and where nobody can be warned the
+ * message is there all the same. */
+START_TEST(test_warning_of_sending)
+{
+	struct scene scene = {NULL};
+	struct ph_store_mailbox mailbox = {
+	    .address = "a@b", .nmid = NMID, .quota = {.send = 5}};
+	g_autofree char *dir = NULL, *mark = NULL;
+	const char *name;
+	GDir *names;
+	bool told = false;
+
+	scene_open(&scene, NULL, NULL, NULL);
+	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OK);
+	ck_assert_uint_eq(look(&scene, "b/a/new", NULL), 2);
+	dir = g_build_filename(scene.root, "db/b/a/new", NULL);
+	names = g_dir_open(dir, 0, NULL);
+	while ((name = g_dir_read_name(names))) {
+		g_autofree char *path = g_build_filename(dir, name, NULL);
+		g_autofree char *text = NULL;
+
+		ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+		told |=
+		    strstr(text, "\nSubject: Your mailbox is full\n") != NULL;
+	}
+	g_dir_close(names);
+	ck_assert(told);
+	mark = g_build_filename(scene.root, "db/b/a/posthub-warned", NULL);
+	ck_assert_int_eq(unlink(mark), 0);
+	ck_assert_int_eq(symlink("x", mark), 0);
+	mailbox.nmid = OTHER;
+	ck_assert_int_eq(put(&scene, &mailbox), PH_STORE_OK);
+	ck_assert_uint_eq(look(&scene, "b/a/new", NULL), 3);
 	scene_close(&scene);
 }
 END_TEST
@@ -384,7 +456,7 @@ START_TEST(test_one_owner)
 {
 	struct scene scene = {NULL};
 	struct ph_store_mailbox mailboxes[2] = {
-	    {.address = "one@b", .nmid = NMID, .quota = 1000},
+	    {.address = "one@b", .nmid = NMID, .quota.receive = 1000},
 	    {.address = "two@b",
 	     .nmid = NMID,
 	     .folder = "Work",
@@ -415,4 +487,5 @@ END_TEST
 
 UNIT_MAIN("store/delivery/store mailbox", test_by_attribute, test_bad_options,
 	  test_folders, test_no_folder, test_folder_comes_back,
-	  test_once_in_all_folders, test_quota, test_owners, test_one_owner)
+	  test_once_in_all_folders, test_quota, test_warning,
+	  test_warning_of_sending, test_owners, test_one_owner)

@@ -80,11 +80,27 @@ START_TEST(test_quota)
 
 		place(&placement, quotas[i].mailbox, "transportconfig|",
 		      database, NULL);
-		ck_assert_msg(placement.quota == quotas[i].quota,
-			      "%zu: %" PRId64, i, placement.quota);
+		ck_assert_msg(placement.quota.receive == quotas[i].quota,
+			      "%zu: %" PRId64, i, placement.quota.receive);
 		ph_placement_clear(&placement);
 		ck_assert_ptr_null(placement.entry);
 	}
+}
+END_TEST
+
+/* Each limit for itself. */
+START_TEST(test_limits)
+{
+	struct ph_placement placement;
+
+	place(&placement, "|IssueWarningQuota=1KB", "transportconfig|",
+	      "database|db1|IssueWarningQuota=2KB|ProhibitSendQuota=3KB|"
+	      "ProhibitSendReceiveQuota=4KB",
+	      NULL);
+	ck_assert_int_eq(placement.quota.warning, 1024);
+	ck_assert_int_eq(placement.quota.send, 3072);
+	ck_assert_int_eq(placement.quota.receive, 4096);
+	ph_placement_clear(&placement);
 }
 END_TEST
 
@@ -159,7 +175,9 @@ START_TEST(test_no_config)
 
 	ph_placement_set(&placement, snapshot, entry, "DB1", NULL);
 	ck_assert_int_eq(placement.junk, 4);
-	ck_assert_int_eq(placement.quota, 0);
+	ck_assert_int_eq(placement.quota.receive, 0);
+	ck_assert_int_eq(placement.quota.send, 0);
+	ck_assert_int_eq(placement.quota.warning, 0);
 	ph_placement_clear(&placement);
 	ph_object_unref(&entry);
 	ph_snapshot_unref(&snapshot);
@@ -197,5 +215,5 @@ START_TEST(test_extension)
 }
 END_TEST
 
-UNIT_MAIN("store/mailbox/placement", test_quota, test_junk, test_no_config,
-	  test_extension)
+UNIT_MAIN("store/mailbox/placement", test_quota, test_limits, test_junk,
+	  test_no_config, test_extension)

@@ -73,14 +73,24 @@ expect_file(struct scene *scene, const char *text)
 }
 
 static int
-take(struct scene *scene, int64_t bytes, int64_t size)
+take_of(struct scene *scene, const struct ph_quota_limits *limits, int64_t size,
+	struct ph_quota *used_r)
 {
 	struct ph_err err = PH_ERR_INIT;
-	int r =
-	    ph_quota_take(scene->mailbox, bytes, size, &ph_perms_self, &err);
+	int r = ph_quota_take(scene->mailbox, limits, size, &ph_perms_self,
+			      used_r, &err);
 
 	ck_assert_msg(r >= 0 || err.kind == PH_ERR_TEMP, "%s", err.text);
 	return r;
+}
+
+static int
+take(struct scene *scene, int64_t bytes, int64_t size)
+{
+	const struct ph_quota_limits limits = {.receive = bytes};
+	struct ph_quota used;
+
+	return take_of(scene, &limits, size, &used);
 }
 
 START_TEST(test_no_quota)
@@ -285,7 +295,181 @@ START_TEST(test_in_the_way)
 }
 END_TEST
 
-UNIT_MAIN("store/mailbox/quota", test_no_quota, test_counted,
-	  test_reached_exactly, test_doubted, test_whose_limit, test_padded,
-	  test_damaged, test_cut_off, test_grown_long, test_holes,
+/* ---- above ------------------------------------------------------------- */
+
+/* Who wants to know a size has the mailbox counted without a quota, too. */
+START_TEST(test_counted_for_notice)
+{
+	struct scene scene;
+	struct ph_quota used;
+
+	scene_open(&scene);
+	put(&scene, "new/1.a.h,S=90", 90);
+	ck_assert_int_eq(
+	    take_of(&scene, &(struct ph_quota_limits){.warning = INT64_MAX}, 10,
+		    &used),
+	    1);
+	expect_file(&scene, "");
+	ck_assert_int_eq(
+	    take_of(&scene, &(struct ph_quota_limits){.warning = 5}, 10, &used),
+	    1);
+	ck_assert_int_eq(used.bytes, 100);
+	ck_assert_int_eq(used.messages, 2);
+	expect_file(&scene, "0S\n90 1\n10 1\n");
+	ph_quota_put(scene.mailbox, 7);
+	expect_file(&scene, "0S\n90 1\n10 1\n7 1\n");
+	scene_close(&scene);
+}
+END_TEST
+
+START_TEST(test_notable)
+{
+	static const struct {
+		struct ph_quota_limits limits;
+		int64_t least;
+	} rows[] = {
+	    {{0, 0, 0}, INT64_MAX},  {{10, 0, 0}, INT64_MAX},
+	    {{10, 9, 0}, 9},	     {{10, 9, 8}, 8},
+	    {{10, 8, 9}, 8},	     {{10, 0, 9}, 9},
+	    {{10, INT64_MAX, 9}, 9}, {{10, INT64_MAX, INT64_MAX}, INT64_MAX},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		ck_assert_msg(ph_quota_notable(&rows[i].limits) ==
+				  rows[i].least,
+			      "%zu", i);
+}
+END_TEST
+
+static int
+above(struct scene *scene, int64_t bytes, int64_t *used_r)
+{
+	struct ph_err err = PH_ERR_INIT;
+	struct ph_quota used = {0, 0};
+	int r =
+	    ph_quota_above(scene->mailbox, bytes, &ph_perms_self, &used, &err);
+
+	ck_assert_msg(r >= 0 || err.kind == PH_ERR_TEMP, "%s", err.text);
+	*used_r = used.bytes;
+	return r;
+}
+
+START_TEST(test_above)
+{
+	struct scene scene;
+	int64_t used;
+
+	scene_open(&scene);
+	put(&scene, "new/1.a.h,S=90", 90);
+	ck_assert_int_eq(above(&scene, 0, &used), 0);
+	ck_assert_int_eq(above(&scene, INT64_MAX, &used), 0);
+	expect_file(&scene, "");
+	ck_assert_int_eq(above(&scene, 90, &used), 0);
+	ck_assert_int_eq(above(&scene, 89, &used), 1);
+	ck_assert_int_eq(used, 90);
+	/* Somebody's limits stay. A sum of many lines is doubted. */
+	set_file(&scene, "1000S,3C\n10 1\n500 1\n");
+	ck_assert_int_eq(above(&scene, 100, &used), 0);
+	expect_file(&scene, "1000S,3C\n90 1\n");
+	set_file(&scene, "1000S,3C\n510 2\n");
+	ck_assert_int_eq(above(&scene, 100, &used), 1);
+	ck_assert_int_eq(used, 510);
+	ck_assert_int_eq(unlinkat(scene.mailbox, "maildirsize", 0), 0);
+	ck_assert_int_eq(mkdirat(scene.mailbox, "maildirsize", 0700), 0);
+	ck_assert_int_eq(above(&scene, 100, &used), -1);
+	scene_close(&scene);
+}
+END_TEST
+
+#define NOON ((int64_t)1700000000000)
+#define HOURS ((int64_t)3600 * 1000)
+
+static int
+tell(struct scene *scene, int64_t bytes, int64_t now)
+{
+	struct ph_err err = PH_ERR_INIT;
+	struct ph_quota used;
+	int r = ph_quota_tell(scene->mailbox, bytes, now, &ph_perms_self, &used,
+			      &err);
+
+	ck_assert_msg(r >= 0 || err.kind == PH_ERR_TEMP, "%s", err.text);
+	return r;
+}
+
+/* Once a day, while there is a reason; a note of the time to come is of a clock
+ * that was wrong. */
+START_TEST(test_told_once_a_day)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	put(&scene, "new/1.a.h,S=90", 90);
+	ck_assert_int_eq(tell(&scene, 90, NOON), 0);
+	ck_assert_int_eq(tell(&scene, 80, NOON), 1);
+	ck_assert_int_eq(tell(&scene, 80, NOON), 0);
+	ck_assert_int_eq(tell(&scene, 80, NOON + 23 * HOURS), 0);
+	ck_assert_int_eq(tell(&scene, 90, NOON + 25 * HOURS), 0);
+	ck_assert_int_eq(tell(&scene, 80, NOON + 25 * HOURS), 1);
+	ck_assert_int_eq(tell(&scene, 80, NOON + 26 * HOURS), 0);
+	ck_assert_int_eq(tell(&scene, 80, NOON), 1);
+	ck_assert_int_eq(unlinkat(scene.mailbox, "posthub-warned", 0), 0);
+	ck_assert_int_eq(symlinkat("x", scene.mailbox, "posthub-warned"), 0);
+	ck_assert_int_eq(tell(&scene, 80, NOON), -1);
+	scene_close(&scene);
+}
+END_TEST
+
+/* ---- messages that come while they are counted ------------------------- */
+
+struct mover {
+	struct scene *scene;
+	gint stop; /* atomic */
+};
+
+static gpointer
+move_about(gpointer p)
+{
+	struct mover *mover = p;
+
+	while (!g_atomic_int_get(&mover->stop)) {
+		mkdirat(mover->scene->mailbox, "new/moved", 0700);
+		unlinkat(mover->scene->mailbox, "new/moved", AT_REMOVEDIR);
+	}
+	return NULL;
+}
+
+/* The sum is not kept; the limits, which only the file knows, are. */
+START_TEST(test_limits_stay)
+{
+	struct scene scene;
+	struct mover mover = {&scene, 0};
+	GThread *thread;
+
+	scene_open(&scene);
+	for (int i = 0; i < 200; i++) {
+		g_autofree char *name = g_strdup_printf("cur/%d.a.h,S=1", i);
+
+		put(&scene, name, 1);
+	}
+	thread = g_thread_new("mover", move_about, &mover);
+	for (int i = 0; i < 200; i++) {
+		g_autofree char *after = NULL;
+
+		set_file(&scene, "5000S,999C\n5000 10\n0 0\n");
+		ck_assert_int_eq(take(&scene, 0, 10), 1);
+		after = get_file(&scene);
+		ck_assert_msg(g_str_has_prefix(after, "5000S,999C\n"), "%s",
+			      after);
+		ck_assert_msg(g_str_has_suffix(after, "\n10 1\n"), "%s", after);
+	}
+	g_atomic_int_set(&mover.stop, 1);
+	g_thread_join(thread);
+	scene_close(&scene);
+}
+END_TEST
+
+UNIT_MAIN("store/mailbox/quota", test_counted_for_notice, test_notable,
+	  test_above, test_told_once_a_day, test_limits_stay, test_no_quota,
+	  test_counted, test_reached_exactly, test_doubted, test_whose_limit,
+	  test_padded, test_damaged, test_cut_off, test_grown_long, test_holes,
 	  test_in_the_way)

@@ -121,6 +121,58 @@ START_TEST(test_taken)
 }
 END_TEST
 
+/* ---- a mailbox that is too large to send -------------------------------- */
+
+/* Back to Drafts, with a delivery report. The database's limit counts for whom
+ * has none, and what is as large as it may be sends. */
+START_TEST(test_too_full)
+{
+	static const struct {
+		const char *limit, *where;
+	} full[] = {
+	    {"1KB", "out0 work0 state0 sent0 drafts1 in2"},
+	    {"1100", "out0 work0 state0 sent1 drafts0 in1"},
+	    {"unlimited", "out0 work0 state0 sent1 drafts0 in1"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(full); i++) {
+		g_autofree char *database =
+		    g_strconcat("database|DB1|Servers=MBX1,MBX2|Active=MBX1|"
+				"ProhibitSendQuota=",
+				full[i].limit, NULL);
+		g_autofree char *new = NULL, *other = NULL, *where = NULL;
+		struct fake fake;
+		struct lab lab;
+
+		fake_open(&fake, NULL);
+		lab_open(&lab, &fake);
+		ph_snapshot_unref(&lab.snapshot);
+		lab.snapshot = lab_snapshot_with(fake.port, NULL, database);
+		new = g_build_filename(lab.box, "new", NULL);
+		ck_assert_int_eq(g_mkdir_with_parents(new, 0700), 0);
+		other = g_build_filename(new, "1.M2.h,S=1100", NULL);
+		ck_assert(g_file_set_contents(other, "x", 1, NULL));
+		lab_put(&lab, "new", "1.M1.h", TO_MOTA, strlen(TO_MOTA));
+		ck_assert_int_eq(lab_run(&lab), -1);
+		where = lab_where(&lab);
+		ck_assert_msg(strcmp(where, full[i].where) == 0, "%s: %s",
+			      full[i].limit, where);
+		if (i == 0) {
+			g_autofree char *events = lab_events(&lab);
+			g_autofree char *notice = NULL;
+
+			ck_assert_str_eq(events, "SUBMITFAIL");
+			ck_assert_int_eq(unlink(other), 0);
+			notice = lab_content(&lab, "new");
+			ck_assert_ptr_nonnull(
+			    strstr(notice, "\nStatus: 5.2.2\n"));
+		}
+		fake_close(&fake);
+		lab_close(&lab);
+	}
+}
+END_TEST
+
 /* ---- what is sent, kept, told ------------------------------------------ */
 
 START_TEST(test_content)
@@ -544,8 +596,8 @@ START_TEST(test_cannot_say)
 }
 END_TEST
 
-UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
-	  test_notice, test_returned, test_sizes, test_retry,
+UNIT_MAIN("store/submission/item", test_outcomes, test_too_full, test_taken,
+	  test_content, test_notice, test_returned, test_sizes, test_retry,
 	  test_edited_while_waiting, test_partial,
 	  test_refused_one_after_the_other, test_expiry_of_the_service,
 	  test_expiry, test_cannot_say)

@@ -1,0 +1,78 @@
+#include "lib/base/credential.h"
+
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+#define LIMIT 4096
+
+static const struct {
+	const char *text, *line; /* line NULL: refused */
+} rows[] = {
+    {"user:secret\n", "user:secret"},
+    {"user:secret", "user:secret"},
+    {"user:se:cret\r\nmore:of it\n", "user:se:cret"},
+    {":\n", ":"},
+    {"user\n", NULL},
+    {"user\nother:secret\n", NULL},
+    {"\nuser:secret\n", NULL},
+    {"", NULL},
+};
+
+START_TEST(test_lines)
+{
+	char *root = unit_mkdir();
+	g_autofree char *file = g_build_filename(root, "file", NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GString) line = g_string_new("before ");
+		struct ph_err err = PH_ERR_INIT;
+		int r;
+
+		ck_assert(g_file_set_contents(file, rows[i].text, -1, NULL));
+		r = ph_credential_read(root, "file", line, &err);
+		ck_assert_msg(r == (rows[i].line ? 0 : -1), "%zu", i);
+		ck_assert_str_eq(line->str + 7,
+				 rows[i].line ? rows[i].line : "");
+		if (r < 0)
+			ck_assert_ptr_nonnull(strstr(err.text, file));
+	}
+	unit_rmdir(&root);
+}
+END_TEST
+
+/* At the limit, one over, and what never ends: which is not read to find
+ * out. */
+START_TEST(test_length)
+{
+	char *root = unit_mkdir();
+	g_autofree char *file = g_build_filename(root, "file", NULL);
+	const struct rlimit little = {256 << 20, 256 << 20};
+
+	for (gsize over = 0; over < 2; over++) {
+		g_autofree char *text = g_strnfill(LIMIT + over, 'x');
+		g_autoptr(GString) line = g_string_new(NULL);
+
+		memcpy(text, "user:", 5);
+		ck_assert(g_file_set_contents(file, text, -1, NULL));
+		ck_assert_int_eq(ph_credential_read(root, "file", line, NULL),
+				 over == 0 ? 0 : -1);
+		ck_assert_uint_eq(line->len, over == 0 ? LIMIT : 0);
+	}
+#ifndef __SANITIZE_ADDRESS__
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &little), 0);
+#endif
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(GString) line = g_string_new(NULL);
+
+		ck_assert_int_eq(ph_credential_read("/dev",
+						    i == 0 ? "zero" : "none",
+						    line, NULL),
+				 -1);
+	}
+	unit_rmdir(&root);
+}
+END_TEST
+
+UNIT_MAIN("lib/base/credential", test_lines, test_length)
