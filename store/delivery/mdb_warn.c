@@ -1,3 +1,4 @@
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/uuid.h"
 #include "store/delivery/mdb.h"
@@ -15,7 +16,7 @@
 static void
 append_limit(GString *out, const char *what, int64_t bytes)
 {
-	if (bytes > 0 && bytes < INT64_MAX)
+	if (ph_quota_is_limit(bytes))
 		g_string_append_printf(out, "%s: %" PRId64 " KB\n", what,
 				       bytes / 1024);
 }
@@ -52,7 +53,7 @@ static GString *
 make_text(const char *address, const char *host,
 	  const struct ph_quota_limits *limits, int64_t used, int64_t now)
 {
-	bool full = limits->send > 0 && used > limits->send;
+	bool full = ph_quota_is_limit(limits->send) && used > limits->send;
 	GString *out = g_string_new(NULL);
 
 	append_header(out, address, host, full, now);
@@ -77,12 +78,10 @@ write_text(int tmp, const char *name, const GString *text,
 {
 	int fd =
 	    openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	ssize_t n = fd < 0 ? -1 : write(fd, text->str, text->len);
 	int r = -1;
 
-	if (n >= 0 && n < (ssize_t)text->len)
-		errno = ENOSPC;
-	else if (n >= 0 && ph_perms_give(fd, owner, false) == 0)
+	if (fd >= 0 && ph_file_write(fd, text->str, text->len) == 0 &&
+	    ph_perms_give(fd, owner, false) == 0)
 		r = fsync(fd);
 	ph_path_close(&fd);
 	return r;

@@ -14,12 +14,10 @@
 #include <unistd.h>
 
 #define NAME "maildirsize"
-#define WARNED "posthub-warned"
 
 enum {
 	FILE_LIMIT = 5120, /* bytes; a longer one is counted anew */
 	STALE = 15 * 60,   /* seconds after which "full" is doubted */
-	DAY = 24 * 60 * 60,
 };
 
 /* What the file says. */
@@ -303,9 +301,10 @@ write_file(int mailbox, const char *text, const struct ph_perms *owner,
 	return -1;
 }
 
-/* Into file. When messages came or went meanwhile the sum is of use now, but
- * must not stay: what made us count still stands in the old file, as do its
- * limits, which may be somebody else's. */
+/* Into file. When messages came or went meanwhile, or it is nobody's who asks
+ * (owner NULL), the sum is of use now, but must not stay: what made us count
+ * still stands in the old file, as do its limits, which may be somebody
+ * else's. */
 static int
 count_anew(int mailbox, struct size_file *file, const struct ph_perms *owner,
 	   struct ph_err *err)
@@ -319,7 +318,7 @@ count_anew(int mailbox, struct size_file *file, const struct ph_perms *owner,
 	    count(mailbox, true, &after, err) < 0)
 		return -1;
 	file->used = sum.used;
-	if (before.stamp != after.stamp)
+	if (before.stamp != after.stamp || !owner)
 		return 0;
 	file->lines = 1;
 	file->changed = time(NULL);
@@ -347,8 +346,8 @@ is_doubtful(const struct size_file *file)
 	return file->lines > 1 || file->changed < time(NULL) - STALE;
 }
 
-static bool
-is_limit(int64_t bytes)
+bool
+ph_quota_is_limit(int64_t bytes)
 {
 	return bytes > 0 && bytes < INT64_MAX;
 }
@@ -358,7 +357,8 @@ take(int mailbox, const struct ph_quota_limits *limits, int64_t size,
      struct size_file *file, const struct ph_perms *owner, struct ph_err *err)
 {
 	/* In the file 0 is none. */
-	const int64_t limit = is_limit(limits->receive) ? limits->receive : 0;
+	const int64_t limit =
+	    ph_quota_is_limit(limits->receive) ? limits->receive : 0;
 	int r = read_file(mailbox, file, err);
 	bool good = r == 1;
 
@@ -438,7 +438,7 @@ ph_quota_above(int mailbox, int64_t bytes, const struct ph_perms *owner,
 	struct size_file file;
 	int r;
 
-	if (!is_limit(bytes))
+	if (!ph_quota_is_limit(bytes))
 		return 0;
 	r = read_file(mailbox, &file, err);
 	if (r == 0 || (r == 1 && file.used.bytes > bytes && is_doubtful(&file)))
@@ -448,57 +448,4 @@ ph_quota_above(int mailbox, int64_t bytes, const struct ph_perms *owner,
 		return -1;
 	*used_r = file.used;
 	return file.used.bytes > bytes;
-}
-
-int64_t
-ph_quota_notable(const struct ph_quota_limits *limits)
-{
-	int64_t least = INT64_MAX;
-
-	if (is_limit(limits->send))
-		least = limits->send;
-	if (is_limit(limits->warning))
-		least = MIN(least, limits->warning);
-	return least;
-}
-
-/* A time to come is of a clock that was wrong. */
-static bool
-is_recent(int fd, int64_t now)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_mtime <= now / 1000 &&
-	       st.st_mtime > now / 1000 - DAY;
-}
-
-static int
-note_told(int fd, int64_t now, const struct ph_perms *owner)
-{
-	const struct timespec at = {.tv_sec = now / 1000};
-
-	if (ph_perms_give(fd, owner, false) < 0)
-		return -1;
-	return futimens(fd, (struct timespec[]){at, at});
-}
-
-int
-ph_quota_tell(int mailbox, int64_t bytes, int64_t now,
-	      const struct ph_perms *owner, struct ph_quota *used_r,
-	      struct ph_err *err)
-{
-	static const int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-	int fd = openat(mailbox, WARNED, flags), r = 0;
-
-	if (fd < 0 && errno != ENOENT)
-		return fail("open", WARNED, err);
-	/* First what is cheap: it is asked at each delivery. */
-	if (fd < 0 || !is_recent(fd, now))
-		r = ph_quota_above(mailbox, bytes, owner, used_r, err);
-	if (r == 1 && fd < 0)
-		fd = openat(mailbox, WARNED, flags | O_CREAT | O_EXCL, 0600);
-	if (r == 1 && (fd < 0 || note_told(fd, now, owner) < 0))
-		r = fail("write", WARNED, err);
-	ph_path_close(&fd);
-	return r;
 }

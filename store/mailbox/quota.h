@@ -4,6 +4,7 @@
 #include "lib/base/err.h"
 #include "store/mailbox/perms.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -29,6 +30,9 @@ struct ph_quota_limits {
 	int64_t warning; /* above it the owner is warned */
 };
 
+/* False: it says nothing, or that there is none. */
+bool ph_quota_is_limit(int64_t bytes);
+
 /*
  * Room for one more message of that size? 1: yes, and it is counted (when it
  * is not stored after all: ph_quota_give), *used_r is what the mailbox has with
@@ -50,7 +54,8 @@ int ph_quota_read(int mailbox, struct ph_quota *limit_r,
 		  struct ph_quota *used_r);
 
 /* Is in the mailbox more than that (0, INT64_MAX: never)? Counted anew before
- * an old sum says yes. 1 and *used_r, 0, -1 TEMP. */
+ * an old sum says yes; owner NULL: which is not written down. 1 and *used_r, 0,
+ * -1 TEMP. */
 int ph_quota_above(int mailbox, int64_t bytes, const struct ph_perms *owner,
 		   struct ph_quota *used_r, struct ph_err *err);
 

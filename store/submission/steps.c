@@ -125,8 +125,8 @@ is_too_full(const struct ph_item *item, struct ph_err *err)
 
 	if (item->submission->imap != NULL)
 		return 0;
-	return ph_quota_above(ph_box_dir(item->box), limits.send,
-			      &ph_perms_self, &used, err);
+	return ph_quota_above(ph_box_dir(item->box), limits.send, NULL, &used,
+			      err);
 }
 
 /* All recipients, so that the owner gets a delivery report. */

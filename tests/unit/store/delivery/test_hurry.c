@@ -91,7 +91,7 @@ called(const char *wanted)
 #define LIST                                        \
 	MESSAGE("deferred", "A", "one@a.test")      \
 	MESSAGE("deferred", "B", "two@a.test")      \
-	MESSAGE("active", "C", "one@a.test")        \
+	MESSAGE("active", "deferred", "one@a.test") \
 	MESSAGE("deferred", "D", "deferred@a.test") \
 	MESSAGE("deferred", "E", "ONE@a.test")
 

@@ -357,6 +357,7 @@ above(struct scene *scene, int64_t bytes, int64_t *used_r)
 START_TEST(test_above)
 {
 	struct scene scene;
+	struct ph_quota sum;
 	int64_t used;
 
 	scene_open(&scene);
@@ -367,6 +368,12 @@ START_TEST(test_above)
 	ck_assert_int_eq(above(&scene, 90, &used), 0);
 	ck_assert_int_eq(above(&scene, 89, &used), 1);
 	ck_assert_int_eq(used, 90);
+	/* Who only wants to know writes nothing. */
+	ck_assert_int_eq(unlinkat(scene.mailbox, "maildirsize", 0), 0);
+	ck_assert_int_eq(ph_quota_above(scene.mailbox, 89, NULL, &sum, NULL),
+			 1);
+	ck_assert_int_eq(sum.bytes, 90);
+	expect_file(&scene, "");
 	/* Somebody's limits stay. A sum of many lines is doubted. */
 	set_file(&scene, "1000S,3C\n10 1\n500 1\n");
 	ck_assert_int_eq(above(&scene, 100, &used), 0);
