@@ -69,7 +69,7 @@ struct ph_occurrences {
 	GArray *runs;  /* struct ph_run */
 	size_t digits; /* of all runs */
 	bool is_placed;
-	struct ph_places places; /* when is_placed */
+	struct ph_places places; /* complete when is_placed */
 	GArray *counts;		 /* of what is not ASCII: see occurrences.c */
 	bool is_folded;
 	struct ph_folded folded; /* when is_folded */
@@ -89,6 +89,9 @@ void ph_occurrences_init(struct ph_occurrences *o,
 void ph_occurrences_clear(struct ph_occurrences *o);
 /* May there be any? Cheap. */
 bool ph_occurrences_possible(const struct ph_occurrences *o, uint32_t source);
+/* It will be looked for, probably: to be told before the first of them is, so
+ * that all numbers are found in one pass. */
+void ph_occurrences_expect(struct ph_occurrences *o, uint32_t source);
 /* Where it is, ascending, borrowed; or -1. */
 int ph_occurrences_find(struct ph_occurrences *o, uint32_t source,
 			const GArray **spans_r, struct ph_err *err);

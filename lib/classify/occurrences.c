@@ -89,6 +89,7 @@ ph_occurrences_init(struct ph_occurrences *o, struct ph_classifier *classifier,
 	o->spans = g_new0(GArray *, classifier->sources->len);
 	o->longest = g_new0(size_t, classifier->sources->len);
 	o->runs = find_runs(text, size, &o->digits);
+	ph_places_init(&o->places, classifier->windows, STARTS_MAX);
 	o->parts = g_hash_table_new_full(hash_part, same_part, NULL,
 					 (GDestroyNotify)g_array_unref);
 }
@@ -103,8 +104,7 @@ ph_occurrences_clear(struct ph_occurrences *o)
 	g_free(o->longest);
 	g_hash_table_unref(o->parts);
 	g_array_unref(o->runs);
-	if (o->is_placed)
-		ph_places_clear(&o->places);
+	ph_places_clear(&o->places);
 	if (o->counts != NULL)
 		g_array_unref(o->counts);
 	ph_hits_clear(&o->hits);
@@ -147,6 +147,16 @@ ph_occurrences_possible(const struct ph_occurrences *o, uint32_t source)
 		if (is_possible(o, s, i))
 			return true;
 	return false;
+}
+
+void
+ph_occurrences_expect(struct ph_occurrences *o, uint32_t source)
+{
+	const struct ph_source *s = source_at(o, source);
+
+	for (guint i = 0; i < s->definition->parts->len; i++)
+		if (s->terms[i] == PH_NO_TERM && is_possible(o, s, i))
+			ph_places_want(&o->places, s->numbers[i]);
 }
 
 /* ---- patterns ------------------------------------------------------------ */
@@ -238,7 +248,6 @@ get_places(struct ph_occurrences *o)
 	if (o->is_placed)
 		return &o->places;
 	o->is_placed = true;
-	ph_places_init(&o->places, windows, STARTS_MAX);
 	for (guint i = 0; i < o->runs->len; i++) {
 		const struct ph_run *run =
 		    &g_array_index(o->runs, struct ph_run, i);
@@ -310,11 +319,13 @@ find_number(struct ph_occurrences *o, const struct ph_definition_part *part,
 	struct ph_pattern_digits digits;
 	size_t from = 0;
 
+	ph_pattern_digits(part->pattern, &digits);
+	if (!ph_places_wants(places, number))
+		return find_in_runs(o, part, &digits, 0, spans, err);
 	if (find_at_places(o, part, number, &from, spans, err) < 0)
 		return -1;
 	if (places->end == SIZE_MAX)
 		return 0;
-	ph_pattern_digits(part->pattern, &digits);
 	return find_in_runs(o, part, &digits, MAX(from, places->end), spans,
 			    err);
 }

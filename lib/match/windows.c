@@ -109,6 +109,7 @@ ph_places_init(struct ph_places *places, const struct ph_windows *windows,
 {
 	*places = (struct ph_places){
 	    .words = windows->words,
+	    .wanted = g_new0(uint64_t, windows->words),
 	    .found = g_new(GArray *, windows->words),
 	    .limit = limit,
 	    .end = SIZE_MAX,
@@ -124,6 +125,19 @@ ph_places_clear(struct ph_places *places)
 	for (size_t i = 0; i < places->words; i++)
 		g_array_unref(places->found[i]);
 	g_free(places->found);
+	g_free(places->wanted);
+}
+
+void
+ph_places_want(struct ph_places *places, size_t pattern)
+{
+	places->wanted[pattern / BITS] |= UINT64_C(1) << pattern % BITS;
+}
+
+bool
+ph_places_wants(const struct ph_places *places, size_t pattern)
+{
+	return (places->wanted[pattern / BITS] >> pattern % BITS & 1) != 0;
 }
 
 bool
@@ -167,11 +181,12 @@ view_at(const char *text, size_t size, size_t at)
 
 /* Which patterns of a word may begin there; most do not get far. */
 static uint64_t
-look(const struct ph_windows *windows, size_t word, const struct view *view)
+look(const struct ph_windows *windows, size_t word, uint64_t wanted,
+     const struct view *view)
 {
 	const uint64_t *from = &windows->from[from_cell(word, 0, 0)];
 	const size_t previous = cell(word, view->previous);
-	uint64_t found = windows->before[previous] & from[*view->from];
+	uint64_t found = wanted & windows->before[previous] & from[*view->from];
 
 	if (found == 0)
 		return 0;
@@ -189,7 +204,8 @@ add_places(const struct ph_windows *windows, const struct view *view, size_t at,
 	   struct ph_places *places)
 {
 	for (size_t word = 0; word < windows->words; word++) {
-		const struct ph_place place = {at, look(windows, word, view)};
+		const struct ph_place place = {
+		    at, look(windows, word, places->wanted[word], view)};
 
 		if (place.patterns == 0)
 			continue;

@@ -28,13 +28,17 @@ struct ph_place {
 
 struct ph_places {
 	size_t words;
-	GArray **found; /* of a word: struct ph_place, ascending */
+	uint64_t *wanted; /* a word each: the others are passed over */
+	GArray **found;	  /* of a word: struct ph_place, ascending */
 	size_t total, limit;
 	size_t end; /* from here on nothing is known: there were too many */
 };
 void ph_places_init(struct ph_places *places, const struct ph_windows *windows,
 		    size_t limit);
 void ph_places_clear(struct ph_places *places);
+/* Before the first scan. */
+void ph_places_want(struct ph_places *places, size_t pattern);
+bool ph_places_wants(const struct ph_places *places, size_t pattern);
 /* The next place of a pattern; *i, 0 at first, counts those of its word. */
 bool ph_places_next(const struct ph_places *places, size_t pattern, guint *i,
 		    size_t *at_r);

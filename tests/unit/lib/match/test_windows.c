@@ -37,6 +37,7 @@ scan_one(const struct ph_pattern *pattern, const char *text)
 	char *found;
 
 	ph_places_init(&places, windows, LIMIT);
+	ph_places_want(&places, 0);
 	ph_windows_scan(windows, text, strlen(text), 0, SIZE_MAX, &places);
 	ck_assert_uint_eq(places.end, SIZE_MAX);
 	found = list(&places, 0);
@@ -154,6 +155,8 @@ check_text(const struct ph_windows *windows,
 	struct ph_places places;
 
 	ph_places_init(&places, windows, LIMIT);
+	for (size_t i = 0; i < n; i++)
+		ph_places_want(&places, i);
 	ph_windows_scan(windows, text, size, 0, SIZE_MAX, &places);
 	for (size_t i = 0; i < n; i++) {
 		struct ph_pattern_search *search =
@@ -220,6 +223,7 @@ START_TEST(test_limit)
 
 	ck_assert_uint_eq(ph_windows_within(windows), 1);
 	ph_places_init(&places, windows, 2);
+	ph_places_want(&places, 0);
 	ph_windows_scan(windows, text, strlen(text), 1, 2, &places);
 	ck_assert_uint_eq(places.end, SIZE_MAX);
 	ph_windows_scan(windows, text, strlen(text), 3, 8, &places);
@@ -231,6 +235,32 @@ START_TEST(test_limit)
 	ph_places_clear(&places);
 	ph_windows_free(&windows);
 	ph_pattern_unref(&pattern);
+}
+END_TEST
+
+/* Only what is wanted. */
+START_TEST(test_wanted)
+{
+	static const char text[] = "1 22";
+	struct ph_pattern *patterns[] = {compile("[0-9]"), compile("[0-9]{2}")};
+	struct ph_windows *windows =
+	    ph_windows_new((const struct ph_pattern *const *)patterns, 2);
+	struct ph_places places;
+	g_autofree char *first = NULL, *second = NULL;
+
+	ph_places_init(&places, windows, LIMIT);
+	ph_places_want(&places, 1);
+	ck_assert(!ph_places_wants(&places, 0));
+	ck_assert(ph_places_wants(&places, 1));
+	ph_windows_scan(windows, text, strlen(text), 0, SIZE_MAX, &places);
+	first = list(&places, 0);
+	second = list(&places, 1);
+	ck_assert_str_eq(first, "");
+	ck_assert_str_eq(second, "2 ");
+	ph_places_clear(&places);
+	ph_windows_free(&windows);
+	ph_pattern_unref(&patterns[0]);
+	ph_pattern_unref(&patterns[1]);
 }
 END_TEST
 
@@ -264,6 +294,7 @@ main(void)
 	tcase_add_loop_test(t, test_places, 0, G_N_ELEMENTS(rows));
 	tcase_add_test(t, test_never_hides);
 	tcase_add_test(t, test_limit);
+	tcase_add_test(t, test_wanted);
 	tcase_add_test(t, test_deep);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
