@@ -198,7 +198,7 @@ START_TEST(test_never_hides)
 	for (size_t i = 0; i < n; i++)
 		patterns[i] = compile(rows[i % G_N_ELEMENTS(rows)].pattern);
 	windows = ph_windows_new((const struct ph_pattern *const *)patterns, n);
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 20; i++) {
 		g_autofree char *text = random_text(rand);
 
 		check_text(windows, (const struct ph_pattern *const *)patterns,
