@@ -12,6 +12,7 @@ clear_source(void *data)
 	struct ph_source *source = data;
 
 	g_free(source->terms);
+	g_free(source->numbers);
 }
 
 static void
@@ -71,6 +72,7 @@ ph_classifier_unref(struct ph_classifier **classifierp)
 	if (c == NULL || !g_atomic_ref_count_dec(&c->refs))
 		return;
 	ph_matcher_unref(&c->matcher);
+	ph_windows_free(&c->windows);
 	g_array_unref(c->rules);
 	g_array_unref(c->types);
 	g_array_unref(c->sources);
@@ -84,6 +86,7 @@ struct build {
 	const struct ph_classify_options *options;
 	struct ph_classifier *classifier;
 	struct ph_terms *terms;
+	GPtrArray *numbers;		  /* patterns found by their digits */
 	GHashTable *sources;		  /* definition to its number + 1 */
 	GHashTable *taken;		  /* GUIDs and folded names */
 	const struct ph_package *package; /* the one at work */
@@ -99,17 +102,21 @@ find_definition(const struct build *b, const char *id)
 	return found;
 }
 
-static uint32_t
-add_term(struct build *b, const struct ph_definition_part *part)
+static void
+add_part(struct build *b, const struct ph_definition_part *part,
+	 uint32_t *term_r, uint32_t *number_r)
 {
 	struct ph_pattern_digits digits;
 
+	*term_r = PH_NO_TERM;
+	*number_r = b->numbers->len;
 	if (part->pattern == NULL)
-		return ph_terms_add_word(b->terms, part->text);
+		*term_r = ph_terms_add_word(b->terms, part->text);
 	/* It is looked for where there are digits. */
-	if (ph_pattern_digits(part->pattern, &digits))
-		return PH_NO_TERM;
-	return ph_terms_add_pattern(b->terms, part->pattern);
+	else if (ph_pattern_digits(part->pattern, &digits))
+		g_ptr_array_add(b->numbers, part->pattern);
+	else
+		*term_r = ph_terms_add_pattern(b->terms, part->pattern);
 }
 
 static uint32_t
@@ -119,15 +126,17 @@ add_source(struct build *b, const char *id)
 	GArray *sources = b->classifier->sources;
 	guint known =
 	    GPOINTER_TO_UINT(g_hash_table_lookup(b->sources, definition));
-	struct ph_source source = {definition, NULL};
+	struct ph_source source = {definition, NULL, NULL};
 
 	if (known > 0)
 		return known - 1;
 	source.terms = g_new(uint32_t, definition->parts->len);
+	source.numbers = g_new(uint32_t, definition->parts->len);
 	for (guint i = 0; i < definition->parts->len; i++)
-		source.terms[i] =
-		    add_term(b, &g_array_index(definition->parts,
-					       struct ph_definition_part, i));
+		add_part(b,
+			 &g_array_index(definition->parts,
+					struct ph_definition_part, i),
+			 &source.terms[i], &source.numbers[i]);
 	g_array_append_val(sources, source);
 	g_hash_table_insert(b->sources, (void *)(uintptr_t)definition,
 			    GUINT_TO_POINTER(sources->len));
@@ -260,6 +269,7 @@ ph_classifier_new(const struct ph_classify_options *options)
 	struct build b = {.options = options,
 			  .classifier = c,
 			  .terms = ph_terms_new(),
+			  .numbers = g_ptr_array_new(),
 			  .sources = g_hash_table_new(NULL, NULL),
 			  .taken = g_hash_table_new_full(
 			      g_str_hash, g_str_equal, g_free, NULL)};
@@ -279,6 +289,9 @@ ph_classifier_new(const struct ph_classify_options *options)
 	    b.terms,
 	    options->previous != NULL ? options->previous->matcher : NULL,
 	    options->compiler);
+	c->windows = ph_windows_new(
+	    (const struct ph_pattern *const *)b.numbers->pdata, b.numbers->len);
+	g_ptr_array_unref(b.numbers);
 	g_hash_table_unref(b.sources);
 	g_hash_table_unref(b.taken);
 	return c;

@@ -3,6 +3,7 @@
 
 #include "lib/classify/classify.h"
 #include "lib/match/fold.h"
+#include "lib/match/windows.h"
 
 /* What classifier.c's family shares: classifier.c compiles, occurrences.c finds
  * where things are in one text, find.c decides which types that makes. */
@@ -13,7 +14,8 @@
 /* A definition, compiled: an alternative is a term of the matcher. */
 struct ph_source {
 	const struct ph_definition *definition;
-	uint32_t *terms; /* one a part; PH_NO_TERM: found by its digits */
+	uint32_t *terms;   /* one a part; PH_NO_TERM: found by its digits */
+	uint32_t *numbers; /* of those: which of the windows */
 };
 
 struct ph_node {
@@ -40,6 +42,7 @@ struct ph_classifier {
 	GArray *types;	     /* struct ph_classify_type */
 	GArray *rules;	     /* struct ph_rule_compiled, the same rows */
 	struct ph_matcher *matcher;
+	struct ph_windows *windows; /* of patterns found by their digits */
 };
 
 /* ---- occurrences.c ---- */
@@ -63,9 +66,11 @@ struct ph_occurrences {
 	size_t size;
 	struct ph_hits hits;
 	bool ascii;
-	GArray *runs;	/* struct ph_run */
-	size_t digits;	/* of all runs */
-	GArray *counts; /* of what is not ASCII: see occurrences.c */
+	GArray *runs;  /* struct ph_run */
+	size_t digits; /* of all runs */
+	bool is_placed;
+	struct ph_places places; /* complete when is_placed */
+	GArray *counts;		 /* of what is not ASCII: see occurrences.c */
 	bool is_folded;
 	struct ph_folded folded; /* when is_folded */
 	GArray **spans;		 /* one a source, NULL: not asked for yet */
@@ -84,6 +89,9 @@ void ph_occurrences_init(struct ph_occurrences *o,
 void ph_occurrences_clear(struct ph_occurrences *o);
 /* May there be any? Cheap. */
 bool ph_occurrences_possible(const struct ph_occurrences *o, uint32_t source);
+/* It will be looked for, probably: to be told before the first of them is, so
+ * that all numbers are found in one pass. */
+void ph_occurrences_expect(struct ph_occurrences *o, uint32_t source);
 /* Where it is, ascending, borrowed; or -1. */
 int ph_occurrences_find(struct ph_occurrences *o, uint32_t source,
 			const GArray **spans_r, struct ph_err *err);

@@ -137,6 +137,36 @@ all_possible(const struct ph_occurrences *o, const struct ph_level *level)
 	return true;
 }
 
+static void
+expect_nodes(struct ph_occurrences *o, const GArray *nodes)
+{
+	for (guint i = 0; i < nodes->len; i++) {
+		const struct ph_node *node =
+		    &g_array_index(nodes, struct ph_node, i);
+
+		if (node->source == PH_NO_SOURCE)
+			expect_nodes(o, node->children);
+		else
+			ph_occurrences_expect(o, node->source);
+	}
+}
+
+/* What a rule looks for, if words do not rule it out. */
+static void
+expect_rule(struct ph_occurrences *o, const struct ph_rule_compiled *rule)
+{
+	for (guint i = 0; i < rule->levels->len; i++) {
+		const struct ph_level *level =
+		    &g_array_index(rule->levels, struct ph_level, i);
+
+		if (!rule->rule->affinity && !all_possible(o, level))
+			continue;
+		if (level->source != PH_NO_SOURCE)
+			ph_occurrences_expect(o, level->source);
+		expect_nodes(o, level->nodes);
+	}
+}
+
 /* ---- confidence ---------------------------------------------------------- */
 
 static const struct ph_level *
@@ -490,6 +520,9 @@ run_text(struct ph_classifier *c, const struct ph_classify_text *text, size_t i,
 	int answer = 0;
 
 	ph_occurrences_init(&o, c, text->text, text->size);
+	for (guint rule = 0; rule < c->rules->len; rule++)
+		expect_rule(&o, &g_array_index(c->rules,
+					       struct ph_rule_compiled, rule));
 	for (guint rule = 0; rule < c->rules->len && answer == 0; rule++)
 		answer = run_rule(&o, i, text->form, rule, &tallies[rule], err);
 	ph_occurrences_clear(&o);

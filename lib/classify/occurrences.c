@@ -11,6 +11,9 @@
 /* Places that are kept of one alternative in one text: more say nothing new, a
  * type that is asked for so many times is there. */
 #define PLACES_MAX 20000
+/* Beginnings of numbers that are kept of one text: eight megabytes. Behind them
+ * each pattern looks for itself. */
+#define STARTS_MAX ((size_t)512 * 1024)
 /* Steps between two looks at the clock. */
 #define TURNS 256
 
@@ -86,6 +89,7 @@ ph_occurrences_init(struct ph_occurrences *o, struct ph_classifier *classifier,
 	o->spans = g_new0(GArray *, classifier->sources->len);
 	o->longest = g_new0(size_t, classifier->sources->len);
 	o->runs = find_runs(text, size, &o->digits);
+	ph_places_init(&o->places, classifier->windows, STARTS_MAX);
 	o->parts = g_hash_table_new_full(hash_part, same_part, NULL,
 					 (GDestroyNotify)g_array_unref);
 }
@@ -100,6 +104,7 @@ ph_occurrences_clear(struct ph_occurrences *o)
 	g_free(o->longest);
 	g_hash_table_unref(o->parts);
 	g_array_unref(o->runs);
+	ph_places_clear(&o->places);
 	if (o->counts != NULL)
 		g_array_unref(o->counts);
 	ph_hits_clear(&o->hits);
@@ -142,6 +147,16 @@ ph_occurrences_possible(const struct ph_occurrences *o, uint32_t source)
 		if (is_possible(o, s, i))
 			return true;
 	return false;
+}
+
+void
+ph_occurrences_expect(struct ph_occurrences *o, uint32_t source)
+{
+	const struct ph_source *s = source_at(o, source);
+
+	for (guint i = 0; i < s->definition->parts->len; i++)
+		if (s->terms[i] == PH_NO_TERM && is_possible(o, s, i))
+			ph_places_want(&o->places, s->numbers[i]);
 }
 
 /* ---- patterns ------------------------------------------------------------ */
@@ -222,22 +237,72 @@ step_back(const struct ph_occurrences *o, size_t at, size_t characters)
 	return at;
 }
 
-/* Where a match with digits may begin: not long before one, and where there are
- * enough of them. */
+/* Where matches of all patterns with digits may begin: not long before one. */
+static const struct ph_places *
+get_places(struct ph_occurrences *o)
+{
+	const struct ph_windows *windows = o->classifier->windows;
+	const size_t within = ph_windows_within(windows);
+	size_t from = 0;
+
+	if (o->is_placed)
+		return &o->places;
+	o->is_placed = true;
+	for (guint i = 0; i < o->runs->len; i++) {
+		const struct ph_run *run =
+		    &g_array_index(o->runs, struct ph_run, i);
+
+		from = MAX(from, step_back(o, run->first, within - 1));
+		ph_windows_scan(windows, o->text, o->size, from, run->last,
+				&o->places);
+		from = MAX(from, run->last + 1);
+	}
+	return &o->places;
+}
+
+/* As find_between, where a match may begin at certain places alone. */
 static int
-find_digits(struct ph_occurrences *o, const struct ph_definition_part *part,
-	    const struct ph_pattern_digits *digits, GArray *spans,
-	    struct ph_err *err)
+find_at_places(struct ph_occurrences *o, const struct ph_definition_part *part,
+	       uint32_t number, size_t *from, GArray *spans, struct ph_err *err)
+{
+	struct ph_pattern_search *search =
+	    ph_pattern_search_new(part->pattern, o->text, o->size);
+	struct ph_span span;
+	int r = 0;
+
+	for (guint i = 0;
+	     r >= 0 && spans->len < PLACES_MAX &&
+	     ph_places_next(get_places(o), number, &i, &span.start);) {
+		if (span.start < *from)
+			continue;
+		r = ph_pattern_search_at(search, span.start, &o->left,
+					 &span.end, err);
+		if (r == 1 && passes(o, part, &span)) {
+			g_array_append_val(spans, span);
+			*from = span.end;
+		}
+		if (check_time(o, err) < 0)
+			r = -1;
+	}
+	ph_pattern_search_free(&search);
+	return r < 0 ? -1 : 0;
+}
+
+/* Where there are digits enough, from a place on. */
+static int
+find_in_runs(struct ph_occurrences *o, const struct ph_definition_part *part,
+	     const struct ph_pattern_digits *digits, size_t from, GArray *spans,
+	     struct ph_err *err)
 {
 	bool in_a_run = digits->length <= PH_RUN_GAP / UTF8_MAX ||
 			(o->ascii && digits->length <= PH_RUN_GAP);
-	size_t from = 0;
 
 	for (guint i = 0; i < o->runs->len; i++) {
 		const struct ph_run *run =
 		    &g_array_index(o->runs, struct ph_run, i);
 
-		if (in_a_run && run->digits < digits->digits)
+		if (run->last < from ||
+		    (in_a_run && run->digits < digits->digits))
 			continue;
 		from = MAX(from, step_back(o, run->first, digits->within - 1));
 		if (find_between(o, part, &from, run->last, spans, err) < 0)
@@ -247,14 +312,33 @@ find_digits(struct ph_occurrences *o, const struct ph_definition_part *part,
 }
 
 static int
+find_number(struct ph_occurrences *o, const struct ph_definition_part *part,
+	    uint32_t number, GArray *spans, struct ph_err *err)
+{
+	const struct ph_places *places = get_places(o);
+	struct ph_pattern_digits digits;
+	size_t from = 0;
+
+	ph_pattern_digits(part->pattern, &digits);
+	if (!ph_places_wants(places, number))
+		return find_in_runs(o, part, &digits, 0, spans, err);
+	if (find_at_places(o, part, number, &from, spans, err) < 0)
+		return -1;
+	if (places->end == SIZE_MAX)
+		return 0;
+	return find_in_runs(o, part, &digits, MAX(from, places->end), spans,
+			    err);
+}
+
+static int
 find_pattern(struct ph_occurrences *o, const struct ph_definition_part *part,
-	     GArray *spans, struct ph_err *err)
+	     uint32_t number, GArray *spans, struct ph_err *err)
 {
 	struct ph_pattern_digits digits;
 	size_t from = 0;
 
 	if (ph_pattern_digits(part->pattern, &digits))
-		return find_digits(o, part, &digits, spans, err);
+		return find_number(o, part, number, spans, err);
 	return find_between(o, part, &from, SIZE_MAX, spans, err);
 }
 
@@ -318,11 +402,11 @@ find_string(const struct ph_occurrences *o,
 
 static int
 find_part(struct ph_occurrences *o, const struct ph_definition_part *part,
-	  GArray *spans, struct ph_err *err)
+	  uint32_t number, GArray *spans, struct ph_err *err)
 {
 	switch (part->kind) {
 	case PH_PART_PATTERN:
-		return find_pattern(o, part, spans, err);
+		return find_pattern(o, part, number, spans, err);
 	case PH_PART_WORD:
 	case PH_PART_EXACT_WORD:
 		find_word(o, part, spans);
@@ -336,15 +420,16 @@ find_part(struct ph_occurrences *o, const struct ph_definition_part *part,
 
 /* Several sources may have the same. */
 static int
-find_shared(struct ph_occurrences *o, const struct ph_definition_part *part,
+find_shared(struct ph_occurrences *o, const struct ph_source *source, guint i,
 	    GArray *spans, struct ph_err *err)
 {
+	const struct ph_definition_part *part = part_at(source, i);
 	GArray *known = g_hash_table_lookup(o->parts, part);
 
 	if (known == NULL) {
 		known = spans_new();
 		g_hash_table_insert(o->parts, (void *)(uintptr_t)part, known);
-		if (find_part(o, part, known, err) < 0)
+		if (find_part(o, part, source->numbers[i], known, err) < 0)
 			return -1;
 	}
 	g_array_append_vals(spans, known->data, known->len);
@@ -362,14 +447,25 @@ compare(gconstpointer a, gconstpointer b)
 	return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* Ascending, each once. */
+static bool
+is_sorted(const GArray *spans)
+{
+	for (guint i = 1; i < spans->len; i++)
+		if (compare(&g_array_index(spans, struct ph_span, i - 1),
+			    &g_array_index(spans, struct ph_span, i)) > 0)
+			return false;
+	return true;
+}
+
+/* Ascending, each once. What one alternative has found is so. */
 static void
 sort(GArray *spans, size_t *longest_r)
 {
 	struct ph_span *s = (struct ph_span *)(void *)spans->data;
 	guint n = 0;
 
-	g_array_sort(spans, compare);
+	if (!is_sorted(spans))
+		g_array_sort(spans, compare);
 	for (guint i = 0; i < spans->len; i++) {
 		if (n > 0 && compare(&s[n - 1], &s[i]) == 0)
 			continue;
@@ -390,7 +486,7 @@ ph_occurrences_find(struct ph_occurrences *o, uint32_t source,
 		spans = spans_new();
 		for (guint i = 0; i < s->definition->parts->len; i++)
 			if (is_possible(o, s, i) &&
-			    find_shared(o, part_at(s, i), spans, err) < 0)
+			    find_shared(o, s, i, spans, err) < 0)
 				return -1;
 		sort(spans, &o->longest[source]);
 		o->spans[source] = g_steal_pointer(&spans);

@@ -32,7 +32,8 @@ struct ph_pattern {
 	char *factor;
 	uint32_t span; /* characters that an attempt looks at, at most */
 	bool has_digits;
-	struct ph_pattern_digits digits; /* of has_digits */
+	struct ph_pattern_digits digits;  /* of has_digits */
+	struct ph_pattern_window *window; /* likewise, else NULL */
 	pcre2_code *code;
 	pcre2_match_context *limits;
 };
@@ -156,6 +157,10 @@ ph_pattern_compile(const char *text, unsigned flags,
 		(*pattern_r)->has_digits = has_digits;
 		(*pattern_r)->digits = digits;
 	}
+	if (code != NULL && has_digits) {
+		(*pattern_r)->window = g_new(struct ph_pattern_window, 1);
+		ph_pattern_find_window(&tree, (*pattern_r)->window);
+	}
 	ph_pattern_tree_clear(&tree);
 	return code != NULL ? 0 : -1;
 }
@@ -176,6 +181,7 @@ ph_pattern_unref(struct ph_pattern **pattern)
 		return;
 	pcre2_code_free(p->code);
 	pcre2_match_context_free(p->limits);
+	g_free(p->window);
 	g_free(p->prefilter);
 	g_free(p->factor);
 	g_free(p->text);
@@ -217,6 +223,12 @@ ph_pattern_digits(const struct ph_pattern *pattern,
 {
 	*digits_r = pattern->digits;
 	return pattern->has_digits;
+}
+
+const struct ph_pattern_window *
+ph_pattern_window(const struct ph_pattern *pattern)
+{
+	return pattern->window;
 }
 
 const char *
@@ -269,44 +281,63 @@ watch_new(const struct ph_pattern *pattern, size_t size, int64_t limit)
 	};
 }
 
-/* A text to be searched from a place on. */
-struct subject {
+/* One pattern, one text; made once for many matches. */
+struct ph_pattern_search {
+	const struct ph_pattern *pattern;
 	const char *text;
-	size_t size, from, until;
+	size_t size;
+	struct watch watch;
+	pcre2_match_data *data;
+	pcre2_match_context *limits;
+	pcre2_jit_stack *stack; /* NULL: that of the machine was enough */
 };
 
+static void
+search_init(struct ph_pattern_search *s, const struct ph_pattern *pattern,
+	    const char *text, size_t size)
+{
+	*s = (struct ph_pattern_search){
+	    .pattern = pattern,
+	    .text = text,
+	    .size = size,
+	    .data = pcre2_match_data_create(1, NULL),
+	    .limits = pcre2_match_context_copy(pattern->limits),
+	};
+	pcre2_set_callout(s->limits, on_run, &s->watch);
+}
+
+static void
+search_clear(struct ph_pattern_search *s)
+{
+	pcre2_match_data_free(s->data);
+	pcre2_match_context_free(s->limits);
+	pcre2_jit_stack_free(s->stack);
+}
+
 static int
-run_match(const struct ph_pattern *pattern, const struct subject *subject,
-	  pcre2_match_data *data, pcre2_match_context *limits)
+run_match(const struct ph_pattern_search *s, size_t from)
 {
 	/* Its callers have validated the text, once for all patterns. */
-	return pcre2_match(pattern->code, (PCRE2_SPTR)subject->text,
-			   subject->size, subject->from, PCRE2_NO_UTF_CHECK,
-			   data, limits);
+	return pcre2_match(s->pattern->code, (PCRE2_SPTR)s->text, s->size, from,
+			   PCRE2_NO_UTF_CHECK, s->data, s->limits);
 }
 
 /* A text that needs more than the machine stack is tried once more, with a
  * stack that costs a mapping. */
 static int
-run_limited(const struct ph_pattern *pattern, const struct subject *subject,
-	    pcre2_match_data *data, struct watch *watch)
+run_limited(struct ph_pattern_search *s, size_t from, size_t until)
 {
-	pcre2_match_context *limits = pcre2_match_context_copy(pattern->limits);
-	pcre2_jit_stack *stack = NULL;
 	int rc;
 
-	pcre2_set_callout(limits, on_run, watch);
-	if (subject->until != SIZE_MAX)
-		pcre2_set_offset_limit(limits, subject->until);
-	rc = run_match(pattern, subject, data, limits);
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
-		stack =
+	if (until != SIZE_MAX)
+		pcre2_set_offset_limit(s->limits, until);
+	rc = run_match(s, from);
+	if (rc == PCRE2_ERROR_JIT_STACKLIMIT && s->stack == NULL) {
+		s->stack =
 		    pcre2_jit_stack_create(JIT_STACK, JIT_STACK_LIMIT, NULL);
-		pcre2_jit_stack_assign(limits, NULL, stack);
-		rc = run_match(pattern, subject, data, limits);
+		pcre2_jit_stack_assign(s->limits, NULL, s->stack);
+		rc = run_match(s, from);
 	}
-	pcre2_match_context_free(limits);
-	pcre2_jit_stack_free(stack);
 	return rc;
 }
 
@@ -346,31 +377,69 @@ ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
 				     start_r, end_r, err);
 }
 
+/* 1, 0, -1. */
+static int
+search_from(struct ph_pattern_search *s, size_t from, size_t until,
+	    int64_t *left, size_t *start_r, size_t *end_r, struct ph_err *err)
+{
+	const PCRE2_SIZE *found = pcre2_get_ovector_pointer(s->data);
+	int rc;
+
+	if (*left <= 0)
+		return refuse_match(s->pattern, PCRE2_ERROR_MATCHLIMIT, err);
+	s->watch = watch_new(s->pattern, s->size, *left);
+	rc = run_limited(s, from, until);
+	if (s->watch.start != 0)
+		*left -= processor_time() - s->watch.start;
+	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+		return refuse_match(s->pattern, rc, err);
+	if (rc >= 0 && start_r != NULL)
+		*start_r = found[0];
+	if (rc >= 0 && end_r != NULL)
+		*end_r = found[1];
+	return rc >= 0;
+}
+
 int
 ph_pattern_match_from(const struct ph_pattern *pattern, const char *text,
 		      size_t size, size_t from, size_t until, int64_t *left,
 		      size_t *start_r, size_t *end_r, struct ph_err *err)
 {
-	const struct subject subject = {text, size, from, until};
-	struct watch watch = watch_new(pattern, size, *left);
-	pcre2_match_data *data;
-	const PCRE2_SIZE *found;
-	int rc;
+	struct ph_pattern_search search;
+	int r;
 
 	g_assert(until == SIZE_MAX || pattern->has_digits);
-	if (*left <= 0)
-		return refuse_match(pattern, PCRE2_ERROR_MATCHLIMIT, err);
-	data = pcre2_match_data_create(1, NULL);
-	rc = run_limited(pattern, &subject, data, &watch);
-	found = pcre2_get_ovector_pointer(data);
-	if (watch.start != 0)
-		*left -= processor_time() - watch.start;
-	if (rc >= 0 && start_r != NULL)
-		*start_r = found[0];
-	if (rc >= 0 && end_r != NULL)
-		*end_r = found[1];
-	pcre2_match_data_free(data);
-	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
-		return refuse_match(pattern, rc, err);
-	return rc >= 0;
+	search_init(&search, pattern, text, size);
+	r = search_from(&search, from, until, left, start_r, end_r, err);
+	search_clear(&search);
+	return r;
+}
+
+struct ph_pattern_search *
+ph_pattern_search_new(const struct ph_pattern *pattern, const char *text,
+		      size_t size)
+{
+	struct ph_pattern_search *search = g_new(struct ph_pattern_search, 1);
+
+	g_assert(pattern->has_digits);
+	search_init(search, pattern, text, size);
+	return search;
+}
+
+void
+ph_pattern_search_free(struct ph_pattern_search **search)
+{
+	struct ph_pattern_search *s = g_steal_pointer(search);
+
+	if (s == NULL)
+		return;
+	search_clear(s);
+	g_free(s);
+}
+
+int
+ph_pattern_search_at(struct ph_pattern_search *search, size_t at, int64_t *left,
+		     size_t *end_r, struct ph_err *err)
+{
+	return search_from(search, at, at, left, NULL, end_r, err);
 }

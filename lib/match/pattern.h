@@ -75,6 +75,34 @@ bool ph_pattern_digits(const struct ph_pattern *pattern,
 		       struct ph_pattern_digits *digits_r);
 
 /*
+ * What the bytes of a text have to be where a match begins, as far as that is
+ * certain: so that many places can be passed over at a glance. A symbol is a
+ * byte, or PH_SYMBOL_END where the text has ended, or not begun.
+ */
+#define PH_PATTERN_WINDOW 16
+#define PH_SYMBOL_END 256
+#define PH_SYMBOLS 257
+struct ph_symbols {
+	uint64_t bits[(PH_SYMBOLS + 63) / 64];
+};
+struct ph_pattern_window {
+	struct ph_symbols before;	 /* one of these */
+	struct ph_symbols not_before[2]; /* not one of each, in a row */
+	struct ph_symbols
+	    from[PH_PATTERN_WINDOW]; /* the match, and behind it */
+};
+/* Of a pattern of which ph_pattern_digits is true; for others NULL. Borrowed.
+ */
+const struct ph_pattern_window *
+ph_pattern_window(const struct ph_pattern *pattern);
+
+static inline bool
+ph_symbols_has(const struct ph_symbols *symbols, unsigned symbol)
+{
+	return (symbols->bits[symbol / 64] >> symbol % 64 & 1) != 0;
+}
+
+/*
  * The leftmost match in text, valid UTF-8 of size bytes. 1: byte offsets in
  * *start_r and *end_r (NULL is fine). 0: none. -1: PERM, a limit was hit
  * (catastrophic backtracking): some fifty milliseconds of processor time.
@@ -99,5 +127,19 @@ int ph_pattern_match_within(const struct ph_pattern *pattern, const char *text,
 int ph_pattern_match_from(const struct ph_pattern *pattern, const char *text,
 			  size_t size, size_t from, size_t until, int64_t *left,
 			  size_t *start_r, size_t *end_r, struct ph_err *err);
+
+/*
+ * Whether matches begin at given places of one text, for many of them: what a
+ * single search has to make first is made once. For patterns of which
+ * ph_pattern_digits is true. Borrows pattern and text; not thread-safe.
+ */
+struct ph_pattern_search;
+struct ph_pattern_search *
+ph_pattern_search_new(const struct ph_pattern *pattern, const char *text,
+		      size_t size);
+void ph_pattern_search_free(struct ph_pattern_search **search);
+/* 1, 0 or -1 as ph_pattern_match_within; where a character begins. */
+int ph_pattern_search_at(struct ph_pattern_search *search, size_t at,
+			 int64_t *left, size_t *end_r, struct ph_err *err);
 
 #endif

@@ -244,6 +244,10 @@ bool ph_pattern_find_digits(const struct ph_pattern_tree *tree,
 			    struct ph_pattern_digits *digits_r,
 			    uint32_t *span_r);
 
+/* (_window.c) */
+void ph_pattern_find_window(const struct ph_pattern_tree *tree,
+			    struct ph_pattern_window *window_r);
+
 /* NULL: none is worth it. g_free. */
 char *ph_pattern_emit_prefilter(const struct ph_pattern_tree *tree);
 

@@ -9,7 +9,8 @@
 
 /*
  * Asks clamd(8) about a message by INSTREAM, over a UNIX socket or TCP, a
- * connection each. name_r is the malware's, as clamd calls it; g_free.
+ * connection each: a session (IDSESSION) of many costs it as much, and may have
+ * died. name_r is the malware's, as clamd calls it; g_free.
  * 1: found; 0: not; -1: TEMP it does not answer within timeout_ms, or has
  * trouble of its own; PERM it takes no message of that size (StreamMaxLength),
  * today or later. Thread-safe.

@@ -28,9 +28,9 @@ struct ph_rspamd_answer {
 void ph_rspamd_answer_clear(struct ph_rspamd_answer *answer);
 
 /*
- * Asks a normal worker of rspamd(8), POST /checkv2, over a UNIX socket or TCP.
- * 0 and *answer_r; -1 TEMP: no answer within timeout_ms, or not one that can be
- * read. Thread-safe.
+ * Asks a normal worker of rspamd(8), POST /checkv2, over a UNIX socket or TCP,
+ * a connection each: it closes them whatever it is asked. 0 and *answer_r; -1
+ * TEMP: no answer within timeout_ms, or not one that can be read. Thread-safe.
  */
 int ph_rspamd_check(const struct ph_endpoint *endpoint,
 		    const struct ph_rspamd_query *query,
