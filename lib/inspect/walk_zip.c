@@ -71,6 +71,16 @@ find_end(const struct reader *r, size_t *at_r, size_t *n_r)
 	return *n_r > 0;
 }
 
+bool
+ph_zipdir_ends(const uint8_t *data, size_t size)
+{
+	struct reader r = {.data = data, .size = size};
+	size_t at, n;
+
+	return find_end(&r, &at, &n) &&
+	       at + END_SIZE + get16(data + at + 20) == size;
+}
+
 static void
 read_local(struct reader *r, struct ph_zipdir_entry *entry, size_t at,
 	   size_t packed)
@@ -287,4 +297,11 @@ void
 ph_zipdir_clear(struct ph_zipdir *zip)
 {
 	g_array_unref(zip->entries);
+}
+
+bool
+ph_zipdir_document(const struct ph_zipdir *zip)
+{
+	return zip->type != NULL &&
+	       strcmp(zip->type, "application/java-archive") != 0;
 }
