@@ -57,6 +57,10 @@ static const struct {
     {0, "\320\317\21\340\241\261\32\341", 8, "application/x-ole-storage",
      PH_READER_OLE, NULL},
     {0, "%PDF-", 5, "application/pdf", PH_READER_NONE, NULL},
+    /* A workbook of before OLE2. */
+    {0, "\11\0\4\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
+    {0, "\11\2\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
+    {0, "\11\4\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
     {0, "{\\rt", 4, "text/rtf", PH_READER_NONE, NULL},
 #undef ZIP
 #undef ARCHIVE

@@ -513,6 +513,8 @@ look_into(struct ph_walk *walk, struct ph_node *node,
 						    g_free, NULL);
 	open_all(walk, node, type, executable,
 		 is_zip || also_zip ? &zip : NULL);
+	if (is_zip && !document && zip.perhaps)
+		read_document(walk, node, "application/zip");
 	if ((!container || document) && !is_document(walk, node) && !document &&
 	    !is_picture(node->walked->type) && node->size > 0)
 		ph_node_flag(node, PH_WALKED_UNSUPPORTED,

@@ -378,8 +378,9 @@ ph_walk_zip(struct ph_walk *walk, struct ph_node *node,
 	read_zip(&r, zip->damaged);
 	if (zip->contradicts) {
 		tell_other_names(&r);
-		/* What a reader of streams finds. */
-		if (!walk->stopped && !zip->damaged)
+		/* What a reader of streams finds, if it begins as a zip. */
+		if (!walk->stopped && !zip->damaged &&
+		    memcmp(node->data, "PK", 2) == 0)
 			read_zip(&r, true);
 	}
 }

@@ -114,6 +114,8 @@ struct ph_zipdir {
 			   * there is more than one directory */
 	bool damaged;	  /* there is no directory, or it is cut */
 	const char *type; /* of a document or Java archive; NULL: an archive */
+	bool perhaps;	  /* an archive that some program may read as a
+			   * document */
 };
 /* Never fails; to be cleared. At most limit entries. */
 void ph_zipdir_read(const uint8_t *data, size_t size, size_t limit,

@@ -237,19 +237,23 @@ static const char *
 find_type(const struct reader *r)
 {
 	const char *type = NULL;
-	bool content_types = false, manifest = false;
+	bool content_types = false, content = false, manifest = false;
 
 	for (guint i = 0; i < r->zip->entries->len; i++) {
 		const struct ph_zipdir_entry *entry =
 		    &g_array_index(r->zip->entries, struct ph_zipdir_entry, i);
 
 		content_types |= is(entry, "[Content_Types].xml");
+		content |= is(entry, "content.xml");
 		manifest |= is(entry, "META-INF/MANIFEST.MF");
 		for (size_t d = 0; type == NULL && d < G_N_ELEMENTS(documents);
 		     d++)
 			if (begins(entry, documents[d].part))
 				type = documents[d].type;
 	}
+	/* Parts may have any name, and the file that says the type may be
+	 * packed: then only who reads it knows. */
+	r->zip->perhaps = content_types || content || r->zip->damaged;
 	if (manifest)
 		return "application/java-archive";
 	return content_types ? type : read_mimetype(r);
@@ -266,7 +270,7 @@ ph_zipdir_read(const uint8_t *data, size_t size, size_t limit,
 	    .entries =
 		g_array_new(FALSE, FALSE, sizeof(struct ph_zipdir_entry))};
 	if (!find_end(&r, &end, &ends)) {
-		zip_r->damaged = true;
+		zip_r->damaged = zip_r->perhaps = true;
 		return;
 	}
 	zip_r->contradicts = ends > 1;
