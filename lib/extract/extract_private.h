@@ -21,6 +21,7 @@ int ph_extract_odf(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_odf_flat(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_ole2(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_pdf(struct ph_extract_job *job, struct ph_err *err);
+void ph_extract_pdf_info(struct ph_extract_job *job); /* properties alone */
 int ph_extract_rtf(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_html(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_xml(struct ph_extract_job *job, struct ph_err *err);
