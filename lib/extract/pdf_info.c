@@ -67,5 +67,8 @@ ph_extract_pdf_info(struct ph_extract_job *job)
 	if (qpdf_read_memory(pdf, "", job->source->data, job->source->size,
 			     NULL) < QPDF_ERRORS)
 		take_info(job, pdf);
+	/* It says on standard error what nobody has asked for. */
+	if (qpdf_has_error(pdf))
+		qpdf_get_error(pdf);
 	qpdf_cleanup(&pdf);
 }

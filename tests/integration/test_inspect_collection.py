@@ -111,6 +111,7 @@ TYPES = {
     "doc": "application/msword",
     "xls": "application/vnd.ms-excel",
     "ppt": "application/vnd.ms-powerpoint",
+    "msg": "application/vnd.ms-outlook",
     "pdf": "application/pdf",
     "rtf": "text/rtf",
     "html": "text/html",
@@ -154,6 +155,7 @@ CARDS = {
     "data.json",
     "inside.odt",
     "word-embedded.docx",
+    "outlook.msg",
 }
 # Files were cut: what is left of the number nobody knows.
 CUT = "-cut."
