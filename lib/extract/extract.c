@@ -16,7 +16,7 @@
 #define OPENDOCUMENT "application/vnd.oasis.opendocument."
 
 const struct ph_extract_kind ph_extract_kinds[] = {
-    {"docx, xlsx, pptx", "Office 2007 and later (Office Open XML)",
+    {"docx, xlsx, xlsb, pptx", "Office 2007 and later (Office Open XML)",
      LIST(OOXML "wordprocessingml.document", OOXML "wordprocessingml.template",
 	  OOXML "spreadsheetml.sheet", OOXML "spreadsheetml.template",
 	  OOXML "presentationml.presentation", OOXML "presentationml.slideshow",
@@ -24,14 +24,16 @@ const struct ph_extract_kind ph_extract_kinds[] = {
 	  "application/vnd.ms-word.document.macroenabled.12",
 	  "application/vnd.ms-word.template.macroenabled.12",
 	  "application/vnd.ms-excel.sheet.macroenabled.12",
+	  "application/vnd.ms-excel.sheet.binary.macroenabled.12",
 	  "application/vnd.ms-excel.template.macroenabled.12",
 	  "application/vnd.ms-excel.addin.macroenabled.12",
 	  "application/vnd.ms-powerpoint.presentation.macroenabled.12",
 	  "application/vnd.ms-powerpoint.slideshow.macroenabled.12",
 	  "application/vnd.ms-powerpoint.template.macroenabled.12",
 	  "application/vnd.ms-powerpoint.addin.macroenabled.12"),
-     LIST("docx", "docm", "dotx", "dotm", "xlsx", "xlsm", "xltx", "xltm",
-	  "xlam", "pptx", "pptm", "ppsx", "ppsm", "potx", "potm", "ppam"),
+     LIST("docx", "docm", "dotx", "dotm", "xlsx", "xlsb", "xlsm", "xltx",
+	  "xltm", "xlam", "pptx", "pptm", "ppsx", "ppsm", "potx", "potm",
+	  "ppam"),
      "PK\x03\x04", ph_extract_ooxml},
     {"odt, ods, odp", "OpenDocument",
      LIST(OPENDOCUMENT "text", OPENDOCUMENT "text-template",

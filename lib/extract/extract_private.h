@@ -53,6 +53,8 @@ void ph_extract_put_header(struct ph_extract_job *job, const char *text,
 			   size_t size);
 /* A number as a person would see it in a cell. */
 void ph_extract_put_number(struct ph_extract_job *job, double number);
+/* The same of Excel's short form of a number. */
+void ph_extract_put_rk(struct ph_extract_job *job, uint32_t rk);
 
 /* Copied; blanks around the value are dropped, an empty one is none. */
 void ph_extract_property(struct ph_extract_job *job, const char *name,

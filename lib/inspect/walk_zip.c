@@ -238,6 +238,7 @@ find_type(const struct reader *r)
 {
 	const char *type = NULL;
 	bool content_types = false, content = false, manifest = false;
+	bool binary = false;
 
 	for (guint i = 0; i < r->zip->entries->len; i++) {
 		const struct ph_zipdir_entry *entry =
@@ -245,6 +246,7 @@ find_type(const struct reader *r)
 
 		content_types |= is(entry, "[Content_Types].xml");
 		content |= is(entry, "content.xml");
+		binary |= is(entry, "xl/workbook.bin");
 		manifest |= is(entry, "META-INF/MANIFEST.MF");
 		for (size_t d = 0; type == NULL && d < G_N_ELEMENTS(documents);
 		     d++)
@@ -253,9 +255,12 @@ find_type(const struct reader *r)
 	}
 	/* Parts may have any name, and the file that says the type may be
 	 * packed: then only who reads it knows. */
-	r->zip->perhaps = content_types || content || r->zip->damaged;
+	r->zip->perhaps =
+	    content_types || content || type != NULL || r->zip->damaged;
 	if (manifest)
 		return "application/java-archive";
+	if (content_types && binary)
+		return "application/vnd.ms-excel.sheet.binary.macroenabled.12";
 	return content_types ? type : read_mimetype(r);
 }
 

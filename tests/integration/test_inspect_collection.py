@@ -101,6 +101,7 @@ class Faults:
 TYPES = {
     "docx": WORD,
     "xlsx": SHEET,
+    "xlsb": "application/vnd.ms-excel.sheet.binary.macroenabled.12",
     "pptx": SLIDES,
     "odt": ODF + "text",
     "ods": ODF + "spreadsheet",
@@ -135,7 +136,8 @@ OTHER_TYPES = {
     "table-cut.ods": "application/zip",
     "text-cut.doc": "application/x-ole-storage",
     "table-cut.xls": "application/x-ole-storage",
-    # Parts with other names; the type is packed.
+    # Without a list of types; parts with other names; the type is packed.
+    "excel-cut.xlsb": "application/zip",
     "word-odd-name.docx": "application/zip",
     "inside.odt": "application/zip",
     # Without an XML declaration.
