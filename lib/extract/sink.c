@@ -203,7 +203,9 @@ struct ph_bytes
 ph_bytes_sub(struct ph_bytes bytes, size_t at, size_t size)
 {
 	at = MIN(at, bytes.size);
-	return (struct ph_bytes){bytes.p + at, MIN(size, bytes.size - at)};
+	/* Of nothing there may be no address. */
+	return (struct ph_bytes){at > 0 ? bytes.p + at : bytes.p,
+				 MIN(size, bytes.size - at)};
 }
 
 void

@@ -25,6 +25,12 @@ read_file(struct ph_extract_job *job, struct ph_bytes bytes)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static bool prepared;
+
+	/* libgsf writes what it thinks of each file. */
+	if (!prepared)
+		ph_extract_ole2_prepare();
+	prepared = true;
 	fuzz_extract(read_file, data, size);
 	return 0;
 }
