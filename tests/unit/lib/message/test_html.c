@@ -183,5 +183,5 @@ START_TEST(test_long)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/html", test_tags, test_hidden, test_entities,
-	  test_space, test_invisible, test_malformed, test_nul, test_long)
+UNIT_MAIN("lib/message/html", test_tags, test_hidden, test_entities, test_space,
+	  test_invisible, test_malformed, test_nul, test_long)
