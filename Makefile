@@ -11,7 +11,7 @@ PYTHON ?= /usr/bin/python3
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wconversion -Werror
 PACKAGES = glib-2.0 gio-2.0 gio-unix-2.0 hiredis jansson ldap libarchive libcurl \
-	libgsf-1 libhs libmagic libpcre2-8 libseccomp libsystemd libxml-2.0 \
+	libgsf-1 libhs libmagic libpcre2-8 libqpdf libseccomp libsystemd libxml-2.0 \
 	libytnef lmdb milter nettle poppler-glib smartcols uchardet
 PKG_CFLAGS = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES)))
 PKG_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lunistring -lresolv -lm

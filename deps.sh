@@ -9,7 +9,7 @@ libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libldap-dev libsasl2-dev libunistring-dev liblmdb-dev libjansson-dev
 	libsmartcols-dev libsystemd-dev libpcre2-dev nettle-dev
 	libcurl4-gnutls-dev glib-networking libxml2-dev libarchive-dev
-	libgsf-1-dev libpoppler-glib-dev libuchardet-dev libmagic-dev
+	libgsf-1-dev libpoppler-glib-dev libqpdf-dev libuchardet-dev libmagic-dev
 	libseccomp-dev libytnef0-dev'
 tests='check postfix redis-server redis-tools slapd ldap-utils openssl
 	sasl2-bin libsasl2-modules libsasl2-modules-gssapi-mit python3

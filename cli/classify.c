@@ -249,52 +249,26 @@ ph_classifier_open_anyway(struct ph_cli *cli,
 	return open_with(cli, snapshot, classifier_r);
 }
 
-static void
-note_refused(const struct ph_package *package, const char *text, void *context)
-{
-	char **refusal = context;
-
-	(void)package;
-	if (*refusal == NULL)
-		*refusal = g_strdup(text);
-}
-
 int
 ph_package_try(struct ph_cli *cli, const char *name, const char *text)
 {
 	struct ph_sensitive_options options = options_of(cli);
-	g_autofree char *directory = *options.directory
-					 ? g_strdup(options.directory)
-					 : ph_classify_directory();
-	g_autofree char *refusal = NULL;
-	g_autoptr(GPtrArray) library = NULL;
-	struct ph_package *package = NULL;
-	struct ph_classify_options o = {.own = &package,
-					.n_own = 1,
-					.refused = note_refused,
-					.context = &refusal};
-	struct ph_classifier *classifier;
+	struct ph_snapshot *snapshot = NULL;
 	struct ph_err err = PH_ERR_INIT;
+	int status = PH_EXIT_YES;
+	int r;
 
-	if (ph_package_parse(name, text, strlen(text), &package, &err) < 0)
-		return ph_cli_fail(PH_EXIT_DATA, "dataclassification %s: %s",
-				   name, err.text);
-	if (ph_classify_read(directory, &library, &err) < 0) {
+	if (ph_cli_snapshot(cli, false, NULL, &snapshot, &status) < 0)
+		return status;
+	r = ph_sensitive_try(snapshot, name, text, &options, &err);
+	ph_snapshot_unref(&snapshot);
+	if (r < 0)
 		ph_cli_warn("%s: whether the package goes with the built-in "
 			    "types is not known",
 			    err.text);
-		ph_package_unref(&package);
-		return PH_EXIT_YES;
-	}
-	o.library = (struct ph_package *const *)library->pdata;
-	o.n_library = library->len;
-	classifier = ph_classifier_new(&o);
-	ph_classifier_unref(&classifier);
-	ph_package_unref(&package);
-	return refusal != NULL
-		   ? ph_cli_fail(PH_EXIT_DATA, "dataclassification %s: %s",
-				 name, refusal)
-		   : PH_EXIT_YES;
+	return r == 0 ? ph_cli_fail(PH_EXIT_DATA, "dataclassification %s: %s",
+				    name, err.text)
+		      : PH_EXIT_YES;
 }
 
 /* ---- verbs --------------------------------------------------------------- */

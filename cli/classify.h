@@ -29,8 +29,8 @@ int ph_classifier_open(struct ph_cli *cli, struct ph_classifier **classifier_r);
 int ph_classifier_open_anyway(struct ph_cli *cli,
 			      struct ph_classifier **classifier_r);
 
-/* Would a package be taken, beside the built-in types? 0, or an exit code after
- * saying why not. */
+/* Would a package be taken, beside the built-in types and the others in Redis?
+ * 0, or an exit code after saying why not. */
 int ph_package_try(struct ph_cli *cli, const char *name, const char *text);
 
 #endif

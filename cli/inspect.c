@@ -248,32 +248,43 @@ node_json(const struct node *node, bool text)
 
 /* ---- the verb ------------------------------------------------------------ */
 
+/* Of all messages: workers and types are made ready once. */
+struct session {
+	struct ph_cli *cli;
+	bool text, several;
+	struct ph_inspector *inspector;	  /* NULL: nobody has asked yet */
+	struct ph_classifier *classifier; /* the same, or there is none */
+	bool opened;			  /* whether it was tried */
+	int no_classifier;		  /* exit code */
+	json_t *all;			  /* of several messages */
+};
+
 struct inspection {
 	struct ph_content *content;
-	struct ph_inspector *inspector;
 	struct ph_inspected *results;
 	uint32_t n;
 	GPtrArray *parts; /* struct node */
 	GPtrArray *texts; /* of bodies */
 	/* Sensitive information, of types that are the classifier's, and the
 	 * texts it is in; NULL: not known. */
-	struct ph_classifier *classifier;
 	GPtrArray *found;
 	GArray *searched;
 };
 
 static void
-look(struct inspection *in, const struct ph_conf *conf)
+look(struct session *session, struct inspection *in)
 {
 	struct ph_inspector_options options;
 	size_t n;
 	const struct ph_part *parts = ph_content_parts(in->content, &n);
 	uint32_t at = 0;
 
-	ph_inspector_options_read(conf, &options);
-	in->inspector = ph_inspector_start(&options);
+	if (session->inspector == NULL) {
+		ph_inspector_options_read(session->cli->conf, &options);
+		session->inspector = ph_inspector_start(&options);
+	}
 	in->results =
-	    ph_inspector_run_content(in->inspector, in->content, &in->n);
+	    ph_inspector_run_content(session->inspector, in->content, &in->n);
 	for (size_t i = 0; i < n; i++) {
 		const struct ph_inspected *result =
 		    parts[i].attachment ? &in->results[at++] : NULL;
@@ -285,15 +296,20 @@ look(struct inspection *in, const struct ph_conf *conf)
 
 /* What a rule would find; 0, or the exit code after saying why not. */
 static int
-classify(struct ph_cli *cli, struct ph_mail *mail, struct inspection *in)
+classify(struct session *session, struct ph_mail *mail, struct inspection *in)
 {
-	struct ph_inspection *files =
-	    ph_inspect_answered(in->results, in->content);
+	struct ph_inspection *files;
 	struct ph_err err = PH_ERR_INIT;
-	int status = ph_classifier_open_anyway(cli, &in->classifier);
+	int status = PH_EXIT_YES;
 
-	if (status == PH_EXIT_YES &&
-	    ph_classify_message(in->classifier, files, in->content,
+	if (!session->opened)
+		session->no_classifier = ph_classifier_open_anyway(
+		    session->cli, &session->classifier);
+	session->opened = true;
+	if (session->classifier == NULL)
+		return session->no_classifier;
+	files = ph_inspect_answered(in->results, in->content);
+	if (ph_classify_message(session->classifier, files, in->content,
 				mail->headers, &in->searched, &in->found,
 				&err) < 0) {
 		ph_cli_warn("sensitive information: %s", err.text);
@@ -311,13 +327,14 @@ searched_texts(const struct inspection *in)
 	    in->searched->data;
 }
 
-static void
-print_json(const struct inspection *in, bool text)
+static json_t *
+inspection_json(const struct inspection *in, const char *file, bool text)
 {
 	json_t *object = json_object();
 	json_t *parts = json_array();
 	const char *reason = NULL;
 
+	ph_json_set(object, "file", file);
 	for (guint i = 0; i < in->parts->len; i++)
 		json_array_append_new(parts,
 				      node_json(in->parts->pdata[i], text));
@@ -330,7 +347,7 @@ print_json(const struct inspection *in, bool text)
 		json_object_set_new(
 		    object, "findings",
 		    ph_classified_json(in->found, searched_texts(in)));
-	ph_json_print(object);
+	return object;
 }
 
 static void
@@ -366,11 +383,22 @@ status_of(const struct inspection *in)
 	return PH_EXIT_YES;
 }
 
-static int
-inspect_mail(struct ph_cli *cli, const struct ph_input *input,
-	     struct ph_mail *mail)
+static void
+show(struct session *session, const struct inspection *in, const char *file)
 {
-	bool text = ph_input_option(input, "text") != NULL;
+	if (session->cli->json) {
+		json_array_append_new(session->all,
+				      inspection_json(in, file, session->text));
+		return;
+	}
+	if (session->several)
+		printf("==> %s <==\n", file);
+	print_tree(in, session->text);
+}
+
+static int
+inspect_mail(struct session *session, const char *file, struct ph_mail *mail)
+{
 	struct inspection in = {
 	    .content = ph_mail_content(mail),
 	    .parts = g_ptr_array_new_with_free_func(node_free),
@@ -378,46 +406,66 @@ inspect_mail(struct ph_cli *cli, const struct ph_input *input,
 	};
 	int status;
 
-	look(&in, cli->conf);
-	status = classify(cli, mail, &in);
-	if (cli->json)
-		print_json(&in, text);
-	else
-		print_tree(&in, text);
+	look(session, &in);
+	status = classify(session, mail, &in);
+	show(session, &in, file);
 	if (status == PH_EXIT_YES)
 		status = status_of(&in);
 	if (in.found != NULL)
 		g_ptr_array_unref(in.found);
 	if (in.searched != NULL)
 		g_array_unref(in.searched);
-	ph_classifier_unref(&in.classifier);
 	g_ptr_array_unref(in.parts);
 	g_ptr_array_unref(in.texts);
 	if (in.results != NULL)
 		ph_inspected_free(in.results, in.n);
-	ph_inspector_stop(&in.inspector);
 	return status;
 }
 
-int
-ph_inspect_run(struct ph_cli *cli, const struct ph_input *input)
+static int
+inspect_file(struct session *session, const char *file)
 {
 	static const struct ph_client client = {
 	    .name = (char *)"", .address = (char *)"", .helo = (char *)""};
 	g_autoptr(GByteArray) message = NULL;
 	struct ph_err err = PH_ERR_INIT;
 	struct ph_mail *mail;
-	int status = ph_message_read(input->words[0], &message);
+	int status = ph_message_read(file, &message);
 
 	if (status != PH_EXIT_YES)
 		return status;
 	mail = ph_mail_new(&client, "");
 	if (ph_message_parse(message->data, message->len, mail, &err) < 0)
-		status = ph_cli_fail(PH_EXIT_DATA, "%s: %s", input->words[0],
-				     err.text);
+		status = ph_cli_fail(PH_EXIT_DATA, "%s: %s", file, err.text);
 	g_clear_pointer(&message, g_byte_array_unref);
 	if (status == PH_EXIT_YES)
-		status = inspect_mail(cli, input, mail);
+		status = inspect_mail(session, file, mail);
 	ph_mail_free(&mail);
+	return status;
+}
+
+int
+ph_inspect_run(struct ph_cli *cli, const struct ph_input *input)
+{
+	struct session session = {
+	    .cli = cli,
+	    .text = ph_input_option(input, "text") != NULL,
+	    .several = input->n > 1,
+	    .all = json_array(),
+	};
+	int status = PH_EXIT_YES;
+
+	for (size_t i = 0; i < input->n; i++) {
+		int one = inspect_file(&session, input->words[i]);
+
+		status = MAX(status, one);
+	}
+	if (cli->json && session.several)
+		ph_json_print(json_incref(session.all));
+	else if (cli->json && json_array_size(session.all) > 0)
+		ph_json_print(json_incref(json_array_get(session.all, 0)));
+	json_decref(session.all);
+	ph_classifier_unref(&session.classifier);
+	ph_inspector_stop(&session.inspector);
 	return status;
 }

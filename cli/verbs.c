@@ -61,10 +61,10 @@ const struct ph_verb ph_verbs[] = {
      "nothing is standard input",
      ph_dataclassification_test_options, 0, 1, ph_dataclassification_test},
 
-    {"inspect", NULL, "FILE",
-     "what is in a message: parts, files in archives, their types, what rules "
+    {"inspect", NULL, "FILE ...",
+     "what is in messages: parts, files in archives, their types, what rules "
      "can ask about them, and sensitive information",
-     ph_inspect_options_table, 1, 1, ph_inspect_run},
+     ph_inspect_options_table, 1, ANY, ph_inspect_run},
     {"resolve", NULL, "ADDRESS ...", "who is this address", NULL, 1, ANY,
      ph_resolve_run},
     {"mailbox", NULL, "ADDRESS ...",

@@ -291,23 +291,10 @@ begin_cell(struct excel *x, struct ph_bytes data)
 
 /* 30 bits of an integer, or of a double's; perhaps of its hundredfold. */
 static void
-put_rk(struct excel *x, uint32_t rk)
-{
-	uint64_t bits = (uint64_t)(rk & ~3u) << 32;
-	double number;
-
-	if (rk & 2)
-		number = (int32_t)rk >> 2;
-	else
-		memcpy(&number, &bits, sizeof(number));
-	ph_extract_put_number(x->job, rk & 1 ? number / 100 : number);
-}
-
-static void
 take_rk(struct excel *x, struct ph_bytes data)
 {
 	begin_cell(x, data);
-	put_rk(x, ph_bytes_u32(data, 6));
+	ph_extract_put_rk(x->job, ph_bytes_u32(data, 6));
 }
 
 /* Row, first column, {format, RK} each column, last column. */
@@ -316,7 +303,7 @@ take_mulrk(struct excel *x, struct ph_bytes data)
 {
 	for (size_t at = 4; at + 8 <= data.size; at += 6) {
 		begin_cell(x, data);
-		put_rk(x, ph_bytes_u32(data, at + 2));
+		ph_extract_put_rk(x->job, ph_bytes_u32(data, at + 2));
 	}
 }
 

@@ -21,6 +21,7 @@ int ph_extract_odf(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_odf_flat(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_ole2(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_pdf(struct ph_extract_job *job, struct ph_err *err);
+void ph_extract_pdf_info(struct ph_extract_job *job); /* properties alone */
 int ph_extract_rtf(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_html(struct ph_extract_job *job, struct ph_err *err);
 int ph_extract_xml(struct ph_extract_job *job, struct ph_err *err);
@@ -52,6 +53,8 @@ void ph_extract_put_header(struct ph_extract_job *job, const char *text,
 			   size_t size);
 /* A number as a person would see it in a cell. */
 void ph_extract_put_number(struct ph_extract_job *job, double number);
+/* The same of Excel's short form of a number. */
+void ph_extract_put_rk(struct ph_extract_job *job, uint32_t rk);
 
 /* Copied; blanks around the value are dropped, an empty one is none. */
 void ph_extract_property(struct ph_extract_job *job, const char *name,

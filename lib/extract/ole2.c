@@ -1,6 +1,5 @@
-#include "lib/extract/extract_private.h"
+#include "lib/extract/ole2_private.h"
 
-#include <gsf/gsf.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,17 +10,8 @@
  */
 #define BLOCK ((size_t)4096)
 
-struct storage {
-	struct ph_extract_job *job;
-	GsfInfile *infile;
-	unsigned *entries; /* seen so far, in all storages */
-	bool *ours;	   /* one stream is of a document that we read */
-	unsigned depth;
-};
-
-/* The whole stream, or what of it there is; NULL: none of that name. */
-static GByteArray *
-read_input(struct storage *s, GsfInput *input)
+GByteArray *
+ph_storage_bytes(struct ph_storage *s, GsfInput *input)
 {
 	GByteArray *bytes;
 	gsf_off_t left = gsf_input_remaining(input);
@@ -42,21 +32,22 @@ read_input(struct storage *s, GsfInput *input)
 	return bytes;
 }
 
+/* NULL: none of that name. */
 static GByteArray *
-read_stream(struct storage *s, const char *name)
+read_stream(struct ph_storage *s, const char *name)
 {
 	GsfInput *input = gsf_infile_child_by_name(s->infile, name);
 	GByteArray *bytes;
 
 	if (input == NULL)
 		return NULL;
-	bytes = read_input(s, input);
+	bytes = ph_storage_bytes(s, input);
 	g_object_unref(input);
 	return bytes;
 }
 
-static struct ph_bytes
-bytes_of(const GByteArray *array)
+struct ph_bytes
+ph_bytes_of(const GByteArray *array)
 {
 	if (array == NULL)
 		return (struct ph_bytes){NULL, 0};
@@ -67,19 +58,19 @@ bytes_of(const GByteArray *array)
  * -------------------------------------------------- */
 
 static void
-take_word(struct storage *s, struct ph_bytes stream)
+take_word(struct ph_storage *s, struct ph_bytes stream)
 {
 	const char *name = ph_word_table(stream);
 	g_autoptr(GByteArray) table = NULL;
 
 	if (name != NULL)
 		table = read_stream(s, name);
-	ph_extract_word(s->job, stream, bytes_of(table));
+	ph_extract_word(s->job, stream, ph_bytes_of(table));
 	*s->ours = true;
 }
 
 static void
-take_excel(struct storage *s, struct ph_bytes stream)
+take_excel(struct ph_storage *s, struct ph_bytes stream)
 {
 	ph_extract_excel(s->job, stream);
 	*s->ours = true;
@@ -90,12 +81,12 @@ take_excel(struct storage *s, struct ph_bytes stream)
 #define TOKEN_ENCRYPTED 0xf3d1c4df
 
 static void
-take_powerpoint(struct storage *s, struct ph_bytes stream)
+take_powerpoint(struct ph_storage *s, struct ph_bytes stream)
 {
 	g_autoptr(GByteArray) user = read_stream(s, "Current User");
 
 	*s->ours = true;
-	if (ph_bytes_u32(bytes_of(user), TOKEN_AT) == TOKEN_ENCRYPTED)
+	if (ph_bytes_u32(ph_bytes_of(user), TOKEN_AT) == TOKEN_ENCRYPTED)
 		s->job->result->is_protected = true;
 	else
 		ph_extract_powerpoint(s->job, stream);
@@ -103,7 +94,7 @@ take_powerpoint(struct storage *s, struct ph_bytes stream)
 
 /* MS-OFFCRYPTO: Office 2007 and later, by a password or by rights. */
 static void
-take_encrypted(struct storage *s, struct ph_bytes stream)
+take_encrypted(struct ph_storage *s, struct ph_bytes stream)
 {
 	(void)stream;
 	s->job->result->is_protected = true;
@@ -111,13 +102,13 @@ take_encrypted(struct storage *s, struct ph_bytes stream)
 }
 
 static void
-add_file(struct storage *s, const char *name, struct ph_bytes bytes)
+add_file(struct ph_storage *s, const char *name, struct ph_bytes bytes)
 {
 	ph_extract_file(s->job, name, g_bytes_new(bytes.p, bytes.size));
 }
 
 static void
-take_package(struct storage *s, struct ph_bytes stream)
+take_package(struct ph_storage *s, struct ph_bytes stream)
 {
 	add_file(s,
 		 gsf_input_name(GSF_INPUT(s->infile)) != NULL
@@ -138,7 +129,7 @@ skip_string(struct ph_bytes bytes, size_t at)
 /* MS-OLEDS 2.3.6, and what is in it: size, flags, label, name, 4 bytes, size of
  * a path, path, size, data. */
 static void
-take_native(struct storage *s, struct ph_bytes stream)
+take_native(struct ph_storage *s, struct ph_bytes stream)
 {
 	size_t label = 6, at = skip_string(stream, skip_string(stream, label));
 	uint32_t path = ph_bytes_u32(stream, at + 4);
@@ -156,7 +147,7 @@ take_native(struct storage *s, struct ph_bytes stream)
 
 static const struct {
 	const char *stream;
-	void (*take)(struct storage *s, struct ph_bytes stream);
+	void (*take)(struct ph_storage *s, struct ph_bytes stream);
 } streams[] = {
     {"WordDocument", take_word},
     {"Workbook", take_excel},
@@ -273,7 +264,7 @@ take_property(gpointer key, gpointer value, gpointer job)
 }
 
 static void
-read_properties(struct storage *s)
+read_properties(struct ph_storage *s)
 {
 	static const char *const names[] = {"\005SummaryInformation",
 					    "\005DocumentSummaryInformation"};
@@ -298,20 +289,20 @@ read_properties(struct storage *s)
  * -------------------------------------------------------------------------- */
 
 static void
-take_stream(struct storage *s, const char *name, GsfInput *input)
+take_stream(struct ph_storage *s, const char *name, GsfInput *input)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(streams); i++) {
 		g_autoptr(GByteArray) bytes = NULL;
 
 		if (strcasecmp(streams[i].stream, name) != 0)
 			continue;
-		bytes = read_input(s, input);
-		streams[i].take(s, bytes_of(bytes));
+		bytes = ph_storage_bytes(s, input);
+		streams[i].take(s, ph_bytes_of(bytes));
 	}
 }
 
-static void
-read_storage(struct storage *s)
+void
+ph_storage_each(struct ph_storage *s, ph_storage_visit *visit, void *self)
 {
 	int n = gsf_infile_num_children(s->infile);
 
@@ -320,7 +311,7 @@ read_storage(struct storage *s)
 		const char *name = gsf_infile_name_by_index(s->infile, i);
 		bool storage = child != NULL && GSF_IS_INFILE(child) &&
 			       gsf_infile_num_children(GSF_INFILE(child)) >= 0;
-		struct storage inner = *s;
+		struct ph_storage inner = *s;
 
 		if (child == NULL || ++*s->entries > s->job->limits.entries ||
 		    s->depth >= s->job->limits.depth) {
@@ -332,12 +323,29 @@ read_storage(struct storage *s)
 		if (storage) {
 			inner.infile = GSF_INFILE(child);
 			inner.depth++;
-			read_storage(&inner);
-		} else if (name != NULL) {
-			take_stream(s, name, child);
 		}
+		visit(s, name != NULL ? name : "", child,
+		      storage ? &inner : NULL, self);
 		g_object_unref(child);
 	}
+}
+
+static void
+take_child(struct ph_storage *s, const char *name, GsfInput *input,
+	   struct ph_storage *inner, void *self)
+{
+	(void)self;
+	if (inner != NULL)
+		ph_storage_read(inner);
+	else
+		take_stream(s, name, input);
+}
+
+void
+ph_storage_read(struct ph_storage *s)
+{
+	if (!ph_outlook_read(s))
+		ph_storage_each(s, take_child, NULL);
 }
 
 static int
@@ -346,7 +354,8 @@ read_file(struct ph_extract_job *job, GsfInput *input, struct ph_err *err)
 	unsigned entries = 0;
 	bool ours = false;
 	GError *error = NULL;
-	struct storage root = {.job = job, .entries = &entries, .ours = &ours};
+	struct ph_storage root = {
+	    .job = job, .entries = &entries, .ours = &ours};
 
 	root.infile = gsf_infile_msole_new(input, &error);
 	if (root.infile == NULL) {
@@ -355,7 +364,7 @@ read_file(struct ph_extract_job *job, GsfInput *input, struct ph_err *err)
 		g_clear_error(&error);
 		return -1;
 	}
-	read_storage(&root);
+	ph_storage_read(&root);
 	if (ours)
 		read_properties(&root);
 	g_object_unref(root.infile);

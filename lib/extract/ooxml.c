@@ -51,6 +51,26 @@ static const struct part {
     {"", "/ppt/", RANK_REST, ph_ooxml_read_text},
 };
 
+/* Parts of a workbook that is not XML, in the same form. */
+static const struct part binary_parts[] = {
+    {"ms-excel.sharedstrings", "/xl/sharedstrings.bin", RANK_FIRST,
+     ph_ooxml_read_binary},
+    {"ms-excel.sheet.binary.macroenabled.main", "/xl/workbook.bin", RANK_MAIN,
+     ph_ooxml_read_binary},
+    {"ms-excel.worksheet", "/xl/worksheets/", RANK_MAIN, ph_ooxml_read_binary},
+    {"ms-excel.macrosheet", "/xl/macrosheets/", RANK_MAIN,
+     ph_ooxml_read_binary},
+    {"ms-excel.intlmacrosheet", "/xl/intlmacrosheets/", RANK_MAIN,
+     ph_ooxml_read_binary},
+    {"ms-excel.chartsheet", "/xl/chartsheets/", RANK_REST,
+     ph_ooxml_read_binary},
+    {"ms-excel.dialogsheet", "/xl/dialogsheets/", RANK_REST,
+     ph_ooxml_read_binary},
+    {"ms-excel.comments", "/xl/comments", RANK_REST, ph_ooxml_read_binary},
+    {"ms-excel.externallink", "/xl/externallinks/", RANK_REST,
+     ph_ooxml_read_binary},
+};
+
 /* ---- [Content_Types].xml ---------------------------------------------------
  */
 
@@ -83,8 +103,6 @@ start_type(struct ph_xml *xml, const char *name)
 	if (strstr(type, "officedocument.") != NULL ||
 	    strstr(type, "application/vnd.ms-") != NULL)
 		ooxml->office = true;
-	if (strstr(type, "ms-excel.sheet.binary") != NULL)
-		ooxml->binary = true;
 }
 
 static void
@@ -152,10 +170,10 @@ type_of(const struct ph_ooxml *ooxml, const char *name)
 }
 
 static const struct part *
-find_part(const char *name, const char *type)
+find_part(const struct part *some, size_t n, const char *name, const char *type)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-		const struct part *part = &parts[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct part *part = &some[i];
 
 		if (type != NULL ? part->type[0] != '\0' &&
 				       g_str_has_suffix(type, part->type)
@@ -219,11 +237,17 @@ read_part(struct ph_extract_job *job, struct ph_zip_member *member, void *self)
 	if (strcmp(name, TYPES_NAME) == 0)
 		return true;
 	if (is_xml(name, type)) {
-		part = find_part(name, type);
+		part = find_part(parts, G_N_ELEMENTS(parts), name, type);
 		if (part != NULL && part->rank == pass->rank)
 			part->read(pass->ooxml, member);
 		else if (part == NULL && pass->rank == RANK_LAST)
 			ph_extract_xml_part(job, member);
+		return true;
+	}
+	part = find_part(binary_parts, G_N_ELEMENTS(binary_parts), name, type);
+	if (part != NULL) {
+		if (part->rank == pass->rank)
+			part->read(pass->ooxml, member);
 	} else if (pass->rank == RANK_LAST && is_file(name, type)) {
 		ph_extract_file(job, ph_zip_name(member), ph_zip_bytes(member));
 	}
@@ -251,8 +275,7 @@ read_parts(struct ph_ooxml *ooxml)
 {
 	struct ph_extract_job *job = ooxml->job;
 
-	if (!ph_zip_walk(job, find_types, ooxml) || !ooxml->office ||
-	    ooxml->binary)
+	if (!ph_zip_walk(job, find_types, ooxml) || !ooxml->office)
 		return 0;
 	for (unsigned rank = 0; rank < RANKS; rank++) {
 		struct pass pass = {ooxml, rank};

@@ -11,7 +11,6 @@ struct ph_ooxml {
 			      * values lower case; ".xml" for what a suffix
 			      * means */
 	bool office;	     /* some part is of Office */
-	bool binary;	     /* a workbook that is not XML */
 	GString *strings;    /* the shared ones of a workbook, one behind the
 			      * other */
 	GArray *string_ends; /* size_t */
@@ -25,6 +24,13 @@ ph_ooxml_read ph_ooxml_read_text;
 ph_ooxml_read ph_ooxml_read_master;  /* without text that stands for other */
 ph_ooxml_read ph_ooxml_read_strings; /* shared ones */
 ph_ooxml_read ph_ooxml_read_links;
+/* One more of the shared strings. False: they are too many, limit is set. */
+bool ph_ooxml_add_string(struct ph_ooxml *ooxml, const char *text, size_t size);
+/* One of them, if it is there. */
+void ph_ooxml_put_shared(struct ph_ooxml *ooxml, uint64_t i);
+/* xlsb.c: any part of a workbook that is not XML */
+ph_ooxml_read ph_ooxml_read_binary;
+void ph_xlsb_parse(struct ph_ooxml *ooxml, struct ph_bytes part);
 /* ooxml_properties.c */
 ph_ooxml_read ph_ooxml_read_properties;
 

@@ -111,11 +111,9 @@ find_element(const char *name)
 /* ---- values of cells --------------------------------------------------------
  */
 
-static void
-put_shared(struct state *s, const char *number)
+void
+ph_ooxml_put_shared(struct ph_ooxml *ooxml, uint64_t i)
 {
-	struct ph_ooxml *ooxml = s->ooxml;
-	guint64 i = g_ascii_strtoull(number, NULL, 10);
 	size_t begin, end;
 
 	if (i >= ooxml->string_ends->len)
@@ -123,6 +121,21 @@ put_shared(struct state *s, const char *number)
 	begin = i > 0 ? g_array_index(ooxml->string_ends, size_t, i - 1) : 0;
 	end = g_array_index(ooxml->string_ends, size_t, i);
 	ph_extract_put(ooxml->job, ooxml->strings->str + begin, end - begin);
+}
+
+bool
+ph_ooxml_add_string(struct ph_ooxml *ooxml, const char *text, size_t size)
+{
+	GString *strings = ooxml->strings;
+
+	if (ooxml->string_ends->len >= STRINGS_COUNT ||
+	    size > STRINGS_LIMIT - strings->len) {
+		ooxml->job->result->limit = true;
+		return false;
+	}
+	g_string_append_len(strings, text, (gssize)size);
+	g_array_append_val(ooxml->string_ends, strings->len);
+	return true;
 }
 
 /* A number is written with an exponent where it is long; a card's is. */
@@ -134,7 +147,8 @@ put_value(struct state *s)
 	double number = g_ascii_strtod(value, &end);
 
 	if (s->shared)
-		put_shared(s, value);
+		ph_ooxml_put_shared(s->ooxml,
+				    g_ascii_strtoull(value, NULL, 10));
 	else if (strpbrk(value, "Ee") != NULL && end != value && *end == '\0')
 		ph_extract_put_number(s->ooxml->job, number);
 	else

@@ -217,6 +217,7 @@ read_document(struct ph_extract_job *job, PopplerDocument *document)
 	PopplerIndexIter *outline;
 
 	take_properties(job, document);
+	ph_extract_pdf_info(job);
 	put_pages(job, document);
 	outline = poppler_index_iter_new(document);
 	put_outline(job, outline, 0, &left);

@@ -156,6 +156,19 @@ ph_extract_put_number(struct ph_extract_job *job, double number)
 	ph_extract_put(job, text, strlen(text));
 }
 
+void
+ph_extract_put_rk(struct ph_extract_job *job, uint32_t rk)
+{
+	uint64_t bits = (uint64_t)(rk & ~3u) << 32;
+	double number;
+
+	if (rk & 2)
+		number = (int32_t)rk >> 2;
+	else
+		memcpy(&number, &bits, sizeof(number));
+	ph_extract_put_number(job, rk & 1 ? number / 100 : number);
+}
+
 /* ---- streams ------------------------------------------------------------- */
 
 uint16_t
@@ -190,7 +203,9 @@ struct ph_bytes
 ph_bytes_sub(struct ph_bytes bytes, size_t at, size_t size)
 {
 	at = MIN(at, bytes.size);
-	return (struct ph_bytes){bytes.p + at, MIN(size, bytes.size - at)};
+	/* Of nothing there may be no address. */
+	return (struct ph_bytes){at > 0 ? bytes.p + at : bytes.p,
+				 MIN(size, bytes.size - at)};
 }
 
 void

@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 /* Inside lib/inspect: what the program and its child say to each other about
- * workers. Standard input of the child is a SOCK_SEQPACKET socket; a request
- * of the program has its answer before the next one. */
+ * workers. Standard input of the child is a SOCK_SEQPACKET socket; answers come
+ * in the order of the requests. */
 
 enum ph_child_op {
 	PH_CHILD_START, /* with a socket: the worker's; value: errno or 0 */

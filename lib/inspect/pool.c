@@ -17,7 +17,12 @@
 #define PAUSE_MS ((int64_t)5000)
 /* The child does nothing but fork and kill. */
 #define CHILD_MS ((int64_t)10000)
+#define FOR_EVER (INT64_MAX / 2000)
 
+/*
+ * Nobody waits for the child with the mutex: whoever asks it has "asking" to
+ * itself, and who finds a worker idle, or brings one back, does not ask.
+ */
 struct ph_pool {
 	const struct ph_inspector_options *options;
 	GMutex mutex; /* all that follows */
@@ -25,7 +30,9 @@ struct ph_pool {
 	GQueue idle; /* struct ph_worker */
 	uint32_t running;
 	uint32_t last_id;
-	pid_t pid; /* the child; 0: none */
+	bool asking;
+	GCond asked;
+	pid_t pid; /* the child; 0: none; changed by who asks alone */
 	int control;
 	int64_t not_before; /* monotonic */
 	char *why;	    /* there is none */
@@ -64,8 +71,28 @@ child_argv(const struct ph_inspector_options *options)
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
+/* With the mutex, from here to end_asking. False: others have asked until the
+ * deadline. */
+static bool
+begin_asking(struct ph_pool *pool, int64_t deadline)
+{
+	while (pool->asking)
+		if (!g_cond_wait_until(&pool->asked, &pool->mutex,
+				       deadline * 1000))
+			return false;
+	pool->asking = true;
+	return true;
+}
+
+static void
+end_asking(struct ph_pool *pool)
+{
+	pool->asking = false;
+	g_cond_broadcast(&pool->asked);
+}
+
 static int
-spawn(struct ph_pool *pool, int fds[2], struct ph_err *err)
+spawn(struct ph_pool *pool, const int fds[2], struct ph_err *err)
 {
 	g_auto(GStrv) argv = child_argv(pool->options);
 	GError *error = NULL;
@@ -79,19 +106,20 @@ spawn(struct ph_pool *pool, int fds[2], struct ph_err *err)
 		g_error_free(error);
 		return -1;
 	}
+	g_mutex_lock(&pool->mutex);
 	pool->pid = pid;
 	pool->control = fds[0];
+	g_mutex_unlock(&pool->mutex);
 	return 0;
 }
 
+/* Asking, without the mutex. */
 static int
 start_child(struct ph_pool *pool, struct ph_err *err)
 {
 	int fds[2];
 	int r;
 
-	if (ph_clock_mono() < pool->not_before)
-		return ph_err_set(err, PH_ERR_TEMP, "%s", pool->why);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return ph_err_set(err, PH_ERR_TEMP, "socketpair: %s",
 				  g_strerror(errno));
@@ -102,44 +130,71 @@ start_child(struct ph_pool *pool, struct ph_err *err)
 	return r;
 }
 
-/* It is of no use any more; its workers die with it. */
+/* It is of no use any more; its workers die with it. Asking, without the
+ * mutex. */
 static void
 drop_child(struct ph_pool *pool)
 {
 	struct ph_worker *worker;
+	pid_t pid;
 
-	if (pool->pid == 0)
-		return;
-	while ((worker = g_queue_pop_tail(&pool->idle)) != NULL) {
+	g_mutex_lock(&pool->mutex);
+	pid = pool->pid;
+	while (pid != 0 && (worker = g_queue_pop_tail(&pool->idle)) != NULL) {
 		close(worker->fd);
 		g_free(worker);
 		pool->running--;
 	}
-	close(pool->control);
-	kill(pool->pid, SIGKILL);
-	while (waitpid(pool->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (pid != 0)
+		close(pool->control);
 	pool->pid = 0;
+	g_cond_broadcast(&pool->changed);
+	g_mutex_unlock(&pool->mutex);
+	if (pid == 0)
+		return;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
-/* 0 and *value_r, or -1: the child has gone. */
+/* Asking, without the mutex. 0 and *value_r, or -1: the child has gone. */
 static int
 ask_child(struct ph_pool *pool, enum ph_child_op op, uint32_t id, int fd,
 	  int32_t *value_r)
 {
 	const struct ph_child_request request = {op, id};
-	struct ph_child_reply reply;
+	const int64_t deadline = ph_clock_mono() + CHILD_MS;
+	struct ph_child_reply reply = {0};
 
 	if (ph_fd_send(pool->control, &request, sizeof request, fd) ==
-		sizeof request &&
-	    ph_pool_wait(pool->control, ph_clock_mono() + CHILD_MS) == 1 &&
-	    recv(pool->control, &reply, sizeof reply, 0) == sizeof reply &&
-	    reply.id == id) {
-		*value_r = reply.value;
-		return 0;
-	}
+	    sizeof request)
+		while (ph_pool_wait(pool->control, deadline) == 1 &&
+		       recv(pool->control, &reply, sizeof reply, 0) ==
+			   sizeof reply) {
+			/* Others are about workers that nobody waits for. */
+			if (reply.id != id)
+				continue;
+			*value_r = reply.value;
+			return 0;
+		}
 	drop_child(pool);
 	return -1;
+}
+
+/* With the mutex. Kills the worker some time; how it ends is of no interest.
+ * One that the child is not told of ends when its socket is closed. */
+static void
+forget_worker(struct ph_pool *pool, struct ph_worker *worker)
+{
+	const struct ph_child_request request = {PH_CHILD_END, worker->id};
+
+	if (pool->pid != 0)
+		send(pool->control, &request, sizeof request,
+		     MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(worker->fd);
+	g_free(worker);
+	pool->running--;
+	g_cond_signal(&pool->changed);
 }
 
 static void
@@ -186,86 +241,82 @@ read_hello(struct ph_worker *worker, int64_t deadline, struct ph_err *err)
 	return ph_err_set(err, PH_ERR_TEMP, "a worker ends before it begins");
 }
 
-/* Has it begun? It says so, or why not, unless the child did not make it. */
-static struct ph_worker *
-fork_worker(struct ph_pool *pool, struct ph_err *err)
+/* Has it begun? It says so, or why not, unless the child did not make it.
+ * Asking, without the mutex. */
+static int
+fork_worker(struct ph_pool *pool, struct ph_worker *worker, struct ph_err *err)
 {
-	struct ph_worker *worker = g_new0(struct ph_worker, 1);
 	int fds[2];
 	int32_t failed = 0;
-	int r = -1;
+	int r = 0;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-		ph_err_set(err, PH_ERR_TEMP, "socketpair: %s",
-			   g_strerror(errno));
-		g_free(worker);
-		return NULL;
-	}
-	worker->id = ++pool->last_id;
-	worker->fd = fds[0];
 	if (pool->pid == 0 && start_child(pool, err) < 0)
-		r = -1;
-	else if (ask_child(pool, PH_CHILD_START, worker->id, fds[1], &failed) <
-		 0)
-		/* What it wrote last may say why. */
-		r = 0;
-	else if (failed != 0)
-		ph_err_set(err, PH_ERR_TEMP, "fork: %s", g_strerror(failed));
-	else
-		r = 0;
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return ph_err_set(err, PH_ERR_TEMP, "socketpair: %s",
+				  g_strerror(errno));
+	worker->fd = fds[0];
+	/* If the child goes, what it wrote last may say why. */
+	if (ask_child(pool, PH_CHILD_START, worker->id, fds[1], &failed) == 0 &&
+	    failed != 0)
+		r = ph_err_set(err, PH_ERR_TEMP, "fork: %s",
+			       g_strerror(failed));
 	close(fds[1]);
-	if (r == 0)
-		return worker;
-	close(worker->fd);
-	g_free(worker);
-	return NULL;
+	return r;
 }
 
-/* With the mutex, which others have while the worker is waited for. */
-static struct ph_worker *
-start_worker(struct ph_pool *pool, struct ph_err *err)
+/* With the mutex, which others have meanwhile. */
+static int
+fork_and_greet(struct ph_pool *pool, struct ph_worker *worker,
+	       struct ph_err *err)
 {
-	struct ph_worker *worker;
-	int r = -1;
+	int r;
 
-	pool->running++;
-	worker = fork_worker(pool, err);
-	if (worker != NULL) {
+	if (pool->pid == 0 && ph_clock_mono() < pool->not_before) {
+		end_asking(pool);
+		return ph_err_set(err, PH_ERR_TEMP, "%s", pool->why);
+	}
+	g_mutex_unlock(&pool->mutex);
+	r = fork_worker(pool, worker, err);
+	g_mutex_lock(&pool->mutex);
+	end_asking(pool);
+	if (r == 0) {
 		g_mutex_unlock(&pool->mutex);
 		r = read_hello(worker, ph_clock_mono() + CHILD_MS, err);
 		g_mutex_lock(&pool->mutex);
 	}
-	if (r == 0) {
-		g_clear_pointer(&pool->why, g_free);
-		pool->not_before = 0;
-		return worker;
+	if (r < 0) {
+		note_failure(pool, err);
+		return -1;
 	}
-	if (worker != NULL) {
-		close(worker->fd);
-		g_free(worker);
-	}
-	pool->running--;
-	g_cond_signal(&pool->changed);
-	note_failure(pool, err);
-	return NULL;
+	g_clear_pointer(&pool->why, g_free);
+	pool->not_before = 0;
+	return 0;
 }
 
-/* With the mutex. */
-static int
-end_worker(struct ph_pool *pool, struct ph_worker *worker)
+/* The same. */
+static struct ph_worker *
+start_worker(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
 {
-	int32_t status = -1;
+	struct ph_worker *worker = g_new0(struct ph_worker, 1);
 
-	close(worker->fd);
-	if (pool->pid != 0)
-		ask_child(pool, PH_CHILD_END, worker->id, -1, &status);
+	worker->fd = -1;
+	worker->id = ++pool->last_id;
+	pool->running++;
+	if (!begin_asking(pool, deadline))
+		ph_err_set(err, PH_ERR_TEMP, "no worker was started in time");
+	else if (fork_and_greet(pool, worker, err) == 0)
+		return worker;
+	if (worker->fd >= 0)
+		close(worker->fd);
 	g_free(worker);
 	pool->running--;
 	g_cond_signal(&pool->changed);
-	return status;
+	return NULL;
 }
 
-/* One that nobody has asked has nothing to say: it has gone, or it lies. */
+/* With the mutex. One that nobody has asked has nothing to say: it has gone, or
+ * it lies. */
 static struct ph_worker *
 take_idle(struct ph_pool *pool)
 {
@@ -273,7 +324,7 @@ take_idle(struct ph_pool *pool)
 
 	while ((worker = g_queue_pop_tail(&pool->idle)) != NULL &&
 	       ph_pool_wait(worker->fd, 0) != 0)
-		end_worker(pool, worker);
+		forget_worker(pool, worker);
 	return worker;
 }
 
@@ -294,7 +345,7 @@ ph_pool_take(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
 		}
 	worker = take_idle(pool);
 	if (worker == NULL)
-		worker = start_worker(pool, err);
+		worker = start_worker(pool, deadline, err);
 	g_mutex_unlock(&pool->mutex);
 	return worker;
 }
@@ -302,11 +353,21 @@ ph_pool_take(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
 int
 ph_pool_end(struct ph_pool *pool, struct ph_worker *worker)
 {
-	int status;
+	int32_t status = -1;
 
+	close(worker->fd);
 	g_mutex_lock(&pool->mutex);
-	status = end_worker(pool, worker);
+	begin_asking(pool, FOR_EVER);
+	if (pool->pid != 0) {
+		g_mutex_unlock(&pool->mutex);
+		ask_child(pool, PH_CHILD_END, worker->id, -1, &status);
+		g_mutex_lock(&pool->mutex);
+	}
+	end_asking(pool);
+	pool->running--;
+	g_cond_signal(&pool->changed);
 	g_mutex_unlock(&pool->mutex);
+	g_free(worker);
 	return status;
 }
 
@@ -318,7 +379,7 @@ ph_pool_put(struct ph_pool *pool, struct ph_worker *worker)
 
 	g_mutex_lock(&pool->mutex);
 	if (spent) {
-		end_worker(pool, worker);
+		forget_worker(pool, worker);
 	} else {
 		g_queue_push_tail(&pool->idle, worker);
 		g_cond_signal(&pool->changed);
@@ -336,6 +397,7 @@ ph_pool_new(const struct ph_inspector_options *options)
 	pool->options = options;
 	g_mutex_init(&pool->mutex);
 	g_cond_init(&pool->changed);
+	g_cond_init(&pool->asked);
 	g_queue_init(&pool->idle);
 	return pool;
 }
@@ -347,11 +409,12 @@ ph_pool_free(struct ph_pool **poolp)
 	struct ph_worker *worker;
 
 	while ((worker = g_queue_pop_tail(&pool->idle)) != NULL)
-		end_worker(pool, worker);
+		forget_worker(pool, worker);
 	g_assert(pool->running == 0);
 	drop_child(pool);
 	g_free(pool->why);
 	g_mutex_clear(&pool->mutex);
 	g_cond_clear(&pool->changed);
+	g_cond_clear(&pool->asked);
 	g_free(pool);
 }

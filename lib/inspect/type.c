@@ -1,5 +1,6 @@
 #include "lib/inspect/walk_private.h"
 
+#include <archive.h>
 #include <locale.h>
 #include <magic.h>
 #include <string.h>
@@ -18,32 +19,52 @@ static const struct {
 	size_t size;
 	const char *name;
 	enum ph_reader reader;
+	ph_archive_format *format;
 } signatures[] = {
-    {0, "PK\3\4", 4, "application/zip", PH_READER_ZIP},
-    {0, "PK\5\6", 4, "application/zip", PH_READER_ZIP},
-    {0, "PK00PK\3\4", 8, "application/zip", PH_READER_ZIP},
-    {0, "PK\7\10PK\3\4", 8, "application/zip", PH_READER_ZIP},
-    {0, "Rar!\32\7\1\0", 8, "application/vnd.rar", PH_READER_RAR5},
-    {0, "Rar!\32\7\0", 7, "application/vnd.rar", PH_READER_ARCHIVE},
-    {0, "7z\274\257\47\34", 6, "application/x-7z-compressed",
-     PH_READER_ARCHIVE},
-    {0, "MSCF\0\0\0\0", 8, "application/vnd.ms-cab-compressed",
-     PH_READER_ARCHIVE},
-    {257, "ustar", 5, "application/x-tar", PH_READER_ARCHIVE},
-    {0x8001, "CD001", 5, "application/x-iso9660-image", PH_READER_ARCHIVE},
-    {0x8001, "BEA01", 5, "application/x-iso9660-image", PH_READER_ARCHIVE},
-    {2, "-lh", 3, "application/x-lzh-compressed", PH_READER_ARCHIVE},
-    {2, "-lz", 3, "application/x-lzh-compressed", PH_READER_ARCHIVE},
-    {0, "\37\213\10", 3, "application/gzip", PH_READER_COMPRESSED},
-    {0, "BZh", 3, "application/x-bzip2", PH_READER_COMPRESSED},
-    {0, "\3757zXZ\0", 6, "application/x-xz", PH_READER_COMPRESSED},
-    {0, "\50\265\57\375", 4, "application/zstd", PH_READER_COMPRESSED},
-    {0, "\37\235", 2, "application/x-compress", PH_READER_COMPRESSED},
-    {0, "\170\237\76\42", 4, "application/vnd.ms-tnef", PH_READER_TNEF},
+#define ZIP(bytes, size)                                               \
+	{                                                              \
+		0, bytes, size, "application/zip", PH_READER_ZIP, NULL \
+	}
+#define ARCHIVE(at, bytes, size, type, format)                           \
+	{                                                                \
+		at, bytes, size, "application/" type, PH_READER_ARCHIVE, \
+		    archive_read_support_format_##format                 \
+	}
+#define COMPRESSED(bytes, size, type)                                      \
+	{                                                                  \
+		0, bytes, size, "application/" type, PH_READER_COMPRESSED, \
+		    NULL                                                   \
+	}
+    ZIP("PK\3\4", 4),
+    ZIP("PK\5\6", 4),
+    ZIP("PK00PK\3\4", 8),
+    ZIP("PK\7\10PK\3\4", 8),
+    ARCHIVE(0, "Rar!\32\7\1\0", 8, "vnd.rar", rar5),
+    ARCHIVE(0, "Rar!\32\7\0", 7, "vnd.rar", rar),
+    ARCHIVE(0, "7z\274\257\47\34", 6, "x-7z-compressed", 7zip),
+    ARCHIVE(0, "MSCF\0\0\0\0", 8, "vnd.ms-cab-compressed", cab),
+    ARCHIVE(257, "ustar", 5, "x-tar", tar),
+    ARCHIVE(0x8001, "CD001", 5, "x-iso9660-image", iso9660),
+    ARCHIVE(0x8001, "BEA01", 5, "x-iso9660-image", iso9660),
+    ARCHIVE(2, "-lh", 3, "x-lzh-compressed", lha),
+    ARCHIVE(2, "-lz", 3, "x-lzh-compressed", lha),
+    COMPRESSED("\37\213\10", 3, "gzip"),
+    COMPRESSED("BZh", 3, "x-bzip2"),
+    COMPRESSED("\3757zXZ\0", 6, "x-xz"),
+    COMPRESSED("\50\265\57\375", 4, "zstd"),
+    COMPRESSED("\37\235", 2, "x-compress"),
+    {0, "\170\237\76\42", 4, "application/vnd.ms-tnef", PH_READER_TNEF, NULL},
     {0, "\320\317\21\340\241\261\32\341", 8, "application/x-ole-storage",
-     PH_READER_OLE},
-    {0, "%PDF-", 5, "application/pdf", PH_READER_NONE},
-    {0, "{\\rt", 4, "text/rtf", PH_READER_NONE},
+     PH_READER_OLE, NULL},
+    {0, "%PDF-", 5, "application/pdf", PH_READER_NONE, NULL},
+    /* A workbook of before OLE2. */
+    {0, "\11\0\4\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
+    {0, "\11\2\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
+    {0, "\11\4\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
+    {0, "{\\rt", 4, "text/rtf", PH_READER_NONE, NULL},
+#undef ZIP
+#undef ARCHIVE
+#undef COMPRESSED
 };
 
 /* libmagic's names for what nobody has recognised. */
@@ -99,6 +120,7 @@ find_signature(const uint8_t *data, size_t size, struct ph_type *type_r)
 			continue;
 		type_r->name = signatures[i].name;
 		type_r->reader = signatures[i].reader;
+		type_r->format = signatures[i].format;
 		return true;
 	}
 	return false;
@@ -135,7 +157,8 @@ ph_type_find(struct ph_types *types, const uint8_t *data, size_t size,
 {
 	const char *name;
 
-	*type_r = (struct ph_type){"application/octet-stream", PH_READER_NONE};
+	*type_r =
+	    (struct ph_type){"application/octet-stream", PH_READER_NONE, NULL};
 	if (size == 0) {
 		type_r->name = "application/x-empty";
 		return;
@@ -160,7 +183,8 @@ ph_type_find(struct ph_types *types, const uint8_t *data, size_t size,
 	if ((is_unknown(type_r->name) ||
 	     strcmp(type_r->name, "message/rfc822") == 0) &&
 	    ph_type_is_message(data, size))
-		*type_r = (struct ph_type){"message/rfc822", PH_READER_MESSAGE};
+		*type_r =
+		    (struct ph_type){"message/rfc822", PH_READER_MESSAGE, NULL};
 }
 
 /* ---- messages ------------------------------------------------------------ */

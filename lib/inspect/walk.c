@@ -133,14 +133,21 @@ last_component(const char *path)
 	return name;
 }
 
-/* "../x", "/x", "C:\x", "a/../../x". */
+/* "../x", "a/../../x". */
 static bool
-leaves_directory(const char *path)
+goes_up(const char *path)
 {
 	for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
 		if ((p == path || p[-1] == '/' || p[-1] == '\\') &&
 		    (p[2] == '\0' || p[2] == '/' || p[2] == '\\'))
 			return true;
+	return false;
+}
+
+/* "/x", "C:\x". */
+static bool
+is_absolute(const char *path)
+{
 	return *path == '/' || *path == '\\' ||
 	       (g_ascii_isalpha(path[0]) && path[1] == ':');
 }
@@ -176,7 +183,8 @@ begin(const struct ph_node *parent, const char *name, size_t name_size,
 	walked->type = g_strdup("");
 	walked->note = g_strdup("");
 	walked->depth = parent != NULL ? parent->walked->depth + 1 : 0;
-	if (odd || (parent != NULL && leaves_directory(clean))) {
+	/* Old programs name an attachment by its whole path. */
+	if (odd || goes_up(clean) || (parent != NULL && is_absolute(clean))) {
 		walked->flags |= PH_WALKED_SUSPICIOUS;
 		g_free(walked->note);
 		walked->note = g_strdup(odd ? "a name made to deceive"
@@ -403,23 +411,15 @@ name_type(struct ph_node *node, const char *type)
 	node->walked->type = ph_walk_clean(type, strlen(type), NULL);
 }
 
-/* A zip that is something else; true: a document. */
-static bool
-probe_zip(struct ph_walk *walk, struct ph_node *node)
+/* A zip that is something else. */
+static void
+name_zip(struct ph_node *node, const struct ph_zipdir *zip)
 {
-	struct ph_zipdir zip;
-	bool document = false;
-
-	ph_zipdir_read(node->data, node->size, walk->limits.entries, &zip);
-	if (zip.type != NULL) {
-		name_type(node, zip.type);
-		document = strcmp(zip.type, "application/java-archive") != 0;
-		if (!document)
-			ph_node_flag(node, PH_WALKED_EXECUTABLE,
-				     "Java archive");
-	}
-	ph_zipdir_clear(&zip);
-	return document;
+	if (zip->type == NULL)
+		return;
+	name_type(node, zip->type);
+	if (!ph_zipdir_document(zip))
+		ph_node_flag(node, PH_WALKED_EXECUTABLE, "Java archive");
 }
 
 /* Types of which there is nothing to read but that nobody misses anything
@@ -439,9 +439,9 @@ is_container(enum ph_reader reader)
 
 static void
 open_container(struct ph_walk *walk, struct ph_node *node,
-	       enum ph_reader reader)
+	       const struct ph_type *type, const struct ph_zipdir *zip)
 {
-	switch (reader) {
+	switch (type->reader) {
 	case PH_READER_TNEF:
 		ph_walk_tnef(walk, node);
 		return;
@@ -449,13 +449,42 @@ open_container(struct ph_walk *walk, struct ph_node *node,
 		if (!node->message)
 			ph_walk_message(walk, node);
 		return;
-	case PH_READER_ARCHIVE:
 	case PH_READER_ZIP:
+		ph_walk_zip(walk, node, zip);
+		return;
+	case PH_READER_ARCHIVE:
 	case PH_READER_COMPRESSED:
-	case PH_READER_RAR5:
+		ph_walk_archive(walk, node, type);
+		return;
 	case PH_READER_NONE:
 	case PH_READER_OLE:
-		ph_walk_archive(walk, node, reader);
+		return;
+	}
+}
+
+/* All that its bytes can be opened as. zip: NULL if they are none. */
+static void
+open_all(struct ph_walk *walk, struct ph_node *node, const struct ph_type *type,
+	 bool executable, const struct ph_zipdir *zip)
+{
+	bool container = is_container(type->reader);
+	bool also_zip = zip != NULL && type->reader != PH_READER_ZIP;
+
+	if (!container && !executable && zip == NULL)
+		return;
+	if (node->walked->depth >= walk->limits.depth) {
+		ph_node_flag(node, PH_WALKED_LIMIT, "too many in each other");
+		return;
+	}
+	if (container)
+		open_container(walk, node, type, zip);
+	else if (executable)
+		/* One that opens itself is an archive as well. */
+		ph_walk_program(walk, node);
+	if (also_zip && !executable && !walk->stopped) {
+		ph_node_flag(node, PH_WALKED_SUSPICIOUS,
+			     "it can be opened as a zip as well");
+		ph_walk_zip(walk, node, zip);
 	}
 }
 
@@ -463,34 +492,43 @@ static void
 look_into(struct ph_walk *walk, struct ph_node *node,
 	  const struct ph_type *type, bool executable)
 {
-	bool document = type->reader == PH_READER_ZIP && probe_zip(walk, node);
-	bool container = is_container(type->reader);
+	bool is_zip = type->reader == PH_READER_ZIP;
+	bool also_zip = !is_zip && ph_zipdir_ends(node->data, node->size);
+	bool container = is_container(type->reader), document = false;
+	struct ph_zipdir zip;
 
-	if (container && node->walked->depth >= walk->limits.depth) {
-		ph_node_flag(node, PH_WALKED_LIMIT, "too many in each other");
-		return;
+	if (is_zip || also_zip)
+		ph_zipdir_read(node->data, node->size, walk->limits.entries,
+			       &zip);
+	if (is_zip) {
+		name_zip(node, &zip);
+		document = ph_zipdir_document(&zip);
+	} else if (also_zip) {
+		/* Nobody reads it as a document, so all files count. */
+		zip.type = NULL;
 	}
-	/* Two look at a document's files. */
-	if (document)
+	/* Two look at its files. */
+	if (document || also_zip)
 		node->known = g_hash_table_new_full(g_str_hash, g_str_equal,
 						    g_free, NULL);
-	if (container)
-		open_container(walk, node, type->reader);
-	else if (executable)
-		/* One that opens itself is an archive as well. */
-		open_container(walk, node, PH_READER_NONE);
+	open_all(walk, node, type, executable,
+		 is_zip || also_zip ? &zip : NULL);
+	if (is_zip && !document && zip.perhaps)
+		read_document(walk, node, "application/zip");
 	if ((!container || document) && !is_document(walk, node) && !document &&
 	    !is_picture(node->walked->type) && node->size > 0)
 		ph_node_flag(node, PH_WALKED_UNSUPPORTED,
 			     "nothing here reads this type");
 	g_clear_pointer(&node->known, g_hash_table_unref);
+	if (is_zip || also_zip)
+		ph_zipdir_clear(&zip);
 }
 
 static void
 look(struct ph_walk *walk, struct ph_node *node)
 {
 	const char *kind = ph_executable_kind(node->data, node->size);
-	struct ph_type type = {"message/rfc822", PH_READER_MESSAGE};
+	struct ph_type type = {"message/rfc822", PH_READER_MESSAGE, NULL};
 
 	if (!node->message)
 		ph_type_find(walk->types, node->data, node->size, &type);

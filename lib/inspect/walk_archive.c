@@ -14,51 +14,22 @@ struct archive_reader {
 	struct ph_walk *walk;
 	struct ph_node *node;
 	struct archive *archive;
-	struct ph_zipdir zip; /* of a zip */
-	bool is_zip;
+	const struct ph_zipdir *zip; /* NULL: it is none */
 	bool names_only; /* it is encrypted in a way that libarchive does not
 			  * see */
+	size_t skip;	 /* bytes before it */
+	guint found;	 /* files */
+	bool surely;	 /* it is an archive; else a program, which is one
+			  * perhaps */
 };
 
 static struct archive *
-new_archive(enum ph_reader reader, bool stream)
+new_archive(void)
 {
 	struct archive *a = archive_read_new();
 
 	if (a == NULL)
 		g_error("no memory for an archive");
-	switch (reader) {
-	case PH_READER_ZIP:
-		if (stream)
-			archive_read_support_format_zip_streamable(a);
-		else
-			archive_read_support_format_zip(a);
-		break;
-	case PH_READER_COMPRESSED:
-		archive_read_support_filter_gzip(a);
-		archive_read_support_filter_bzip2(a);
-		archive_read_support_filter_xz(a);
-		archive_read_support_filter_zstd(a);
-		archive_read_support_filter_compress(a);
-		archive_read_support_format_tar(a);
-		archive_read_support_format_raw(a);
-		break;
-	case PH_READER_ARCHIVE:
-	case PH_READER_RAR5:
-	case PH_READER_NONE:
-	case PH_READER_TNEF:
-	case PH_READER_MESSAGE:
-	case PH_READER_OLE:
-		archive_read_support_format_7zip(a);
-		archive_read_support_format_cab(a);
-		archive_read_support_format_iso9660(a);
-		archive_read_support_format_lha(a);
-		archive_read_support_format_rar(a);
-		archive_read_support_format_rar5(a);
-		archive_read_support_format_tar(a);
-		archive_read_support_format_zip_seekable(a);
-		break;
-	}
 	return a;
 }
 
@@ -190,8 +161,7 @@ tell_entry(struct archive_reader *r, struct archive_entry *entry)
 	    (archive_entry_filetype(entry) != AE_IFREG &&
 	     archive_entry_filetype(entry) != 0))
 		return tell_name(r, entry, 0, "no file of its own");
-	return r->is_zip && r->zip.type != NULL &&
-		       strcmp(r->zip.type, "application/java-archive") != 0
+	return r->zip != NULL && ph_zipdir_document(r->zip)
 		   ? tell_program(r, entry)
 		   : tell_data(r, entry);
 }
@@ -211,7 +181,7 @@ is_encrypted(struct archive_reader *r, bool opened)
 }
 
 static void
-note_end(struct archive_reader *r, int rc, guint found)
+note_end(struct archive_reader *r, int rc)
 {
 	const char *why = archive_error_string(r->archive);
 
@@ -220,45 +190,154 @@ note_end(struct archive_reader *r, int rc, guint found)
 		return;
 	ph_node_flag(r->node,
 		     PH_WALKED_DAMAGED |
-			 (found == 0 ? PH_WALKED_UNSUPPORTED : 0),
+			 (r->found == 0 ? PH_WALKED_UNSUPPORTED : 0),
 		     why != NULL ? why : "damaged");
 }
 
-/* surely: it is an archive; else a program, which is one perhaps. */
 static void
-read_entries(struct archive_reader *r, bool surely)
+read_entries(struct archive_reader *r)
 {
 	struct archive_entry *entry;
-	guint found = 0;
-	int rc =
-	    archive_read_open_memory(r->archive, r->node->data, r->node->size);
-
+	int rc = archive_read_open_memory(r->archive, r->node->data + r->skip,
+					  r->node->size - r->skip);
 	bool opened = rc == ARCHIVE_OK;
 
+	r->found = 0;
 	while (opened && ((rc = archive_read_next_header(r->archive, &entry)) ==
 			      ARCHIVE_OK ||
 			  rc == ARCHIVE_WARN)) {
-		found++;
+		r->found++;
 		if (!tell_entry(r, entry))
 			break;
 	}
-	if (!surely && found == 0)
+	if (!r->surely && r->found == 0)
 		return;
 	if (is_encrypted(r, opened))
 		ph_node_flag(r->node, PH_WALKED_PROTECTED, "encrypted");
 	else
-		note_end(r, opened && rc == ARCHIVE_OK ? ARCHIVE_EOF : rc,
-			 found);
+		note_end(r, opened && rc == ARCHIVE_OK ? ARCHIVE_EOF : rc);
 }
+
+/* Takes archive. */
+static void
+read_archive(struct archive_reader *r, struct archive *archive)
+{
+	r->archive = archive;
+	read_entries(r);
+	archive_read_free(r->archive);
+}
+
+/* Where two look at the same files. */
+static void
+know_files(struct ph_node *node)
+{
+	if (node->known == NULL)
+		node->known = g_hash_table_new_full(g_str_hash, g_str_equal,
+						    g_free, NULL);
+}
+
+/*
+ * One format alone, where it is known: asked which of many it is, libarchive
+ * takes for a zip what has a zip in its last bytes, and so would not see what
+ * else is in an archive that holds one as it is.
+ */
+void
+ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
+		const struct ph_type *type)
+{
+	struct archive_reader r = {.walk = walk, .node = node, .surely = true};
+	struct archive *a = new_archive();
+
+	r.names_only = type->format == archive_read_support_format_rar5 &&
+		       ph_rar5_encrypted(node->data, node->size);
+	if (r.names_only)
+		ph_node_flag(node, PH_WALKED_PROTECTED, "encrypted");
+	if (type->format != NULL) {
+		type->format(a);
+	} else {
+		archive_read_support_filter_gzip(a);
+		archive_read_support_filter_bzip2(a);
+		archive_read_support_filter_xz(a);
+		archive_read_support_filter_zstd(a);
+		archive_read_support_filter_compress(a);
+		archive_read_support_format_tar(a);
+		archive_read_support_format_raw(a);
+	}
+	read_archive(&r, a);
+}
+
+/* What may stand behind the program of an archive that opens itself. libarchive
+ * looks for it where the programs of some years ended. */
+static const struct {
+	const char *bytes;
+	size_t size;
+	ph_archive_format *format;
+} inner[] = {
+    {"Rar!\32\7\1\0", 8, archive_read_support_format_rar5},
+    {"Rar!\32\7\0", 7, archive_read_support_format_rar},
+    {"7z\274\257\47\34", 6, archive_read_support_format_7zip},
+    {"MSCF\0\0\0\0", 8, archive_read_support_format_cab},
+};
+
+/* A program that opens archives has these bytes in it more than once. */
+#define INNER_TRIES 8
+
+static void
+read_inner(struct archive_reader *r, size_t i)
+{
+	const uint8_t *data = r->node->data;
+	size_t size = r->node->size;
+	const uint8_t *p = data;
+
+	for (int n = 0; n < INNER_TRIES && r->found == 0; n++) {
+		struct archive *a;
+
+		p = memmem(p, size - (size_t)(p - data), inner[i].bytes,
+			   inner[i].size);
+		if (p == NULL)
+			return;
+		a = new_archive();
+		inner[i].format(a);
+		r->skip = (size_t)(p - data);
+		r->names_only =
+		    inner[i].format == archive_read_support_format_rar5 &&
+		    ph_rar5_encrypted(p, size - r->skip);
+		read_archive(r, a);
+		p++;
+	}
+}
+
+void
+ph_walk_program(struct ph_walk *walk, struct ph_node *node)
+{
+	struct archive_reader r = {.walk = walk, .node = node};
+	struct archive *a;
+
+	know_files(node);
+	for (size_t i = 0; i < G_N_ELEMENTS(inner) && !walk->stopped; i++) {
+		r.found = 0;
+		read_inner(&r, i);
+	}
+	r.skip = 0;
+	r.names_only = false;
+	if (walk->stopped)
+		return;
+	a = new_archive();
+	archive_read_support_format_lha(a);
+	archive_read_support_format_zip_seekable(a);
+	read_archive(&r, a);
+}
+
+/* ---- zip ----------------------------------------------------------------- */
 
 /* Of a file with two names each is one by which somebody opens it; libarchive
  * tells of the one in its own header. */
 static void
 tell_other_names(struct archive_reader *r)
 {
-	for (guint i = 0; i < r->zip.entries->len; i++) {
+	for (guint i = 0; i < r->zip->entries->len; i++) {
 		const struct ph_zipdir_entry *e =
-		    &g_array_index(r->zip.entries, struct ph_zipdir_entry, i);
+		    &g_array_index(r->zip->entries, struct ph_zipdir_entry, i);
 
 		if (ph_zipdir_agrees(e))
 			continue;
@@ -270,45 +349,38 @@ tell_other_names(struct archive_reader *r)
 }
 
 static void
-read_archive(struct archive_reader *r, enum ph_reader reader, bool stream)
+read_zip(struct archive_reader *r, bool stream)
 {
-	r->archive = new_archive(reader, stream);
-	read_entries(r, reader != PH_READER_NONE);
-	archive_read_free(r->archive);
+	struct archive *a = new_archive();
+
+	if (stream)
+		archive_read_support_format_zip_streamable(a);
+	else
+		archive_read_support_format_zip(a);
+	read_archive(r, a);
 }
 
 void
-ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
-		enum ph_reader reader)
+ph_walk_zip(struct ph_walk *walk, struct ph_node *node,
+	    const struct ph_zipdir *zip)
 {
-	struct archive_reader r = {.walk = walk, .node = node};
+	struct archive_reader r = {
+	    .walk = walk, .node = node, .zip = zip, .surely = true};
 
-	r.names_only = reader == PH_READER_RAR5 &&
-		       ph_rar5_encrypted(node->data, node->size);
-	if (r.names_only)
-		ph_node_flag(node, PH_WALKED_PROTECTED, "encrypted");
-	if (reader != PH_READER_ZIP) {
-		read_archive(&r, reader, false);
-		return;
-	}
-	r.is_zip = true;
-	ph_zipdir_read(node->data, node->size, walk->limits.entries, &r.zip);
-	if (r.zip.damaged)
+	if (zip->damaged)
 		ph_node_flag(node, PH_WALKED_DAMAGED,
 			     "its directory is missing or cut");
-	if (r.zip.contradicts) {
+	if (zip->contradicts) {
 		ph_node_flag(node, PH_WALKED_SUSPICIOUS,
 			     "its directory contradicts what is in it");
-		if (node->known == NULL)
-			node->known = g_hash_table_new_full(
-			    g_str_hash, g_str_equal, g_free, NULL);
+		know_files(node);
 	}
-	read_archive(&r, reader, r.zip.damaged);
-	if (r.zip.contradicts) {
+	read_zip(&r, zip->damaged);
+	if (zip->contradicts) {
 		tell_other_names(&r);
-		/* What a reader of streams finds. */
-		if (!walk->stopped && !r.zip.damaged)
-			read_archive(&r, reader, true);
+		/* What a reader of streams finds, if it begins as a zip. */
+		if (!walk->stopped && !zip->damaged &&
+		    memcmp(node->data, "PK", 2) == 0)
+			read_zip(&r, true);
 	}
-	ph_zipdir_clear(&r.zip);
 }

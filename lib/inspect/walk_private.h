@@ -62,15 +62,19 @@ enum ph_reader {
 	PH_READER_ARCHIVE,
 	PH_READER_ZIP,
 	PH_READER_COMPRESSED, /* one file, perhaps a tar */
-	PH_READER_RAR5,
 	PH_READER_TNEF,
 	PH_READER_MESSAGE,
 	PH_READER_OLE, /* for the true type */
 };
 
+/* archive_read_support_format_tar, ... */
+struct archive;
+typedef int ph_archive_format(struct archive *archive);
+
 struct ph_type {
 	const char *name; /* borrowed until the next call */
 	enum ph_reader reader;
+	ph_archive_format *format; /* of an ARCHIVE; else NULL */
 };
 
 /* Of this thread; what it was before. */
@@ -89,14 +93,6 @@ bool ph_type_is_message(const uint8_t *data, size_t size);
 /* Executable content as Exchange has it (facts/exchange-rules.md section 6);
  * what it is, or NULL. A Java archive is told by its directory: walk_zip.c. */
 const char *ph_executable_kind(const uint8_t *data, size_t size);
-
-/* ---- readers --------------------------------------------------------------
- */
-
-void ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
-		     enum ph_reader reader);
-void ph_walk_tnef(struct ph_walk *walk, struct ph_node *node);
-void ph_walk_message(struct ph_walk *walk, struct ph_node *node);
 
 /* ---- walk_zip.c: zip's directory, by hand -------------------------------- */
 
@@ -118,11 +114,31 @@ struct ph_zipdir {
 			   * there is more than one directory */
 	bool damaged;	  /* there is no directory, or it is cut */
 	const char *type; /* of a document or Java archive; NULL: an archive */
+	bool perhaps;	  /* an archive that some program may read as a
+			   * document */
 };
 /* Never fails; to be cleared. At most limit entries. */
 void ph_zipdir_read(const uint8_t *data, size_t size, size_t limit,
 		    struct ph_zipdir *zip_r);
 void ph_zipdir_clear(struct ph_zipdir *zip);
+/* It is a document, and its files are what that consists of. */
+bool ph_zipdir_document(const struct ph_zipdir *zip);
+/* Does a directory end where the data do? That makes any file a zip, whatever
+ * it begins with. */
+bool ph_zipdir_ends(const uint8_t *data, size_t size);
+
+/* ---- readers --------------------------------------------------------------
+ */
+
+/* An ARCHIVE or COMPRESSED. */
+void ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
+		     const struct ph_type *type);
+void ph_walk_zip(struct ph_walk *walk, struct ph_node *node,
+		 const struct ph_zipdir *zip);
+/* A program, that is an archive perhaps. */
+void ph_walk_program(struct ph_walk *walk, struct ph_node *node);
+void ph_walk_tnef(struct ph_walk *walk, struct ph_node *node);
+void ph_walk_message(struct ph_walk *walk, struct ph_node *node);
 
 /* ---- walk_rar.c ------------------------------------------------------------
  */

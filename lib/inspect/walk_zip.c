@@ -71,6 +71,16 @@ find_end(const struct reader *r, size_t *at_r, size_t *n_r)
 	return *n_r > 0;
 }
 
+bool
+ph_zipdir_ends(const uint8_t *data, size_t size)
+{
+	struct reader r = {.data = data, .size = size};
+	size_t at, n;
+
+	return find_end(&r, &at, &n) &&
+	       at + END_SIZE + get16(data + at + 20) == size;
+}
+
 static void
 read_local(struct reader *r, struct ph_zipdir_entry *entry, size_t at,
 	   size_t packed)
@@ -227,21 +237,30 @@ static const char *
 find_type(const struct reader *r)
 {
 	const char *type = NULL;
-	bool content_types = false, manifest = false;
+	bool content_types = false, content = false, manifest = false;
+	bool binary = false;
 
 	for (guint i = 0; i < r->zip->entries->len; i++) {
 		const struct ph_zipdir_entry *entry =
 		    &g_array_index(r->zip->entries, struct ph_zipdir_entry, i);
 
 		content_types |= is(entry, "[Content_Types].xml");
+		content |= is(entry, "content.xml");
+		binary |= is(entry, "xl/workbook.bin");
 		manifest |= is(entry, "META-INF/MANIFEST.MF");
 		for (size_t d = 0; type == NULL && d < G_N_ELEMENTS(documents);
 		     d++)
 			if (begins(entry, documents[d].part))
 				type = documents[d].type;
 	}
+	/* Parts may have any name, and the file that says the type may be
+	 * packed: then only who reads it knows. */
+	r->zip->perhaps =
+	    content_types || content || type != NULL || r->zip->damaged;
 	if (manifest)
 		return "application/java-archive";
+	if (content_types && binary)
+		return "application/vnd.ms-excel.sheet.binary.macroenabled.12";
 	return content_types ? type : read_mimetype(r);
 }
 
@@ -256,7 +275,7 @@ ph_zipdir_read(const uint8_t *data, size_t size, size_t limit,
 	    .entries =
 		g_array_new(FALSE, FALSE, sizeof(struct ph_zipdir_entry))};
 	if (!find_end(&r, &end, &ends)) {
-		zip_r->damaged = true;
+		zip_r->damaged = zip_r->perhaps = true;
 		return;
 	}
 	zip_r->contradicts = ends > 1;
@@ -287,4 +306,11 @@ void
 ph_zipdir_clear(struct ph_zipdir *zip)
 {
 	g_array_unref(zip->entries);
+}
+
+bool
+ph_zipdir_document(const struct ph_zipdir *zip)
+{
+	return zip->type != NULL &&
+	       strcmp(zip->type, "application/java-archive") != 0;
 }

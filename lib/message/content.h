@@ -123,7 +123,8 @@ bool ph_content_truncated(struct ph_content *content);
 bool ph_content_suspicious(struct ph_content *content, const char **reason_r);
 
 /*
- * HTML to text as above; html is valid UTF-8; g_free. Linear time. Also leaves
+ * HTML to text as above; html is valid UTF-8; g_free. Linear time. White space
+ * is one blank, as a browser shows it, but in <pre>. Also leaves
  * out characters of no width (soft hyphen, joiners), with which words are cut
  * to evade rules; a non-breaking space becomes a blank. What only Outlook shows
  * ("<!--[if mso]>") is text. Style sheets are not obeyed: hidden text is text.

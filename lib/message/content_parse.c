@@ -1,6 +1,7 @@
 #include "lib/message/content_private.h"
 
 #include <string.h>
+#include <strings.h>
 
 /*
  * The structure of a message (RFC 2045, 2046). Works on the body where it is
@@ -79,6 +80,22 @@ read_part(struct ph_content *content, const char *p, const char *end,
 	ph_entity_clear(&entity);
 }
 
+/* What stands before the first boundary is for nobody; a header of a part there
+ * is for a reader that takes another line for the boundary. */
+static bool
+holds_part(const char *p, const char *end)
+{
+	static const char field[] = "Content-Type:";
+	const size_t n = sizeof field - 1;
+
+	while (p < end) {
+		if ((size_t)(end - p) > n && strncasecmp(p, field, n) == 0)
+			return true;
+		p = ph_line_get(p, end).next;
+	}
+	return false;
+}
+
 /* How many delimiters there were. Parts after the closing one are read as well:
  * some readers show them. */
 static size_t
@@ -96,6 +113,9 @@ read_parts(struct ph_content *content, struct delimiter *d,
 		} else if (closed) {
 			ph_content_suspect(content,
 					   "a part after the last boundary");
+		} else if (holds_part(d->body, d->before)) {
+			ph_content_suspect(content,
+					   "a part before the first boundary");
 		}
 		if (content->entities > PH_CONTENT_PARTS)
 			return n + 1;

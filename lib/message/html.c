@@ -20,12 +20,14 @@ struct html {
 	bool no_comment_end;
 	bool no_tag_end;
 	bool no_quotes; /* a tag had an open one */
+	bool pre;	/* white space is as it stands */
 };
 
 enum tag_kind {
 	TAG_LINE, /* begins a line of its own */
 	TAG_CELL, /* stands apart */
 	TAG_HIDE, /* its content is no text */
+	TAG_PRE,  /* a line of its own, and those in it are lines */
 };
 
 #define TAG_NAME 16 /* bytes, filled up with NULs */
@@ -49,7 +51,7 @@ static const struct {
     {"legend", TAG_LINE},     {"li", TAG_LINE},	      {"main", TAG_LINE},
     {"menu", TAG_LINE},	      {"nav", TAG_LINE},      {"object", TAG_CELL},
     {"ol", TAG_LINE},	      {"option", TAG_LINE},   {"p", TAG_LINE},
-    {"pre", TAG_LINE},	      {"script", TAG_HIDE},   {"section", TAG_LINE},
+    {"pre", TAG_PRE},	      {"script", TAG_HIDE},   {"section", TAG_LINE},
     {"select", TAG_CELL},     {"style", TAG_HIDE},    {"summary", TAG_LINE},
     {"table", TAG_LINE},      {"tbody", TAG_LINE},    {"td", TAG_CELL},
     {"textarea", TAG_CELL},   {"tfoot", TAG_LINE},    {"th", TAG_CELL},
@@ -347,6 +349,10 @@ take_tag(struct html *h)
 	if (!find_kind(name, size, &kind))
 		return;
 	switch (kind) {
+	case TAG_PRE:
+		h->pre = !close;
+		separate(h, '\n');
+		break;
 	case TAG_LINE:
 		separate(h, '\n');
 		break;
@@ -423,18 +429,37 @@ take_less_than(struct html *h)
 	}
 }
 
-/* Bytes that are copied without a look: not '<', '&', NUL, and not the first
- * byte of a character that append() treats (U+00AD, U+00A0; U+2xxx; U+Fxxx). */
+/* Lines of the source are no lines of the text, and wrap in the middle of a
+ * number: what a browser shows is one blank. */
+static void
+take_space(struct html *h)
+{
+	if (h->pre) {
+		g_string_append_c(h->out, *h->p++);
+		return;
+	}
+	while (h->p < h->end && g_ascii_isspace(*h->p))
+		h->p++;
+	separate(h, ' ');
+}
+
+/* Bytes that are copied without a look: not '<', '&', NUL, white space that is
+ * more than one blank, and not the first byte of a character that append()
+ * treats (U+00AD, U+00A0; U+2xxx; U+Fxxx). */
 static size_t
 plain_prefix(const struct html *h)
 {
 	static const bool special[256] = {
-	    [0] = true,	   ['<'] = true,  ['&'] = true,
-	    [0xc2] = true, [0xe2] = true, [0xef] = true,
+	    [0] = true,	   ['\t'] = true, ['\n'] = true, ['\f'] = true,
+	    ['\r'] = true, ['<'] = true,  ['&'] = true,	 [0xc2] = true,
+	    [0xe2] = true, [0xef] = true,
 	};
 	const char *p = h->p;
 
-	while (p < h->end && !special[(unsigned char)*p])
+	if (p < h->end && *p == ' ')
+		return 0;
+	while (p < h->end && !special[(unsigned char)*p] &&
+	       (*p != ' ' || p + 1 == h->end || !g_ascii_isspace(p[1])))
 		p++;
 	return (size_t)(p - h->p);
 }
@@ -472,6 +497,8 @@ ph_html_to_text(const char *html, size_t size, size_t *size_r)
 			take_less_than(&h);
 		else if (*h.p == '&')
 			take_entity(&h);
+		else if (g_ascii_isspace(*h.p))
+			take_space(&h);
 		else
 			take_character(&h);
 	}

@@ -3,7 +3,7 @@
 
     tests/files/make_documents.py [--without-office]
 
-Real tools make the files: LibreOffice (make_office.py), zip, qpdf, iconv's charsets
+Real tools make the files: LibreOffice (make_office.py), zip, qpdf, gsf, iconv's charsets
 of Python; what none of them writes is put together here from its parts. What is
 expected is what the files were made from. "make check" needs none of these tools.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import make_ooxml
 import make_other
+import make_outlook
 from content import CUSTOM, PROPERTIES, SLIDES, TABLE, TEXT
 
 # What PDF has of them.
@@ -95,7 +96,8 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     if "--without-office" not in sys.argv:
         subprocess.run(["/usr/bin/python3", str(HERE / "make_office.py")], check=True)
-    expected = {**office(), **make_ooxml.make(OUT), **make_other.make(OUT)}
+    expected = {**office(), **make_ooxml.make(OUT), **make_other.make(OUT),
+                **make_outlook.make(OUT)}
     for name in expected:
         assert (OUT / name).exists(), name
     for path in OUT.iterdir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -182,6 +183,73 @@ def make_excel(out: Path) -> dict[str, dict]:
         "absent": ["phonetic", "Arial"]}}
 
 
+def record(kind: int, data: bytes = b"") -> bytes:
+    """Of MS-XLSB: kind and size in seven bits each."""
+    def number(value: int) -> bytes:
+        out = b""
+        while value > 0x7f:
+            out += bytes([value & 0x7f | 0x80])
+            value >>= 7
+        return out + bytes([value])
+    return number(kind) + number(len(data)) + data
+
+
+def wide(text: str | None) -> bytes:
+    if text is None:
+        return b"\xff\xff\xff\xff"
+    data = text.encode("utf-16-le")
+    return struct.pack("<I", len(data) // 2) + data
+
+
+def make_binary(out: Path) -> dict[str, dict]:
+    """A workbook of records, put together by their description (MS-XLSB)."""
+    excel = "application/vnd.ms-excel."
+
+    def cell(column: int) -> bytes:
+        return struct.pack("<II", column, 0)
+
+    book = record(131) + record(156, struct.pack("<II", 0, 1) + wide("r1") + wide("Seen")) + record(
+        156, struct.pack("<II", 2, 2) + wide("r2") + wide("Unseen")) + record(132)
+    strings = record(159, struct.pack("<II", 2, 2)) + record(
+        19, b"\0" + wide("first string 😀")) + record(
+        19, b"\1" + wide("rich string") + struct.pack("<IHH", 1, 0, 0)) + record(160)
+    sheet = (record(129) + record(145) + record(0, bytes(17))
+             + record(7, cell(0) + struct.pack("<I", 0)) + record(7, cell(1) + struct.pack("<I", 1))
+             + record(7, cell(2) + struct.pack("<I", 99)) + record(6, cell(3) + wide("own string"))
+             + record(5, cell(4) + struct.pack("<d", 4111111111111100.0))
+             + record(2, cell(5) + struct.pack("<I", 1234567 << 2 | 2))
+             + record(2, cell(6) + struct.pack("<I", 250 << 2 | 3))
+             + record(8, cell(7) + wide("cached value") + bytes(8))
+             + record(9, cell(8) + struct.pack("<d", 0.25) + bytes(8))
+             + record(0, bytes(17)) + record(17, bytes(4) + wide("short string"))
+             + record(62, cell(0) + b"\0" + wide("rich cell")) + record(146)
+             + record(479, b"\0\0" + wide('&C&"Arial,Bold"&12Secret header') + wide(None) * 5)
+             + record(494, bytes(16) + wide("r9") + wide("secret-place") + wide("a tip")
+                      + wide("shown")) + record(130))
+    comments = record(628) + record(635, bytes(36)) + record(
+        637, b"\0" + wide("comment of a cell")) + record(636) + record(629)
+    pack(out / "excel.xlsb", {
+        "[Content_Types].xml": types(
+            {"/xl/workbook.bin": excel + "sheet.binary.macroEnabled.main",
+             "/xl/sharedStrings.bin": excel + "sharedStrings",
+             "/xl/worksheets/sheet1.bin": excel + "worksheet",
+             "/xl/comments1.bin": excel + "comments"}, {"bin": "application/octet-stream"}),
+        "_rels/.rels": rels("xl/workbook.bin"), "xl/worksheets/sheet1.bin": sheet,
+        "xl/workbook.bin": book, "xl/comments1.bin": comments, "xl/sharedStrings.bin": strings})
+    whole = sheet[:len(sheet) // 2]
+    pack(out / "excel-cut.xlsb", {"xl/workbook.bin": book, "xl/worksheets/sheet1.bin": whole,
+                                  "xl/sharedStrings.bin": strings})
+    return {
+        "excel.xlsb": {
+            "text": ["Seen", "Unseen", "first string 😀", "rich string", "own string",
+                     "4111111111111100", "1234567", "2.5", "cached value", "0.25", "short string",
+                     "rich cell", "Secret header", "secret-place", "a tip", "shown",
+                     "comment of a cell"],
+            "absent": ["Arial", "r9"]},
+        "excel-cut.xlsb": {"text": ["Seen", "first string 😀", "own string"], "damaged": True},
+    }
+
+
 def make_powerpoint(out: Path) -> dict[str, dict]:
     show = OFFICE + "presentationml."
 
@@ -242,4 +310,4 @@ def make_opendocument(out: Path) -> dict[str, dict]:
 
 
 def make(out: Path) -> dict[str, dict]:
-    return (make_word(out) | make_excel(out) | make_powerpoint(out) | make_opendocument(out))
+    return (make_word(out) | make_excel(out) | make_binary(out) | make_powerpoint(out) | make_opendocument(out))

@@ -81,6 +81,20 @@ def make_pdf(out: Path) -> dict[str, dict]:
             "<</Type/Annot/Subtype/Widget/FT/Tx/T(field)/V(Filled with iridium)"
             "/Rect[0 0 9 9]/P 3 0 R>>",)))
     found["pdf-form.pdf"] = {"text": ["Page with a form", "Filled with iridium"]}
+    info = ("<</Title(Quarterly figures)/Department(Finance)/Project<FEFF0047007200FC006E>/Pages 7"
+            "/Odd#20name(with a blank)>>")
+    body = pdf("<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", PAGE % "",
+               stream("BT /F 12 Tf 20 300 Td (Page with properties) Tj ET"),
+               info, trailer="/Root 1 0 R/Info 5 0 R")
+    (out / "pdf-info.pdf").write_bytes(body)
+    properties = {"Title": "Quarterly figures", "Department": "Finance", "Project": "Grün",
+                  "Odd name": "with a blank"}
+    found["pdf-info.pdf"] = {"text": ["Page with properties"], "properties": properties}
+    for name, options in {"pdf-info-owner.pdf": ("--encrypt", "", "owner", "256", "--"),
+                          "pdf-info-objects.pdf": ("--object-streams=generate",)}.items():
+        subprocess.run(["qpdf", "--static-id", str(out / "pdf-info.pdf"), *options,
+                        str(out / name)], check=True)
+        found[name] = found["pdf-info.pdf"]
     return found | make_bad_pdf(out)
 
 

@@ -10,8 +10,9 @@
 
 /* A package as it is in force. */
 struct own {
-	const struct ph_object *object; /* reference; what it was made of */
-	struct ph_package *package;	/* NULL: there is no good one */
+	/* Reference; what it was made of; NULL: of a text that is tried. */
+	const struct ph_object *object;
+	struct ph_package *package; /* NULL: there is no good one */
 };
 
 struct sensitive {
@@ -112,9 +113,16 @@ own_new(const struct ph_object *object, const struct sensitive *before,
 }
 
 struct refusal {
-	GHashTable *names; /* folded, of packages */
+	GHashTable *names; /* folded, of packages, to why */
 	struct ph_err *err;
 };
+
+/* Of refusal.names. */
+static GHashTable *
+new_names(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
 
 static void
 on_refused(const struct ph_package *package, const char *text, void *context)
@@ -123,7 +131,8 @@ on_refused(const struct ph_package *package, const char *text, void *context)
 
 	ph_err_set(refusal->err, PH_ERR_PERM, "%s %s: %s", KIND, package->name,
 		   text);
-	g_hash_table_add(refusal->names, ph_fold(package->name));
+	g_hash_table_insert(refusal->names, ph_fold(package->name),
+			    g_strdup(text));
 }
 
 static struct ph_classifier *
@@ -195,8 +204,7 @@ static void
 build_classifier(struct sensitive *s, const struct sensitive *before,
 		 const struct ph_sensitive_options *options, struct ph_err *err)
 {
-	g_autoptr(GHashTable) names =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) names = new_names();
 	struct refusal refusal = {names, err};
 
 	s->classifier = compile(s, before, options, &refusal);
@@ -228,6 +236,20 @@ is_same(const struct sensitive *s, const struct sensitive *before)
 	return true;
 }
 
+static void
+add_packages(struct sensitive *s, const struct sensitive *before,
+	     const struct ph_snapshot *snapshot, struct ph_err *err)
+{
+	size_t n;
+	const struct ph_object *const *objects =
+	    ph_snapshot_list(snapshot, KIND, &n);
+
+	for (size_t i = 0; i < n; i++)
+		g_hash_table_insert(s->own,
+				    g_strdup(ph_object_folded(objects[i])),
+				    own_new(objects[i], before, err));
+}
+
 void *
 ph_sensitive_build(const struct ph_snapshot *snapshot, const void *previous,
 		   void *context, struct ph_err *err)
@@ -235,22 +257,96 @@ ph_sensitive_build(const struct ph_snapshot *snapshot, const void *previous,
 	const struct ph_sensitive_options *options = context;
 	const struct sensitive *before = previous;
 	struct sensitive *s = g_new0(struct sensitive, 1);
-	size_t n;
-	const struct ph_object *const *objects =
-	    ph_snapshot_list(snapshot, KIND, &n);
 
 	s->own =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_own);
 	if (!is_wanted(snapshot, options) ||
 	    read_library(s, before, options, err) < 0)
 		return s;
-	for (size_t i = 0; i < n; i++)
-		g_hash_table_insert(s->own,
-				    g_strdup(ph_object_folded(objects[i])),
-				    own_new(objects[i], before, err));
+	add_packages(s, before, snapshot, err);
 	if (is_same(s, before))
 		s->classifier = ph_classifier_ref(before->classifier);
 	else
 		build_classifier(s, before, options, err);
 	return s;
+}
+
+/* ---- one that is not there yet ------------------------------------------- */
+
+/* Who is refused; g_hash_table_unref. */
+static GHashTable *
+find_refused(const struct sensitive *s,
+	     const struct ph_sensitive_options *options)
+{
+	struct ph_err err = PH_ERR_INIT;
+	struct refusal refusal = {new_names(), &err};
+	struct ph_classifier *classifier = compile(s, NULL, options, &refusal);
+
+	ph_classifier_unref(&classifier);
+	return refusal.names;
+}
+
+/* 1: nobody is refused who was not before. */
+static int
+compare_refused(GHashTable *before, GHashTable *after, const char *folded,
+		struct ph_err *err)
+{
+	const char *why = g_hash_table_lookup(after, folded);
+	GHashTableIter i;
+	void *name, *text;
+
+	if (why != NULL) {
+		ph_err_set(err, PH_ERR_PERM, "%s", why);
+		return 0;
+	}
+	g_hash_table_iter_init(&i, after);
+	while (g_hash_table_iter_next(&i, &name, &text))
+		if (!g_hash_table_contains(before, name)) {
+			ph_err_set(err, PH_ERR_PERM,
+				   "with it %s %s would not be in force: %s",
+				   KIND, (const char *)name,
+				   (const char *)text);
+			return 0;
+		}
+	return 1;
+}
+
+static int
+try_package(struct sensitive *s, const char *name, struct ph_package *package,
+	    const struct ph_sensitive_options *options, struct ph_err *err)
+{
+	g_autofree char *folded = ph_fold(name);
+	g_autoptr(GHashTable) before = find_refused(s, options);
+	g_autoptr(GHashTable) after = NULL;
+	struct own *own = g_new0(struct own, 1);
+
+	own->package = ph_package_ref(package);
+	g_hash_table_replace(s->own, g_strdup(folded), own);
+	after = find_refused(s, options);
+	return compare_refused(before, after, folded, err);
+}
+
+int
+ph_sensitive_try(const struct ph_snapshot *snapshot, const char *name,
+		 const char *text, const struct ph_sensitive_options *options,
+		 struct ph_err *err)
+{
+	struct sensitive *s = NULL;
+	struct ph_package *package = NULL;
+	struct ph_err ignored = PH_ERR_INIT;
+	int r;
+
+	if (ph_package_parse(name, text, strlen(text), &package, err) < 0)
+		return 0;
+	s = g_new0(struct sensitive, 1);
+	s->own =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_own);
+	r = read_library(s, NULL, options, err);
+	if (r == 0) {
+		add_packages(s, NULL, snapshot, &ignored);
+		r = try_package(s, name, package, options, err);
+	}
+	ph_package_unref(&package);
+	ph_sensitive_free(s);
+	return r;
 }

@@ -23,6 +23,16 @@ void *ph_sensitive_build(const struct ph_snapshot *snapshot,
 			 struct ph_err *err);
 void ph_sensitive_free(void *sensitive);
 
+/*
+ * Would a package of that name and text be in force, beside the built-in types
+ * and the others of the snapshot, and they beside it? 1; 0, *err says why not;
+ * -1: the built-in types cannot be read.
+ */
+int ph_sensitive_try(const struct ph_snapshot *snapshot, const char *name,
+		     const char *text,
+		     const struct ph_sensitive_options *options,
+		     struct ph_err *err);
+
 /* Borrowed. NULL: no rule asks, or the built-in types could not be read. */
 struct ph_classifier *ph_sensitive_classifier(const void *sensitive);
 

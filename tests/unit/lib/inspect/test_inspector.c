@@ -1,4 +1,5 @@
 #include "lib/inspect/inspector.h"
+#include "lib/inspect/pool.h"
 #include "lib/inspect/sandbox.h"
 #include "lib/inspect/wire.h"
 #include "tests/unit/unit.h"
@@ -201,17 +202,23 @@ static char program[4096];
 static const char *const child[] = {program, PH_INSPECT_SWITCH, NULL};
 
 static struct ph_inspector *
-start(void)
+start_for(int64_t timeout)
 {
 	return ph_inspector_start(&(struct ph_inspector_options){
 	    .child = child,
 	    .user = "nobody",
 	    .workers = 2,
 	    .messages = 3,
-	    .timeout = 1000,
+	    .timeout = timeout,
 	    .memory = MEMORY,
 	    .limits = {.entries = 100},
 	});
+}
+
+static struct ph_inspector *
+start(void)
+{
+	return start_for(1000);
 }
 
 static struct ph_inspected *
@@ -285,7 +292,7 @@ START_TEST(test_contained)
 	if (SANITIZED && (strcmp(contained[_i].deed, "open") == 0 ||
 			  contained[_i].count == AT(out_of_memory)))
 		return;
-	inspector = start();
+	inspector = start_for(late ? 1000 : 20000);
 	results = ask(inspector, names, 3);
 	ck_assert_str_eq(note_of(&results[0]), "well");
 	ck_assert_int_eq(results[1].state, PH_INSPECTED_LOST);
@@ -376,6 +383,85 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* ---- the pool ------------------------------------------------------------ */
+
+/* The only child of this process. */
+static pid_t
+find_child(void)
+{
+	g_autofree char *path =
+	    g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
+	g_autofree char *text = NULL;
+
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	return (pid_t)g_ascii_strtoll(text, NULL, 10);
+}
+
+struct ending {
+	struct ph_pool *pool;
+	struct ph_worker *worker;
+	int status;
+	gint done;
+};
+
+static void *
+end_worker(void *data)
+{
+	struct ending *ending = data;
+
+	ending->status = ph_pool_end(ending->pool, ending->worker);
+	g_atomic_int_set(&ending->done, 1);
+	return NULL;
+}
+
+/* While one waits for the child, others have the workers that are there. */
+START_TEST(test_child_stands)
+{
+	const struct ph_inspector_options options = {.child = child,
+						     .user = "nobody",
+						     .workers = 3,
+						     .messages = 2,
+						     .timeout = 1000,
+						     .memory = MEMORY};
+	struct ph_pool *pool = ph_pool_new(&options);
+	struct ending ending = {.pool = pool};
+	struct ph_worker *workers[2];
+	struct ph_err err = PH_ERR_INIT;
+	GThread *thread;
+	pid_t pid;
+	int fd;
+
+	ending.worker = ph_pool_take(pool, INT64_MAX / 2000, &err);
+	for (size_t i = 0; i < 2; i++)
+		workers[i] = ph_pool_take(pool, INT64_MAX / 2000, &err);
+	ck_assert_msg(err.kind == PH_ERR_NONE, "%s", err.text);
+	pid = find_child();
+	fd = ending.worker->fd;
+	kill(pid, SIGSTOP);
+	thread = g_thread_new("ends", end_worker, &ending);
+	while (fcntl(fd, F_GETFD) >= 0)
+		g_usleep(1000);
+	for (size_t i = 0; i < 2; i++)
+		ph_pool_put(pool, workers[i]);
+	/* Two messages each: then it is spent. */
+	for (size_t i = 0; i < 2; i++)
+		workers[i] = ph_pool_take(pool, INT64_MAX / 2000, &err);
+	for (size_t i = 0; i < 2; i++)
+		ph_pool_put(pool, workers[i]);
+	ck_assert_int_eq(g_atomic_int_get(&ending.done), 0);
+	kill(pid, SIGCONT);
+	g_thread_join(thread);
+	/* Killed, or ended by itself because its socket is closed. */
+	ck_assert_int_ne(ending.status, -1);
+	/* Answers about the others are not taken for its. */
+	workers[0] = ph_pool_take(pool, INT64_MAX / 2000, &err);
+	ck_assert_ptr_nonnull(workers[0]);
+	ck_assert_int_eq(find_child(), pid);
+	ph_pool_put(pool, workers[0]);
+	ph_pool_free(&pool);
+}
+END_TEST
+
 /* Nobody can be asked. */
 START_TEST(test_no_child)
 {
@@ -435,6 +521,7 @@ run_tests(void)
 	tcase_add_test(tc, test_memory_is_refused);
 	tcase_add_test(tc, test_many_losses);
 	tcase_add_test(tc, test_threads);
+	tcase_add_test(tc, test_child_stands);
 	tcase_add_loop_test(tc, test_no_child, 0, 2);
 	tcase_add_test(tc, test_layers);
 	suite_add_tcase(suite, tc);

@@ -165,6 +165,8 @@ START_TEST(test_ambiguous)
 	    {MIXED "--b\n\none\n--b--\n--b\n\ntwo\n--b--",
 	     "1 text/plain [] 3;2 text/plain [] 3;", "one|two|",
 	     "a part after the last boundary"},
+	    {MIXED "--c\ncontent-type: text/plain\n\nzero\n--b\n\none\n--b--",
+	     "1 text/plain [] 3;", "one|", "a part before the first boundary"},
 	    {MIXED "--b\nsecret\nContent-Type: application/x; name=a.exe\n\nMZ"
 		   "\n--b--",
 	     "1 application/x [a.exe] 2 a;",

@@ -31,7 +31,7 @@ START_TEST(test_tags)
 	    {"se<span style='color:red'>cr</SPAN>et", "secret"},
 	    {"se<wbr>cr<img src=x>et", "secret"},
 	    {"one<br>two<BR/>three", "one\ntwo\nthree"},
-	    {"<p>one</p>\n<p>two</p>", "one\n\ntwo\n"},
+	    {"<p>one</p>\n<p>two</p>", "one\ntwo\n"},
 	    {"<div><p>one</p></div>two", "one\ntwo"},
 	    {"<tr><td>a</td><td>b</td></tr><tr><td>c", "a b \nc"},
 	    {"<h1>a</h1><ul><li>b<li>c</ul>d", "a\nb\nc\nd"},
@@ -87,6 +87,23 @@ START_TEST(test_entities)
 	     "a b c"},
 	    {"&lt;b&gt;", "<b>"},
 	    {"&#115&#101;c", "sec"},
+	};
+
+	check_all(cases, G_N_ELEMENTS(cases));
+}
+END_TEST
+
+/* As a browser shows it. */
+START_TEST(test_space)
+{
+	static const struct html_case cases[] = {
+	    {"4111 1111\n1111\r\n\t1111", "4111 1111 1111 1111"},
+	    {" \n <p>  a   b \n</p>\n\n c", "a b \nc"},
+	    {"a <b> b</b> c&nbsp; d", "a b c d"},
+	    {"<td>a</td>\n<td>b</td>", "a b "},
+	    {"<PRE>a\n  b</PRE>c\n  d", "a\n  b\nc d"},
+	    {"<pre>a\n  b", "a\n  b"},
+	    {"a ", "a "},
 	};
 
 	check_all(cases, G_N_ELEMENTS(cases));
@@ -166,5 +183,5 @@ START_TEST(test_long)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/html", test_tags, test_hidden, test_entities,
+UNIT_MAIN("lib/message/html", test_tags, test_hidden, test_entities, test_space,
 	  test_invisible, test_malformed, test_nul, test_long)
