@@ -232,9 +232,10 @@ ph_box_release(struct ph_box *box, const char *name, struct ph_err *err)
 }
 
 int
-ph_box_item(struct ph_box *box, const char *name, int *fd_r, struct ph_err *err)
+ph_box_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
+	    uint64_t *size_r, struct ph_err *err)
 {
-	return box->kind->item(box, name, fd_r, err);
+	return box->kind->item(box, name, limit, fd_r, size_r, err);
 }
 
 int

@@ -71,9 +71,11 @@ int ph_box_claim(struct ph_box *box, const char *part, const char *name,
  * there by now. */
 int ph_box_release(struct ph_box *box, const char *name, struct ph_err *err);
 
-/* A claimed message, for reading. 1; 0: gone or no regular file; -1. */
-int ph_box_item(struct ph_box *box, const char *name, int *fd_r,
-		struct ph_err *err);
+/* A claimed message, for reading, and its size; of one that is larger than
+ * limit the file may hold no more than the beginning. 1; 0: gone or no regular
+ * file; -1. */
+int ph_box_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
+		uint64_t *size_r, struct ph_err *err);
 
 /* Puts lines in front of a claimed message. */
 int ph_box_complete(struct ph_box *box, const char *name, const char *lines,

@@ -139,9 +139,10 @@ int
 ph_box_local_complete(struct ph_box *box, const char *name, const char *lines,
 		      struct ph_err *err)
 {
+	uint64_t size;
 	int from, to, r;
 
-	r = ph_box_local_item(box, name, &from, err);
+	r = ph_box_local_item(box, name, &from, &size, err);
 	if (r != 1)
 		return -1;
 	to = ph_box_open_tmp(box, name, err);

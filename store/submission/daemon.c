@@ -7,6 +7,7 @@
 #include "lib/health/watcher.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
+#include "store/mailbox/concurrency.h"
 #include "store/mailbox/path.h"
 #include "store/mailbox/place.h"
 #include "store/submission/imap_conf.h"
@@ -21,7 +22,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXPIRE_MS = 10 * 60 * 1000 };
+enum {
+	HOUSE_MS = 500,
+	EXPIRE_MS = 10 * 60 * 1000,
+};
 
 struct app {
 	const struct ph_conf *conf;
@@ -36,6 +40,8 @@ struct app {
 	struct ph_submission submission;
 	gsize next_id;
 	struct ph_ticker *housekeeper;
+	int64_t concurrency; /* the setting */
+	int64_t next_expire; /* the housekeeper's alone */
 };
 
 /* Row PH_SUBMISSION_TOPOLOGY. */
@@ -71,12 +77,28 @@ run_item(void *context, const struct ph_box_name *name, const char *part,
 
 /* ---- housekeeping ------------------------------------------------------ */
 
+static int
+queue_size(struct app *app)
+{
+	struct ph_snapshot *snapshot = ph_state_take(app->state);
+	int64_t n = ph_mailbox_concurrency(snapshot, app->submission.server,
+					   "MaxConcurrentMailboxSubmissions",
+					   app->concurrency);
+
+	ph_snapshot_unref(&snapshot);
+	return (int)n;
+}
+
 static void
 keep_house(void *context)
 {
 	struct app *app = context;
 
+	ph_queue_resize(app->queue, queue_size(app));
+	if (ph_clock_mono() < app->next_expire)
+		return;
 	ph_track_log_tidy(app->log, app->conf);
+	app->next_expire = ph_clock_mono() + EXPIRE_MS;
 }
 
 /* ---- start and stop ---------------------------------------------------- */
@@ -187,8 +209,8 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	fill_submission(app, run);
 	app->health = ph_health_watch_start(app->conf, app->state,
 					    PH_SUBMISSION_TOPOLOGY);
-	app->queue =
-	    ph_queue_new((int)ph_run_int(run, "concurrency"), run_item, app);
+	app->concurrency = ph_run_int(run, "concurrency");
+	app->queue = ph_queue_new(queue_size(app), run_item, app);
 	if (app->submission.imap != NULL)
 		app->watch_imap = ph_watch_imap_start(
 		    &app->submission, app->queue, ph_run_int(run, "rescan"),
@@ -200,7 +222,7 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 		return -1;
 	}
 	app->housekeeper =
-	    ph_ticker_start("housekeeper", EXPIRE_MS, keep_house, app);
+	    ph_ticker_start("housekeeper", HOUSE_MS, keep_house, app);
 	*app_r = app;
 	return 0;
 }
@@ -210,11 +232,15 @@ ph_submission_stop(void *p)
 {
 	struct app *app = p;
 
+	const int64_t end =
+	    ph_clock_mono() + ph_conf_int(app->conf, "server", "stop_timeout");
+	bool ended;
+
 	ph_watch_stop(&app->watch);
-	ph_watch_imap_stop(&app->watch_imap);
 	ph_ticker_stop(&app->housekeeper);
-	if (!ph_queue_stop(&app->queue,
-			   ph_conf_int(app->conf, "server", "stop_timeout"))) {
+	ended = ph_watch_imap_stop(&app->watch_imap, end - ph_clock_mono());
+	if (!ph_queue_stop(&app->queue, MAX(end - ph_clock_mono(), 0)) ||
+	    !ended) {
 		/* They end with the process; the next one goes on. */
 		ph_info("stopped while messages were being submitted");
 		return;

@@ -20,13 +20,27 @@
 static int
 open_item(struct ph_item *item, struct ph_err *err)
 {
-	int r = ph_box_item(item->box, item->file, &item->fd, err);
+	struct stat st;
+	int r = ph_box_item(item->box, item->file, ph_item_limit(item),
+			    &item->fd, &item->size, err);
 
+	item->whole = r == 1 && fstat(item->fd, &st) == 0 &&
+		      (uint64_t)st.st_size == item->size;
 	/* A file system without locks has one server. */
 	if (r != 1 || flock(item->fd, LOCK_EX | LOCK_NB) == 0 ||
 	    errno != EWOULDBLOCK)
 		return r;
 	return ph_err_set(err, PH_ERR_TEMP, "another process works on it");
+}
+
+uint64_t
+ph_item_limit(const struct ph_item *item)
+{
+	int64_t limit = item->owner->max_size;
+
+	if (item->submission->max_size > 0)
+		limit = MIN(limit, item->submission->max_size);
+	return (uint64_t)limit;
 }
 
 int
@@ -41,6 +55,10 @@ ph_item_read(struct ph_item *item, struct ph_err *err)
 		if (r != 1)
 			return r;
 	}
+	/* The limit became lower while it was on its way. */
+	if (!item->whole)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "only its beginning could be read");
 	return ph_letter_read(item->fd, &item->letter, err);
 }
 

@@ -83,18 +83,14 @@ refuse(struct ph_item *item, const char *reason)
 static int
 check_size(const struct ph_item *item, struct ph_err *err)
 {
-	int64_t limit = item->owner->max_size;
-	struct stat st;
+	const uint64_t limit = ph_item_limit(item);
 
-	if (item->submission->max_size > 0)
-		limit = MIN(limit, item->submission->max_size);
-	if (fstat(item->fd, &st) == 0 && (int64_t)st.st_size > limit) {
-		ph_err_set(err, PH_ERR_PERM,
-			   "it has %" PRId64 " bytes, %" PRId64 " are allowed",
-			   (int64_t)st.st_size, limit);
-		return 0;
-	}
-	return 1;
+	if (item->size <= limit)
+		return 1;
+	ph_err_set(err, PH_ERR_PERM,
+		   "it has %" PRIu64 " bytes, %" PRIu64 " are allowed",
+		   item->size, limit);
+	return 0;
 }
 
 /* 1: the message has Message-ID and Date; -1. */
@@ -227,9 +223,12 @@ static enum ph_step_end
 run_reporting(struct ph_item *item, struct ph_err *err)
 {
 	/* One that cannot be parsed has no header to be shown. */
-	if (item->letter == NULL &&
-	    ph_letter_peek(item->fd, &item->letter, err) < 0)
-		return PH_STEP_FAILED;
+	if (item->letter == NULL) {
+		if (ph_letter_peek(item->fd, &item->letter, err) < 0)
+			return PH_STEP_FAILED;
+		if (item->letter != NULL)
+			item->letter->size = item->size;
+	}
 	if (put_notice(item, err) < 0)
 		return PH_STEP_FAILED;
 	write_fail_row(item);
