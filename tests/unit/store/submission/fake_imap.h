@@ -322,7 +322,7 @@ fake_imap_receive(const struct fake_session *session, char *text, size_t size)
 		size_t n = MIN(piece, size - at);
 
 		if (session->fake->slow)
-			g_usleep(300000);
+			g_usleep(500000);
 		if (recv(session->fd, text + at, n, MSG_WAITALL) != (ssize_t)n)
 			return false;
 	}

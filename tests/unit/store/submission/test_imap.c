@@ -409,7 +409,7 @@ START_TEST(test_slow_append)
 	memset(text->str, 'x', text->len);
 	world.fake.slow = true;
 	ph_imap_close(&world.imap);
-	world.server.timeout = 1500;
+	world.server.timeout = 3000;
 	ck_assert_int_eq(
 	    ph_imap_open(&world.server, FAKE_NUNO, &world.imap, &err), 0);
 	ck_assert_msg(ph_imap_append(world.imap, "Sent", "", text, &err) == 0,
