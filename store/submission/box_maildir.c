@@ -187,8 +187,20 @@ static int
 maildir_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
 	     uint64_t *size_r, struct ph_err *err)
 {
+	struct stat st;
+	int r = ph_box_local_item(box, name, fd_r, size_r, err);
+
 	(void)limit;
-	return ph_box_local_item(box, name, fd_r, size_r, err);
+	/* This process may read what the mailbox's owner may not, and a link
+	 * makes it one of his files. */
+	if (r != 1 || box->owner.uid == ph_perms_self.uid ||
+	    (fstat(*fd_r, &st) == 0 &&
+	     (st.st_uid == box->owner.uid || st.st_uid == geteuid())))
+		return r;
+	ph_path_close(fd_r);
+	return ph_err_set(err, PH_ERR_TEMP,
+			  "it is a file of somebody else, user %u",
+			  (unsigned)st.st_uid);
 }
 
 const struct ph_box_kind ph_box_maildir = {

@@ -34,6 +34,7 @@ struct ph_box {
 	void *self;	       /* the kind's */
 	int dir;	       /* of states, and of a Maildir everything */
 	int items, state, tmp; /* -1: not open yet */
+	struct ph_perms owner; /* of folders and messages */
 };
 
 /* Takes dir. */

@@ -39,6 +39,7 @@ struct app {
 	struct ph_health_watch *health;
 	struct ph_submission submission;
 	gsize next_id;
+	struct ph_perms_rule *owners;
 	struct ph_ticker *housekeeper;
 	int64_t concurrency; /* the setting */
 	int64_t next_expire; /* the housekeeper's alone */
@@ -129,6 +130,23 @@ open_root(struct app *app, struct ph_err *err)
 	return 0;
 }
 
+/* As the store driver makes them. */
+static int
+read_owners(struct app *app, struct ph_err *err)
+{
+	const struct ph_conf *conf = app->conf;
+
+	if (app->submission.imap != NULL)
+		return 0;
+	if (ph_perms_rule_parse(ph_conf_text(conf, "delivery", "mailbox_user"),
+				ph_conf_text(conf, "delivery", "mailbox_group"),
+				ph_conf_text(conf, "delivery", "mailbox_mode"),
+				&app->owners, err) < 0)
+		return ph_err_wrap(err, "[delivery]");
+	app->submission.owners = app->owners;
+	return 0;
+}
+
 /* The store driver can put mailboxes where nobody looks for an Outbox. */
 static void
 warn_of_mailboxes(const struct ph_conf *conf)
@@ -141,9 +159,6 @@ warn_of_mailboxes(const struct ph_conf *conf)
 		ph_warn("[delivery] mailbox_path is %s: Outboxes are found "
 			"only where it is {domain}/{local}",
 			path);
-	if (*ph_conf_text(conf, "delivery", "mailbox_user") != '\0')
-		ph_warn("[delivery] mailbox_user is set: Outboxes are worked "
-			"on only in mailboxes of this daemon's user");
 	ph_place_free(&place);
 }
 
@@ -157,7 +172,7 @@ open_parts(struct app *app, struct ph_err *err)
 	warn_of_mailboxes(app->conf);
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_peer_tls_read(app->conf, &app->submission.tls, err) < 0 ||
-	    open_root(app, err) < 0 ||
+	    open_root(app, err) < 0 || read_owners(app, err) < 0 ||
 	    ph_track_log_configure(app->conf, "MSGTRKMS", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
@@ -252,5 +267,6 @@ ph_submission_stop(void *p)
 	ph_path_close(&app->submission.root);
 	ph_held_close(&app->submission.held);
 	ph_imap_server_clear(&app->imap);
+	ph_perms_rule_free(&app->owners);
 	g_free(app);
 }

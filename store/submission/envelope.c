@@ -40,6 +40,7 @@ make_owner(const struct ph_object *entry)
 	owner->addresses = ph_entry_addresses(entry);
 	owner->max_size = ph_object_int(entry, "MaxSendSize");
 	owner->max_recipients = ph_object_int(entry, "RecipientLimits");
+	owner->entry = ph_object_ref(entry);
 	return owner;
 }
 
@@ -80,6 +81,7 @@ ph_owner_free(struct ph_owner **owner)
 		return;
 	g_free((*owner)->primary);
 	g_ptr_array_unref((*owner)->addresses);
+	ph_object_unref(&(*owner)->entry);
 	g_free(*owner);
 	*owner = NULL;
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,7 +94,7 @@ check_size(const struct ph_item *item, struct ph_err *err)
 	return 0;
 }
 
-/* 1: the message has Message-ID and Date; -1. */
+/* 1: the message has Message-ID and Date; 0: it is refused; -1. */
 static int
 complete(struct ph_item *item, struct ph_err *err)
 {
@@ -106,23 +107,24 @@ complete(struct ph_item *item, struct ph_err *err)
 		return -1;
 	ph_path_close(&item->fd);
 	ph_letter_free(&item->letter);
-	return ph_item_read(item, err);
+	if (ph_item_read(item, err) != 1)
+		return -1;
+	/* Copied from a file that may not be what was read before. */
+	return ph_item_judge(item, item->state, err);
 }
 
 static enum ph_step_end
 run_claimed(struct ph_item *item, struct ph_err *err)
 {
 	int r = check_size(item, err);
+	char before[PH_UUID_TEXT];
 
 	g_ptr_array_set_size(item->state->recipients, 0);
 	ph_state_text(&item->state->sender, item->owner->primary);
 	if (r == 1)
 		r = ph_item_read(item, err);
 	if (r == 1)
-		r = ph_envelope_make(item->submission->directory,
-				     item->submission->resent_any,
-				     item->snapshot, item->owner, item->letter,
-				     item->state, err);
+		r = ph_item_judge(item, item->state, err);
 	if (r == 1)
 		r = ph_due_find(item->letter->headers, &item->state->due, err);
 	if (r == 1)
@@ -133,7 +135,11 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 		return refuse(item, err->text);
 	if (is_early(item))
 		return PH_STEP_WAIT;
+	memcpy(before, item->state->nmid, sizeof(before));
 	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
+	/* It was only judged again. */
+	if (strcmp(before, item->state->nmid) == 0)
+		return go_to(item, "submitting");
 	choose_name(item);
 	return go_to(item, "prepared");
 }
