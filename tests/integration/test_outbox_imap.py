@@ -47,8 +47,6 @@ def imap(lab: Lab) -> Iterator[Dovecot]:
             "imap_user": MASTER,
             "imap_password_file": str(server.secret),
             "rescan": "1h",
-            "retry_min": "200ms",
-            "retry_max": "1s",
         }
         for name, value in settings.items():
             host.set("submission", name, value)
