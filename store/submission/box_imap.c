@@ -4,6 +4,7 @@
 #include "lib/base/fault.h"
 #include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
+#include "store/submission/due.h"
 #include "store/submission/letter.h"
 #include "store/submission/resent.h"
 
@@ -306,8 +307,12 @@ static int
 imap_holds(struct ph_box *box, const char *folder, const char *id,
 	   const char *date, int64_t since, struct ph_err *err)
 {
-	const struct ph_imap_sought sought = {id, "Date", date, since};
+	struct ph_imap_sought sought = {id, "Date", date, since};
+	int64_t written;
 
+	/* Some programs give the copy they save the time of its Date. */
+	if (ph_due_parse(date, &written, NULL) == 0)
+		sought.since = MIN(since, MAX(written / 1000, 0));
 	return ph_imap_find(self_of(box)->imap, mailbox_of(box, folder),
 			    &sought, err);
 }

@@ -209,8 +209,9 @@ end_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
 		mailbox->failures++;
 		mailbox->due =
 		    now + back_off(watch->submission, mailbox->failures);
-		ph_info("mailbox %s/%s: %s", name->domain, name->local,
-			look_at->err.text);
+		if (look_at->end == PH_IMAP_LOOK_FAILED)
+			ph_info("mailbox %s/%s: %s", name->domain, name->local,
+				look_at->err.text);
 	}
 	if (look_at->news || mailbox->hurry)
 		mailbox->due = 0;

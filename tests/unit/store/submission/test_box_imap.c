@@ -140,6 +140,27 @@ START_TEST(test_completed)
 }
 END_TEST
 
+/* The mail program has saved its own copy, perhaps with the time of its Date:
+ * not longer ago is looked for. */
+START_TEST(test_own_copy)
+{
+	g_autofree char *so = NULL;
+	struct world world;
+
+	world_open(&world, NULL);
+	fake_imap_add(&world.imap, "Sent", TO_TWO, strlen(TO_TWO), "\\Seen");
+	save(&world, TO_TWO);
+	ck_assert(run_once(&world));
+	so = where(&world);
+	ck_assert_str_eq(so, "out0 sent1 drafts0 in0");
+	ck_assert_uint_eq(
+	    fake_imap_heard(&world.imap,
+			    "SINCE 10-Nov-2012 HEADER Message-ID \"<1@"),
+	    1);
+	world_close(&world);
+}
+END_TEST
+
 /* While it waits it keeps its state: the wait grows, and it expires. */
 START_TEST(test_waits)
 {
@@ -344,7 +365,7 @@ START_TEST(test_cut_returned)
 }
 END_TEST
 
-UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_waits,
-	  test_taken_back, test_claimed_by_another, test_too_large,
+UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_own_copy,
+	  test_waits, test_taken_back, test_claimed_by_another, test_too_large,
 	  test_copy_is_lost, test_cut_sent, test_cut_completed,
 	  test_cut_refused, test_cut_returned)

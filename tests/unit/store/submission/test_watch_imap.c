@@ -174,7 +174,8 @@ START_TEST(test_searches)
 	world_start(&world, HOUR, 10);
 	wait_heard(&world, NUNO_IDLES, 1);
 	wait_heard(&world, ANA_IDLES, 1);
-	ck_assert_uint_eq(fake_imap_heard(&world.imap, "SELECT"), 2);
+	ck_assert_msg(fake_imap_heard(&world.imap, "SELECT") == 2, "%s",
+		      world.imap.log->str);
 	ck_assert_uint_eq(fake_imap_heard(&world.imap, "SEARCH"), 0);
 	world_close(&world);
 }
