@@ -280,7 +280,7 @@ def test_not_before_its_time(lab: Lab) -> None:
     wait.until("it to be looked at and put back", lambda: state.exists() and path.exists())
     other = compose(MOTA)
     lab.outbox(NUNO, other.content)
-    arrives_once(lab, other, MOTA)
+    lab.wait_message(MOTA, other.ident)
     assert lab.in_outbox(NUNO) and not of(lab.sent(NUNO), later)
     path.unlink()
     when = formatdate(time.time() + 2, usegmt=True)

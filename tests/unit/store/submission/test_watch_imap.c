@@ -3,8 +3,7 @@
 #include "store/submission/watch_imap.h"
 #include "tests/unit/store/submission/fake_imap.h"
 
-/* ---- Outboxes behind an IMAP server: nuno's and another in DB1, ana's in DB3
- * -------- */
+/* Outboxes behind an IMAP server: nuno's and another in DB1, ana's in DB3. */
 
 #define HOUR 3600000
 #define ANA "ana@a.example"
