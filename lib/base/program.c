@@ -216,9 +216,10 @@ tell_ready(struct ph_run *run)
 static bool
 keeps_files(const struct ph_run *run)
 {
-	const char *owner = run->program->owner;
+	const char *const *owner = run->program->owner;
 
-	return owner != NULL && *ph_run_text(run, owner) != '\0';
+	return owner[0] != NULL &&
+	       *ph_conf_text(ph_run_conf(run), owner[0], owner[1]) != '\0';
 }
 
 static int

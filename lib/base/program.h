@@ -56,9 +56,9 @@ struct ph_program {
 	 * be made, while still root, for the user. [server] state_dir and
 	 * [tracking] log_dir always are. */
 	const char *directory;
-	/* Optional: a text setting of the program's section that, when it is
-	 * not empty, makes it keep the right to give files away (rights.h). */
-	const char *owner;
+	/* Optional: section and name of a text setting that, when it is not
+	 * empty, makes it keep the right to give files away (rights.h). */
+	const char *owner[2];
 };
 
 /*

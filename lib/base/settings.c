@@ -379,7 +379,9 @@ const struct ph_setting ph_settings[] = {
     {"submission", "rescan", PH_SETTING_SPAN, "10s", 100, 1 * H, NULL,
      "how often all Outboxes are looked at, beside what the kernel tells"},
     {"submission", "concurrency", PH_SETTING_INT, "20", 1, 1000, NULL,
-     "MaxConcurrentMailboxSubmissions: messages submitted at once"},
+     "messages submitted at once, half of them of one mailbox at most; "
+     "MaxConcurrentMailboxSubmissions of this server's mailboxtransport object "
+     "comes before it"},
     {"submission", "max_message_size", PH_SETTING_SIZE, "36MB", 0, 0, NULL,
      "larger messages go back to their owner; 0: no limit"},
     {"submission", "retry_min", PH_SETTING_SPAN, "5s", 10, 1 * D, NULL,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char blanks[] = " \t\r\n";
 
@@ -207,6 +208,24 @@ ph_format_date(int64_t ms, char *buffer, size_t size)
 	text = date != NULL ? g_date_time_format(date, "%Y-%m-%dT%H:%M:%S")
 			    : g_strdup("0000-00-00T00:00:00");
 	snprintf(buffer, size, "%s.%03dZ", text, (int)(ms % 1000));
+}
+
+/* strftime would speak the language of the locale. */
+void
+ph_format_mail_date(int64_t ms, char *buffer, size_t size)
+{
+	static const char *const days[] = {"Sun", "Mon", "Tue", "Wed",
+					   "Thu", "Fri", "Sat"};
+	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr",
+					     "May", "Jun", "Jul", "Aug",
+					     "Sep", "Oct", "Nov", "Dec"};
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	snprintf(buffer, size, "%s, %d %s %d %02d:%02d:%02d +0000",
+		 days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
+		 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 char *

@@ -44,6 +44,11 @@ char *ph_format_list(const char *const *list);
 #define PH_DATE_TEXT 32
 void ph_format_date(int64_t ms, char *buffer, size_t size);
 
+/* "Sun, 1 Nov 2026 10:00:00 +0000" (RFC 5322 section 3.3), whatever the
+ * locale; size at least PH_MAIL_DATE. */
+#define PH_MAIL_DATE ((size_t)40)
+void ph_format_mail_date(int64_t ms, char *buffer, size_t size);
+
 /* Decimal digits: for answers that are made 100,000 times a second. Returns
  * the buffer, of at least PH_NUMBER_TEXT bytes. */
 #define PH_NUMBER_TEXT 24

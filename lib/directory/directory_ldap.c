@@ -1,5 +1,6 @@
 #include "lib/directory/directory_ldap.h"
 #include "lib/base/clock.h"
+#include "lib/base/credential.h"
 #include "lib/directory/directory_cache.h"
 #include "lib/directory/directory_ldap_private.h"
 #include "lib/directory/directory_shared.h"
@@ -42,16 +43,9 @@ text(const struct ph_conf *conf, const char *name)
 static int
 read_password(const char *path, char **password_r, struct ph_err *err)
 {
-	g_autoptr(GError) error = NULL;
-
-	if (*path == '\0')
+	if (*path == '\0' || ph_password_read(path, password_r, err) == 0)
 		return 0;
-	if (!g_file_get_contents(path, password_r, NULL, &error))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "[directory] password_file: %s",
-				  error->message);
-	(*password_r)[strcspn(*password_r, "\r\n")] = '\0';
-	return 0;
+	return ph_err_wrap(err, "[directory] password_file");
 }
 
 /* A name without password is answered like nobody's, and with success. */

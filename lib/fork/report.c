@@ -7,7 +7,6 @@
 
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define COLUMNS ((size_t)76)
 /* RFC 5322 section 2.1.1, with some room for a name. */
@@ -139,24 +138,6 @@ append_paragraph(GString *out, const char *text)
 	append_folded(out, line, "    ");
 }
 
-static char *
-format_date(int64_t ms)
-{
-	static const char *const days[] = {"Sun", "Mon", "Tue", "Wed",
-					   "Thu", "Fri", "Sat"};
-	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr",
-					     "May", "Jun", "Jul", "Aug",
-					     "Sep", "Oct", "Nov", "Dec"};
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-
-	gmtime_r(&seconds, &tm);
-	return g_strdup_printf("%s, %d %s %d %02d:%02d:%02d +0000",
-			       days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
-			       tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-			       tm.tm_sec);
-}
-
 /* ---- who is told, and how ---------------------------------------------- */
 
 bool
@@ -274,9 +255,10 @@ static void
 append_header(const struct work *work)
 {
 	const struct ph_report *report = work->report;
-	g_autofree char *date = format_date(report->now);
 	g_autofree char *to = ph_report_line(work->plan->sender);
+	char date[PH_MAIL_DATE];
 
+	ph_format_mail_date(report->now, date, sizeof(date));
 	g_string_append_printf(work->out,
 			       "From: Mail Delivery System "
 			       "<MAILER-DAEMON@%s>\r\n"
@@ -457,11 +439,12 @@ static void
 append_status(const struct work *work)
 {
 	const struct ph_plan *plan = work->plan;
-	g_autofree char *arrival = format_date(plan->created);
 	g_autofree char *envid =
 	    plan->envid != NULL ? ph_decode_xtext(plan->envid) : NULL;
 	g_autofree char *mta = g_strconcat("dns; ", work->report->fqdn, NULL);
+	char arrival[PH_MAIL_DATE];
 
+	ph_format_mail_date(plan->created, arrival, sizeof(arrival));
 	if (work->text->utf8)
 		begin_part(work,
 			   "message/global-delivery-status; charset=utf-8",

@@ -1,14 +1,9 @@
 #include "lib/smtp/login.h"
 
+#include "lib/base/credential.h"
+
 #include <string.h>
 #include <strings.h>
-
-static void
-wipe(char *text)
-{
-	explicit_bzero(text, strlen(text));
-	g_free(text);
-}
 
 /* One step; 0 when it was answered with this code. */
 static int
@@ -27,34 +22,31 @@ say(struct ph_smtp *smtp, const char *line, int code, struct ph_err *err)
 		    : ph_err_set(err, PH_ERR_TEMP, "login refused: %s", text);
 }
 
+/* Takes what is encoded. */
 static int
-say_encoded(struct ph_smtp *smtp, const char *before, const void *data,
-	    size_t size, int code, struct ph_err *err)
+say_encoded(struct ph_smtp *smtp, const char *before, char *encoded, int code,
+	    struct ph_err *err)
 {
-	char *encoded = g_base64_encode(data, size);
 	char *line = g_strconcat(before, encoded, NULL);
 	int r = say(smtp, line, code, err);
 
-	wipe(line);
-	wipe(encoded);
+	ph_secret_free(&line);
+	ph_secret_free(&encoded);
 	return r;
+}
+
+static char *
+encode(const char *text)
+{
+	return g_base64_encode((const guchar *)text, strlen(text));
 }
 
 static int
 run_plain(struct ph_smtp *smtp, const char *user, const char *password,
 	  struct ph_err *err)
 {
-	GString *text = g_string_new(NULL);
-	int r;
-
-	g_string_append_c(text, '\0');
-	g_string_append(text, user);
-	g_string_append_c(text, '\0');
-	g_string_append(text, password);
-	r = say_encoded(smtp, "AUTH PLAIN ", text->str, text->len, 235, err);
-	explicit_bzero(text->str, text->len);
-	g_string_free(text, TRUE);
-	return r;
+	return say_encoded(smtp, "AUTH PLAIN ",
+			   ph_secret_plain("", user, password), 235, err);
 }
 
 static int
@@ -62,9 +54,9 @@ run_login(struct ph_smtp *smtp, const char *user, const char *password,
 	  struct ph_err *err)
 {
 	if (say(smtp, "AUTH LOGIN", 334, err) < 0 ||
-	    say_encoded(smtp, "", user, strlen(user), 334, err) < 0)
+	    say_encoded(smtp, "", encode(user), 334, err) < 0)
 		return -1;
-	return say_encoded(smtp, "", password, strlen(password), 235, err);
+	return say_encoded(smtp, "", encode(password), 235, err);
 }
 
 static const struct {
@@ -104,6 +96,6 @@ ph_smtp_login(struct ph_smtp *smtp, const char *credential, struct ph_err *err)
 		(void)ph_err_set(err, PH_ERR_TEMP,
 				 "a login is wanted, and neither PLAIN nor "
 				 "LOGIN is offered");
-	wipe(user);
+	ph_secret_free(&user);
 	return r;
 }

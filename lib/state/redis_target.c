@@ -1,3 +1,4 @@
+#include "lib/base/credential.h"
 #include "lib/base/text.h"
 #include "lib/state/redis_private.h"
 
@@ -140,27 +141,6 @@ parse_url(const char *text, struct ph_redis_target *target, struct ph_err *err)
 	return r;
 }
 
-static int
-read_password(const char *path, struct ph_redis_target *target,
-	      struct ph_err *err)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *text = NULL;
-
-	if (!g_file_get_contents(path, &text, NULL, &error))
-		return ph_err_set(err, PH_ERR_PERM, "%s", error->message);
-	text[strcspn(text, "\r\n")] = '\0';
-	if (*text == '\0')
-		return ph_err_set(err, PH_ERR_PERM,
-				  "%s: its first line is "
-				  "empty; expected the "
-				  "password",
-				  path);
-	g_free(target->password);
-	target->password = g_steal_pointer(&text);
-	return 0;
-}
-
 int
 ph_redis_target_parse(const struct ph_conf *conf,
 		      struct ph_redis_target *target_r, struct ph_err *err)
@@ -174,11 +154,13 @@ ph_redis_target_parse(const struct ph_conf *conf,
 		/* The URL itself is not shown: it may hold a password. */
 		return ph_err_wrap(err, "[redis] url");
 	}
-	if (*file != '\0' && read_password(file, target_r, err) != 0) {
-		ph_redis_target_clear(target_r);
-		return ph_err_wrap(err, "[redis] password_file");
-	}
-	return 0;
+	if (*file == '\0')
+		return 0;
+	ph_secret_free(&target_r->password);
+	if (ph_password_read(file, &target_r->password, err) == 0)
+		return 0;
+	ph_redis_target_clear(target_r);
+	return ph_err_wrap(err, "[redis] password_file");
 }
 
 void
@@ -186,6 +168,6 @@ ph_redis_target_clear(struct ph_redis_target *target)
 {
 	g_free(target->host);
 	g_free(target->user);
-	g_free(target->password);
+	ph_secret_free(&target->password);
 	*target = (struct ph_redis_target){0};
 }

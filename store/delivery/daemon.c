@@ -11,6 +11,7 @@
 #include "lib/state/state.h"
 #include "store/delivery/hurry.h"
 #include "store/delivery/session.h"
+#include "store/mailbox/concurrency.h"
 #include "store/mailbox/folder.h"
 
 #include <glib.h>
@@ -102,20 +103,14 @@ keep_database(void *context, const char *database, int64_t epoch)
 	return verdict == PH_RECIPIENT_OK || verdict == PH_RECIPIENT_NO_STATE;
 }
 
-/* MaxConcurrentMailboxDeliveries of this server, or the setting. */
 static void
 size_slots(struct app *app)
 {
-	static const char field[] = "MaxConcurrentMailboxDeliveries";
 	struct ph_snapshot *snapshot = ph_state_take(app->state);
-	const struct ph_object *object = NULL;
-	int64_t n = app->concurrency;
+	int64_t n = ph_mailbox_concurrency(snapshot, app->deliver.server,
+					   "MaxConcurrentMailboxDeliveries",
+					   app->concurrency);
 
-	if (snapshot)
-		object = ph_snapshot_find(snapshot, "mailboxtransport",
-					  app->deliver.server);
-	if (object && ph_object_has(object, field))
-		n = ph_object_int(object, field);
 	ph_snapshot_unref(&snapshot);
 	ph_slots_resize(app->slots, (size_t)n);
 }

@@ -3,12 +3,12 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "store/delivery/content.h"
 #include "store/delivery/rows.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 /* The message in one mailbox database. */
 struct part {
@@ -151,12 +151,9 @@ void
 ph_deliver_trace(const struct ph_deliver_client *client, const char *end,
 		 GString *out)
 {
-	char date[64];
-	time_t now = time(NULL);
-	struct tm tm;
+	char date[PH_MAIL_DATE];
 
-	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
+	ph_format_mail_date(ph_clock_wall(), date, sizeof(date));
 	g_string_append_printf(out,
 			       "Received: from %s (%s)%s"
 			       "\tby %s with LMTP (posthub)%s"

@@ -16,7 +16,7 @@ static const struct ph_program program = {
     .listen = listeners,
     .start = ph_delivery_start,
     .stop = ph_delivery_stop,
-    .owner = "mailbox_user",
+    .owner = {"delivery", "mailbox_user"},
 };
 
 int

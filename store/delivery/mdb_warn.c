@@ -1,5 +1,6 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/base/uuid.h"
 #include "store/delivery/mdb.h"
 #include "store/mailbox/path.h"
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- the text ---------------------------------------------------------- */
@@ -27,13 +27,10 @@ append_header(GString *out, const char *address, const char *host, bool full,
 {
 	const char *at = strrchr(address, '@');
 	const char *domain = at ? at + 1 : host;
-	char date[64], id[PH_UUID_TEXT];
-	time_t seconds = (time_t)(now / 1000);
-	struct tm tm;
+	char date[PH_MAIL_DATE], id[PH_UUID_TEXT];
 
 	ph_uuid_random(id);
-	gmtime_r(&seconds, &tm);
-	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
+	ph_format_mail_date(now, date, sizeof(date));
 	g_string_append_printf(out,
 			       "Return-Path: <>\n"
 			       "From: postmaster@%s\n"

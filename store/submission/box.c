@@ -98,6 +98,7 @@ ph_box_new(const struct ph_box_kind *kind, int dir)
 	box->kind = kind;
 	box->dir = dir;
 	box->items = box->state = box->tmp = -1;
+	box->owner = ph_perms_self;
 	return box;
 }
 
@@ -130,6 +131,12 @@ ph_box_close(struct ph_box **box)
 	*box = NULL;
 }
 
+void
+ph_box_own(struct ph_box *box, const struct ph_perms *owner)
+{
+	box->owner = *owner;
+}
+
 int
 ph_box_dir(const struct ph_box *box)
 {
@@ -157,23 +164,44 @@ ph_box_fail(const char *what, const char *name, struct ph_err *err)
 			  g_strerror(errno));
 }
 
+/* Who owns the mailbox could have made it. */
+static int
+open_own(struct ph_box *box, bool make, struct ph_err *err)
+{
+	static const char *const path[] = {".posthub-submission", NULL};
+	int fd = ph_path_walk(box->dir, path, make, make, err);
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == geteuid()))
+		return fd;
+	ph_path_close(&fd);
+	errno = EPERM;
+	return ph_err_set(err, PH_ERR_TEMP, "%s belongs to somebody else",
+			  path[0]);
+}
+
 int
 ph_box_work(struct ph_box *box, bool make, struct ph_err *err)
 {
 	static const char *const names[] = {"items", "state", "tmp"};
 	int *const fds[] = {&box->items, &box->state, &box->tmp};
+	int own, r = 1;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		const char *const path[] = {".posthub-submission", names[i],
-					    NULL};
+	if (box->items >= 0 && box->state >= 0 && box->tmp >= 0)
+		return 1;
+	own = open_own(box, make, err);
+	if (own < 0)
+		return !make && errno == ENOENT ? 0 : -1;
+	for (size_t i = 0; i < G_N_ELEMENTS(names) && r == 1; i++) {
+		const char *const path[] = {names[i], NULL};
 
-		if (*fds[i] >= 0)
-			continue;
-		*fds[i] = ph_path_walk(box->dir, path, make, make, err);
 		if (*fds[i] < 0)
-			return !make && errno == ENOENT ? 0 : -1;
+			*fds[i] = ph_path_walk(own, path, make, make, err);
+		if (*fds[i] < 0)
+			r = !make && errno == ENOENT ? 0 : -1;
 	}
-	return 1;
+	ph_path_close(&own);
+	return r;
 }
 
 /* ---- items ------------------------------------------------------------- */
@@ -232,9 +260,10 @@ ph_box_release(struct ph_box *box, const char *name, struct ph_err *err)
 }
 
 int
-ph_box_item(struct ph_box *box, const char *name, int *fd_r, struct ph_err *err)
+ph_box_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
+	    uint64_t *size_r, struct ph_err *err)
 {
-	return box->kind->item(box, name, fd_r, err);
+	return box->kind->item(box, name, limit, fd_r, size_r, err);
 }
 
 int

@@ -2,6 +2,7 @@
 #define PH_STORE_SUBMISSION_BOX_H
 
 #include "lib/base/err.h"
+#include "store/mailbox/perms.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -23,7 +24,8 @@
  *
  * All on one file system, so that each move is a rename. Every function that
  * changes something makes it durable before it returns. Directories are opened
- * without following links: a mailbox's owner cannot lead us elsewhere. One
+ * without following links: a mailbox's owner cannot lead us elsewhere, nor put
+ * states of his own in the place of ours. One
  * worker at a time handles one base name of a mailbox.
  */
 
@@ -46,6 +48,10 @@ struct ph_box; /* an open mailbox */
 int ph_box_open(int root, const struct ph_box_name *name, struct ph_box **box_r,
 		struct ph_err *err);
 void ph_box_close(struct ph_box **box);
+
+/* Whose folders and messages are that are made in a Maildir (a copy); what is
+ * in .posthub-submission stays this process's own. Without it all is. */
+void ph_box_own(struct ph_box *box, const struct ph_perms *owner);
 
 /* A message of one name is always the same one: nobody can change it. */
 bool ph_box_immutable(const struct ph_box *box);
@@ -71,9 +77,11 @@ int ph_box_claim(struct ph_box *box, const char *part, const char *name,
  * there by now. */
 int ph_box_release(struct ph_box *box, const char *name, struct ph_err *err);
 
-/* A claimed message, for reading. 1; 0: gone or no regular file; -1. */
-int ph_box_item(struct ph_box *box, const char *name, int *fd_r,
-		struct ph_err *err);
+/* A claimed message, for reading, and its size; of one that is larger than
+ * limit the file may hold no more than the beginning. 1; 0: gone or no regular
+ * file; -1. */
+int ph_box_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
+		uint64_t *size_r, struct ph_err *err);
 
 /* Puts lines in front of a claimed message. */
 int ph_box_complete(struct ph_box *box, const char *name, const char *lines,

@@ -1,8 +1,10 @@
 #include "store/submission/box_imap.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
+#include "store/submission/due.h"
 #include "store/submission/letter.h"
 #include "store/submission/resent.h"
 
@@ -63,9 +65,9 @@ ph_box_imap_open(const struct ph_imap_server *server, int root,
 }
 
 struct ph_imap *
-ph_box_imap_session(struct ph_box *box)
+ph_box_imap_session(const struct ph_box *box)
 {
-	return ((struct self *)box->self)->imap;
+	return ((const struct self *)box->self)->imap;
 }
 
 static struct self *
@@ -99,39 +101,59 @@ select_uid(struct ph_box *box, const char *name, uint32_t *uid_r,
 	return r == 1 && validity != of ? 0 : r;
 }
 
-static int
-list(struct ph_box *box, const char *what, GPtrArray **names_r,
-     struct ph_err *err)
+/* Adds names of uids, without those of another list (NULL is fine). */
+static void
+add_names(GPtrArray *names, uint32_t validity, const GArray *uids,
+	  const GArray *without)
+{
+	g_autoptr(GHashTable) set = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; without != NULL && i < without->len; i++)
+		g_hash_table_add(
+		    set, GUINT_TO_POINTER(g_array_index(without, uint32_t, i)));
+	for (guint i = 0; i < uids->len; i++) {
+		uint32_t uid = g_array_index(uids, uint32_t, i);
+
+		if (!g_hash_table_contains(set, GUINT_TO_POINTER(uid)))
+			g_ptr_array_add(names,
+					g_strdup_printf("%" PRIu32 ".%" PRIu32,
+							validity, uid));
+	}
+}
+
+/* An empty Outbox, as most are, costs one command and a question at most. */
+int
+ph_box_imap_look(struct ph_box *box, GPtrArray **claimed_r,
+		 GPtrArray **waiting_r, struct ph_err *err)
 {
 	struct self *self = self_of(box);
-	g_autoptr(GArray) uids = NULL;
+	g_autoptr(GArray) all = NULL, claimed = NULL;
 	uint32_t validity;
 	int r =
 	    ph_imap_select(self->imap, self->server->outbox, &validity, err);
 
 	if (r < 0 ||
-	    (r == 1 && ph_imap_search(self->imap, what, &uids, err) < 0))
+	    (r == 1 && ph_imap_search(self->imap, "UNDELETED", &all, err) < 0))
 		return -1;
-	*names_r = g_ptr_array_new_with_free_func(g_free);
-	for (guint i = 0; uids != NULL && i < uids->len; i++)
-		g_ptr_array_add(
-		    *names_r,
-		    g_strdup_printf("%" PRIu32 ".%" PRIu32, validity,
-				    g_array_index(uids, uint32_t, i)));
+	if (r == 1 && all->len > 0 &&
+	    ph_imap_search(self->imap, "KEYWORD " PH_BOX_CLAIMED " UNDELETED",
+			   &claimed, err) < 0)
+		return -1;
+	*claimed_r = g_ptr_array_new_with_free_func(g_free);
+	*waiting_r = g_ptr_array_new_with_free_func(g_free);
+	if (claimed != NULL) {
+		add_names(*claimed_r, validity, claimed, NULL);
+		add_names(*waiting_r, validity, all, claimed);
+	}
 	return 0;
 }
 
 static int
 imap_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
 {
-	return list(box, "KEYWORD " PH_BOX_CLAIMED " UNDELETED", names_r, err);
-}
+	g_autoptr(GPtrArray) waiting = NULL;
 
-int
-ph_box_imap_waiting(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
-{
-	return list(box, "UNKEYWORD " PH_BOX_CLAIMED " UNDELETED", names_r,
-		    err);
+	return ph_box_imap_look(box, names_r, &waiting, err);
 }
 
 /* ---- claiming ---------------------------------------------------------- */
@@ -167,31 +189,79 @@ imap_release(struct ph_box *box, const char *name, struct ph_err *err)
 	return r;
 }
 
-/* Our own copy, fetched once. */
-static int
-imap_item(struct ph_box *box, const char *name, int *fd_r, struct ph_err *err)
+/* ---- our own copy ------------------------------------------------------ */
+
+/* The file's time is that of the message, or now: copies of it elsewhere are
+ * younger. */
+static void
+set_time(int fd, const struct ph_imap_stat *stat)
 {
-	int r = ph_box_local_item(box, name, fd_r, err), tmp;
+	int64_t now = ph_clock_wall();
+	int64_t came = stat->came > 0 ? MIN(stat->came, now) : now;
+	const struct timespec time = {.tv_sec = (time_t)(came / 1000)};
+
+	(void)futimens(fd, (struct timespec[]){time, time});
+}
+
+static int
+fetch_copy(struct ph_box *box, const char *name, uint32_t uid,
+	   const struct ph_imap_stat *stat, struct ph_err *err)
+{
+	int tmp = ph_box_open_tmp(box, name, err);
+	int r = tmp < 0 ? -1
+			: ph_imap_fetch(self_of(box)->imap, uid, stat->size,
+					tmp, err);
+
+	if (r == 1) {
+		set_time(tmp, stat);
+		if (fsync(tmp) < 0)
+			r = ph_box_fail("sync", name, err);
+	}
+	ph_path_close(&tmp);
+	if (r == 1 && (renameat(box->tmp, name, box->items, name) < 0 ||
+		       fsync(box->items) < 0))
+		r = ph_box_fail("keep", name, err);
+	return r;
+}
+
+/* In a file without a name: nobody takes it for the whole. */
+static int
+fetch_top(struct ph_box *box, const char *name, uint32_t uid, int *fd_r,
+	  struct ph_err *err)
+{
+	int tmp = ph_box_open_tmp(box, name, err);
+	int r =
+	    tmp < 0 ? -1 : ph_imap_fetch_top(self_of(box)->imap, uid, tmp, err);
+
+	ph_path_close(&tmp);
+	if (r != 1)
+		return r;
+	*fd_r = openat(box->tmp, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	unlinkat(box->tmp, name, 0);
+	return *fd_r < 0 ? ph_box_fail("open", name, err) : 1;
+}
+
+/* Fetched once, if it is not too large for that. */
+static int
+imap_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
+	  uint64_t *size_r, struct ph_err *err)
+{
+	struct ph_imap_stat stat;
 	uint32_t uid;
+	int r = ph_box_local_item(box, name, fd_r, size_r, err);
 
 	if (r != 0)
 		return r;
 	r = select_uid(box, name, &uid, err);
+	if (r == 1)
+		r = ph_imap_stat(self_of(box)->imap, uid, &stat, err);
 	if (r != 1)
 		return r;
-	tmp = ph_box_open_tmp(box, name, err);
-	if (tmp < 0)
-		return -1;
-	r = ph_imap_fetch(self_of(box)->imap, uid, tmp, err);
-	if (r == 1 && fsync(tmp) < 0)
-		r = ph_box_fail("sync", name, err);
-	ph_path_close(&tmp);
-	if (r != 1)
-		return r;
-	if (renameat(box->tmp, name, box->items, name) < 0 ||
-	    fsync(box->items) < 0)
-		return ph_box_fail("keep", name, err);
-	return ph_box_local_item(box, name, fd_r, err);
+	*size_r = stat.size;
+	if (stat.size > limit)
+		return fetch_top(box, name, uid, fd_r, err);
+	r = fetch_copy(box, name, uid, &stat, err);
+	return r == 1 ? ph_box_local_item(box, name, fd_r, size_r, err) : r;
 }
 
 /* ---- filing ------------------------------------------------------------ */
@@ -233,36 +303,18 @@ mailbox_of(struct ph_box *box, const char *folder)
 					    : self->server->drafts;
 }
 
-/* date, of that field; NULL: whatever it is. */
-static int
-search(struct ph_box *box, const char *mailbox, const char *id,
-       const char *field, const char *date, struct ph_err *err)
-{
-	struct self *self = self_of(box);
-	g_autofree char *quoted = ph_imap_quote(id), *of = NULL;
-	g_autoptr(GString) what = g_string_new(NULL);
-	g_autoptr(GArray) uids = NULL;
-	uint32_t validity;
-	int r = ph_imap_select(self->imap, mailbox, &validity, err);
-
-	if (r != 1 || *id == '\0')
-		return r < 0 ? -1 : 0;
-	g_string_printf(what, "UNDELETED HEADER Message-ID %s", quoted);
-	if (date != NULL) {
-		of = ph_imap_quote(date);
-		g_string_append_printf(what, " HEADER %s %s", field, of);
-	}
-	if (ph_imap_search(self->imap, what->str, &uids, err) < 0)
-		return -1;
-	return uids->len > 0;
-}
-
 static int
 imap_holds(struct ph_box *box, const char *folder, const char *id,
 	   const char *date, int64_t since, struct ph_err *err)
 {
-	(void)since;
-	return search(box, mailbox_of(box, folder), id, "Date", date, err);
+	struct ph_imap_sought sought = {id, "Date", date, since};
+	int64_t written;
+
+	/* Some programs give the copy they save the time of its Date. */
+	if (ph_due_parse(date, &written, NULL) == 0)
+		sought.since = MIN(since, MAX(written / 1000, 0));
+	return ph_imap_find(self_of(box)->imap, mailbox_of(box, folder),
+			    &sought, err);
 }
 
 /* One line, without blanks around it; NULL: there is no such field. */
@@ -276,8 +328,19 @@ field_of(const struct ph_headers *headers, const char *name)
 			    : NULL;
 }
 
-/* As search, of a whole message. One that was resent has the Message-ID of the
- * first one; without a date of its own it cannot be told from that. */
+/* When the message came, seconds since 1970; 0: who knows. */
+static int64_t
+came_of(const struct ph_box *box, const char *name)
+{
+	struct stat st;
+
+	return fstatat(box->items, name, &st, AT_SYMLINK_NOFOLLOW) == 0
+		   ? (int64_t)st.st_mtim.tv_sec
+		   : 0;
+}
+
+/* As ph_imap_find, of a whole message. One that was resent has the Message-ID
+ * of the first one; without a date of its own it cannot be told from that. */
 static int
 holds_file(struct ph_box *box, const char *mailbox, int dir, const char *name,
 	   struct ph_err *err)
@@ -289,7 +352,7 @@ holds_file(struct ph_box *box, const char *mailbox, int dir, const char *name,
 	int r;
 
 	if (fd < 0)
-		return ph_box_fail("open", name, err);
+		return errno == ENOENT ? 0 : ph_box_fail("open", name, err);
 	r = ph_letter_peek(fd, &letter, err);
 	ph_path_close(&fd);
 	if (r != 1)
@@ -298,10 +361,13 @@ holds_file(struct ph_box *box, const char *mailbox, int dir, const char *name,
 	resent = ph_resent_block(letter->headers);
 	if (resent != NULL)
 		date = field_of(resent, "Date");
-	if (id != NULL && (resent == NULL || date != NULL))
-		r = search(box, mailbox, id, "Resent-Date", date, err);
-	else
-		r = 0;
+	r = 0;
+	if (id != NULL && (resent == NULL || date != NULL)) {
+		const struct ph_imap_sought sought = {id, "Resent-Date", date,
+						      came_of(box, name)};
+
+		r = ph_imap_find(self_of(box)->imap, mailbox, &sought, err);
+	}
 	ph_headers_free(&resent);
 	ph_letter_free(&letter);
 	return r;
@@ -313,31 +379,35 @@ append_file(struct ph_box *box, int dir, const char *name, const char *mailbox,
 	    const char *flags, struct ph_err *err)
 {
 	GString *text = NULL;
-	int r = read_file(dir, name, &text, err);
+	int r = holds_file(box, mailbox, dir, name, err);
 
-	if (r != 1 || text == NULL)
+	if (r != 0)
 		return r < 0 ? -1 : 0;
-	r = holds_file(box, mailbox, dir, name, err);
-	if (r == 0)
+	r = read_file(dir, name, &text, err);
+	if (r == 1)
 		r = ph_imap_append(self_of(box)->imap, mailbox, flags, text,
 				   err);
-	g_string_free(text, TRUE);
+	if (text != NULL)
+		g_string_free(text, TRUE);
 	return r < 0 ? -1 : 0;
 }
 
-/* Is it in the Outbox as our own copy is? */
+/* Is it in the Outbox as our own copy is? Where there is none, nothing was
+ * added to it. */
 static int
 is_same(struct ph_box *box, const char *name, uint32_t uid, struct ph_err *err)
 {
+	struct ph_imap_stat stat;
 	uint64_t size;
-	struct stat st;
-	int fd, r = ph_imap_size(self_of(box)->imap, uid, &size, err);
+	int fd, local, r = ph_imap_stat(self_of(box)->imap, uid, &stat, err);
 
-	if (r != 1 || ph_box_local_item(box, name, &fd, err) != 1)
+	if (r != 1)
 		return r;
-	r = fstat(fd, &st) == 0 && (uint64_t)st.st_size == size;
+	local = ph_box_local_item(box, name, &fd, &size, err);
+	if (local != 1)
+		return local == 0 ? 1 : -1;
 	ph_path_close(&fd);
-	return r;
+	return stat.size == size;
 }
 
 /* 1 moved, 0 it is gone or was completed, -1. */
@@ -406,16 +476,21 @@ with_crlf(const char *text, size_t size)
 
 /* A notice is our own: its header is plain, and has an id. */
 static int
-holds_notice(struct ph_box *box, const char *text, struct ph_err *err)
+holds_notice(struct ph_box *box, const char *name, const char *text,
+	     struct ph_err *err)
 {
 	const char *field = strstr(text, "\nMessage-ID:");
 	g_autofree char *id = NULL;
+	/* Its name begins with the time at which it was chosen. */
+	struct ph_imap_sought sought = {NULL, NULL, NULL,
+					g_ascii_strtoll(name, NULL, 10)};
 
 	if (field == NULL)
 		return 0;
 	field = strchr(field, ':') + 1;
 	id = g_strstrip(g_strndup(field, strcspn(field, "\r\n")));
-	return search(box, "INBOX", id, NULL, NULL, err);
+	sought.id = id;
+	return ph_imap_find(self_of(box)->imap, "INBOX", &sought, err);
 }
 
 static int
@@ -423,9 +498,8 @@ imap_notice(struct ph_box *box, const char *name, const char *text, size_t size,
 	    struct ph_err *err)
 {
 	GString *out = with_crlf(text, size);
-	int r = holds_notice(box, out->str, err);
+	int r = holds_notice(box, name, out->str, err);
 
-	(void)name;
 	if (r == 0)
 		r = ph_imap_append(self_of(box)->imap, "INBOX", "", out, err);
 	g_string_free(out, TRUE);

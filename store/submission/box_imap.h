@@ -16,16 +16,16 @@
 #define PH_BOX_CLAIMED "$PosthubClaimed"
 
 /* As ph_box_open; root: the directory of states. -1 as well if the server
- * cannot be reached or does not let us in. */
+ * cannot be reached, or, PERM, does not let us into this one. */
 int ph_box_imap_open(const struct ph_imap_server *server, int root,
 		     const struct ph_box_name *name, struct ph_box **box_r,
 		     struct ph_err *err);
 
-/* Names in the Outbox that are not claimed. 0, -1; g_ptr_array_unref. */
-int ph_box_imap_waiting(struct ph_box *box, GPtrArray **names_r,
-			struct ph_err *err);
-/* The session, borrowed: with the Outbox selected after ph_box_imap_waiting or
- * ph_box_items. */
-struct ph_imap *ph_box_imap_session(struct ph_box *box);
+/* Names in the Outbox: those that are claimed, and those that are not. 0, -1;
+ * g_ptr_array_unref. */
+int ph_box_imap_look(struct ph_box *box, GPtrArray **claimed_r,
+		     GPtrArray **waiting_r, struct ph_err *err);
+/* The session, borrowed: with the Outbox selected after ph_box_imap_look. */
+struct ph_imap *ph_box_imap_session(const struct ph_box *box);
 
 #endif

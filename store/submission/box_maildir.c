@@ -163,7 +163,7 @@ maildir_holds(struct ph_box *box, const char *folder, const char *id,
 
 int
 ph_box_local_item(struct ph_box *box, const char *name, int *fd_r,
-		  struct ph_err *err)
+		  uint64_t *size_r, struct ph_err *err)
 {
 	struct stat st;
 
@@ -175,17 +175,39 @@ ph_box_local_item(struct ph_box *box, const char *name, int *fd_r,
 		return errno == ENOENT || errno == ELOOP
 			   ? 0
 			   : ph_box_fail("open", name, err);
-	if (fstat(*fd_r, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(*fd_r, &st) == 0 && S_ISREG(st.st_mode)) {
+		*size_r = (uint64_t)st.st_size;
 		return 1;
+	}
 	ph_path_close(fd_r);
 	return 0;
+}
+
+static int
+maildir_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
+	     uint64_t *size_r, struct ph_err *err)
+{
+	struct stat st;
+	int r = ph_box_local_item(box, name, fd_r, size_r, err);
+
+	(void)limit;
+	/* This process may read what the mailbox's owner may not, and a link
+	 * makes it one of his files. */
+	if (r != 1 || box->owner.uid == ph_perms_self.uid ||
+	    (fstat(*fd_r, &st) == 0 &&
+	     (st.st_uid == box->owner.uid || st.st_uid == geteuid())))
+		return r;
+	ph_path_close(fd_r);
+	return ph_err_set(err, PH_ERR_TEMP,
+			  "it is a file of somebody else, user %u",
+			  (unsigned)st.st_uid);
 }
 
 const struct ph_box_kind ph_box_maildir = {
     .items = maildir_items,
     .claim = maildir_claim,
     .release = maildir_release,
-    .item = ph_box_local_item,
+    .item = maildir_item,
     .complete = ph_box_local_complete,
     .file = maildir_file,
     .holds = maildir_holds,

@@ -14,8 +14,8 @@ struct ph_box_kind {
 		     struct ph_err *err);
 	int (*release)(struct ph_box *box, const char *name,
 		       struct ph_err *err);
-	int (*item)(struct ph_box *box, const char *name, int *fd_r,
-		    struct ph_err *err);
+	int (*item)(struct ph_box *box, const char *name, uint64_t limit,
+		    int *fd_r, uint64_t *size_r, struct ph_err *err);
 	int (*complete)(struct ph_box *box, const char *name, const char *lines,
 			struct ph_err *err);
 	int (*file)(struct ph_box *box, const char *name, const char *folder,
@@ -34,6 +34,7 @@ struct ph_box {
 	void *self;	       /* the kind's */
 	int dir;	       /* of states, and of a Maildir everything */
 	int items, state, tmp; /* -1: not open yet */
+	struct ph_perms owner; /* of folders and messages */
 };
 
 /* Takes dir. */
@@ -41,7 +42,7 @@ struct ph_box *ph_box_new(const struct ph_box_kind *kind, int dir);
 
 /* Files in items/, of whatever kind: as ph_box_item and ph_box_complete. */
 int ph_box_local_item(struct ph_box *box, const char *name, int *fd_r,
-		      struct ph_err *err);
+		      uint64_t *size_r, struct ph_err *err);
 int ph_box_local_complete(struct ph_box *box, const char *name,
 			  const char *lines, struct ph_err *err);
 /* A new file in tmp/, for writing; what was there is removed. Descriptor or

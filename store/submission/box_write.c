@@ -1,5 +1,6 @@
 #include "lib/base/fault.h"
 #include "lib/base/file.h"
+#include "store/mailbox/folder.h"
 #include "store/mailbox/path.h"
 #include "store/submission/box_private.h"
 
@@ -15,43 +16,38 @@
 
 /* ---- folders ----------------------------------------------------------- */
 
-/* By this empty file other programs know a folder of Maildir++. */
+/* The Inbox, with all its parts. Descriptor or -1. */
 static int
-mark_folder(int dir, const char *folder, struct ph_err *err)
+make_inbox(struct ph_box *box, struct ph_err *err)
 {
-	int fd = openat(dir, "maildirfolder",
-			O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	static const char *const parts[] = {"tmp", "new", "cur"};
 
-	if (fd < 0)
-		return ph_box_fail("mark the folder", folder, err);
-	ph_path_close(&fd);
-	return 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		int made =
+		    ph_path_make(box->dir, parts[i], &box->owner, NULL, err);
+
+		if (made < 0)
+			return -1;
+		ph_path_close(&made);
+	}
+	if (fsync(box->dir) < 0)
+		return ph_box_fail("sync", "the Inbox", err);
+	return dup(box->dir);
 }
 
 int
 ph_box_make_folder(struct ph_box *box, const char *folder, const char *part,
 		   struct ph_err *err)
 {
-	static const char *const parts[] = {"tmp", "new", "cur"};
-	const char *const path[] = {folder, NULL};
 	int fd, dir;
 
 	if (ph_box_folder(box, folder, part, &fd, err) == 1)
 		return fd;
-	dir = folder == NULL ? dup(box->dir)
-			     : ph_path_walk(box->dir, path, true, true, err);
+	dir = folder == NULL
+		  ? make_inbox(box, err)
+		  : ph_folder_make(box->dir, folder, &box->owner, NULL, err);
 	if (dir < 0)
 		return -1;
-	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-		const char *const one[] = {parts[i], NULL};
-		int made = ph_path_walk(dir, one, true, true, err);
-
-		ph_path_close(&made);
-	}
-	if (folder != NULL && mark_folder(dir, folder, err) < 0) {
-		ph_path_close(&dir);
-		return -1;
-	}
 	fd = ph_path_open(dir, part, false, err);
 	ph_path_close(&dir);
 	return fd;
@@ -73,9 +69,18 @@ ph_box_open_tmp(struct ph_box *box, const char *name, struct ph_err *err)
 	return fd < 0 ? ph_box_fail("make", name, err) : fd;
 }
 
+/* A message that will be its owner's. */
+static int
+give(const struct ph_box *box, int fd, const char *name, struct ph_err *err)
+{
+	return ph_perms_give(fd, &box->owner, false) < 0
+		   ? ph_box_fail("give away", name, err)
+		   : 0;
+}
+
 static int
 write_tmp(struct ph_box *box, const char *name, const char *text, size_t size,
-	  struct ph_err *err)
+	  bool message, struct ph_err *err)
 {
 	int fd = ph_box_open_tmp(box, name, err), r;
 
@@ -83,6 +88,8 @@ write_tmp(struct ph_box *box, const char *name, const char *text, size_t size,
 		return -1;
 	r = ph_file_write(fd, text, size) < 0 ? ph_box_fail("write", name, err)
 					      : 0;
+	if (r == 0 && message)
+		r = give(box, fd, name, err);
 	if (r == 0 && fsync(fd) < 0)
 		r = ph_box_fail("sync", name, err);
 	ph_path_close(&fd);
@@ -125,13 +132,16 @@ int
 ph_box_local_complete(struct ph_box *box, const char *name, const char *lines,
 		      struct ph_err *err)
 {
+	uint64_t size;
 	int from, to, r;
 
-	r = ph_box_local_item(box, name, &from, err);
+	r = ph_box_local_item(box, name, &from, &size, err);
 	if (r != 1)
 		return -1;
 	to = ph_box_open_tmp(box, name, err);
 	r = to < 0 ? -1 : copy_after(from, to, lines, err);
+	if (r == 0)
+		r = give(box, to, name, err);
 	if (r == 0 && (keep_time(from, to) < 0 || fsync(to) < 0))
 		r = ph_box_fail("sync", name, err);
 	ph_path_close(&to);
@@ -153,6 +163,8 @@ ph_box_substitute(struct ph_box *box, const char *name, ph_box_write write,
 	if (fd < 0)
 		return -1;
 	r = write(fd, context, err);
+	if (r == 0)
+		r = give(box, fd, name, err);
 	if (r == 0 && fsync(fd) < 0)
 		r = ph_box_fail("sync", name, err);
 	ph_path_close(&fd);
@@ -187,7 +199,7 @@ ph_box_maildir_notice(struct ph_box *box, const char *name, const char *text,
 	int r = cur < 0 ? -1 : has_notice(cur, name, err);
 
 	ph_path_close(&cur);
-	if (r == 0 && write_tmp(box, name, text, size, err) < 0)
+	if (r == 0 && write_tmp(box, name, text, size, true, err) < 0)
 		r = -1;
 	if (r == 0 && linkat(box->tmp, name, to, name, 0) < 0 &&
 	    errno != EEXIST)
@@ -208,7 +220,7 @@ int
 ph_box_save(struct ph_box *box, const char *base, const char *text,
 	    struct ph_err *err)
 {
-	if (write_tmp(box, base, text, strlen(text), err) < 0)
+	if (write_tmp(box, base, text, strlen(text), false, err) < 0)
 		return -1;
 	ph_fault(PH_FAULT_SUBMISSION_STATE);
 	if (renameat(box->tmp, base, box->state, base) < 0 ||

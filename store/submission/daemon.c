@@ -7,6 +7,7 @@
 #include "lib/health/watcher.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
+#include "store/mailbox/concurrency.h"
 #include "store/mailbox/path.h"
 #include "store/mailbox/place.h"
 #include "store/submission/imap_conf.h"
@@ -21,7 +22,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXPIRE_MS = 10 * 60 * 1000 };
+enum {
+	HOUSE_MS = 500,
+	EXPIRE_MS = 10 * 60 * 1000,
+};
 
 struct app {
 	const struct ph_conf *conf;
@@ -35,7 +39,10 @@ struct app {
 	struct ph_health_watch *health;
 	struct ph_submission submission;
 	gsize next_id;
+	struct ph_perms_rule *owners;
 	struct ph_ticker *housekeeper;
+	int64_t concurrency; /* the setting */
+	int64_t next_expire; /* the housekeeper's alone */
 };
 
 /* Row PH_SUBMISSION_TOPOLOGY. */
@@ -71,12 +78,28 @@ run_item(void *context, const struct ph_box_name *name, const char *part,
 
 /* ---- housekeeping ------------------------------------------------------ */
 
+static int
+queue_size(struct app *app)
+{
+	struct ph_snapshot *snapshot = ph_state_take(app->state);
+	int64_t n = ph_mailbox_concurrency(snapshot, app->submission.server,
+					   "MaxConcurrentMailboxSubmissions",
+					   app->concurrency);
+
+	ph_snapshot_unref(&snapshot);
+	return (int)n;
+}
+
 static void
 keep_house(void *context)
 {
 	struct app *app = context;
 
+	ph_queue_resize(app->queue, queue_size(app));
+	if (ph_clock_mono() < app->next_expire)
+		return;
 	ph_track_log_tidy(app->log, app->conf);
+	app->next_expire = ph_clock_mono() + EXPIRE_MS;
 }
 
 /* ---- start and stop ---------------------------------------------------- */
@@ -107,6 +130,23 @@ open_root(struct app *app, struct ph_err *err)
 	return 0;
 }
 
+/* As the store driver makes them. */
+static int
+read_owners(struct app *app, struct ph_err *err)
+{
+	const struct ph_conf *conf = app->conf;
+
+	if (app->submission.imap != NULL)
+		return 0;
+	if (ph_perms_rule_parse(ph_conf_text(conf, "delivery", "mailbox_user"),
+				ph_conf_text(conf, "delivery", "mailbox_group"),
+				ph_conf_text(conf, "delivery", "mailbox_mode"),
+				&app->owners, err) < 0)
+		return ph_err_wrap(err, "[delivery]");
+	app->submission.owners = app->owners;
+	return 0;
+}
+
 /* The store driver can put mailboxes where nobody looks for an Outbox. */
 static void
 warn_of_mailboxes(const struct ph_conf *conf)
@@ -119,9 +159,6 @@ warn_of_mailboxes(const struct ph_conf *conf)
 		ph_warn("[delivery] mailbox_path is %s: Outboxes are found "
 			"only where it is {domain}/{local}",
 			path);
-	if (*ph_conf_text(conf, "delivery", "mailbox_user") != '\0')
-		ph_warn("[delivery] mailbox_user is set: Outboxes are worked "
-			"on only in mailboxes of this daemon's user");
 	ph_place_free(&place);
 }
 
@@ -135,7 +172,7 @@ open_parts(struct app *app, struct ph_err *err)
 	warn_of_mailboxes(app->conf);
 	if (ph_fault_arm(getenv("POSTHUB_FAULT"), err) < 0 ||
 	    ph_peer_tls_read(app->conf, &app->submission.tls, err) < 0 ||
-	    open_root(app, err) < 0 ||
+	    open_root(app, err) < 0 || read_owners(app, err) < 0 ||
 	    ph_track_log_configure(app->conf, "MSGTRKMS", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
@@ -187,8 +224,8 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	fill_submission(app, run);
 	app->health = ph_health_watch_start(app->conf, app->state,
 					    PH_SUBMISSION_TOPOLOGY);
-	app->queue =
-	    ph_queue_new((int)ph_run_int(run, "concurrency"), run_item, app);
+	app->concurrency = ph_run_int(run, "concurrency");
+	app->queue = ph_queue_new(queue_size(app), run_item, app);
 	if (app->submission.imap != NULL)
 		app->watch_imap = ph_watch_imap_start(
 		    &app->submission, app->queue, ph_run_int(run, "rescan"),
@@ -200,7 +237,7 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 		return -1;
 	}
 	app->housekeeper =
-	    ph_ticker_start("housekeeper", EXPIRE_MS, keep_house, app);
+	    ph_ticker_start("housekeeper", HOUSE_MS, keep_house, app);
 	*app_r = app;
 	return 0;
 }
@@ -210,11 +247,15 @@ ph_submission_stop(void *p)
 {
 	struct app *app = p;
 
+	const int64_t end =
+	    ph_clock_mono() + ph_conf_int(app->conf, "server", "stop_timeout");
+	bool ended;
+
 	ph_watch_stop(&app->watch);
-	ph_watch_imap_stop(&app->watch_imap);
 	ph_ticker_stop(&app->housekeeper);
-	if (!ph_queue_stop(&app->queue,
-			   ph_conf_int(app->conf, "server", "stop_timeout"))) {
+	ended = ph_watch_imap_stop(&app->watch_imap, end - ph_clock_mono());
+	if (!ph_queue_stop(&app->queue, MAX(end - ph_clock_mono(), 0)) ||
+	    !ended) {
 		/* They end with the process; the next one goes on. */
 		ph_info("stopped while messages were being submitted");
 		return;
@@ -226,5 +267,6 @@ ph_submission_stop(void *p)
 	ph_path_close(&app->submission.root);
 	ph_held_close(&app->submission.held);
 	ph_imap_server_clear(&app->imap);
+	ph_perms_rule_free(&app->owners);
 	g_free(app);
 }

@@ -22,7 +22,7 @@ struct ph_owner {
 	GPtrArray *addresses; /* all of the owner's, folded */
 	int64_t max_size;     /* MaxSendSize; INT64_MAX: unlimited */
 	int64_t max_recipients;
-	struct ph_object *entry; /* a reference */
+	struct ph_object *entry; /* in the directory; a reference */
 };
 
 /*

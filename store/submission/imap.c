@@ -1,15 +1,23 @@
 #include "store/submission/imap_private.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/credential.h"
 
 #include <string.h>
 
+#define PIECE ((size_t)65536)
+
 /* ---- reading ----------------------------------------------------------- */
 
-/* 0 or -1. */
-static int
-read_reply(struct ph_imap *imap, int64_t deadline,
-	   struct ph_imap_reply *reply_r, struct ph_err *err)
+int64_t
+ph_imap_deadline(const struct ph_imap *imap)
+{
+	return MIN(ph_clock_mono() + imap->timeout, imap->limit);
+}
+
+int
+ph_imap_read_reply(struct ph_imap *imap, int64_t deadline,
+		   struct ph_imap_reply *reply_r, struct ph_err *err)
 {
 	char buffer[16384];
 	int r;
@@ -38,12 +46,27 @@ read_reply(struct ph_imap *imap, int64_t deadline,
 	return r < 0 ? -1 : 0;
 }
 
-static int
-write_text(struct ph_imap *imap, const char *text, size_t size,
-	   struct ph_err *err)
+/* In pieces, each with a deadline of its own: a large message takes its time,
+ * but it has to go on. */
+int
+ph_imap_write(struct ph_imap *imap, const char *text, size_t size,
+	      struct ph_err *err)
 {
-	ph_stream_set_timeout(imap->stream, imap->timeout);
-	return ph_stream_write(imap->stream, text, size, err);
+	while (size > 0) {
+		size_t n = MIN(size, PIECE);
+		int64_t left = ph_imap_deadline(imap) - ph_clock_mono();
+
+		if (left <= 0)
+			return ph_err_set(err, PH_ERR_TEMP,
+					  "%s: no time is left",
+					  ph_stream_peer(imap->stream));
+		ph_stream_set_timeout(imap->stream, left);
+		if (ph_stream_write(imap->stream, text, n, err) < 0)
+			return -1;
+		text += n;
+		size -= n;
+	}
+	return 0;
 }
 
 /* ---- commands ---------------------------------------------------------- */
@@ -57,14 +80,18 @@ note_capabilities(struct ph_imap *imap, const char *list)
 	imap->capabilities = g_ascii_strup(text, -1);
 }
 
-static void
-look_at_untagged(struct ph_imap *imap, const struct ph_imap_reply *reply)
+void
+ph_imap_look_at(struct ph_imap *imap, const struct ph_imap_reply *reply)
 {
 	g_autoptr(GString) list = g_string_new(NULL);
 
 	if (reply->code != NULL &&
 	    g_ascii_strncasecmp(reply->code, "CAPABILITY ", 11) == 0)
 		note_capabilities(imap, reply->code + 11);
+	if (strcmp(reply->word, "EXISTS") == 0) {
+		imap->exists = reply->number;
+		imap->news = true;
+	}
 	if (strcmp(reply->word, "CAPABILITY") != 0 || reply->tokens == NULL)
 		return;
 	for (guint i = 0; i < reply->tokens->len; i++)
@@ -79,7 +106,7 @@ static int
 end_of(struct ph_imap *imap, const struct ph_imap_reply *reply, char **code_r,
        struct ph_err *err)
 {
-	look_at_untagged(imap, reply);
+	ph_imap_look_at(imap, reply);
 	if (code_r != NULL)
 		*code_r = g_strdup(reply->code != NULL ? reply->code : "");
 	if (strcmp(reply->word, "OK") == 0)
@@ -100,29 +127,31 @@ go_on(struct ph_imap *imap, const GString **literal, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_TEMP,
 				  "%s asks for what nobody has promised",
 				  ph_stream_peer(imap->stream));
-	if (write_text(imap, text->str, text->len, err) < 0)
+	if (ph_imap_write(imap, text->str, text->len, err) < 0)
 		return -1;
-	return write_text(imap, "\r\n", 2, err);
+	return ph_imap_write(imap, "\r\n", 2, err);
 }
 
-static int
-read_until_tag(struct ph_imap *imap, const char *tag, const GString *literal,
-	       ph_imap_each each, void *context, char **code_r,
-	       struct ph_err *err)
+int
+ph_imap_read_until(struct ph_imap *imap, const char *tag,
+		   const GString *literal, ph_imap_each each, void *context,
+		   char **code_r, struct ph_err *err)
 {
-	int64_t deadline = ph_clock_mono() + imap->timeout;
+	int64_t deadline = ph_imap_deadline(imap);
 	struct ph_imap_reply reply;
 	int r = -2;
 
 	while (r == -2) {
-		if (read_reply(imap, deadline, &reply, err) < 0)
+		if (ph_imap_read_reply(imap, deadline, &reply, err) < 0)
 			return -1;
 		if (strcmp(reply.tag, tag) == 0) {
 			r = end_of(imap, &reply, code_r, err);
 		} else if (strcmp(reply.tag, "+") == 0) {
 			r = go_on(imap, &literal, err) < 0 ? -1 : -2;
+			/* What took long was to send it. */
+			deadline = ph_imap_deadline(imap);
 		} else if (strcmp(reply.tag, "*") == 0) {
-			look_at_untagged(imap, &reply);
+			ph_imap_look_at(imap, &reply);
 			if (each != NULL)
 				each(context, &reply);
 		}
@@ -141,9 +170,10 @@ ph_imap_command(struct ph_imap *imap, const char *command,
 
 	if (code_r != NULL)
 		*code_r = NULL;
-	if (write_text(imap, line, strlen(line), err) < 0)
+	if (ph_imap_write(imap, line, strlen(line), err) < 0)
 		return -1;
-	return read_until_tag(imap, tag, literal, each, context, code_r, err);
+	return ph_imap_read_until(imap, tag, literal, each, context, code_r,
+				  err);
 }
 
 int
@@ -189,9 +219,9 @@ read_greeting(struct ph_imap *imap, struct ph_err *err)
 	struct ph_imap_reply reply;
 	int r;
 
-	if (read_reply(imap, ph_clock_mono() + imap->timeout, &reply, err) < 0)
+	if (ph_imap_read_reply(imap, ph_imap_deadline(imap), &reply, err) < 0)
 		return -1;
-	look_at_untagged(imap, &reply);
+	ph_imap_look_at(imap, &reply);
 	r = strcmp(reply.word, "OK") == 0
 		? 0
 		: ph_err_set(err, PH_ERR_TEMP, "%s: %s %s",
@@ -214,25 +244,24 @@ start_tls(struct ph_imap *imap, const struct ph_imap_server *server,
 	return ph_tls_start(imap->stream, &server->tls, err);
 }
 
-/* RFC 4616: who it is for, who asks, and the password. */
+/* 0; -1: PERM, it is the server's word that this one does not come in. */
 static int
 log_in(struct ph_imap *imap, const struct ph_imap_server *server,
        const char *address, struct ph_err *err)
 {
-	g_autoptr(GString) plain = g_string_new(address);
-	g_autoptr(GString) line = NULL;
-	g_autofree char *encoded = NULL;
+	char *plain = ph_secret_plain(address, server->user, server->password);
+	const GString line = {plain, strlen(plain), strlen(plain) + 1};
+	g_autofree char *code = NULL;
 	int r;
 
-	g_string_append_c(plain, '\0');
-	g_string_append(plain, server->user);
-	g_string_append_c(plain, '\0');
-	g_string_append(plain, server->password);
-	encoded = g_base64_encode((const guchar *)plain->str, plain->len);
-	line = g_string_new(encoded);
 	g_clear_pointer(&imap->capabilities, g_free);
-	r = ph_imap_command(imap, "AUTHENTICATE PLAIN", line, NULL, NULL, NULL,
-			    err);
+	r = ph_imap_command(imap, "AUTHENTICATE PLAIN", &line, NULL, NULL,
+			    &code, err);
+	ph_secret_free(&plain);
+	/* RFC 5530. */
+	if (r == 0 && err != NULL &&
+	    g_ascii_strcasecmp(code, "UNAVAILABLE") != 0)
+		err->kind = PH_ERR_PERM;
 	if (r == 1 && imap->capabilities == NULL)
 		r = ph_imap_must(imap, "CAPABILITY", NULL, NULL, NULL, err) < 0
 			? -1
@@ -276,6 +305,8 @@ ph_imap_open(const struct ph_imap_server *server, const char *address,
 	imap->stream = stream;
 	imap->parser = ph_imap_parser_new();
 	imap->timeout = server->connect_timeout;
+	imap->limit = INT64_MAX;
+	imap->exists = UINT32_MAX;
 	ph_stream_set_timeout(stream, imap->timeout);
 	if (begin(imap, server, address, err) < 0) {
 		ph_imap_close(&imap);
@@ -284,6 +315,18 @@ ph_imap_open(const struct ph_imap_server *server, const char *address,
 	imap->timeout = server->timeout;
 	*imap_r = imap;
 	return 0;
+}
+
+void
+ph_imap_limit(struct ph_imap *imap, int64_t limit)
+{
+	imap->limit = limit;
+}
+
+void
+ph_imap_shutdown(struct ph_imap *imap)
+{
+	ph_stream_shutdown(imap->stream);
 }
 
 void
@@ -301,15 +344,23 @@ ph_imap_close(struct ph_imap **imap)
 
 /* ---- mailboxes --------------------------------------------------------- */
 
-static void
-note_validity(void *context, const struct ph_imap_reply *reply)
-{
-	uint32_t *validity = context;
+struct selected {
+	uint32_t validity;
+	bool modseq;
+};
 
-	if (reply->code != NULL &&
-	    g_ascii_strncasecmp(reply->code, "UIDVALIDITY ", 12) == 0)
-		*validity =
+static void
+note_selected(void *context, const struct ph_imap_reply *reply)
+{
+	struct selected *selected = context;
+
+	if (reply->code == NULL)
+		return;
+	if (g_ascii_strncasecmp(reply->code, "UIDVALIDITY ", 12) == 0)
+		selected->validity =
 		    (uint32_t)g_ascii_strtoull(reply->code + 12, NULL, 10);
+	else if (g_ascii_strcasecmp(reply->code, "NOMODSEQ") == 0)
+		selected->modseq = false;
 }
 
 int
@@ -350,19 +401,24 @@ ph_imap_select(struct ph_imap *imap, const char *mailbox, uint32_t *validity_r,
 {
 	g_autofree char *quoted = ph_imap_quote(mailbox), *code = NULL;
 	g_autofree char *command = g_strdup_printf("SELECT %s", quoted);
+	struct selected selected = {0, ph_imap_offers(imap, "CONDSTORE")};
 	struct ph_err why = PH_ERR_INIT;
 	int r;
 
-	*validity_r = 0;
-	r = ph_imap_command(imap, command, NULL, note_validity, validity_r,
+	imap->exists = UINT32_MAX;
+	r = ph_imap_command(imap, command, NULL, note_selected, &selected,
 			    &code, &why);
 	if (r == 0)
 		return check_absent(imap, quoted, code, &why, err);
-	if (r == 1 && *validity_r == 0)
+	if (r == 1 && selected.validity == 0)
 		return ph_err_set(err, PH_ERR_TEMP, "%s: no UIDVALIDITY of %s",
 				  ph_stream_peer(imap->stream), mailbox);
 	if (r < 0 && err != NULL)
 		*err = why;
+	imap->modseq = selected.modseq;
+	/* How many there are is no news here. */
+	imap->news = false;
+	*validity_r = selected.validity;
 	return r;
 }
 
@@ -395,82 +451,14 @@ ph_imap_search(struct ph_imap *imap, const char *what, GArray **uids_r,
 	g_autofree char *command = g_strdup_printf("UID SEARCH %s", what);
 	GArray *uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
+	if (imap->exists == 0) {
+		*uids_r = uids;
+		return 0;
+	}
 	if (ph_imap_must(imap, command, NULL, note_uids, uids, err) < 0) {
 		g_array_unref(uids);
 		return -1;
 	}
 	*uids_r = uids;
 	return 0;
-}
-
-/* ---- waiting ----------------------------------------------------------- */
-
-int
-ph_imap_idle(struct ph_imap *imap, struct ph_err *err)
-{
-	int64_t deadline = ph_clock_mono() + imap->timeout;
-	g_autofree char *line = NULL;
-	struct ph_imap_reply reply;
-	bool begun = false, ended = false;
-
-	g_free(imap->idle);
-	imap->idle = g_strdup_printf("p%u", ++imap->tag);
-	line = g_strdup_printf("%s IDLE\r\n", imap->idle);
-	if (write_text(imap, line, strlen(line), err) < 0)
-		return -1;
-	while (!begun && !ended) {
-		if (read_reply(imap, deadline, &reply, err) < 0)
-			return -1;
-		begun = strcmp(reply.tag, "+") == 0;
-		ended = strcmp(reply.tag, imap->idle) == 0;
-		ph_imap_reply_clear(&reply);
-	}
-	return begun ? 0
-		     : ph_err_set(err, PH_ERR_TEMP, "%s: IDLE is refused",
-				  ph_stream_peer(imap->stream));
-}
-
-int
-ph_imap_fd(const struct ph_imap *imap)
-{
-	return ph_stream_fd(imap->stream);
-}
-
-int
-ph_imap_heard(struct ph_imap *imap, struct ph_err *err)
-{
-	char buffer[16384];
-	struct ph_imap_reply reply;
-	bool changed = false;
-	ssize_t n;
-	int r;
-
-	ph_stream_set_timeout(imap->stream, imap->timeout);
-	n = ph_stream_read(imap->stream, buffer, sizeof(buffer), err);
-	if (n <= 0)
-		return -1;
-	ph_imap_parser_feed(imap->parser, buffer, (size_t)n);
-	while ((r = ph_imap_parser_next(imap->parser, &reply, err)) == 1) {
-		/* "* OK Still here" is no news. */
-		changed |= reply.tokens != NULL;
-		if (strcmp(reply.word, "BYE") == 0)
-			r = -1;
-		ph_imap_reply_clear(&reply);
-		if (r < 0)
-			return -1;
-	}
-	return r < 0 ? -1 : changed;
-}
-
-int
-ph_imap_idle_end(struct ph_imap *imap, struct ph_err *err)
-{
-	g_autofree char *tag = g_steal_pointer(&imap->idle);
-
-	if (tag == NULL)
-		return 0;
-	if (write_text(imap, "DONE\r\n", 6, err) < 0)
-		return -1;
-	return read_until_tag(imap, tag, NULL, NULL, NULL, NULL, err) == 1 ? 0
-									   : -1;
 }

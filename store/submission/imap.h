@@ -29,7 +29,8 @@ struct ph_imap_server {
 	struct ph_endpoint endpoint;
 	enum ph_imap_security security;
 	struct ph_tls_options tls;
-	const char *user, *password;	    /* the master's */
+	const char *user; /* the master's */
+	char *password;
 	int64_t connect_timeout, timeout;   /* ms */
 	const char *outbox, *sent, *drafts; /* names of mailboxes */
 };
@@ -37,11 +38,18 @@ struct ph_imap_server {
 /*
  * Connects, and logs in for somebody by SASL PLAIN with an authorization
  * identity. The server must know MOVE and UIDPLUS: without them nothing can be
- * moved in one step. 0 or -1.
+ * moved in one step. 0 or -1: PERM if it answers but refuses the login, which
+ * says nothing of other mailboxes.
  */
 int ph_imap_open(const struct ph_imap_server *server, const char *address,
 		 struct ph_imap **imap_r, struct ph_err *err);
 void ph_imap_close(struct ph_imap **imap);
+
+/* Beside its own deadline no step lasts beyond this moment (monotonic ms;
+ * INT64_MAX: none). */
+void ph_imap_limit(struct ph_imap *imap, int64_t limit);
+/* From another thread: ends a wait. */
+void ph_imap_shutdown(struct ph_imap *imap);
 
 bool ph_imap_offers(const struct ph_imap *imap, const char *capability);
 
@@ -72,19 +80,37 @@ int ph_imap_select(struct ph_imap *imap, const char *mailbox,
 int ph_imap_search(struct ph_imap *imap, const char *what, GArray **uids_r,
 		   struct ph_err *err);
 
-/* RFC822.SIZE. 1; 0: there is no such message; -1. */
-int ph_imap_size(struct ph_imap *imap, uint32_t uid, uint64_t *size_r,
-		 struct ph_err *err);
+/* What a message is found by. */
+struct ph_imap_sought {
+	const char *id;	   /* Message-ID; "": none is */
+	const char *field; /* of the date: "Date" */
+	const char *date;  /* NULL: whatever it is */
+	int64_t since;	   /* came not before, seconds since 1970; 0 */
+};
+/* Selects the mailbox; is there one? 1, 0, -1. */
+int ph_imap_find(struct ph_imap *imap, const char *mailbox,
+		 const struct ph_imap_sought *sought, struct ph_err *err);
 
-/* Writes a message into a file, in pieces. 1; 0: there is no such message
- * (any more); -1. */
-int ph_imap_fetch(struct ph_imap *imap, uint32_t uid, int fd,
+struct ph_imap_stat {
+	uint64_t size; /* RFC822.SIZE */
+	int64_t came;  /* INTERNALDATE, ms since 1970; 0: not told */
+};
+/* 1; 0: there is no such message; -1. */
+int ph_imap_stat(struct ph_imap *imap, uint32_t uid,
+		 struct ph_imap_stat *stat_r, struct ph_err *err);
+
+/* Writes a message of so many bytes into a file, in pieces. 1; 0: there is no
+ * such message (any more); -1, also if it has another size. */
+int ph_imap_fetch(struct ph_imap *imap, uint32_t uid, uint64_t size, int fd,
 		  struct ph_err *err);
+/* No more than the first piece of it, which has room for most headers. */
+int ph_imap_fetch_top(struct ph_imap *imap, uint32_t uid, int fd,
+		      struct ph_err *err);
 
 /*
  * Sets a keyword on a message that has it not. 1; 0: there is no such message,
  * or it has it, also because another session was faster, where the server knows
- * CONDSTORE; -1.
+ * CONDSTORE for this mailbox; -1.
  */
 int ph_imap_claim(struct ph_imap *imap, uint32_t uid, const char *keyword,
 		  struct ph_err *err);
@@ -104,7 +130,8 @@ int ph_imap_append(struct ph_imap *imap, const char *mailbox, const char *flags,
 
 /* ---- waiting ----------------------------------------------------------- */
 
-/* IDLE: 0 or -1. The descriptor becomes readable when there is something. */
+/* IDLE: 0: the descriptor becomes readable when there is something; 1: there
+ * is something by now, since the mailbox was selected; -1. */
 int ph_imap_idle(struct ph_imap *imap, struct ph_err *err);
 int ph_imap_fd(const struct ph_imap *imap);
 /* Reads what is there, once readable. 1: something changed; 0; -1: the

@@ -1,19 +1,8 @@
 #include "store/submission/imap_conf.h"
 
+#include "lib/base/credential.h"
+
 #include <string.h>
-
-static int
-read_password(const char *path, char **password_r, struct ph_err *err)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!g_file_get_contents(path, password_r, NULL, &error))
-		return ph_err_set(err, PH_ERR_PERM,
-				  "[submission] imap_password_file: %s",
-				  error->message);
-	(*password_r)[strcspn(*password_r, "\r\n")] = '\0';
-	return 0;
-}
 
 static enum ph_imap_security
 security_of(const char *word)
@@ -33,8 +22,6 @@ int
 ph_imap_server_read(const struct ph_conf *conf, struct ph_imap_server *server_r,
 		    struct ph_err *err)
 {
-	char *password = NULL;
-
 	memset(server_r, 0, sizeof(*server_r));
 	if (*text(conf, "imap") == '\0')
 		return 0;
@@ -43,9 +30,9 @@ ph_imap_server_read(const struct ph_conf *conf, struct ph_imap_server *server_r,
 				  "[submission] imap_user is not set");
 	if (ph_parse_endpoint(text(conf, "imap"), &server_r->endpoint, err) < 0)
 		return ph_err_wrap(err, "[submission] imap");
-	if (read_password(text(conf, "imap_password_file"), &password, err) < 0)
-		return -1;
-	server_r->password = password;
+	if (ph_password_read(text(conf, "imap_password_file"),
+			     &server_r->password, err) < 0)
+		return ph_err_wrap(err, "[submission] imap_password_file");
 	server_r->user = text(conf, "imap_user");
 	server_r->security = security_of(text(conf, "imap_tls"));
 	server_r->tls.verify = PH_TLS_NAME;
@@ -63,6 +50,5 @@ ph_imap_server_read(const struct ph_conf *conf, struct ph_imap_server *server_r,
 void
 ph_imap_server_clear(struct ph_imap_server *server)
 {
-	g_free((char *)(uintptr_t)server->password);
-	server->password = NULL;
+	ph_secret_free(&server->password);
 }

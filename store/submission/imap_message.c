@@ -1,5 +1,8 @@
 #include "store/submission/imap_private.h"
 
+#include "lib/base/file.h"
+#include "store/submission/due.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -11,11 +14,11 @@
 /* What a FETCH response says of the message that is asked for. */
 struct fetched {
 	uint32_t uid;
-	const char *item;    /* begins with it: "BODY[]", "RFC822.SIZE" */
-	const char *keyword; /* NULL: not asked */
-	bool seen;	     /* the message is there */
+	const char *items[2]; /* begin with it: "BODY[]", "RFC822.SIZE" */
+	GString *values[2];   /* of items; "" for NIL */
+	const char *keyword;  /* NULL: not asked */
+	bool seen;	      /* the message is there */
 	bool has_keyword;
-	GString *value; /* of item */
 };
 
 static const struct ph_imap_token *
@@ -56,38 +59,58 @@ has_uid(const struct ph_imap_reply *reply, uint32_t uid)
 	return false;
 }
 
+/* value begins at i. */
+static void
+note_value(struct fetched *fetched, const struct ph_imap_reply *reply, guint i)
+{
+	const struct ph_imap_token *name = token_at(reply, i - 1);
+	const struct ph_imap_token *value = token_at(reply, i);
+
+	/* MODSEQ (12) */
+	if (value->kind == PH_IMAP_OPEN)
+		value = token_at(reply, i + 1);
+	for (size_t k = 0; k < G_N_ELEMENTS(fetched->items); k++) {
+		const char *item = fetched->items[k];
+
+		if (item == NULL || value == NULL ||
+		    g_ascii_strncasecmp(name->text, item, strlen(item)) != 0)
+			continue;
+		g_string_truncate(fetched->values[k], 0);
+		if (value->kind != PH_IMAP_ATOM ||
+		    strcasecmp(value->text, "NIL") != 0)
+			g_string_append_len(fetched->values[k], value->text,
+					    (gssize)value->size);
+	}
+}
+
+static void
+note_flags(struct fetched *fetched, const struct ph_imap_reply *reply, guint i)
+{
+	const guint end = value_end(reply, i);
+	const struct ph_imap_token *flag;
+
+	for (; i < end && (flag = token_at(reply, i)) != NULL; i++)
+		fetched->has_keyword |=
+		    fetched->keyword != NULL &&
+		    strcasecmp(flag->text, fetched->keyword) == 0;
+}
+
 static void
 note_fetched(void *context, const struct ph_imap_reply *reply)
 {
 	struct fetched *fetched = context;
-	const struct ph_imap_token *name, *value;
+	const struct ph_imap_token *name;
 
 	if (strcmp(reply->word, "FETCH") != 0 || reply->tokens == NULL ||
 	    !has_uid(reply, fetched->uid))
 		return;
 	fetched->seen = true;
 	for (guint i = 1; (name = token_at(reply, i)) != NULL &&
-			  (value = token_at(reply, i + 1)) != NULL;
+			  token_at(reply, i + 1) != NULL;
 	     i = value_end(reply, i + 1)) {
-		if (g_ascii_strncasecmp(name->text, fetched->item,
-					strlen(fetched->item)) == 0) {
-			/* MODSEQ (12) */
-			if (value->kind == PH_IMAP_OPEN)
-				value = token_at(reply, i + 2);
-			if (value == NULL)
-				return;
-			g_string_truncate(fetched->value, 0);
-			g_string_append_len(fetched->value, value->text,
-					    (gssize)value->size);
-		}
-		if (strcasecmp(name->text, "FLAGS") != 0)
-			continue;
-		for (guint k = i + 1; k < value_end(reply, i + 1); k++)
-			fetched->has_keyword |=
-			    fetched->keyword != NULL &&
-			    token_at(reply, k) != NULL &&
-			    strcasecmp(token_at(reply, k)->text,
-				       fetched->keyword) == 0;
+		note_value(fetched, reply, i + 1);
+		if (strcasecmp(name->text, "FLAGS") == 0)
+			note_flags(fetched, reply, i + 1);
 	}
 }
 
@@ -100,63 +123,84 @@ fetch(struct ph_imap *imap, const char *items, struct fetched *fetched,
 	    "UID FETCH %" PRIu32 " (UID %s)", fetched->uid, items);
 
 	fetched->seen = fetched->has_keyword = false;
-	g_string_truncate(fetched->value, 0);
+	for (size_t k = 0; k < G_N_ELEMENTS(fetched->values); k++)
+		if (fetched->values[k] != NULL)
+			g_string_truncate(fetched->values[k], 0);
 	if (ph_imap_must(imap, command, NULL, note_fetched, fetched, err) < 0)
 		return -1;
 	return fetched->seen;
 }
 
+/* "17-Jul-1996 02:44:25 -0700" is a date of mail but for its hyphens. */
+static int64_t
+parse_came(const char *text)
+{
+	g_autofree char *date = g_strdup(text);
+	int64_t ms;
+
+	g_strstrip(date);
+	for (char *p = date; *p != '\0' && *p != ' '; p++)
+		if (*p == '-')
+			*p = ' ';
+	return ph_due_parse(date, &ms, NULL) == 0 ? ms : 0;
+}
+
 int
-ph_imap_size(struct ph_imap *imap, uint32_t uid, uint64_t *size_r,
+ph_imap_stat(struct ph_imap *imap, uint32_t uid, struct ph_imap_stat *stat_r,
 	     struct ph_err *err)
 {
-	g_autoptr(GString) value = g_string_new(NULL);
-	struct fetched fetched = {
-	    .uid = uid, .item = "RFC822.SIZE", .value = value};
-	int r = fetch(imap, "RFC822.SIZE", &fetched, err);
+	g_autoptr(GString) size = g_string_new(NULL);
+	g_autoptr(GString) came = g_string_new(NULL);
+	struct fetched fetched = {.uid = uid,
+				  .items = {"RFC822.SIZE", "INTERNALDATE"},
+				  .values = {size, came}};
+	int r = fetch(imap, "RFC822.SIZE INTERNALDATE", &fetched, err);
 
-	*size_r = g_ascii_strtoull(value->str, NULL, 10);
+	stat_r->size = g_ascii_strtoull(size->str, NULL, 10);
+	stat_r->came = parse_came(came->str);
 	return r;
 }
 
+/* The piece that begins at this place; as ph_imap_fetch. */
 static int
-write_all(int fd, const char *data, size_t size, struct ph_err *err)
+fetch_piece(struct ph_imap *imap, uint32_t uid, uint64_t at, int fd,
+	    size_t *size_r, struct ph_err *err)
 {
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
+	g_autoptr(GString) value = g_string_new(NULL);
+	g_autofree char *items =
+	    g_strdup_printf("BODY.PEEK[]<%" PRIu64 ".%d>", at, PIECE);
+	struct fetched fetched = {
+	    .uid = uid, .items = {"BODY[]"}, .values = {value}};
+	int r = fetch(imap, items, &fetched, err);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ph_err_set(err, PH_ERR_TEMP,
-					  "cannot write a message: %s",
-					  g_strerror(errno));
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	*size_r = value->len;
+	if (r == 1 && ph_file_write(fd, value->str, value->len) < 0)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "cannot write a message: %s",
+				  g_strerror(errno));
+	return r;
 }
 
 int
-ph_imap_fetch(struct ph_imap *imap, uint32_t uid, int fd, struct ph_err *err)
+ph_imap_fetch_top(struct ph_imap *imap, uint32_t uid, int fd,
+		  struct ph_err *err)
 {
-	g_autoptr(GString) value = g_string_new(NULL);
-	struct fetched fetched = {.uid = uid, .item = "BODY[]", .value = value};
-	uint64_t size, at = 0;
-	int r = ph_imap_size(imap, uid, &size, err);
+	size_t n;
 
-	while (r == 1) {
-		g_autofree char *items =
-		    g_strdup_printf("BODY.PEEK[]<%" PRIu64 ".%d>", at, PIECE);
+	return fetch_piece(imap, uid, 0, fd, &n, err);
+}
 
-		r = fetch(imap, items, &fetched, err);
-		if (r != 1)
-			break;
-		if (write_all(fd, value->str, value->len, err) < 0)
-			return -1;
-		at += value->len;
-		if (value->len < PIECE)
-			break;
+int
+ph_imap_fetch(struct ph_imap *imap, uint32_t uid, uint64_t size, int fd,
+	      struct ph_err *err)
+{
+	uint64_t at = 0;
+	size_t n = 1;
+	int r = 1;
+
+	while (r == 1 && at < size && n > 0) {
+		r = fetch_piece(imap, uid, at, fd, &n, err);
+		at += n;
 	}
 	/* Cut short, it would be sent as if it were whole. */
 	if (r == 1 && at != size)
@@ -167,30 +211,42 @@ ph_imap_fetch(struct ph_imap *imap, uint32_t uid, int fd, struct ph_err *err)
 	return r;
 }
 
+/* The mailbox may have no MODSEQ though the server knows CONDSTORE. */
+static bool
+is_modseq(const char *text)
+{
+	return *text != '\0' && text[strspn(text, "0123456789")] == '\0' &&
+	       strcmp(text, "0") != 0;
+}
+
 int
 ph_imap_claim(struct ph_imap *imap, uint32_t uid, const char *keyword,
 	      struct ph_err *err)
 {
-	bool atomic = ph_imap_offers(imap, "CONDSTORE");
 	g_autoptr(GString) value = g_string_new(NULL);
 	g_autofree char *command = NULL, *code = NULL;
-	struct fetched fetched = {
-	    .uid = uid, .item = "MODSEQ", .keyword = keyword, .value = value};
-	int r = fetch(imap, atomic ? "FLAGS MODSEQ" : "FLAGS", &fetched, err);
+	struct fetched fetched = {.uid = uid,
+				  .items = {"MODSEQ"},
+				  .values = {value},
+				  .keyword = keyword};
+	int r =
+	    fetch(imap, imap->modseq ? "FLAGS MODSEQ" : "FLAGS", &fetched, err);
 
 	if (r != 1 || fetched.has_keyword)
 		return r < 0 ? -1 : 0;
 	command =
-	    atomic ? g_strdup_printf("UID STORE %" PRIu32
-				     " (UNCHANGEDSINCE %s) +FLAGS.SILENT "
-				     "(%s)",
-				     uid, value->str, keyword)
-		   : g_strdup_printf("UID STORE %" PRIu32 " +FLAGS.SILENT (%s)",
-				     uid, keyword);
+	    is_modseq(value->str)
+		? g_strdup_printf("UID STORE %" PRIu32
+				  " (UNCHANGEDSINCE %s) +FLAGS.SILENT "
+				  "(%s)",
+				  uid, value->str, keyword)
+		: g_strdup_printf("UID STORE %" PRIu32 " +FLAGS.SILENT (%s)",
+				  uid, keyword);
 	r = ph_imap_command(imap, command, NULL, NULL, NULL, &code, err);
-	if (r == 0)
-		return -1;
-	return r == 1 && g_ascii_strncasecmp(code, "MODIFIED", 8) == 0 ? 0 : r;
+	/* OK, or NO if it was removed meanwhile (RFC 7162 section 3.1.3). */
+	if (r >= 0 && g_ascii_strncasecmp(code, "MODIFIED", 8) == 0)
+		return 0;
+	return r == 1 ? 1 : -1;
 }
 
 int

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LONGEST_MS ((int64_t)60 * 60 * 1000)
 
@@ -20,13 +21,75 @@
 static int
 open_item(struct ph_item *item, struct ph_err *err)
 {
-	int r = ph_box_item(item->box, item->file, &item->fd, err);
+	struct stat st;
+	int r = ph_box_item(item->box, item->file, ph_item_limit(item),
+			    &item->fd, &item->size, err);
 
+	if (r == 1 && fstat(item->fd, &st) == 0) {
+		item->whole = (uint64_t)st.st_size == item->size;
+		item->exposed = st.st_uid != geteuid();
+	}
 	/* A file system without locks has one server. */
 	if (r != 1 || flock(item->fd, LOCK_EX | LOCK_NB) == 0 ||
 	    errno != EWOULDBLOCK)
 		return r;
 	return ph_err_set(err, PH_ERR_TEMP, "another process works on it");
+}
+
+uint64_t
+ph_item_limit(const struct ph_item *item)
+{
+	int64_t limit = item->owner->max_size;
+
+	if (item->submission->max_size > 0)
+		limit = MIN(limit, item->submission->max_size);
+	return (uint64_t)limit;
+}
+
+int
+ph_item_judge(const struct ph_item *item, struct ph_item_state *state,
+	      struct ph_err *err)
+{
+	g_ptr_array_set_size(state->recipients, 0);
+	ph_state_text(&state->sender, item->owner->primary);
+	return ph_envelope_make(item->submission->directory,
+				item->submission->resent_any, item->snapshot,
+				item->owner, item->letter, state, err);
+}
+
+/* Nobody has got it or been refused so far. */
+static bool
+is_untouched(const struct ph_item_state *state)
+{
+	return ph_item_state_count(state, PH_RCPT_WAITING) ==
+	       state->recipients->len;
+}
+
+static bool
+is_submitting(const struct ph_item_state *state)
+{
+	return strcmp(state->step, "submitting") == 0;
+}
+
+/* Some have what was judged; the others get nothing else. */
+static int
+check_again(const struct ph_item *item, struct ph_err *err)
+{
+	struct ph_item_state *state;
+	struct ph_err why = PH_ERR_INIT;
+	int r;
+
+	if (!item->exposed || item->state == NULL ||
+	    !is_submitting(item->state) || is_untouched(item->state))
+		return 1;
+	state = ph_item_state_new("");
+	r = ph_item_judge(item, state, &why);
+	if (r == 1 && strcmp(state->sender, item->state->sender) != 0)
+		r = ph_err_set(&why, PH_ERR_TEMP, "it has another sender now");
+	ph_item_state_free(&state);
+	return r == 1 ? 1
+		      : ph_err_set(err, PH_ERR_TEMP, "the rest waits: %s",
+				   why.text);
 }
 
 int
@@ -41,7 +104,12 @@ ph_item_read(struct ph_item *item, struct ph_err *err)
 		if (r != 1)
 			return r;
 	}
-	return ph_letter_read(item->fd, &item->letter, err);
+	/* The limit became lower while it was on its way. */
+	if (!item->whole)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "only its beginning could be read");
+	r = ph_letter_read(item->fd, &item->letter, err);
+	return r == 1 ? check_again(item, err) : r;
 }
 
 /* ---- the state --------------------------------------------------------- */
@@ -62,6 +130,18 @@ save(struct ph_item *item, struct ph_err *err)
 	return 0;
 }
 
+/* What its owner could have written to since then is judged again. */
+static void
+mistrust(struct ph_item_state *state)
+{
+	bool prepared = strcmp(state->step, "prepared") == 0;
+
+	if (prepared)
+		*state->nmid = '\0';
+	if (prepared || (is_submitting(state) && is_untouched(state)))
+		ph_state_text(&state->step, ph_steps[0].name);
+}
+
 /* What is noted of this very file; else it begins anew. */
 static int
 load(struct ph_item *item, struct ph_err *err)
@@ -80,6 +160,8 @@ load(struct ph_item *item, struct ph_err *err)
 	if (item->state != NULL && !ph_box_immutable(item->box) &&
 	    fstat(item->fd, &st) == 0 && !ph_item_state_is_of(item->state, &st))
 		ph_item_state_free(&item->state);
+	if (item->state != NULL && item->exposed)
+		mistrust(item->state);
 	if (item->state != NULL)
 		return 0;
 	item->state = ph_item_state_new(ph_steps[0].name);
@@ -212,6 +294,22 @@ ph_item_open(const struct ph_submission *submission,
 
 /* ---- before anything is touched ---------------------------------------- */
 
+static int
+open_box(struct ph_item *item, struct ph_err *err)
+{
+	const struct ph_perms_rule *rule = item->submission->owners;
+	struct ph_perms perms = ph_perms_self;
+	int r;
+
+	if (rule != NULL &&
+	    ph_perms_of(rule, item->owner->entry, &perms, err) < 0)
+		return -1;
+	r = ph_item_open(item->submission, item->name, &item->box, err);
+	if (r == 1)
+		ph_box_own(item->box, &perms);
+	return r;
+}
+
 /* 1: go on. 0: the mailbox is gone. -1: not ours to send, or not now. */
 static int
 prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
@@ -234,7 +332,7 @@ prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 	item->owner = *owner_r;
 	if (r != 1)
 		return -1;
-	return ph_item_open(item->submission, item->name, &item->box, err);
+	return open_box(item, err);
 }
 
 static void

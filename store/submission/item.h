@@ -47,7 +47,10 @@ struct ph_item {
 	struct ph_box *box;
 	char *file; /* its name in items/ */
 	char *base;
-	int fd;			  /* -1: not open */
+	int fd;	       /* -1: not open */
+	uint64_t size; /* of the message, once it is open */
+	bool whole;    /* the file is all of it */
+	bool exposed; /* it is the mailbox owner's, who may still write to it */
 	struct ph_letter *letter; /* NULL: not read yet, or not to be read */
 	struct ph_item_state *state;
 };
@@ -73,6 +76,13 @@ enum ph_step_end ph_step_submit(struct ph_item *item, struct ph_err *err);
 int ph_item_open(const struct ph_submission *submission,
 		 const struct ph_box_name *name, struct ph_box **box_r,
 		 struct ph_err *err);
+
+/* Messages that are larger are refused without being read. */
+uint64_t ph_item_limit(const struct ph_item *item);
+
+/* May it be sent, and to whom? As ph_envelope_make, into state. */
+int ph_item_judge(const struct ph_item *item, struct ph_item_state *state,
+		  struct ph_err *err);
 
 /* Opens and reads the message if that was not done. 1, 0 refused or gone, -1
  * TEMP. */

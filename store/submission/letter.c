@@ -1,5 +1,6 @@
 #include "store/submission/letter.h"
 
+#include "lib/base/text.h"
 #include "lib/message/nmid.h"
 #include "store/submission/resent.h"
 
@@ -7,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)65536)
@@ -342,33 +342,15 @@ ph_letter_nmid(struct ph_letter *letter, const char *reverse_path,
 	ph_nmid_finish(letter->hash, path->str, letter->headers, nmid_r);
 }
 
-/* strftime would speak the language of the locale. */
-void
-ph_letter_date(int64_t ms, char *buffer, size_t size)
-{
-	static const char *const days[] = {"Sun", "Mon", "Tue", "Wed",
-					   "Thu", "Fri", "Sat"};
-	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr",
-					     "May", "Jun", "Jul", "Aug",
-					     "Sep", "Oct", "Nov", "Dec"};
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-
-	gmtime_r(&seconds, &tm);
-	g_snprintf(buffer, size, "%s, %d %s %d %02d:%02d:%02d +0000",
-		   days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
-		   tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
 char *
 ph_letter_missing(const struct ph_letter *letter, int64_t now, const char *fqdn)
 {
 	const char *end = letter->crlf ? "\r\n" : "\n";
 	GString *out = g_string_new(NULL);
-	char date[PH_LETTER_DATE], id[PH_UUID_TEXT];
+	char date[PH_MAIL_DATE], id[PH_UUID_TEXT];
 
 	if (ph_headers_raw(letter->headers, "Date", 0) == NULL) {
-		ph_letter_date(now, date, sizeof(date));
+		ph_format_mail_date(now, date, sizeof(date));
 		g_string_append_printf(out, "Date: %s%s", date, end);
 	}
 	if (ph_headers_raw(letter->headers, "Message-ID", 0) == NULL) {

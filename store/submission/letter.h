@@ -62,8 +62,4 @@ typedef int (*ph_letter_sink)(void *context, const char *data, size_t size,
 int ph_letter_send(const struct ph_letter *letter, int fd, ph_letter_sink sink,
 		   void *context, struct ph_err *err);
 
-/* RFC 5322 section 3.3, in UTC; size at least PH_LETTER_DATE. */
-#define PH_LETTER_DATE ((size_t)40)
-void ph_letter_date(int64_t ms, char *buffer, size_t size);
-
 #endif

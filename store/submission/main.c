@@ -7,6 +7,7 @@ static const struct ph_program program = {
     .summary = "Mailbox Transport Submission: sends what is in Outboxes",
     .start = ph_submission_start,
     .stop = ph_submission_stop,
+    .owner = {"delivery", "mailbox_user"},
 };
 
 int

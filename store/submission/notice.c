@@ -1,5 +1,6 @@
 #include "store/submission/notice.h"
 
+#include "lib/base/text.h"
 #include "lib/base/uuid.h"
 #include "store/submission/letter.h"
 
@@ -53,10 +54,10 @@ append_subject(GString *out, const struct ph_notice *notice)
 static void
 append_header(GString *out, const struct ph_notice *notice)
 {
-	char date[PH_LETTER_DATE];
+	char date[PH_MAIL_DATE];
 	g_autofree char *id = g_strdup(notice->name);
 
-	ph_letter_date(notice->now, date, sizeof(date));
+	ph_format_mail_date(notice->now, date, sizeof(date));
 	/* A name of a file to an identifier of RFC 5322. */
 	g_strdelimit(id, ",:;", '.');
 	g_string_append_printf(out,

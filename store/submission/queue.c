@@ -14,6 +14,15 @@ struct task {
 	char *part, *file, *key;
 };
 
+/* What is to be done in one mailbox. */
+struct line {
+	char *key;    /* "database/domain/local" */
+	GQueue tasks; /* struct task, to be begun */
+	int running;
+	GList link; /* in queue->turns */
+	bool linked;
+};
+
 struct ph_queue {
 	ph_queue_run run;
 	void *context;
@@ -21,6 +30,10 @@ struct ph_queue {
 	GMutex mutex;
 	GCond idle;
 	GHashTable *until; /* key: int64_t, monotonic; FOREVER: worked on */
+	GHashTable *lines; /* key: struct line, those with anything to do */
+	GQueue turns;	   /* those of which a task may begin, whose turn it is
+			    * first */
+	int threads, working;
 	unsigned busy;
 	bool stopping;
 };
@@ -44,16 +57,80 @@ set_until(struct ph_queue *queue, const char *key, int64_t until)
 	g_hash_table_replace(queue->until, g_strdup(key), value);
 }
 
-static void
-work(gpointer data, gpointer user_data)
+/* ---- whose turn it is; all with the mutex held ------------------------- */
+
+/* A mailbox whose server hangs must not have all threads. */
+static int
+most_of(const struct ph_queue *queue)
 {
-	struct ph_queue *queue = user_data;
-	struct task *task = data;
-	bool stopping;
+	return MAX(queue->threads / 2, 1);
+}
+
+static void
+update_turn(struct ph_queue *queue, struct line *line)
+{
+	bool wanted = line->tasks.length > 0 && line->running < most_of(queue);
+
+	if (wanted && !line->linked)
+		g_queue_push_tail_link(&queue->turns, &line->link);
+	else if (!wanted && line->linked)
+		g_queue_unlink(&queue->turns, &line->link);
+	line->linked = wanted;
+	if (line->tasks.length > 0 || line->running > 0)
+		return;
+	g_hash_table_remove(queue->lines, line->key);
+}
+
+static void
+put_task(struct ph_queue *queue, const char *key, struct task *task)
+{
+	struct line *line = g_hash_table_lookup(queue->lines, key);
+
+	if (line == NULL) {
+		line = g_new0(struct line, 1);
+		line->key = g_strdup(key);
+		line->link.data = line;
+		g_queue_init(&line->tasks);
+		g_hash_table_insert(queue->lines, line->key, line);
+	}
+	g_queue_push_tail(&line->tasks, task);
+	update_turn(queue, line);
+}
+
+/* NULL: of none may begin. */
+static struct task *
+next_task(struct ph_queue *queue, struct line **line_r)
+{
+	GList *first = g_queue_pop_head_link(&queue->turns);
+	struct task *task;
+
+	if (first == NULL)
+		return NULL;
+	*line_r = first->data;
+	(*line_r)->linked = false;
+	(*line_r)->running++;
+	task = g_queue_pop_head(&(*line_r)->tasks);
+	update_turn(queue, *line_r);
+	return task;
+}
+
+static void
+line_free(void *p)
+{
+	struct line *line = p;
+
+	g_free(line->key);
+	g_free(line);
+}
+
+/* ---- the threads ------------------------------------------------------- */
+
+static void
+run_task(struct ph_queue *queue, struct task *task, struct line *line)
+{
+	bool stopping = queue->stopping;
 	int64_t wait = 0;
 
-	g_mutex_lock(&queue->mutex);
-	stopping = queue->stopping;
 	g_mutex_unlock(&queue->mutex);
 	if (!stopping)
 		wait = queue->run(queue->context, task->name, task->part,
@@ -63,10 +140,30 @@ work(gpointer data, gpointer user_data)
 		g_hash_table_remove(queue->until, task->key);
 	else
 		set_until(queue, task->key, ph_clock_mono() + wait);
+	line->running--;
+	update_turn(queue, line);
 	if (--queue->busy == 0)
 		g_cond_broadcast(&queue->idle);
-	g_mutex_unlock(&queue->mutex);
 	free_task(task);
+}
+
+/* Called once for each task, whichever it takes then; one that may not begin
+ * yet is begun by those that end. */
+static void
+work(gpointer data, gpointer user_data)
+{
+	struct ph_queue *queue = user_data;
+	struct task *task;
+	struct line *line;
+
+	(void)data;
+	g_mutex_lock(&queue->mutex);
+	queue->working++;
+	while (queue->working <= queue->threads &&
+	       (task = next_task(queue, &line)) != NULL)
+		run_task(queue, task, line);
+	queue->working--;
+	g_mutex_unlock(&queue->mutex);
 }
 
 struct ph_queue *
@@ -76,12 +173,36 @@ ph_queue_new(int threads, ph_queue_run run, void *context)
 
 	queue->run = run;
 	queue->context = context;
+	queue->threads = threads;
 	g_mutex_init(&queue->mutex);
 	g_cond_init(&queue->idle);
+	g_queue_init(&queue->turns);
 	queue->until =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	queue->lines =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, NULL, line_free);
 	queue->pool = g_thread_pool_new(work, queue, threads, FALSE, NULL);
 	return queue;
+}
+
+void
+ph_queue_resize(struct ph_queue *queue, int threads)
+{
+	GHashTableIter iter;
+	gpointer line;
+	bool more;
+
+	g_mutex_lock(&queue->mutex);
+	more = threads > queue->threads;
+	if (threads != queue->threads)
+		g_thread_pool_set_max_threads(queue->pool, threads, NULL);
+	queue->threads = threads;
+	g_hash_table_iter_init(&iter, queue->lines);
+	while (more && g_hash_table_iter_next(&iter, NULL, &line))
+		update_turn(queue, line);
+	g_mutex_unlock(&queue->mutex);
+	for (int i = 0; more && i < threads; i++)
+		g_thread_pool_push(queue->pool, queue, NULL);
 }
 
 /* With the mutex held: in how many ms the key may be worked on. */
@@ -97,15 +218,28 @@ remaining(struct ph_queue *queue, const char *key)
 	return MAX(*until - ph_clock_mono(), 0);
 }
 
+static struct task *
+new_task(const struct ph_box_name *name, const char *part, const char *file,
+	 const char *key)
+{
+	struct task *task = g_new0(struct task, 1);
+
+	task->name = ph_box_name_copy(name);
+	task->part = g_strdup(part);
+	task->file = g_strdup(file);
+	task->key = g_strdup(key);
+	return task;
+}
+
 int64_t
 ph_queue_offer(struct ph_queue *queue, const struct ph_box_name *name,
 	       const char *part, const char *file)
 {
-	g_autofree char *base = ph_box_base(file);
 	/* No name of a file holds a '/'. */
-	g_autofree char *key = g_strjoin("/", name->database, name->domain,
-					 name->local, base, NULL);
-	struct task *task;
+	g_autofree char *box =
+	    g_strjoin("/", name->database, name->domain, name->local, NULL);
+	g_autofree char *base = ph_box_base(file);
+	g_autofree char *key = g_strjoin("/", box, base, NULL);
 	int64_t wait;
 
 	g_mutex_lock(&queue->mutex);
@@ -113,17 +247,12 @@ ph_queue_offer(struct ph_queue *queue, const struct ph_box_name *name,
 	if (wait == 0) {
 		set_until(queue, key, FOREVER);
 		queue->busy++;
+		put_task(queue, box, new_task(name, part, file, key));
 	}
 	g_mutex_unlock(&queue->mutex);
-	if (wait > 0)
-		return wait;
-	task = g_new0(struct task, 1);
-	task->name = ph_box_name_copy(name);
-	task->part = g_strdup(part);
-	task->file = g_strdup(file);
-	task->key = g_steal_pointer(&key);
-	g_thread_pool_push(queue->pool, task, NULL);
-	return 0;
+	if (wait == 0)
+		g_thread_pool_push(queue->pool, queue, NULL);
+	return wait;
 }
 
 static gboolean
@@ -189,6 +318,7 @@ ph_queue_stop(struct ph_queue **queue, int64_t timeout_ms)
 		return false;
 	g_thread_pool_free(q->pool, FALSE, TRUE);
 	g_hash_table_unref(q->until);
+	g_hash_table_unref(q->lines);
 	g_cond_clear(&q->idle);
 	g_mutex_clear(&q->mutex);
 	g_free(q);

@@ -8,7 +8,9 @@
 
 /*
  * Which message is being worked on, and which one waits until when: a pool of
- * threads and a table in memory. What must outlive the process is in the
+ * threads and a table in memory. Mailboxes take turns, a message each, and one
+ * mailbox has half of the threads at most: neither a full Outbox nor one that
+ * hangs keeps the others waiting. What must outlive the process is in the
  * mailboxes; after a start every message is tried at once. Thread-safe.
  */
 struct ph_queue;
@@ -18,6 +20,9 @@ typedef int64_t (*ph_queue_run)(void *context, const struct ph_box_name *name,
 				const char *part, const char *file);
 
 struct ph_queue *ph_queue_new(int threads, ph_queue_run run, void *context);
+
+/* Another number of threads: more at once, fewer as messages end. */
+void ph_queue_resize(struct ph_queue *queue, int threads);
 
 /* A message is there. 0: it is being worked on from now. Else in how many ms
  * it is worth looking again, because it is worked on already, or waits. */

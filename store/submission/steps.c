@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,21 +85,17 @@ refuse(struct ph_item *item, const char *reason)
 static int
 check_size(const struct ph_item *item, struct ph_err *err)
 {
-	int64_t limit = item->owner->max_size;
-	struct stat st;
+	const uint64_t limit = ph_item_limit(item);
 
-	if (item->submission->max_size > 0)
-		limit = MIN(limit, item->submission->max_size);
-	if (fstat(item->fd, &st) == 0 && (int64_t)st.st_size > limit) {
-		ph_err_set(err, PH_ERR_PERM,
-			   "it has %" PRId64 " bytes, %" PRId64 " are allowed",
-			   (int64_t)st.st_size, limit);
-		return 0;
-	}
-	return 1;
+	if (item->size <= limit)
+		return 1;
+	ph_err_set(err, PH_ERR_PERM,
+		   "it has %" PRIu64 " bytes, %" PRIu64 " are allowed",
+		   item->size, limit);
+	return 0;
 }
 
-/* 1: the message has Message-ID and Date; -1. */
+/* 1: the message has Message-ID and Date; 0: it is refused; -1. */
 static int
 complete(struct ph_item *item, struct ph_err *err)
 {
@@ -111,7 +108,10 @@ complete(struct ph_item *item, struct ph_err *err)
 		return -1;
 	ph_path_close(&item->fd);
 	ph_letter_free(&item->letter);
-	return ph_item_read(item, err);
+	if (ph_item_read(item, err) != 1)
+		return -1;
+	/* Copied from a file that may not be what was read before. */
+	return ph_item_judge(item, item->state, err);
 }
 
 /* Is the mailbox above the size at which it may send? What an IMAP server holds
@@ -153,16 +153,14 @@ static enum ph_step_end
 run_claimed(struct ph_item *item, struct ph_err *err)
 {
 	int r = check_size(item, err);
+	char before[PH_UUID_TEXT];
 
 	g_ptr_array_set_size(item->state->recipients, 0);
 	ph_state_text(&item->state->sender, item->owner->primary);
 	if (r == 1)
 		r = ph_item_read(item, err);
 	if (r == 1)
-		r = ph_envelope_make(item->submission->directory,
-				     item->submission->resent_any,
-				     item->snapshot, item->owner, item->letter,
-				     item->state, err);
+		r = ph_item_judge(item, item->state, err);
 	if (r == 1)
 		r = ph_due_find(item->letter->headers, &item->state->due, err);
 	if (r == 1)
@@ -176,7 +174,11 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 	r = is_too_full(item, err);
 	if (r < 0)
 		return PH_STEP_FAILED;
+	memcpy(before, item->state->nmid, sizeof(before));
 	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
+	/* It was only judged again. */
+	if (strcmp(before, item->state->nmid) == 0)
+		return go_to(item, "submitting");
 	choose_name(item);
 	return r == 1 ? refuse_full(item) : go_to(item, "prepared");
 }
@@ -266,9 +268,12 @@ static enum ph_step_end
 run_reporting(struct ph_item *item, struct ph_err *err)
 {
 	/* One that cannot be parsed has no header to be shown. */
-	if (item->letter == NULL &&
-	    ph_letter_peek(item->fd, &item->letter, err) < 0)
-		return PH_STEP_FAILED;
+	if (item->letter == NULL) {
+		if (ph_letter_peek(item->fd, &item->letter, err) < 0)
+			return PH_STEP_FAILED;
+		if (item->letter != NULL)
+			item->letter->size = item->size;
+	}
 	if (put_notice(item, err) < 0)
 		return PH_STEP_FAILED;
 	write_fail_row(item);

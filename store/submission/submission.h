@@ -7,6 +7,7 @@
 #include "lib/smtp/peer.h"
 #include "lib/state/snapshot.h"
 #include "lib/track/log.h"
+#include "store/mailbox/perms.h"
 #include "store/submission/imap.h"
 
 #include <glib.h>
@@ -26,6 +27,8 @@ struct ph_submission {
 	const char *address; /* own IP address, or "" */
 	int root; /* the store's directory; for IMAP that of states */
 	const struct ph_imap_server *imap; /* NULL: the store is Maildirs */
+	/* Whose mailboxes are; NULL: this process's own. */
+	const struct ph_perms_rule *owners;
 	struct ph_directory *directory;
 	struct ph_track_log *log;
 

@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
+#include "lib/base/text.h"
 #include "lib/message/nmid.h"
 #include "lib/smtp/client.h"
 #include "store/submission/mine.h"
@@ -25,10 +26,10 @@ format_top(const struct ph_transmit *transmit)
 {
 	const char *fqdn = transmit->fqdn;
 	const char *nmid = transmit->state->nmid;
-	char date[PH_LETTER_DATE];
+	char date[PH_MAIL_DATE];
 	GString *out = g_string_new(NULL);
 
-	ph_letter_date(ph_clock_wall(), date, sizeof(date));
+	ph_format_mail_date(ph_clock_wall(), date, sizeof(date));
 	g_string_append_printf(out,
 			       "Received: from %s by %s with MAPI (posthub)\r\n"
 			       "\tid %s via Mailbox Transport; %s\r\n",

@@ -2,7 +2,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/routing/topology.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -93,11 +92,11 @@ look_soon(struct ph_watch *watch)
 }
 
 static void
-rescan(struct ph_watch *watch, struct ph_snapshot *snapshot, int64_t now)
+rescan(struct ph_watch *watch, int64_t now)
 {
 	watch->next_rescan = now + watch->rescan;
 	ph_queue_tidy(watch->queue);
-	ph_watch_walk(watch, snapshot);
+	ph_watch_walk(watch, watch->change.last);
 }
 
 /* What was seen is not so any more: whatever waits may be tried at once. */
@@ -109,45 +108,6 @@ hurry(struct ph_watch *watch)
 	watch->next_rescan = 0;
 }
 
-/* The snapshot in force, borrowed; NULL: none yet. */
-static struct ph_snapshot *
-take_snapshot(struct ph_watch *watch)
-{
-	const struct ph_submission *submission = watch->submission;
-	struct ph_snapshot *snapshot = submission->take(submission->context);
-
-	if (snapshot == watch->last) {
-		ph_snapshot_unref(&snapshot);
-		return watch->last;
-	}
-	hurry(watch);
-	ph_snapshot_unref(&watch->last);
-	watch->last = snapshot;
-	return snapshot;
-}
-
-static void
-look_at_health(struct ph_watch *watch, struct ph_snapshot *snapshot)
-{
-	const struct ph_submission *submission = watch->submission;
-	struct ph_health *health = submission->health(submission->context);
-	g_autoptr(GString) up = g_string_new(NULL);
-	size_t n;
-	const struct ph_server *const *servers = ph_topology_servers(
-	    ph_snapshot_derived(snapshot, PH_SUBMISSION_TOPOLOGY), &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (ph_health_up(health, servers[i]->name,
-				 PH_SERVICE_TRANSPORT))
-			g_string_append_printf(up, "%s\n", servers[i]->name);
-	ph_health_free(&health);
-	if (g_strcmp0(watch->up, up->str) == 0)
-		return;
-	hurry(watch);
-	g_free(watch->up);
-	watch->up = g_strdup(up->str);
-}
-
 static gpointer
 run(gpointer data)
 {
@@ -156,13 +116,13 @@ run(gpointer data)
 			       {watch->wake, POLLIN, 0}};
 
 	while (!g_atomic_int_get(&watch->stopping)) {
-		struct ph_snapshot *snapshot = take_snapshot(watch);
 		int64_t now = ph_clock_mono(), wait = TICK_MS;
 
-		if (snapshot != NULL) {
-			look_at_health(watch, snapshot);
+		if (ph_change_look(&watch->change, watch->submission))
+			hurry(watch);
+		if (watch->change.last != NULL) {
 			if (now >= watch->next_rescan)
-				rescan(watch, snapshot, now);
+				rescan(watch, now);
 			wait = look_at_due(watch, now);
 			/* While there is enough to do, what the kernel told
 			 * need not wait behind what a poll finds. */
@@ -225,8 +185,7 @@ ph_watch_stop(struct ph_watch **watch)
 		close(w->inotify);
 	if (w->wake >= 0)
 		close(w->wake);
-	ph_snapshot_unref(&w->last);
-	g_free(w->up);
+	ph_change_clear(&w->change);
 	g_hash_table_unref(w->boxes);
 	g_hash_table_unref(w->by_wd);
 	g_hash_table_unref(w->due);

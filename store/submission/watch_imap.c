@@ -4,34 +4,45 @@
 #include "lib/base/log.h"
 #include "lib/directory/entry.h"
 #include "store/mailbox/path.h"
-#include "store/submission/box_imap.h"
-#include "store/submission/item.h"
+#include "store/submission/change.h"
 #include "store/submission/mine.h"
+#include "store/submission/watch_imap_look.h"
 
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Between two looks while something is being tried. */
-#define LOOK_MS 1000
-
+/* Mailboxes that are looked at, at once. */
+#define LOOKERS 4
 /* How soon a change of the organisation is seen. */
 #define TICK_MS 500
 /* How soon a new mailbox is: nobody tells of one. */
 #define WALK_MS 10000
 /* RFC 2177: a session is renewed before 30 minutes. */
 #define RENEW_MS ((int64_t)20 * 60 * 1000)
-/* One that cannot be opened is tried again after this. */
-#define FAILED_MS 5000
+
+/* Mailboxes that are due, first come first served. */
+enum turn {
+	GOOD,
+	FAILING, /* could not be looked at the last time */
+	TURNS
+};
 
 struct mailbox {
-	struct ph_box_name *name;
-	struct ph_box *box; /* with IDLE; NULL: none */
-	int64_t due;	    /* monotonic ms */
+	struct ph_imap_look look; /* its name, and its session with IDLE */
+	int64_t due;		  /* monotonic ms */
 	int64_t renew;
 	uint64_t round;
-	GList link; /* in watch->idle, while box is there */
+	unsigned failures; /* one after the other */
+	bool holds;	   /* something was in its Outbox */
+	bool busy;	   /* with one of the threads that look */
+	bool failing;	   /* counted in watch->failing */
+	bool hurry, gone;  /* meanwhile */
+	GQueue *turn;	   /* NULL: not waiting for its turn */
+	GList turn_link;
+	GList idle_link; /* in watch->idle, while it has a session and is not
+			  * busy */
 };
 
 struct ph_watch_imap {
@@ -41,42 +52,49 @@ struct ph_watch_imap {
 	guint limit;
 	int wake;
 	GHashTable *mailboxes; /* "database/domain/local": struct mailbox */
-	GQueue idle;	       /* used last first */
+	GHashTable *mine;      /* of a walk: database: is it? */
+	GQueue turns[TURNS];
+	GQueue idle; /* used last first */
 	uint64_t round;
-	struct ph_snapshot *last; /* looked at last; a reference */
+	unsigned looking, failing; /* of them */
+	bool down;		   /* the server could not be reached */
+	int64_t down_until;
+	struct ph_change change;
+	GThreadPool *lookers;
+	GAsyncQueue *done; /* struct mailbox */
 	GThread *thread;
-	gint stopping; /* atomic */
+
+	GMutex mutex;
+	GCond ended;
+	unsigned running;  /* under the mutex: looks that have not ended */
+	GHashTable *waits; /* under the mutex: set of their sessions */
+	gint stopping;	   /* atomic */
 };
 
 /* ---- sessions ---------------------------------------------------------- */
 
 static void
-end_idle(struct ph_watch_imap *watch, struct mailbox *mailbox)
+leave_idle(struct ph_watch_imap *watch, struct mailbox *mailbox)
 {
-	if (mailbox->box == NULL)
-		return;
-	g_queue_unlink(&watch->idle, &mailbox->link);
-	ph_box_close(&mailbox->box);
+	if (mailbox->look.box != NULL && !mailbox->busy)
+		g_queue_unlink(&watch->idle, &mailbox->idle_link);
 }
 
-/* Takes the box. */
 static void
-begin_idle(struct ph_watch_imap *watch, struct mailbox *mailbox,
-	   struct ph_box *box, int64_t now)
+end_idle(struct ph_watch_imap *watch, struct mailbox *mailbox)
 {
-	struct ph_imap *session = ph_box_imap_session(box);
+	leave_idle(watch, mailbox);
+	ph_box_close(&mailbox->look.box);
+}
 
-	if (watch->limit == 0 || !ph_imap_offers(session, "IDLE") ||
-	    ph_imap_idle(session, NULL) < 0) {
-		ph_box_close(&box);
-		return;
-	}
-	if (watch->idle.length >= watch->limit)
-		end_idle(watch, g_queue_peek_tail(&watch->idle));
-	mailbox->box = box;
+static void
+begin_idle(struct ph_watch_imap *watch, struct mailbox *mailbox, int64_t now)
+{
 	mailbox->renew = now + RENEW_MS;
-	mailbox->link.data = mailbox;
-	g_queue_push_head_link(&watch->idle, &mailbox->link);
+	mailbox->idle_link.data = mailbox;
+	g_queue_push_head_link(&watch->idle, &mailbox->idle_link);
+	if (watch->idle.length > watch->limit)
+		end_idle(watch, g_queue_peek_tail(&watch->idle));
 }
 
 static void
@@ -84,97 +102,231 @@ mailbox_free(void *p)
 {
 	struct mailbox *mailbox = p;
 
-	ph_box_close(&mailbox->box);
-	ph_box_name_free(&mailbox->name);
+	ph_box_close(&mailbox->look.box);
+	ph_box_name_free(&mailbox->look.name);
 	g_free(mailbox);
 }
 
-/* ---- looking ----------------------------------------------------------- */
+/* ---- the threads that look --------------------------------------------- */
 
-static bool
-is_listed(const char *base, const void *context)
+/* That a stop can end its wait. */
+static void
+note_session(void *context, struct ph_imap *session, bool begins)
 {
-	return g_hash_table_contains((GHashTable *)context, base);
-}
+	struct ph_watch_imap *watch = context;
 
-/* In how many ms to look again; INT64_MAX: when something is heard. */
-static int64_t
-offer(const struct ph_watch_imap *watch, const struct mailbox *mailbox,
-      const GPtrArray *names, const char *part, GHashTable *bases)
-{
-	int64_t again = INT64_MAX;
-
-	for (guint i = 0; i < names->len; i++) {
-		int64_t wait = ph_queue_offer(watch->queue, mailbox->name, part,
-					      names->pdata[i]);
-
-		g_hash_table_add(bases, g_strdup(names->pdata[i]));
-		/* Nobody tells how a try has ended. */
-		again = MIN(again, wait > 0 ? wait : LOOK_MS);
-	}
-	return again;
-}
-
-/* 0 or -1; *holds_r: was there anything? */
-static int
-look_into(const struct ph_watch_imap *watch, const struct mailbox *mailbox,
-	  struct ph_box *box, int64_t *again_r, bool *holds_r,
-	  struct ph_err *err)
-{
-	g_autoptr(GHashTable) bases =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(GPtrArray) claimed = NULL, waiting = NULL;
-	int64_t again;
-	bool idle;
-
-	/* As in ph_outbox_look. */
-	idle = ph_queue_idle(watch->queue);
-	if (ph_box_items(box, &claimed, err) < 0 ||
-	    ph_box_imap_waiting(box, &waiting, err) < 0)
-		return -1;
-	again = offer(watch, mailbox, claimed, NULL, bases);
-	*again_r = MIN(again, offer(watch, mailbox, waiting, "Outbox", bases));
-	*holds_r = g_hash_table_size(bases) > 0;
-	if (idle)
-		ph_box_sweep(box, is_listed, bases);
-	return 0;
+	g_mutex_lock(&watch->mutex);
+	if (begins)
+		g_hash_table_add(watch->waits, session);
+	else
+		g_hash_table_remove(watch->waits, session);
+	if (begins && g_atomic_int_get(&watch->stopping))
+		ph_imap_shutdown(session);
+	g_mutex_unlock(&watch->mutex);
 }
 
 static void
-look(struct ph_watch_imap *watch, struct mailbox *mailbox, int64_t now)
+look(gpointer data, gpointer user_data)
 {
-	const struct ph_box_name *name = mailbox->name;
-	struct ph_err err = PH_ERR_INIT;
-	struct ph_box *box = mailbox->box;
-	int64_t again = watch->rescan;
-	bool idle = box != NULL, holds = false;
-	int r = 1;
+	struct ph_watch_imap *watch = user_data;
+	struct mailbox *mailbox = data;
 
-	if (idle) {
-		g_queue_unlink(&watch->idle, &mailbox->link);
-		mailbox->box = NULL;
-		r = ph_imap_idle_end(ph_box_imap_session(box), &err) < 0 ? -1
-									 : 1;
-	} else {
-		r = ph_item_open(watch->submission, name, &box, &err);
-	}
-	if (r == 1)
-		r = look_into(watch, mailbox, box, &again, &holds, &err) < 0
-			? -1
-			: 1;
-	mailbox->due = now + (r < 0 ? FAILED_MS : MIN(again, watch->rescan));
-	if (r < 0)
-		ph_info("mailbox %s/%s: %s", name->domain, name->local,
-			err.text);
+	if (!g_atomic_int_get(&watch->stopping))
+		ph_imap_look(watch->submission, watch->queue, &mailbox->look);
+	g_async_queue_push(watch->done, mailbox);
+	g_mutex_lock(&watch->mutex);
+	watch->running--;
+	g_cond_broadcast(&watch->ended);
+	/* Under the mutex: whoever stops closes it after that. */
+	if (watch->wake >= 0)
+		eventfd_write(watch->wake, 1);
+	g_mutex_unlock(&watch->mutex);
+}
+
+static void
+begin_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
+{
+	leave_idle(watch, mailbox);
+	mailbox->busy = true;
+	mailbox->failing = mailbox->failures > 0;
+	watch->looking++;
+	watch->failing += mailbox->failing;
 	/* Who never has anything in the Outbox has a session while there are
 	 * any left. */
-	if (r == 1 && (idle || holds || watch->idle.length < watch->limit))
-		begin_idle(watch, mailbox, box, now);
+	mailbox->look.listen =
+	    watch->limit > 0 &&
+	    (mailbox->look.box != NULL || watch->idle.length < watch->limit);
+	mailbox->look.listen_if_used = watch->limit > 0;
+	g_mutex_lock(&watch->mutex);
+	watch->running++;
+	g_mutex_unlock(&watch->mutex);
+	g_thread_pool_push(watch->lookers, mailbox, NULL);
+}
+
+/* ---- what came of a look ----------------------------------------------- */
+
+static int64_t
+back_off(const struct ph_submission *submission, unsigned failures)
+{
+	int64_t wait = submission->retry_min;
+
+	while (failures-- > 1 && wait < submission->retry_max)
+		wait *= 2;
+	return MIN(wait, submission->retry_max);
+}
+
+static void
+note_server(struct ph_watch_imap *watch, const struct ph_imap_look *look_at,
+	    int64_t now)
+{
+	bool down = look_at->end == PH_IMAP_LOOK_NO_SERVER;
+
+	if (down)
+		watch->down_until = now + watch->submission->retry_min;
+	if (down && !watch->down)
+		ph_warn("the IMAP server cannot be reached: %s",
+			look_at->err.text);
+	if (!down && watch->down)
+		ph_info("the IMAP server is back");
+	watch->down = down;
+}
+
+static void
+end_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
+{
+	const struct ph_imap_look *look_at = &mailbox->look;
+	const struct ph_box_name *name = look_at->name;
+	int64_t now = ph_clock_mono();
+
+	watch->looking--;
+	watch->failing -= mailbox->failing;
+	note_server(watch, look_at, now);
+	if (look_at->end == PH_IMAP_LOOK_DONE) {
+		mailbox->failures = 0;
+		mailbox->holds = look_at->holds;
+		mailbox->due = now + MIN(look_at->again, watch->rescan);
+	} else {
+		mailbox->failures++;
+		mailbox->due =
+		    now + back_off(watch->submission, mailbox->failures);
+		if (look_at->end == PH_IMAP_LOOK_FAILED)
+			ph_info("mailbox %s/%s: %s", name->domain, name->local,
+				look_at->err.text);
+	}
+	if (look_at->news || mailbox->hurry)
+		mailbox->due = 0;
+	mailbox->busy = mailbox->hurry = false;
+	if (look_at->box != NULL)
+		begin_idle(watch, mailbox, now);
+}
+
+static gboolean
+is_mailbox(gpointer key, gpointer value, gpointer data)
+{
+	(void)key;
+	return value == data;
+}
+
+static void
+collect(struct ph_watch_imap *watch)
+{
+	struct mailbox *mailbox;
+
+	while ((mailbox = g_async_queue_try_pop(watch->done)) != NULL) {
+		end_look(watch, mailbox);
+		if (!mailbox->gone)
+			continue;
+		end_idle(watch, mailbox);
+		g_hash_table_foreach_remove(watch->mailboxes, is_mailbox,
+					    mailbox);
+	}
+}
+
+/* ---- whose turn it is -------------------------------------------------- */
+
+static void
+leave_turn(struct mailbox *mailbox)
+{
+	if (mailbox->turn != NULL)
+		g_queue_unlink(mailbox->turn, &mailbox->turn_link);
+	mailbox->turn = NULL;
+}
+
+/* News of a session come first. */
+static void
+await_turn(struct ph_watch_imap *watch, struct mailbox *mailbox)
+{
+	mailbox->turn = &watch->turns[mailbox->failures > 0 ? FAILING : GOOD];
+	mailbox->turn_link.data = mailbox;
+	if (mailbox->look.box != NULL)
+		g_queue_push_head_link(mailbox->turn, &mailbox->turn_link);
 	else
-		ph_box_close(&box);
+		g_queue_push_tail_link(mailbox->turn, &mailbox->turn_link);
+}
+
+/* NULL: none may be looked at now. */
+static struct mailbox *
+next_turn(struct ph_watch_imap *watch, int64_t now)
+{
+	bool closed =
+	    watch->down && (now < watch->down_until || watch->looking > 0);
+
+	for (int i = 0; i < TURNS && watch->looking < LOOKERS; i++) {
+		struct mailbox *first = g_queue_peek_head(&watch->turns[i]);
+
+		if (first == NULL || (closed && first->look.box == NULL) ||
+		    (i == FAILING && watch->failing >= LOOKERS / 2))
+			continue;
+		leave_turn(first);
+		return first;
+	}
+	return NULL;
+}
+
+/* In how many ms the next one is due. */
+static int64_t
+look_at_due(struct ph_watch_imap *watch)
+{
+	int64_t now = ph_clock_mono(), next = TICK_MS;
+	struct mailbox *mailbox;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, watch->mailboxes);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		mailbox = value;
+		if (mailbox->busy || mailbox->turn != NULL)
+			continue;
+		if (mailbox->due <= now ||
+		    (mailbox->look.box != NULL && mailbox->renew <= now))
+			await_turn(watch, mailbox);
+		else
+			next = MIN(next, mailbox->due - now);
+	}
+	while ((mailbox = next_turn(watch, now)) != NULL)
+		begin_look(watch, mailbox);
+	if (watch->down && now < watch->down_until)
+		next = MIN(next, watch->down_until - now);
+	return next;
 }
 
 /* ---- which mailboxes there are ----------------------------------------- */
+
+/* Asked once a walk: it may be read from a file. */
+static bool
+is_mine(struct ph_watch_imap *watch, const char *database)
+{
+	gpointer known = g_hash_table_lookup(watch->mine, database);
+	bool mine;
+
+	if (known != NULL)
+		return GPOINTER_TO_INT(known) > 0;
+	mine = ph_submission_mine(watch->submission, watch->change.last,
+				  database, NULL, NULL);
+	g_hash_table_insert(watch->mine, g_strdup(database),
+			    GINT_TO_POINTER(mine ? 1 : -1));
+	return mine;
+}
 
 static int
 see(const struct ph_object *entry, void *arg, struct ph_err *err)
@@ -190,8 +342,7 @@ see(const struct ph_object *entry, void *arg, struct ph_err *err)
 		return -1;
 	if (!ph_entry_is_mailbox(entry) || database == NULL ||
 	    ph_split_address(ph_entry_primary(entry), &local, &domain) != 1 ||
-	    !ph_submission_mine(watch->submission, watch->last, database, NULL,
-				NULL))
+	    !is_mine(watch, database))
 		return 0;
 	local_name = ph_path_component(local);
 	domain_name = ph_path_component(domain);
@@ -199,12 +350,15 @@ see(const struct ph_object *entry, void *arg, struct ph_err *err)
 	mailbox = g_hash_table_lookup(watch->mailboxes, key);
 	if (mailbox == NULL) {
 		mailbox = g_new0(struct mailbox, 1);
-		mailbox->name =
+		mailbox->look.name =
 		    ph_box_name_new(database, domain_name, local_name);
+		mailbox->look.note = note_session;
+		mailbox->look.context = watch;
 		g_hash_table_insert(watch->mailboxes, g_steal_pointer(&key),
 				    mailbox);
 	}
 	mailbox->round = watch->round;
+	mailbox->gone = false;
 	return 0;
 }
 
@@ -217,6 +371,10 @@ is_gone(gpointer key, gpointer value, gpointer data)
 	(void)key;
 	if (mailbox->round == watch->round)
 		return FALSE;
+	mailbox->gone = true;
+	if (mailbox->busy)
+		return FALSE;
+	leave_turn(mailbox);
 	end_idle(watch, mailbox);
 	return TRUE;
 }
@@ -227,6 +385,7 @@ walk(struct ph_watch_imap *watch, int64_t now)
 	watch->next_walk = now + MIN(watch->rescan, WALK_MS);
 	ph_queue_tidy(watch->queue);
 	watch->round++;
+	g_hash_table_remove_all(watch->mine);
 	if (ph_directory_walk(watch->submission->directory, NULL, see, watch,
 			      NULL) == 0)
 		g_hash_table_foreach_remove(watch->mailboxes, is_gone, watch);
@@ -236,41 +395,23 @@ walk(struct ph_watch_imap *watch, int64_t now)
 
 /* ---- the thread -------------------------------------------------------- */
 
-static bool
-take_snapshot(struct ph_watch_imap *watch)
+/* What was seen is not so any more: whatever waits may be tried at once. */
+static void
+hurry(struct ph_watch_imap *watch)
 {
-	const struct ph_submission *submission = watch->submission;
-	struct ph_snapshot *snapshot = submission->take(submission->context);
-
-	if (snapshot != watch->last) {
-		ph_queue_hurry(watch->queue);
-		watch->next_walk = 0;
-	}
-	ph_snapshot_unref(&watch->last);
-	watch->last = snapshot;
-	return snapshot != NULL;
-}
-
-/* In how many ms the next one is due. */
-static int64_t
-look_at_due(struct ph_watch_imap *watch)
-{
-	int64_t now = ph_clock_mono(), next = TICK_MS;
 	GHashTableIter iter;
 	gpointer value;
 
+	ph_queue_hurry(watch->queue);
+	watch->next_walk = 0;
 	g_hash_table_iter_init(&iter, watch->mailboxes);
-	while (g_hash_table_iter_next(&iter, NULL, &value) &&
-	       !g_atomic_int_get(&watch->stopping)) {
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct mailbox *mailbox = value;
 
-		now = ph_clock_mono();
-		if (mailbox->due <= now ||
-		    (mailbox->box != NULL && mailbox->renew <= now))
-			look(watch, mailbox, now);
-		next = MIN(next, MAX(mailbox->due - now, 1));
+		mailbox->hurry = mailbox->busy;
+		if (mailbox->holds && mailbox->failures == 0)
+			mailbox->due = 0;
 	}
-	return next;
 }
 
 /* Waits for news of sessions; what is heard of is due. */
@@ -281,24 +422,26 @@ listen_to(struct ph_watch_imap *watch, int64_t wait)
 	    g_array_new(FALSE, FALSE, sizeof(struct pollfd));
 	g_autoptr(GPtrArray) of = g_ptr_array_new();
 	struct pollfd fd = {watch->wake, POLLIN, 0};
+	eventfd_t woken;
 
 	g_array_append_val(fds, fd);
 	for (GList *p = watch->idle.head; p != NULL; p = p->next) {
 		struct mailbox *mailbox = p->data;
 
-		fd.fd = ph_imap_fd(ph_box_imap_session(mailbox->box));
+		fd.fd = ph_imap_fd(ph_box_imap_session(mailbox->look.box));
 		g_array_append_val(fds, fd);
 		g_ptr_array_add(of, mailbox);
 	}
 	if (poll((struct pollfd *)(void *)fds->data, fds->len, (int)wait) <= 0)
 		return;
+	(void)eventfd_read(watch->wake, &woken);
 	for (guint i = 0; i < of->len; i++) {
 		struct mailbox *mailbox = of->pdata[i];
 		int r;
 
 		if (g_array_index(fds, struct pollfd, i + 1).revents == 0)
 			continue;
-		r = ph_imap_heard(ph_box_imap_session(mailbox->box), NULL);
+		r = ph_imap_heard(ph_box_imap_session(mailbox->look.box), NULL);
 		if (r < 0)
 			end_idle(watch, mailbox);
 		if (r != 0)
@@ -314,7 +457,10 @@ run(gpointer data)
 	while (!g_atomic_int_get(&watch->stopping)) {
 		int64_t wait = TICK_MS;
 
-		if (take_snapshot(watch)) {
+		collect(watch);
+		if (ph_change_look(&watch->change, watch->submission))
+			hurry(watch);
+		if (watch->change.last != NULL) {
 			if (ph_clock_mono() >= watch->next_walk)
 				walk(watch, ph_clock_mono());
 			wait = look_at_due(watch);
@@ -337,26 +483,65 @@ ph_watch_imap_start(const struct ph_submission *submission,
 	watch->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	watch->mailboxes = g_hash_table_new_full(g_str_hash, g_str_equal,
 						 g_free, mailbox_free);
+	watch->mine =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	watch->waits = g_hash_table_new(NULL, NULL);
+	watch->done = g_async_queue_new();
+	g_mutex_init(&watch->mutex);
+	g_cond_init(&watch->ended);
 	g_queue_init(&watch->idle);
+	for (int i = 0; i < TURNS; i++)
+		g_queue_init(&watch->turns[i]);
+	watch->lookers = g_thread_pool_new(look, watch, LOOKERS, FALSE, NULL);
 	watch->thread = g_thread_new("watch", run, watch);
 	return watch;
 }
 
-void
-ph_watch_imap_stop(struct ph_watch_imap **watch)
+/* True: all looks have ended. */
+static bool
+end_looks(struct ph_watch_imap *watch, int64_t timeout_ms)
+{
+	int64_t end = g_get_monotonic_time() + timeout_ms * 1000;
+	GHashTableIter iter;
+	gpointer session;
+	bool ended = true;
+
+	g_mutex_lock(&watch->mutex);
+	g_hash_table_iter_init(&iter, watch->waits);
+	while (g_hash_table_iter_next(&iter, &session, NULL))
+		ph_imap_shutdown(session);
+	while (watch->running > 0 && ended)
+		ended = g_cond_wait_until(&watch->ended, &watch->mutex, end);
+	ended = watch->running == 0;
+	g_mutex_unlock(&watch->mutex);
+	return ended;
+}
+
+bool
+ph_watch_imap_stop(struct ph_watch_imap **watch, int64_t timeout_ms)
 {
 	struct ph_watch_imap *w = *watch;
 
 	if (w == NULL)
-		return;
+		return true;
 	g_atomic_int_set(&w->stopping, 1);
 	if (w->wake >= 0)
 		eventfd_write(w->wake, 1);
-	g_thread_join(w->thread);
+	if (w->thread != NULL)
+		g_thread_join(g_steal_pointer(&w->thread));
+	if (!end_looks(w, timeout_ms))
+		return false;
+	g_thread_pool_free(w->lookers, FALSE, TRUE);
 	if (w->wake >= 0)
 		close(w->wake);
-	ph_snapshot_unref(&w->last);
+	ph_change_clear(&w->change);
 	g_hash_table_unref(w->mailboxes);
+	g_hash_table_unref(w->mine);
+	g_hash_table_unref(w->waits);
+	g_async_queue_unref(w->done);
+	g_cond_clear(&w->ended);
+	g_mutex_clear(&w->mutex);
 	g_free(w);
 	*watch = NULL;
+	return true;
 }

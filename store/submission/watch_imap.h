@@ -5,15 +5,21 @@
 #include "store/submission/queue.h"
 #include "store/submission/submission.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * As watch.h, for a store that is behind an IMAP server: one thread that knows
+ * As watch.h, for a store that is behind an IMAP server: a thread that knows
  * every mailbox of the databases that are active here from the directory, and
- * looks into their Outboxes: of those that used theirs last it keeps a session
- * with IDLE, up to a limit, and hears at once; all others it polls, each once
- * in "rescan", one after the other. Which mailboxes there are is asked again
+ * a few others that look into their Outboxes. Of those that used theirs last
+ * it keeps a session with IDLE, up to a limit, and hears at once; all others
+ * are polled, each once in "rescan". Which mailboxes there are is asked again
  * with each new state of the organisation and every ten seconds.
+ *
+ * A mailbox that cannot be looked at is tried again after retry_min, then twice
+ * as long each time, up to retry_max; such mailboxes together have half of the
+ * threads at most. While the server cannot be reached, one mailbox asks for it
+ * once in retry_min; sessions that are there go on.
  */
 struct ph_watch_imap;
 
@@ -21,6 +27,9 @@ struct ph_watch_imap;
 struct ph_watch_imap *
 ph_watch_imap_start(const struct ph_submission *submission,
 		    struct ph_queue *queue, int64_t rescan, int64_t idle);
-void ph_watch_imap_stop(struct ph_watch_imap **watch);
+
+/* False: a look did not end in time; then it, and what it uses, must stay until
+ * the process ends, which loses nothing. */
+bool ph_watch_imap_stop(struct ph_watch_imap **watch, int64_t timeout_ms);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef PH_STORE_SUBMISSION_WATCH_PRIVATE_H
 #define PH_STORE_SUBMISSION_WATCH_PRIVATE_H
 
+#include "store/submission/change.h"
 #include "store/submission/outbox.h"
 #include "store/submission/watch.h"
 
@@ -50,8 +51,7 @@ struct ph_watch {
 	GQueue watched;	   /* those with watches, used last first */
 	bool full;	   /* the kernel had no more watches for us */
 	uint64_t round;
-	struct ph_snapshot *last; /* looked at last; a reference */
-	char *up; /* names of the Transport servers that were up then */
+	struct ph_change change;
 	GThread *thread;
 	gint stopping; /* atomic */
 };

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MOTA, NUNO
-from tests.lab import letter
-from tests.lab.dovecot import PASSWORD, Dovecot
+from tests.lab import letter, wait
+from tests.lab.dovecot import Dovecot
 from tests.lab.lab import Lab
 
 OWNERS = {NUNO: 25001, MOTA: 25002}
@@ -36,12 +36,8 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def dovecot(lab: Lab) -> Iterator[Dovecot]:
     made = Dovecot(lab.directory / "dovecot", lab.env)
-    new = made._version >= (2, 4)
     for address, uid in OWNERS.items():
-        path = lab.own_maildir(address)
-        extra = f"userdb_mail_path={path}" if new else f"userdb_mail=maildir:{path}"
-        with (made.directory / "users").open("a", encoding="utf-8") as file:
-            file.write(f"{address}:{{PLAIN}}{PASSWORD}:{uid}:{GROUP}::::{extra}\n")
+        made.add(address, lab.own_maildir(address), owner=f"{uid}:{GROUP}")
     with made:
         yield made
 
@@ -83,6 +79,30 @@ def test_each_persons_mailbox_is_theirs(lab: Lab, dovecot: Dovecot) -> None:
         with dovecot.imap(address) as client:
             assert client.select("INBOX")[1] == [b"2"]
             assert b"\\Seen" in client.fetch("1", "(FLAGS)")[1][0]
+
+
+def test_what_they_send_is_theirs(lab: Lab, dovecot: Dovecot) -> None:
+    """The Sent copy and the report; not how far a message is, which its owner
+    must not change."""
+    mail = letter.compose(MOTA, "nobody@letsexchange.com", sender=NUNO)
+    dovecot.save(NUNO, mail.content)
+    lab.wait_message(MOTA, mail.ident)
+    box, host = lab.own_maildir(NUNO), lab.hosts["MBX1"]
+    wait.until("it in Sent", lambda: lab.sent(NUNO))
+    own = box / ".posthub-submission"
+    daemon = Path(f"/proc/{host.daemon('submission').pid}").stat().st_uid
+    for path in below(box):
+        status = path.stat()
+        if own in (path, *path.parents):
+            assert status.st_uid == daemon and status.st_mode & 0o77 == 0, path
+        else:
+            assert (status.st_uid, status.st_gid) == (OWNERS[NUNO], GROUP), path
+    reports = [m for _, m in dovecot.messages(NUNO) if m["In-Reply-To"] == mail.ident]
+    assert len(reports) == 1 and len(dovecot.messages(NUNO, "Sent")) == 1
+    with dovecot.imap(NUNO) as client:
+        client.select("Sent")
+        client.store("1", "+FLAGS", r"\Deleted")
+        assert client.expunge()[0] == "OK"
 
 
 def test_somebody_without_a_number_waits(lab: Lab) -> None:

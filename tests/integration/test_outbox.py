@@ -275,13 +275,18 @@ def test_resent_to_somebody_who_has_it(lab: Lab) -> None:
 
 def test_not_before_its_time(lab: Lab) -> None:
     """In the Outbox until then, by Deferred-Delivery; others go meanwhile."""
-    when = formatdate(time.time() + 8, usegmt=True)
-    mail = compose(MOTA, Deferred_Delivery=when)
-    lab.outbox(NUNO, mail.content)
+    later = compose(MOTA, Deferred_Delivery=formatdate(time.time() + 86400, usegmt=True))
+    path = lab.outbox(NUNO, later.content)
+    state = (lab.own_maildir(NUNO) / maildir.CLAIMED).parent / "state" / path.name.split(":")[0]
+    wait.until("it to be looked at and put back", lambda: state.exists() and path.exists())
     other = compose(MOTA)
     lab.outbox(NUNO, other.content)
     lab.wait_message(MOTA, other.ident)
-    assert lab.in_outbox(NUNO) and not of(lab.sent(NUNO), mail)
+    assert lab.in_outbox(NUNO) and not of(lab.sent(NUNO), later)
+    path.unlink()
+    when = formatdate(time.time() + 2, usegmt=True)
+    mail = compose(MOTA, Deferred_Delivery=when)
+    lab.outbox(NUNO, mail.content)
     message = arrives_once(lab, mail, MOTA)[0]
     assert time.time() >= parsedate_to_datetime(when).timestamp()
     assert message["Deferred-Delivery"] == when

@@ -9,14 +9,12 @@ from email.message import Message
 import pytest
 
 from tests.conftest import MOTA, NUNO
-from tests.lab import imap_server as dovecot, faults, letter, wait
-from tests.lab.imap_server import Dovecot
+from tests.lab import faults, letter, wait
+from tests.lab.dovecot import MASTER, Dovecot
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail
 from tests.lab.track import rows
-
-pytestmark = pytest.mark.skipif(not dovecot.usable(), reason="no Dovecot 2.3")
 
 ANA = "ana@letsexchange.com"
 NOBODY = "nobody@letsexchange.com"
@@ -36,24 +34,24 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def imap(lab: Lab) -> Iterator[Dovecot]:
     """Outboxes of all are there; deliveries go to Maildirs as ever."""
-    server = Dovecot(lab.directory / "dovecot", lab.env)
-    server.make()
+    server = Dovecot(lab.directory / "dovecot", lab.env, master=True)
     for address in (NUNO, MOTA, ANA):
         server.add(address)
-    server.start()
-    try:
+    with server:
         for address in (NUNO, MOTA, ANA):
-            with server.client(address) as client:
+            with server.imap(address) as client:
                 client.create("Outbox")
         host = lab.hosts["MBX1"]
-        host.set("submission", "imap", server.endpoint)
-        host.set("submission", "imap_user", dovecot.MASTER)
-        host.set("submission", "imap_password_file", str(server.secret))
-        host.set("submission", "rescan", "1h")
+        settings = {
+            "imap": server.imap_endpoint,
+            "imap_user": MASTER,
+            "imap_password_file": str(server.secret),
+            "rescan": "1h",
+        }
+        for name, value in settings.items():
+            host.set("submission", name, value)
         lab.start()
         yield server
-    finally:
-        server.stop()
 
 
 def compose(*recipients: str, **headers: str) -> Mail:
@@ -154,7 +152,7 @@ def test_taken_back_while_it_waits(lab: Lab, imap: Dovecot) -> None:
 
         def take() -> bool:
             """When it is not being tried at this moment."""
-            with imap.client(NUNO) as client:
+            with imap.imap(NUNO) as client:
                 client.select("Outbox")
                 uids = client.uid("SEARCH", "UNKEYWORD $PosthubClaimed")[1][0].split()
                 for uid in uids:

@@ -1,5 +1,5 @@
-"""A Dovecot of its own: IMAP for what posthub has written, and LMTP into
-mailboxes of its own."""
+"""A Dovecot of its own: IMAP for what posthub has written, LMTP into mailboxes
+of its own, and a master user who sends what is in their Outboxes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +20,7 @@ from tests.lab.process import Child
 
 ADDRESS = "127.0.0.1"
 PASSWORD = "secret"
+MASTER = "posthub"
 
 COMMON = """\
 base_dir = {dir}/run
@@ -29,6 +32,7 @@ mail_uid = {user}
 mail_gid = {group}
 first_valid_uid = 1
 mail_fsync = always
+mail_max_userip_connections = 1000
 namespace inbox {{
   inbox = yes
   separator = /
@@ -54,6 +58,11 @@ VERSION_2_3 = """\
 protocols = imap lmtp
 disable_plaintext_auth = no
 mail_location = maildir:{dir}/mail/%Ld/%Ln
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {dir}/masters
+  master = yes
+}}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {dir}/users
@@ -83,6 +92,12 @@ auth_allow_cleartext = yes
 mail_driver = maildir
 mail_home = {dir}/mail/%{{user | domain | lower}}/%{{user | username | lower}}
 mail_path = %{{home}}
+passdb masters {{
+  driver = passwd-file
+  default_password_scheme = PLAIN
+  passwd_file_path = {dir}/masters
+  master = yes
+}}
 passdb passwd-file {{
   default_password_scheme = PLAIN
   passwd_file_path = {dir}/users
@@ -109,12 +124,21 @@ def _version() -> tuple[int, ...]:
 
 
 class Dovecot:
-    """The server. Mailboxes are its own, or Maildirs that are told."""
+    """The server. Mailboxes are its own, or Maildirs that are told; master: one
+    of its users may log in as any other, with the password in the file secret."""
 
-    def __init__(self, directory: Path, env: dict[str, str], lmtp_processes: int = 0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        env: dict[str, str],
+        lmtp_processes: int = 0,
+        master: bool = False,
+    ) -> None:
         self.directory = directory
         self.imap_port = ports.ask(ADDRESS)
         self.lmtp_port = ports.ask(ADDRESS)
+        self.imap_endpoint = f"{ADDRESS}:{self.imap_port}"
+        self.secret = directory / "secret"
         self.conf = directory / "dovecot.conf"
         self.socket = directory / "run" / "lmtp"
         self._version = _version()
@@ -126,6 +150,8 @@ class Dovecot:
         (directory / "mail").mkdir()
         shutil.chown(directory / "mail", USER)
         (directory / "users").touch()
+        (directory / "masters").write_text(f"{MASTER}:{{PLAIN}}{PASSWORD}\n" if master else "")
+        self.secret.write_text(f"{PASSWORD}\n", encoding="utf-8")
         self.conf.write_text(self._text(), encoding="utf-8")
 
     def _text(self) -> str:
@@ -145,15 +171,18 @@ class Dovecot:
             lmtp_processes=self._lmtp_processes,
         )
 
-    def add(self, address: str, path: Path | None = None) -> None:
-        """A user; path: where the Maildir is, if it is not Dovecot's own."""
-        entry = pwd.getpwnam(USER)
+    def add(self, address: str, path: Path | None = None, owner: str = "") -> None:
+        """A user; path: where the Maildir is, if it is not Dovecot's own; owner:
+        "uid:gid" of who has it, if not the lab's user."""
+        if not owner:
+            entry = pwd.getpwnam(USER)
+            owner = f"{entry.pw_uid}:{entry.pw_gid}"
         extra = ""
         if path is not None:
             new = self._version >= (2, 4)
             extra = f"userdb_mail_path={path}" if new else f"userdb_mail=maildir:{path}"
         with (self.directory / "users").open("a", encoding="utf-8") as file:
-            file.write(f"{address}:{{PLAIN}}{PASSWORD}:{entry.pw_uid}:{entry.pw_gid}::::{extra}\n")
+            file.write(f"{address}:{{PLAIN}}{PASSWORD}:{owner}::::{extra}\n")
 
     # ---- life ----------------------------------------------------------------
 
@@ -200,3 +229,28 @@ class Dovecot:
         with imaplib.IMAP4(ADDRESS, self.imap_port, timeout=20) as client:
             client.login(address, PASSWORD)
             yield client
+
+    def save(self, address: str, content: bytes, folder: str = "Outbox") -> None:
+        with self.imap(address) as client:
+            client.create(folder)
+            answer = client.append(folder, "(\\Seen)", "", content)
+            if answer[0] != "OK":
+                raise RuntimeError(f"APPEND: {answer}")
+
+    def messages(self, address: str, folder: str = "INBOX") -> list[tuple[set[str], Message]]:
+        """Flags and content of each."""
+        with self.imap(address) as client:
+            if client.select(folder, readonly=True)[0] != "OK":
+                return []
+            found = []
+            for number in client.search(None, "ALL")[1][0].split():
+                data = client.fetch(number, "(FLAGS BODY.PEEK[])")[1]
+                parts = [part for part in data if isinstance(part, tuple)]
+                if not parts:  # moved meanwhile
+                    continue
+                head, content = parts[0]
+                rest = b" ".join(part for part in data if isinstance(part, bytes))
+                flags = imaplib.ParseFlags(head) or imaplib.ParseFlags(rest)
+                names = {flag.decode() for flag in flags} - {"\\Recent"}
+                found.append((names, message_from_bytes(content)))
+            return found

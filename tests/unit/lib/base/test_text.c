@@ -265,6 +265,26 @@ START_TEST(test_err)
 }
 END_TEST
 
+START_TEST(test_mail_date)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} rows[] = {
+	    {0, "Thu, 1 Jan 1970 00:00:00 +0000"},
+	    {INT64_C(1352628000999), "Sun, 11 Nov 2012 10:00:00 +0000"},
+	    {INT64_C(1709251199000), "Thu, 29 Feb 2024 23:59:59 +0000"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		char text[PH_MAIL_DATE];
+
+		ph_format_mail_date(rows[i].ms, text, sizeof(text));
+		ck_assert_str_eq(text, rows[i].text);
+	}
+}
+END_TEST
+
 UNIT_MAIN("lib/base/text", test_bool, test_numbers, test_number_format,
 	  test_date_format, test_list, test_endpoint, test_address, test_fold,
-	  test_uuid, test_err)
+	  test_uuid, test_err, test_mail_date)

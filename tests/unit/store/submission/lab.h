@@ -37,6 +37,7 @@ struct fake {
 	const struct fake_rule *rules;
 	int listener, port;
 	unsigned connections;
+	guint most; /* recipients of a mail; 0: any number */
 	GMutex mutex;
 	GPtrArray *mails; /* struct fake_mail that were taken */
 	GThread *thread;
@@ -148,6 +149,10 @@ fake_serve(struct fake *fake, int fd)
 				"250-SMTPUTF8\r\n250 8BITMIME";
 		else if (strcmp(line->str, "DATA") == 0)
 			usual = "354 go on";
+		else if (fake->most > 0 && mail != NULL &&
+			 mail->rcpts->len >= fake->most &&
+			 g_str_has_prefix(line->str, "RCPT"))
+			usual = "452 4.5.3 Too many recipients";
 		alive = fake_answer(fake, fd, line->str, usual, &good);
 		if (alive && good && g_str_has_prefix(line->str, "MAIL")) {
 			if (mail != NULL)
@@ -219,8 +224,9 @@ struct lab {
 	struct ph_snapshot *snapshot; /* NULL: none yet */
 	struct ph_directory *directory;
 	struct fake *fake;
-	char *path; /* of everything */
-	char *box;  /* nuno's mailbox */
+	char *path;	   /* of everything */
+	char *box;	   /* nuno's mailbox */
+	const char *local; /* whose it is */
 	gsize next_id;
 	gint down; /* atomic: no Transport has a heartbeat */
 };
@@ -309,6 +315,8 @@ lab_directory(void)
 	    "EmailAddresses=SMTP:nuno@example.com,n.uno@example.com|"
 	    "MaxSendSize=1000000|RecipientLimits=50",
 	    "recipient|mota@example.com|RecipientType=UserMailbox|Database=DB2",
+	    "recipient|many@example.com|RecipientType=UserMailbox|"
+	    "Database=DB1|RecipientLimits=unlimited",
 	    "recipient|elsewhere@example.com|RecipientType=UserMailbox|"
 	    "Database=DB2",
 	    "recipient|ana@a.example|RecipientType=UserMailbox|Database=DB3",
@@ -380,6 +388,7 @@ lab_open(struct lab *lab, struct fake *fake)
 	memset(lab, 0, sizeof *lab);
 	lab->fake = fake;
 	lab->path = unit_mkdir();
+	lab->local = "nuno";
 	lab->box =
 	    g_build_filename(lab->path, "db1", "example.com", "nuno", NULL);
 	lab->snapshot = lab_snapshot(fake->port, "MBX1");
@@ -505,7 +514,7 @@ lab_run(const struct lab *lab)
 	    {".Outbox/new", "new"},
 	    {".Outbox/cur", "cur"}};
 	struct ph_box_name *name =
-	    ph_box_name_new("DB1", "example.com", "nuno");
+	    ph_box_name_new("DB1", "example.com", lab->local);
 	int64_t wait = -2;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(folders) && wait == -2; i++) {

@@ -126,6 +126,58 @@ START_TEST(test_many_recipients)
 }
 END_TEST
 
+/* Each of 5,000 gets it once, of a server that takes all of them together, or
+ * a part in each transaction. */
+START_TEST(test_5000_are_accepted)
+{
+	static const guint most[] = {0, 5000, 999};
+	static const enum ph_column columns[] = {PH_COL_EVENT_ID,
+						 PH_COL_RECIPIENT_COUNT};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(most); i++) {
+		g_autoptr(GString) text = to_many(5000);
+		g_autoptr(GHashTable) got =
+		    g_hash_table_new(g_str_hash, g_str_equal);
+		g_autofree char *where = NULL, *rows = NULL;
+		struct fake fake;
+		struct lab lab;
+		guint n = 0;
+
+		in_memory();
+		fake_open(&fake, NULL);
+		fake.most = most[i];
+		lab_open(&lab, &fake);
+		lab.local = "many";
+		g_free(lab.box);
+		lab.box = g_build_filename(lab.path, "db1", "example.com",
+					   lab.local, NULL);
+		g_string_replace(text, "<nuno@", "<many@", 1);
+		lab_put(&lab, "new", "1.M1.h", text->str, text->len);
+		ck_assert_int_eq(lab_run(&lab), -1);
+		where = lab_where(&lab);
+		ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+		for (guint k = 0; k < fake.mails->len; k++) {
+			const struct fake_mail *mail = fake.mails->pdata[k];
+
+			for (guint j = 0; j < mail->rcpts->len; j++, n++)
+				g_hash_table_add(got, mail->rcpts->pdata[j]);
+		}
+		ck_assert_uint_eq(n, 5000);
+		ck_assert_uint_eq(g_hash_table_size(got), 5000);
+		ck_assert_uint_eq(fake.mails->len, most[i] == 999 ? 6 : 1);
+		rows = lab_rows(&lab, columns, G_N_ELEMENTS(columns));
+		ck_assert_str_eq(rows,
+				 most[i] == 999
+				     ? "RECEIVE|5000\nSUBMIT|999\n"
+				       "SUBMIT|999\nSUBMIT|999\nSUBMIT|999\n"
+				       "SUBMIT|999\nSUBMIT|5\n"
+				     : "RECEIVE|5000\nSUBMIT|5000\n");
+		fake_close(&fake);
+		lab_close(&lab);
+	}
+}
+END_TEST
+
 /* A server takes so many in one transaction: each gets it once, at once. */
 START_TEST(test_too_many_for_the_server)
 {
@@ -246,5 +298,6 @@ START_TEST(test_no_files)
 END_TEST
 
 UNIT_MAIN("store/submission/bad", test_contents, test_200_megabytes,
-	  test_many_recipients, test_too_many_for_the_server, test_names,
-	  test_vanishes, test_no_files)
+	  test_many_recipients, test_5000_are_accepted,
+	  test_too_many_for_the_server, test_names, test_vanishes,
+	  test_no_files)

@@ -28,16 +28,7 @@ world_open(struct world *world, const struct fake_rule *rules)
 	fake_open(&world->fake, rules);
 	fake_imap_open(&world->imap);
 	lab_open(&world->lab, &world->fake);
-	memset(&world->server, 0, sizeof(world->server));
-	g_strlcpy(world->server.endpoint.host, "127.0.0.1",
-		  sizeof(world->server.endpoint.host));
-	world->server.endpoint.port = world->imap.port;
-	world->server.user = "posthub";
-	world->server.password = "secret";
-	world->server.connect_timeout = world->server.timeout = 20000;
-	world->server.outbox = "Outbox";
-	world->server.sent = "Sent";
-	world->server.drafts = "Drafts";
+	fake_imap_server(&world->imap, &world->server);
 	world->lab.submission.imap = &world->server;
 }
 
@@ -66,8 +57,7 @@ run_once(struct world *world)
 	struct ph_box *box = NULL;
 	bool good =
 	    ph_item_open(&world->lab.submission, name, &box, NULL) == 1 &&
-	    ph_box_items(box, &claimed, NULL) == 0 &&
-	    ph_box_imap_waiting(box, &waiting, NULL) == 0;
+	    ph_box_imap_look(box, &claimed, &waiting, NULL) == 0;
 
 	ph_box_close(&box);
 	for (guint i = 0; good && i < claimed->len; i++)
@@ -146,6 +136,27 @@ START_TEST(test_completed)
 	ck_assert(g_str_has_suffix(letter->text->str, BARE));
 	ck_assert_ptr_nonnull(strstr(letter->text->str, "Message-ID: <"));
 	ck_assert_ptr_nonnull(strstr(letter->text->str, "Date: "));
+	world_close(&world);
+}
+END_TEST
+
+/* The mail program has saved its own copy, perhaps with the time of its Date:
+ * not longer ago is looked for. */
+START_TEST(test_own_copy)
+{
+	g_autofree char *so = NULL;
+	struct world world;
+
+	world_open(&world, NULL);
+	fake_imap_add(&world.imap, "Sent", TO_TWO, strlen(TO_TWO), "\\Seen");
+	save(&world, TO_TWO);
+	ck_assert(run_once(&world));
+	so = where(&world);
+	ck_assert_str_eq(so, "out0 sent1 drafts0 in0");
+	ck_assert_uint_eq(
+	    fake_imap_heard(&world.imap,
+			    "SINCE 10-Nov-2012 HEADER Message-ID \"<1@"),
+	    1);
 	world_close(&world);
 }
 END_TEST
@@ -242,6 +253,61 @@ START_TEST(test_claimed_by_another)
 }
 END_TEST
 
+/* One that is too large goes back without being fetched; its owner is told
+ * which one it is. */
+START_TEST(test_too_large)
+{
+	static const char head[] = CRLF_HEAD "To: a@x.example\r\n\r\n";
+	g_autoptr(GString) text = g_string_new(head);
+	g_autofree char *so = NULL;
+	const struct fake_letter *draft, *notice;
+	struct world world;
+
+	world_open(&world, NULL);
+	g_string_set_size(text, 3000000);
+	memset(text->str + strlen(head), 'x', text->len - strlen(head));
+	fake_imap_add(&world.imap, "Outbox", text->str, text->len, "");
+	ck_assert(run_once(&world));
+	so = where(&world);
+	ck_assert_str_eq(so, "out0 sent0 drafts1 in1");
+	ck_assert_uint_eq(fake_imap_heard(&world.imap, "BODY.PEEK"), 1);
+	ck_assert_int_lt(world.imap.said, 300000);
+	draft = world.imap.letters->pdata[0];
+	notice = world.imap.letters->pdata[1];
+	ck_assert(g_string_equal(draft->text, text));
+	ck_assert_ptr_nonnull(
+	    strstr(notice->text->str, "it has 3000000 bytes, 1000000 are"));
+	ck_assert_ptr_nonnull(
+	    strstr(notice->text->str, "Subject: Undeliverable: x\r\n"));
+	ck_assert_uint_eq(lab_count(&world.lab, ".posthub-submission/tmp"), 0);
+	world_close(&world);
+}
+END_TEST
+
+/* Our own copy is lost while it is on its way: what is in the Outbox is not
+ * taken for gone. */
+START_TEST(test_copy_is_lost)
+{
+	struct ph_box_name *name =
+	    ph_box_name_new("DB1", "example.com", "nuno");
+	struct ph_box *box = NULL;
+	g_autofree char *so = NULL;
+	struct world world;
+
+	world_open(&world, NULL);
+	save(&world, TO_TWO);
+	ck_assert_int_eq(ph_item_open(&world.lab.submission, name, &box, NULL),
+			 1);
+	ck_assert_int_eq(
+	    ph_box_file(box, "7.1", ".Sent", "1.x:2,S", false, NULL), 0);
+	ph_box_close(&box);
+	so = where(&world);
+	ck_assert_str_eq(so, "out0 sent1 drafts0 in0");
+	world_close(&world);
+	ph_box_name_free(&name);
+}
+END_TEST
+
 /* ---- a connection that breaks ------------------------------------------ */
 
 /* At every third byte that the server says, once; then it is as ever. Each
@@ -299,6 +365,7 @@ START_TEST(test_cut_returned)
 }
 END_TEST
 
-UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_waits,
-	  test_taken_back, test_claimed_by_another, test_cut_sent,
-	  test_cut_completed, test_cut_refused, test_cut_returned)
+UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_own_copy,
+	  test_waits, test_taken_back, test_claimed_by_another, test_too_large,
+	  test_copy_is_lost, test_cut_sent, test_cut_completed,
+	  test_cut_refused, test_cut_returned)

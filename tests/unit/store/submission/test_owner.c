@@ -1,3 +1,4 @@
+#include "lib/base/text.h"
 #include "lib/directory/directory.h"
 #include "tests/unit/store/submission/lab.h"
 #include "tests/unit/store/submission/mails.h"
@@ -13,7 +14,7 @@ START_TEST(test_deferred)
 					"Deferred-Delivery: %s\n\nhello\n";
 
 	for (int seconds = -3600; seconds <= 3600 * 48; seconds += 3600) {
-		char date[PH_LETTER_DATE];
+		char date[PH_MAIL_DATE];
 		g_autofree char *message = NULL, *where = NULL, *events = NULL;
 		int64_t wait, want = MIN(seconds, 3600) * 1000;
 		struct fake fake;
@@ -21,7 +22,7 @@ START_TEST(test_deferred)
 
 		fake_open(&fake, NULL);
 		lab_open(&lab, &fake);
-		ph_letter_date(g_get_real_time() / 1000 + seconds * 1000, date,
+		ph_format_mail_date(g_get_real_time() / 1000 + seconds * 1000, date,
 			       sizeof(date));
 		message = g_strdup_printf(text, date);
 		lab_put(&lab, "new", "1.M1.h", message, strlen(message));

@@ -7,6 +7,7 @@ struct gate {
 	GCond cond;
 	int entered, allowed;
 	int64_t answer;
+	GString *order; /* "l1 m1 ", as they were entered; NULL is fine */
 };
 
 static int64_t
@@ -16,10 +17,10 @@ pass(void *context, const struct ph_box_name *name, const char *part,
 	struct gate *gate = context;
 	int64_t answer;
 
-	(void)name;
 	(void)part;
-	(void)file;
 	g_mutex_lock(&gate->mutex);
+	if (gate->order != NULL)
+		g_string_append_printf(gate->order, "%s%s ", name->local, file);
 	gate->entered++;
 	g_cond_broadcast(&gate->cond);
 	while (gate->allowed == 0)
@@ -114,4 +115,67 @@ START_TEST(test_stop_late)
 }
 END_TEST
 
-UNIT_MAIN("store/submission/queue", test_queue, test_stop_late)
+static void
+offer(struct ph_queue *queue, const char *local, const char *file)
+{
+	struct ph_box_name *name = ph_box_name_new("DB1", "d", local);
+
+	ck_assert_int_eq(ph_queue_offer(queue, name, "new", file), 0);
+	ph_box_name_free(&name);
+}
+
+/* A full Outbox: the others have their turn after each message. */
+START_TEST(test_turns)
+{
+	static const char *const files[] = {"1", "2", "3", "4"};
+	struct gate gate = {.answer = -1, .order = g_string_new(NULL)};
+	struct ph_queue *queue = ph_queue_new(1, pass, &gate);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+		offer(queue, "l", files[i]);
+	wait_entered(&gate, 1);
+	offer(queue, "m", "1");
+	offer(queue, "n", "1");
+	offer(queue, "m", "2");
+	allow(&gate, 100);
+	wait_idle(queue);
+	ck_assert_str_eq(gate.order->str, "l1 m1 n1 l2 m2 l3 l4 ");
+	ck_assert(ph_queue_stop(&queue, 10000));
+	g_string_free(gate.order, TRUE);
+}
+END_TEST
+
+/* A mailbox that hangs has half of the threads; and then come more of them, and
+ * fewer. */
+START_TEST(test_share_and_size)
+{
+	static const char *const files[] = {"1", "2", "3", "4", "5", "6"};
+	struct gate gate = {.answer = -1};
+	struct ph_queue *queue = ph_queue_new(4, pass, &gate);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+		offer(queue, "l", files[i]);
+	wait_entered(&gate, 2);
+	offer(queue, "m", "1");
+	wait_entered(&gate, 3);
+	offer(queue, "n", "1");
+	wait_entered(&gate, 4);
+	g_usleep(20000);
+	ck_assert_int_eq(gate.entered, 4);
+	ph_queue_resize(queue, 8);
+	wait_entered(&gate, 6);
+	g_usleep(20000);
+	ck_assert_int_eq(gate.entered, 6);
+	ph_queue_resize(queue, 1);
+	allow(&gate, 5);
+	g_usleep(20000);
+	ck_assert_int_eq(gate.entered, 6);
+	allow(&gate, 100);
+	wait_idle(queue);
+	ck_assert_int_eq(gate.entered, 8);
+	ck_assert(ph_queue_stop(&queue, 10000));
+}
+END_TEST
+
+UNIT_MAIN("store/submission/queue", test_queue, test_stop_late, test_turns,
+	  test_share_and_size)

@@ -1,0 +1,103 @@
+#include "store/submission/watch_imap_look.h"
+
+#include "lib/base/clock.h"
+#include "store/submission/item.h"
+
+/* Between two looks while something is being tried. */
+#define AGAIN_MS 1000
+
+static bool
+is_listed(const char *base, const void *context)
+{
+	return g_hash_table_contains((GHashTable *)context, base);
+}
+
+static void
+offer(struct ph_queue *queue, struct ph_imap_look *look, const GPtrArray *names,
+      const char *part, GHashTable *bases)
+{
+	for (guint i = 0; i < names->len; i++) {
+		int64_t wait =
+		    ph_queue_offer(queue, look->name, part, names->pdata[i]);
+
+		g_hash_table_add(bases, g_strdup(names->pdata[i]));
+		/* Nobody tells how a try has ended. */
+		look->again = MIN(look->again, wait > 0 ? wait : AGAIN_MS);
+	}
+}
+
+static int
+look_into(struct ph_queue *queue, struct ph_imap_look *look)
+{
+	g_autoptr(GHashTable) bases =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) claimed = NULL, waiting = NULL;
+	/* As in ph_outbox_look; other threads offer what is in other mailboxes
+	 * alone. */
+	const bool idle = ph_queue_idle(queue);
+
+	if (ph_box_imap_look(look->box, &claimed, &waiting, &look->err) < 0)
+		return -1;
+	offer(queue, look, claimed, NULL, bases);
+	offer(queue, look, waiting, "Outbox", bases);
+	look->holds = g_hash_table_size(bases) > 0;
+	if (idle)
+		ph_box_sweep(look->box, is_listed, bases);
+	return 0;
+}
+
+/* The box stays open if a session with IDLE is wanted and could be had. */
+static bool
+listen_on(struct ph_imap_look *look, struct ph_imap *session)
+{
+	bool wanted = look->listen || (look->holds && look->listen_if_used);
+	int r = -1;
+
+	if (wanted && ph_imap_offers(session, "IDLE"))
+		r = ph_imap_idle(session, NULL);
+	look->news = r == 1;
+	return r >= 0;
+}
+
+/* With the box, which is closed unless it is to be listened to. */
+static int
+use(const struct ph_submission *submission, struct ph_queue *queue,
+    struct ph_imap_look *look)
+{
+	struct ph_imap *session = ph_box_imap_session(look->box);
+	bool keep = false;
+	int r;
+
+	look->note(look->context, session, true);
+	ph_imap_limit(session, ph_clock_mono() + submission->imap->timeout);
+	r = ph_imap_idle_end(session, &look->err);
+	if (r == 0)
+		r = look_into(queue, look);
+	if (r == 0)
+		keep = listen_on(look, session);
+	look->note(look->context, session, false);
+	if (!keep)
+		ph_box_close(&look->box);
+	return r;
+}
+
+void
+ph_imap_look(const struct ph_submission *submission, struct ph_queue *queue,
+	     struct ph_imap_look *look)
+{
+	int r;
+
+	look->end = PH_IMAP_LOOK_DONE;
+	look->again = INT64_MAX;
+	look->holds = look->news = false;
+	/* That a session has gone says nothing of a new one. */
+	if (look->box != NULL && use(submission, queue, look) == 0)
+		return;
+	r = ph_item_open(submission, look->name, &look->box, &look->err);
+	if (r < 0)
+		look->end = look->err.kind == PH_ERR_PERM
+				? PH_IMAP_LOOK_FAILED
+				: PH_IMAP_LOOK_NO_SERVER;
+	else if (r == 1 && use(submission, queue, look) < 0)
+		look->end = PH_IMAP_LOOK_FAILED;
+}
