@@ -49,7 +49,6 @@ START_TEST(test_length)
 {
 	char *root = unit_mkdir();
 	g_autofree char *file = g_build_filename(root, "file", NULL);
-	const struct rlimit little = {256 << 20, 256 << 20};
 
 	for (gsize over = 0; over < 2; over++) {
 		g_autofree char *text = g_strnfill(LIMIT + over, 'x');
@@ -62,7 +61,8 @@ START_TEST(test_length)
 		ck_assert_uint_eq(line->len, over == 0 ? LIMIT : 0);
 	}
 #ifndef __SANITIZE_ADDRESS__
-	ck_assert_int_eq(setrlimit(RLIMIT_AS, &little), 0);
+	ck_assert_int_eq(
+	    setrlimit(RLIMIT_AS, &(struct rlimit){256 << 20, 256 << 20}), 0);
 #endif
 	for (int i = 0; i < 2; i++) {
 		g_autoptr(GString) line = g_string_new(NULL);
