@@ -188,6 +188,8 @@ const struct ph_field ph_fields_setup[] = {
     {"Applied", PH_TYPE_LIST,
      .help =
 	 "connectors whose fields are in its master.cf, and what they said"},
+    {"AppliedFrontend", PH_TYPE_LIST,
+     .help = "the same of the Postfix instance that is its front end"},
     {"Time", PH_TYPE_DATE, .help = "when that was"},
     {NULL},
 };
