@@ -1,5 +1,6 @@
 #include "cli/setup.h"
 
+#include "cli/change.h"
 #include "cli/kind.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -35,23 +36,9 @@ struct run {
 	char *before, *after;	   /* master.cf */
 	struct ph_master *was;
 	struct ph_setup setup;
-	char *override;
+	char *override, *tls_level;
+	bool removes; /* a transport */
 };
-
-static void
-run_clear(struct run *run)
-{
-	g_ptr_array_unref(run->receive);
-	g_ptr_array_unref(run->send);
-	g_ptr_array_unref(run->marks);
-	g_ptr_array_unref(run->setup.warnings);
-	ph_master_free(&run->setup.master);
-	ph_master_free(&run->was);
-	g_free(run->before);
-	g_free(run->after);
-	g_free(run->override);
-	ph_snapshot_unref(&run->snapshot);
-}
 
 /* ---- what is asked for --------------------------------------------------- */
 
@@ -65,7 +52,9 @@ look_at_postfix(struct run *run, struct ph_err *err)
 	if (ph_postfix_value(run->directory, "smtpd_milters", &milters, err) <
 		0 ||
 	    ph_postfix_value(run->directory, "receive_override_options",
-			     &override, err) < 0)
+			     &override, err) < 0 ||
+	    ph_postfix_value(run->directory, "smtpd_tls_security_level",
+			     &run->tls_level, err) < 0)
 		return -1;
 	run->role = strstr(milters, "frontend") != NULL ? "FrontendTransport"
 							: "HubTransport";
@@ -76,40 +65,21 @@ look_at_postfix(struct run *run, struct ph_err *err)
 }
 
 static void
-keep_mark(struct run *run, const struct ph_object *connector)
-{
-	const struct ph_object *setup =
-	    ph_snapshot_find(run->snapshot, "setup", run->server->name);
-	const char *const *list =
-	    setup != NULL ? ph_object_list(setup, "Applied") : NULL;
-	g_autofree char *mark = ph_setup_mark(connector);
-	size_t n = (size_t)(strrchr(mark, '=') - mark) + 1;
-
-	for (; list != NULL && *list != NULL; list++)
-		if (strncmp(*list, mark, n) == 0)
-			g_ptr_array_add(run->marks, g_strdup(*list));
-}
-
-static void
 choose(struct run *run)
 {
 	g_autoptr(GPtrArray) all =
 	    ph_setup_connectors(run->snapshot, run->server);
 
 	for (guint i = 0; i < all->len; i++) {
-		const struct ph_object *one = all->pdata[i];
-		bool receives =
-		    strcmp(ph_object_kind(one)->name, "receiveconnector") == 0;
-		const char *role = receives
-				       ? ph_object_text(one, "TransportRole")
-				       : "HubTransport";
+		struct ph_object *one = all->pdata[i];
 
-		if (role != NULL && strcmp(role, run->role) != 0) {
-			keep_mark(run, one);
+		if (!ph_setup_is_of(one, run->role))
 			continue;
-		}
-		g_ptr_array_add(receives ? run->receive : run->send,
-				(gpointer)one);
+		g_ptr_array_add(
+		    strcmp(ph_object_kind(one)->name, "receiveconnector") == 0
+			? run->receive
+			: run->send,
+		    one);
 		g_ptr_array_add(run->marks, ph_setup_mark(one));
 	}
 }
@@ -128,6 +98,40 @@ read_master(struct run *run, struct ph_err *err)
 	return ph_master_parse_whole(run->before, &run->was, err);
 }
 
+/* Mail that a rule has sent over a connector names its transport as long as it
+ * is in the queue, and would wait there for one that is gone. */
+static int
+keep_transports(struct run *run, struct ph_err *err)
+{
+	g_autofree char *queue = NULL;
+	int r = 0;
+
+	if (ph_postfix_value(run->directory, "queue_directory", &queue, err) <
+	    0)
+		return -1;
+	for (guint i = 0; i < run->was->services->len && r >= 0; i++) {
+		const struct ph_master_service *one =
+		    run->was->services->pdata[i];
+
+		if (!ph_setup_is_removed(&run->setup, one))
+			continue;
+		run->removes = true;
+		r = ph_postfix_queue_names(queue, one->name, err);
+		if (r != 1)
+			continue;
+		ph_master_add(run->setup.master, ph_master_service_copy(one),
+			      "of a send connector that is gone; mail in the "
+			      "queue still goes by it");
+		g_ptr_array_add(
+		    run->setup.warnings,
+		    g_strdup_printf("transport %s stays until no mail in the "
+				    "queue goes by it any more; then setup "
+				    "connectors removes it",
+				    one->name));
+	}
+	return r < 0 ? -1 : 0;
+}
+
 static int
 plan(struct run *run, struct ph_err *err)
 {
@@ -137,87 +141,120 @@ plan(struct run *run, struct ph_err *err)
 	run->setup.snapshot = run->snapshot;
 	run->setup.server = run->server;
 	run->setup.override = run->override;
+	run->setup.tls_level = run->tls_level;
 	run->setup.certificates =
 	    ph_conf_text(run->cli->conf, "server", "certificates");
 	if (ph_setup_listeners(&run->setup, run->receive, err) < 0 ||
-	    ph_setup_senders(&run->setup, run->send, err) < 0)
+	    ph_setup_senders(&run->setup, run->send, err) < 0 ||
+	    keep_transports(run, err) < 0)
 		return -1;
 	run->after = ph_master_text(run->setup.master);
 	return 0;
 }
 
+static void
+plan_begin(struct run *run)
+{
+	run->receive = g_ptr_array_new();
+	run->send = g_ptr_array_new();
+	run->marks = g_ptr_array_new_with_free_func(g_free);
+	run->setup.warnings = g_ptr_array_new_with_free_func(g_free);
+}
+
+static void
+plan_clear(struct run *run)
+{
+	g_ptr_array_unref(run->receive);
+	g_ptr_array_unref(run->send);
+	g_ptr_array_unref(run->marks);
+	g_ptr_array_unref(run->setup.warnings);
+	ph_master_free(&run->setup.master);
+	ph_master_free(&run->was);
+	g_clear_pointer(&run->before, g_free);
+	g_clear_pointer(&run->after, g_free);
+	g_clear_pointer(&run->override, g_free);
+	g_clear_pointer(&run->tls_level, g_free);
+}
+
 /* ---- what is noted in Redis ---------------------------------------------- */
 
+struct marks {
+	const char *field;
+	const GPtrArray *list;
+};
+
 static int
-write_marks(struct run *run, const GPtrArray *marks, struct ph_err *err)
+plan_marks(struct ph_change *change, const void *context)
 {
-	g_autofree char *name = g_strconcat("setup:", run->server->name, NULL);
-	g_autofree char *key = ph_cli_key(run->cli, name);
+	const struct marks *marks = context;
 	g_autoptr(GPtrArray) list = g_ptr_array_new();
 	g_autofree char *text = NULL;
-	struct ph_reply *reply = NULL;
 	char now[PH_DATE_TEXT];
-	int r;
 
-	for (guint i = 0; i < marks->len; i++)
-		g_ptr_array_add(list, marks->pdata[i]);
+	for (guint i = 0; i < marks->list->len; i++)
+		g_ptr_array_add(list, marks->list->pdata[i]);
 	g_ptr_array_add(list, NULL);
 	text = ph_format_list((const char *const *)list->pdata);
 	ph_format_date(ph_clock_wall(), now, sizeof now);
-	r = marks->len == 0
-		? ph_redis_call(run->cli->redis, &reply, err, "DEL", key, NULL)
-		: ph_redis_call(run->cli->redis, &reply, err, "HSET", key,
-				"Applied", text, "Time", now, NULL);
-	if (r == 0 && ph_reply_type(reply) == PH_REPLY_ERROR)
-		r = ph_err_set(err, PH_ERR_TEMP, "%s",
-			       ph_reply_text(reply, NULL));
-	ph_reply_free(&reply);
-	return r;
+	ph_change_set(change, marks->field, text);
+	ph_change_set(change, "Time", now);
+	return PH_EXIT_YES;
 }
 
+/* Those of this Postfix; another instance on the server has a field of its own.
+ * An exit code. */
+static int
+write_marks(const struct run *run, const GPtrArray *list)
+{
+	const struct marks marks = {ph_setup_field(run->role), list};
+
+	return ph_change_run(run->cli, ph_kind_find("setup"), run->server->name,
+			     "setup", plan_marks, &marks);
+}
+
+/* How long it takes until all that decide about mail know of a change. */
+#define KNOWN_US (2 * G_USEC_PER_SEC)
+
 /* Of what is noted now, that which will be there afterwards as well: no mail
- * may go to a transport that is about to be removed. */
+ * may go to a transport that is about to be removed. What the queue holds is
+ * looked at after that. An exit code. */
 static int
 forget_removed(struct run *run, struct ph_err *err)
 {
-	g_autoptr(GPtrArray) pending =
-	    ph_setup_pending(run->snapshot, run->server);
-	g_autoptr(GPtrArray) kept = g_ptr_array_new();
-	const struct ph_object *setup =
-	    ph_snapshot_find(run->snapshot, "setup", run->server->name);
-	const char *const *list =
-	    setup != NULL ? ph_object_list(setup, "Applied") : NULL;
-	bool any = false;
+	g_autoptr(GPtrArray) kept = NULL;
+	int status;
 
-	for (; list != NULL && *list != NULL; list++) {
-		bool removed = false;
-
-		for (guint i = 0; i < pending->len && !removed; i++) {
-			const struct ph_setup_pending *one = pending->pdata[i];
-			size_t n = strlen(one->connector);
-
-			removed = strcmp(one->change, "removed") == 0 &&
-				  strncmp(*list, one->connector, n) == 0 &&
-				  (*list)[n] == '=';
-		}
-		any = any || removed;
-		if (!removed)
-			g_ptr_array_add(kept, (gpointer)*list);
-	}
-	return any ? write_marks(run, kept, err) : 0;
+	if (ph_setup_kept(run->snapshot, run->server, run->role, &kept))
+		return PH_EXIT_YES;
+	status = write_marks(run, kept);
+	if (status != PH_EXIT_YES || !run->removes)
+		return status;
+	g_usleep(KNOWN_US);
+	plan_clear(run);
+	plan_begin(run);
+	return plan(run, err) < 0 ? ph_cli_err(err) : PH_EXIT_YES;
 }
 
 /* ---- the verb ------------------------------------------------------------ */
 
+/* An exit code. */
 static int
-apply(struct run *run, struct ph_err *err)
+apply(struct run *run)
 {
-	if (strcmp(run->before, run->after) != 0 &&
-	    (ph_postfix_ports(run->was, run->setup.master, err) < 0 ||
-	     forget_removed(run, err) < 0 ||
-	     ph_postfix_replace(run->directory, run->after, err) < 0))
-		return -1;
-	return write_marks(run, run->marks, err);
+	struct ph_err err = PH_ERR_INIT;
+	int status = PH_EXIT_YES;
+
+	if (strcmp(run->before, run->after) != 0) {
+		if (ph_postfix_ports(run->directory, run->was,
+				     run->setup.master, &err) < 0)
+			return ph_cli_err(&err);
+		status = forget_removed(run, &err);
+	}
+	if (status == PH_EXIT_YES && strcmp(run->before, run->after) != 0 &&
+	    ph_postfix_replace(run->directory, run->before, run->after, &err) <
+		0)
+		status = ph_cli_err(&err);
+	return status == PH_EXIT_YES ? write_marks(run, run->marks) : status;
 }
 
 static void
@@ -255,8 +292,11 @@ finish(struct run *run, bool wanted)
 		return ph_cli_err(&err);
 	if (wanted && ph_cli_may_write(run->cli, &status) < 0)
 		return status;
-	if (wanted && apply(run, &err) < 0)
-		return ph_cli_err(&err);
+	if (wanted) {
+		status = apply(run);
+		if (status != PH_EXIT_YES)
+			return status;
+	}
 	show(run, diff, pending->len, wanted);
 	return wanted || (*diff == '\0' && pending->len == 0) ? PH_EXIT_YES
 							      : PH_EXIT_NO;
@@ -269,13 +309,10 @@ ph_setup_connectors_run(struct ph_cli *cli, const struct ph_input *input)
 	struct run run = {
 	    .cli = cli,
 	    .directory = ph_conf_text(cli->conf, "server", "postfix"),
-	    .receive = g_ptr_array_new(),
-	    .send = g_ptr_array_new(),
-	    .marks = g_ptr_array_new_with_free_func(g_free),
-	    .setup.warnings = g_ptr_array_new_with_free_func(g_free),
 	};
 	int status;
 
+	plan_begin(&run);
 	if (ph_cli_snapshot(cli, false, derive, &run.snapshot, &status) == 0) {
 		run.server = ph_topology_server(
 		    ph_snapshot_derived(run.snapshot, 0), name);
@@ -287,6 +324,7 @@ ph_setup_connectors_run(struct ph_cli *cli, const struct ph_input *input)
 				      "name says who this is",
 				      name);
 	}
-	run_clear(&run);
+	plan_clear(&run);
+	ph_snapshot_unref(&run.snapshot);
 	return status;
 }

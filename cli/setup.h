@@ -20,6 +20,7 @@ struct ph_setup {
 	/* Of a listener that is new: smtpd must not resolve addresses. "": as
 	 * in main.cf. */
 	const char *override;
+	const char *tls_level;	  /* smtpd_tls_security_level of main.cf */
 	struct ph_master *master; /* services are added to it */
 	GPtrArray *warnings;	  /* texts; g_free each */
 };
@@ -41,6 +42,11 @@ int ph_setup_listeners(struct ph_setup *setup, const GPtrArray *connectors,
  * the one for all. 0, or -1 PERM: that is not there, nor a certificate. */
 int ph_setup_senders(struct ph_setup *setup, const GPtrArray *connectors,
 		     struct ph_err *err);
+
+/* Is this a transport of a send connector, of those that are not set up any
+ * more? */
+bool ph_setup_is_removed(const struct ph_setup *setup,
+			 const struct ph_master_service *service);
 
 /* ---- setup_certificate.c ------------------------------------------------- */
 
@@ -64,18 +70,26 @@ int ph_postfix_value(const char *directory, const char *name, char **value_r,
 int ph_postfix_diff(const char *directory, const char *text, char **diff_r,
 		    struct ph_err *err);
 
-/* Can what ours listen at, and nobody before, be listened at? 0, or -1 PERM:
- * the first that cannot. With such a listener master(8) would end. */
-int ph_postfix_ports(const struct ph_master *before,
+/* Can what ours listen at, and nobody before, be listened at, and no two at the
+ * same place, whether or not Postfix runs? 0, or -1 PERM: the first that
+ * cannot. With such a listener master(8) would end. */
+int ph_postfix_ports(const char *directory, const struct ph_master *before,
 		     const struct ph_master *after, struct ph_err *err);
 
+/* Does mail in the queue name a transport, as a filter (FILTER in access(5))
+ * that it goes to? 1, 0, or -1 TEMP: a file cannot be read. */
+int ph_postfix_queue_names(const char *queue_directory, const char *transport,
+			   struct ph_err *err);
+
 /*
- * Puts the text in the place of directory/master.cf: Postfix's own check of it
- * first, the file before is kept as master.cf.posthub-backup, and Postfix reads
- * it again if it runs. 0, or -1 PERM: Postfix does not accept it, TEMP; then
- * nothing was changed, except when only the reload failed, which err says.
+ * Puts the text in the place of directory/master.cf, which says before:
+ * Postfix's own check of it first, the file before is kept as
+ * master.cf.posthub-backup, and Postfix reads it again if it runs. 0, or -1
+ * PERM: Postfix does not accept it, TEMP, as when somebody has edited the file
+ * meanwhile; then nothing was changed, except when only what comes after it
+ * failed, which err says.
  */
-int ph_postfix_replace(const char *directory, const char *text,
-		       struct ph_err *err);
+int ph_postfix_replace(const char *directory, const char *before,
+		       const char *text, struct ph_err *err);
 
 #endif

@@ -432,6 +432,41 @@ add_cleanup(struct ph_setup *setup, struct listener *listener,
 	return 0;
 }
 
+/* How much TLS a level demands; what Postfix does not know counts as much. */
+static int
+strength(const char *level)
+{
+	if (*level == '\0' || strcmp(level, "none") == 0)
+		return 0;
+	return strcmp(level, "may") == 0 ? 1 : 2;
+}
+
+/* What a connector offers does not lower what the administrator demands. And
+ * where TLS begins with the first byte, there is no mail without. */
+static void
+keep_tls_level(struct ph_setup *setup, struct listener *listener)
+{
+	static const char name[] = "smtpd_tls_security_level";
+	const char *wanted = g_hash_table_lookup(listener->said, name);
+	g_autofree char *own = ph_master_service_get(listener->service, name);
+	const char *is = own != NULL ? own : setup->tls_level;
+
+	if (listener->port == SUBMISSIONS) {
+		g_hash_table_insert(listener->said, (char *)(uintptr_t)name,
+				    g_strdup("encrypt"));
+		return;
+	}
+	if (wanted == NULL || strength(is) < 2 || strength(wanted) == 2)
+		return;
+	if (strength(wanted) == 0)
+		g_ptr_array_add(
+		    setup->warnings,
+		    g_strdup_printf(
+			"%s: %s stays %s; AuthMechanism would make it %s",
+			listener->service->name, name, is, wanted));
+	g_hash_table_remove(listener->said, name);
+}
+
 static const char *const elsewhere[] = {"maxproc", "header_size_limit",
 					"hopcount_limit", NULL};
 
@@ -440,9 +475,11 @@ finish(struct ph_setup *setup, struct listener *listener, struct ph_err *err)
 {
 	struct ph_master_service *service = listener->service;
 	const char *maxproc = g_hash_table_lookup(listener->said, "maxproc");
-	g_autoptr(GList) names = g_list_sort(
-	    g_hash_table_get_keys(listener->said), (GCompareFunc)strcmp);
+	g_autoptr(GList) names = NULL;
 
+	keep_tls_level(setup, listener);
+	names = g_list_sort(g_hash_table_get_keys(listener->said),
+			    (GCompareFunc)strcmp);
 	for (const GList *name = names; name != NULL; name = name->next)
 		if (!g_strv_contains(elsewhere, name->data))
 			ph_master_service_set(

@@ -68,13 +68,14 @@ is_about(const char *argument, const char *name)
 	return *argument == '=';
 }
 
-/* Index of its value's argument, behind "-o"; 0: there is none. */
+/* Index of its value's argument, behind "-o"; 0: there is none. Of several the
+ * last one counts, as for Postfix. */
 static guint
 find_option(const struct ph_master_service *service, const char *name)
 {
 	const GPtrArray *list = service->arguments;
 
-	for (guint i = 2; i < list->len; i++)
+	for (guint i = list->len; i-- > 2;)
 		if (strcmp(list->pdata[i - 1], "-o") == 0 &&
 		    is_about(list->pdata[i], name))
 			return i;
@@ -118,11 +119,14 @@ ph_master_service_get(const struct ph_master_service *service, const char *name)
 bool
 ph_master_service_unset(struct ph_master_service *service, const char *name)
 {
-	guint at = find_option(service, name);
+	bool found = false;
+	guint at;
 
-	if (at > 0)
+	while ((at = find_option(service, name)) > 0) {
 		g_ptr_array_remove_range(service->arguments, at - 1, 2);
-	return at > 0;
+		found = true;
+	}
+	return found;
 }
 
 char *

@@ -71,6 +71,13 @@ const struct ph_master_service *ph_master_find(const struct ph_master *master,
 const struct ph_master_service *
 ph_master_listener(const struct ph_master *master, const char *host, int port);
 
+/* Do two services listen at the same place, at least one of them ours? Then
+ * they are *one_r, which is ours, and *other_r; borrowed. interfaces is what
+ * inet_interfaces says: where a service without an address listens. */
+bool ph_master_overlap(const struct ph_master *master, const char *interfaces,
+		       const struct ph_master_service **one_r,
+		       const struct ph_master_service **other_r);
+
 /* Ours: takes the service; one of the administrator's at the same line is
  * replaced. note: a line for people. */
 void ph_master_add(struct ph_master *master, struct ph_master_service *service,

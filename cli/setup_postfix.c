@@ -143,9 +143,9 @@ places_of(const struct ph_master *master)
 	return places;
 }
 
-int
-ph_postfix_ports(const struct ph_master *before, const struct ph_master *after,
-		 struct ph_err *err)
+static int
+try_new(const struct ph_master *before, const struct ph_master *after,
+	struct ph_err *err)
 {
 	g_autoptr(GHashTable) places = places_of(before);
 
@@ -162,6 +162,25 @@ ph_postfix_ports(const struct ph_master *before, const struct ph_master *after,
 			return -1;
 	}
 	return 0;
+}
+
+/* A stopped Postfix has nobody at its ports yet who would be in the way. */
+int
+ph_postfix_ports(const char *directory, const struct ph_master *before,
+		 const struct ph_master *after, struct ph_err *err)
+{
+	const struct ph_master_service *one, *other;
+	g_autofree char *interfaces = NULL;
+
+	if (ph_postfix_value(directory, "inet_interfaces", &interfaces, err) <
+	    0)
+		return -1;
+	if (ph_master_overlap(after, interfaces, &one, &other))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Postfix would end, because it cannot listen "
+				  "at %s as well as at %s",
+				  one->name, other->name);
+	return try_new(before, after, err);
 }
 
 /* ---- Postfix's own check ------------------------------------------------- */
@@ -283,28 +302,75 @@ reload(const char *directory, struct ph_err *err)
 	return r == 0 ? 0 : -1;
 }
 
+/* Whatever somebody has edited meanwhile would be lost. */
+static int
+is_unchanged(const char *file, const char *before, struct ph_err *err)
+{
+	g_autofree char *now = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!g_file_get_contents(file, &now, NULL, &error))
+		return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	if (strcmp(now, before) == 0)
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP,
+			  "%s: somebody has changed it meanwhile; try again",
+			  file);
+}
+
+/* The names in the file's directory, on disk. */
+static int
+sync_directory(const char *file, struct ph_err *err)
+{
+	g_autofree char *directory = g_path_get_dirname(file);
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? -1 : fsync(fd);
+
+	if (r != 0)
+		(void)ph_err_set(err, PH_ERR_TEMP, "%s: %s", directory,
+				 g_strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
+}
+
+static int
+put(const char *file, const char *before, const char *text, struct ph_err *err)
+{
+	g_autofree char *backup = g_strconcat(file, BACKUP, NULL);
+	g_autofree char *new = g_strconcat(file, NEW, NULL);
+
+	if (write_beside(backup, before, file, err) < 0 ||
+	    write_beside(new, text, file, err) < 0)
+		return -1;
+	if (is_unchanged(file, before, err) < 0) {
+		g_unlink(new);
+		return -1;
+	}
+	if (rename(new, file) != 0)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", file,
+				  g_strerror(errno));
+	return sync_directory(file, err) == 0
+		   ? 0
+		   : ph_err_wrap(err,
+				 "master.cf is in its place, but may not "
+				 "outlast a crash now, and Postfix has not "
+				 "read it again");
+}
+
 int
-ph_postfix_replace(const char *directory, const char *text, struct ph_err *err)
+ph_postfix_replace(const char *directory, const char *before, const char *text,
+		   struct ph_err *err)
 {
 	g_autofree char *name = g_build_filename(directory, "master.cf", NULL);
 	/* It may be a link to where it is really kept. */
 	g_autofree char *file = realpath(name, NULL);
-	g_autofree char *backup = NULL, *new = NULL, *before = NULL;
-	g_autoptr(GError) error = NULL;
 
 	if (file == NULL)
 		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", name,
 				  g_strerror(errno));
-	backup = g_strconcat(file, BACKUP, NULL);
-	new = g_strconcat(file, NEW, NULL);
-	if (!g_file_get_contents(file, &before, NULL, &error))
-		return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
-	if (check(directory, text, err) < 0 ||
-	    write_beside(backup, before, file, err) < 0 ||
-	    write_beside(new, text, file, err) < 0)
+	if (is_unchanged(file, before, err) < 0 ||
+	    check(directory, text, err) < 0 || put(file, before, text, err) < 0)
 		return -1;
-	if (rename(new, file) != 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", file,
-				  g_strerror(errno));
 	return reload(directory, err);
 }

@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/directory/members.h"
+#include "lib/directory/remote.h"
 #include "lib/directory/resolve.h"
 #include "lib/directory/texts.h"
 #include "lib/fork/service.h"
@@ -65,6 +66,15 @@ find_fqdn(void *context)
 	return fqdn;
 }
 
+static bool
+may_report(void *context, const char *address)
+{
+	const struct ph_expander *expander = context;
+
+	return ph_remote_may_tell(expander->sources.directory,
+				  expander->sources.state, address);
+}
+
 /* A front end, where no group is expanded, need not be able to write rows. */
 static void
 open_track(const struct ph_conf *conf, struct ph_expander *expander)
@@ -84,6 +94,7 @@ open_fork(const struct ph_conf *conf, struct ph_expander *expander,
 	    .address = expander->address,
 	    .track = expander->track,
 	    .fqdn = find_fqdn,
+	    .may_report = may_report,
 	    .context = expander,
 	    .lifetime = ph_conf_int(conf, SECTION, "expansion_lifetime"),
 	    .timeout = ANSWER_MS,

@@ -86,8 +86,23 @@ submit_report(const struct work *work, const struct ph_report_text *text,
 	return 0;
 }
 
+static bool
+may_report(const struct work *work)
+{
+	const struct ph_fork_service *service = work->service;
+	const char *sender = work->plan->sender;
+
+	if (*sender == '\0' || service->may_report == NULL ||
+	    service->may_report(service->context, sender))
+		return true;
+	ph_log(PH_LOG_INFO, work->plan->queue_id,
+	       "fork=%s, no report to=<%s>: its domain takes none", work->token,
+	       sender);
+	return false;
+}
+
 /* Tells the sender about these (struct ph_report_recipient), if it wants to
- * know, and writes FAIL by whom they were refused. */
+ * know and may, and writes FAIL by whom they were refused. */
 static int
 tell(const struct work *work, GArray *recipients, const char *source,
      const char *agent, struct ph_err *err)
@@ -102,10 +117,10 @@ tell(const struct work *work, GArray *recipients, const char *source,
 	    .data = work->content->data,
 	    .size = work->content->size,
 	};
-	struct ph_report_text text;
+	struct ph_report_text text = {0};
 	int rc = 0;
 
-	if (ph_report_make(&report, &text) == 1)
+	if (may_report(work) && ph_report_make(&report, &text) == 1)
 		rc = submit_report(work, &text, err);
 	if (rc == 0)
 		ph_fork_row_fail(&work->rows, &report, source, agent,

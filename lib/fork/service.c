@@ -32,6 +32,7 @@ ph_fork_service_new(const struct ph_fork_options *options)
 	service->address = g_strdup(options->address);
 	service->track = options->track;
 	service->fqdn = options->fqdn;
+	service->may_report = options->may_report;
 	service->context = options->context;
 	service->lifetime = options->lifetime;
 	service->memory = options->memory;

@@ -7,6 +7,7 @@
 #include "lib/fork/session.h"
 #include "lib/track/log.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ struct ph_fork_options {
 	struct ph_track_log *track; /* borrowed; NULL: no rows */
 	/* This server's full name as of now, g_free; NULL: the short name. */
 	char *(*fqdn)(void *context);
+	/* May a report of a failure go to this address? NULL: it may. */
+	bool (*may_report)(void *context, const char *address);
 	void *context;
 	int64_t lifetime; /* of plans, ms */
 	/* ms, and bytes held in memory; 0: the usual. */

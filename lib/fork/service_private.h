@@ -13,6 +13,7 @@ struct ph_fork_service {
 	char *directory, *server, *address;
 	struct ph_track_log *track;
 	char *(*fqdn)(void *context);
+	bool (*may_report)(void *context, const char *address);
 	void *context;
 	int64_t lifetime;
 	size_t memory;

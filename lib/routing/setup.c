@@ -91,11 +91,21 @@ ph_setup_connectors(const struct ph_snapshot *snapshot,
 
 /* ---- what they say ------------------------------------------------------- */
 
+/* "sendconnector:internet"; g_free. */
 static char *
-mark_begin(const struct ph_object *connector)
+mark_name(const struct ph_object *connector)
 {
-	return g_strdup_printf("%s:%s=", ph_object_kind(connector)->name,
+	return g_strdup_printf("%s:%s", ph_object_kind(connector)->name,
 			       ph_object_folded(connector));
+}
+
+/* Where a mark's name ends: a name may hold "=", what follows it does not. */
+static size_t
+name_size(const char *mark)
+{
+	const char *end = strrchr(mark, '=');
+
+	return end != NULL ? (size_t)(end - mark) : strlen(mark);
 }
 
 /* Fields come in the table's order, and are checked to hold no control
@@ -106,7 +116,7 @@ ph_setup_mark(const struct ph_object *connector)
 	const struct ph_pair *pairs;
 	size_t n = ph_object_pairs(connector, &pairs);
 	g_autoptr(GString) said = g_string_new(NULL);
-	g_autofree char *begin = mark_begin(connector);
+	g_autofree char *name = mark_name(connector);
 	g_autofree char *sum = NULL;
 
 	for (size_t i = 0; i < n; i++)
@@ -115,27 +125,99 @@ ph_setup_mark(const struct ph_object *connector)
 					       pairs[i].value);
 	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, said->str, -1);
 	sum[DIGEST_SIZE] = '\0';
-	return g_strconcat(begin, sum, NULL);
+	return g_strconcat(name, "=", sum, NULL);
+}
+
+/* ---- by which Postfix instance ------------------------------------------- */
+
+static const struct {
+	const char *role, *field;
+} roles[] = {
+    {"HubTransport", "Applied"},
+    {"FrontendTransport", "AppliedFrontend"},
+};
+
+#define HUB 0
+
+const char *
+ph_setup_field(const char *role)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(roles); i++)
+		if (strcmp(roles[i].role, role) == 0)
+			return roles[i].field;
+	g_assert_not_reached();
+}
+
+bool
+ph_setup_is_of(const struct ph_object *connector, const char *role)
+{
+	const char *its =
+	    strcmp(ph_object_kind(connector)->name, "receiveconnector") == 0
+		? ph_object_text(connector, "TransportRole")
+		: roles[HUB].role;
+
+	return its == NULL || strcmp(its, role) == 0;
 }
 
 static const char *const *
-applied_marks(const struct ph_snapshot *snapshot, const char *server)
+applied_marks(const struct ph_snapshot *snapshot, const char *server,
+	      const char *field)
 {
 	static const char *const none[] = {NULL};
 	const struct ph_object *setup =
 	    ph_snapshot_find(snapshot, "setup", server);
 
-	return setup != NULL ? ph_object_list(setup, "Applied") : none;
+	return setup != NULL ? ph_object_list(setup, field) : none;
 }
 
-/* The mark that begins so; NULL: none. */
+static bool
+is_about(const char *mark, const struct ph_object *connector)
+{
+	g_autofree char *name = mark_name(connector);
+
+	return name_size(mark) == strlen(name) &&
+	       strncmp(mark, name, strlen(name)) == 0;
+}
+
+/* The mark about the connector; NULL: none. */
 static const char *
-find_mark(const char *const *marks, const char *begin)
+find_mark(const char *const *marks, const struct ph_object *connector)
 {
 	for (; *marks != NULL; marks++)
-		if (g_str_has_prefix(*marks, begin))
+		if (is_about(*marks, connector))
 			return *marks;
 	return NULL;
+}
+
+/* Does the mark stand for a connector that this instance still has? */
+static bool
+is_wanted(const GPtrArray *connectors, const char *role, const char *mark)
+{
+	for (guint i = 0; i < connectors->len; i++)
+		if (ph_setup_is_of(connectors->pdata[i], role) &&
+		    is_about(mark, connectors->pdata[i]))
+			return true;
+	return false;
+}
+
+bool
+ph_setup_kept(const struct ph_snapshot *snapshot,
+	      const struct ph_server *server, const char *role,
+	      GPtrArray **kept_r)
+{
+	g_autoptr(GPtrArray) connectors = ph_setup_connectors(snapshot, server);
+	const char *const *marks =
+	    applied_marks(snapshot, server->name, ph_setup_field(role));
+	bool all = true;
+
+	*kept_r = g_ptr_array_new_with_free_func(g_free);
+	for (; *marks != NULL; marks++) {
+		if (is_wanted(connectors, role, *marks))
+			g_ptr_array_add(*kept_r, g_strdup(*marks));
+		else
+			all = false;
+	}
+	return all;
 }
 
 /* ---- what is pending ----------------------------------------------------- */
@@ -154,41 +236,35 @@ add_pending(GPtrArray *all, const struct ph_server *server, const char *mark,
 	    const char *change)
 {
 	struct ph_setup_pending *one = g_new0(struct ph_setup_pending, 1);
-	const char *end = strrchr(mark, '=');
 
 	one->server = server->name;
-	one->connector =
-	    end != NULL ? g_strndup(mark, (gsize)(end - mark)) : g_strdup(mark);
+	one->connector = g_strndup(mark, name_size(mark));
 	one->change = change;
 	g_ptr_array_add(all, one);
 }
 
+/* A receive connector of no role is applied by whichever instance there is. */
 static void
-add_wanted(GPtrArray *all, const struct ph_server *server,
-	   const GPtrArray *connectors, const char *const *applied)
+add_wanted(GPtrArray *all, const struct ph_snapshot *snapshot,
+	   const struct ph_server *server, const struct ph_object *connector)
 {
-	for (guint i = 0; i < connectors->len; i++) {
-		g_autofree char *begin = mark_begin(connectors->pdata[i]);
-		g_autofree char *mark = ph_setup_mark(connectors->pdata[i]);
-		const char *before = find_mark(applied, begin);
+	g_autofree char *mark = ph_setup_mark(connector);
+	const char *change = "new";
 
-		if (before == NULL)
-			add_pending(all, server, mark, "new");
-		else if (strcmp(before, mark) != 0)
-			add_pending(all, server, mark, "changed");
+	for (size_t i = 0; i < G_N_ELEMENTS(roles); i++) {
+		const char *before = find_mark(
+		    applied_marks(snapshot, server->name, roles[i].field),
+		    connector);
+
+		if (before == NULL || !ph_setup_is_of(connector, roles[i].role))
+			continue;
+		if (strcmp(before, mark) != 0)
+			change = "changed";
+		else if (change != NULL && strcmp(change, "new") == 0)
+			change = NULL;
 	}
-}
-
-static bool
-is_wanted(const GPtrArray *connectors, const char *mark)
-{
-	for (guint i = 0; i < connectors->len; i++) {
-		g_autofree char *begin = mark_begin(connectors->pdata[i]);
-
-		if (g_str_has_prefix(mark, begin))
-			return true;
-	}
-	return false;
+	if (change != NULL)
+		add_pending(all, server, mark, change);
 }
 
 GPtrArray *
@@ -197,12 +273,17 @@ ph_setup_pending(const struct ph_snapshot *snapshot,
 {
 	GPtrArray *all = g_ptr_array_new_with_free_func(ph_setup_pending_free);
 	g_autoptr(GPtrArray) connectors = ph_setup_connectors(snapshot, server);
-	const char *const *applied = applied_marks(snapshot, server->name);
 
-	add_wanted(all, server, connectors, applied);
-	for (; *applied != NULL; applied++)
-		if (!is_wanted(connectors, *applied))
-			add_pending(all, server, *applied, "removed");
+	for (guint i = 0; i < connectors->len; i++)
+		add_wanted(all, snapshot, server, connectors->pdata[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(roles); i++) {
+		const char *const *applied =
+		    applied_marks(snapshot, server->name, roles[i].field);
+
+		for (; *applied != NULL; applied++)
+			if (!is_wanted(connectors, roles[i].role, *applied))
+				add_pending(all, server, *applied, "removed");
+	}
 	return all;
 }
 
@@ -212,14 +293,12 @@ bool
 ph_setup_applied(const struct ph_snapshot *snapshot, const char *server,
 		 const struct ph_object *connector)
 {
-	g_autofree char *begin = NULL;
-
 	/* Asked with every decision, and nearly always no. */
 	if (!ph_setup_has(connector) ||
 	    ph_object_bool(connector, "FrontendProxyEnabled"))
 		return false;
-	begin = mark_begin(connector);
-	return find_mark(applied_marks(snapshot, server), begin) != NULL;
+	return find_mark(applied_marks(snapshot, server, roles[HUB].field),
+			 connector) != NULL;
 }
 
 /* A name as master.cf and file names take it: what is lost of it is made up

@@ -28,8 +28,22 @@ GPtrArray *ph_setup_connectors(const struct ph_snapshot *snapshot,
 			       const struct ph_server *server);
 
 /* "sendconnector:Internet=0123456789abcdef": the connector and what it says in
- * such fields, for the field Applied; g_free. */
+ * such fields, for ph_setup_field; g_free. */
 char *ph_setup_mark(const struct ph_object *connector);
+
+/* A server may have a Postfix instance for each role, HubTransport and
+ * FrontendTransport, and each is set up by itself: the field of setup:<server>
+ * that is its own, static. */
+const char *ph_setup_field(const char *role);
+
+/* Is the connector for the instance of this role? */
+bool ph_setup_is_of(const struct ph_object *connector, const char *role);
+
+/* Of the marks that are noted for the instance of this role, those whose
+ * connector is still there for it; g_ptr_array_unref. False: not all are. */
+bool ph_setup_kept(const struct ph_snapshot *snapshot,
+		   const struct ph_server *server, const char *role,
+		   GPtrArray **kept_r);
 
 struct ph_setup_pending {
 	const char *server; /* borrowed from the topology */

@@ -37,10 +37,10 @@ const struct ph_field ph_fields_remotedomain[] = {
      .help = "false: mail that says that a rule has forwarded it is dropped"},
     {"AutoReplyEnabled", PH_TYPE_BOOL, .value = "true",
      .help = "false: mail that says that it is an automatic reply is dropped"},
-    {"DeliveryReportEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "true",
-     .help = "delivery reports may go there"},
-    {"NDREnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "true",
-     .help = "non-delivery reports may go there"},
+    {"DeliveryReportEnabled", PH_TYPE_BOOL, .value = "true",
+     .help = "false: reports that mail has arrived or is late are dropped"},
+    {"NDREnabled", PH_TYPE_BOOL, .value = "true",
+     .help = "false: reports that mail has not been delivered are dropped"},
     {"NDRDiagnosticInfoEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT, .value = "true",
      .help = "they have the part for administrators"},
     {"MeetingForwardNotificationEnabled", PH_TYPE_BOOL, PH_FIELD_KEPT,
@@ -188,6 +188,8 @@ const struct ph_field ph_fields_setup[] = {
     {"Applied", PH_TYPE_LIST,
      .help =
 	 "connectors whose fields are in its master.cf, and what they said"},
+    {"AppliedFrontend", PH_TYPE_LIST,
+     .help = "the same of the Postfix instance that is its front end"},
     {"Time", PH_TYPE_DATE, .help = "when that was"},
     {NULL},
 };

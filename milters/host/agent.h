@@ -123,6 +123,11 @@ struct ph_mail {
 	struct ph_snapshot *snapshot;	/* one for the whole message */
 	struct ph_directory *directory; /* borrowed */
 
+	/* Set at the beginning: a report that the MTA itself has made. To let
+	 * it wait or refuse it would keep the message it is about in the queue:
+	 * unless an agent discards it, it passes as it came. */
+	bool report;
+
 	/* Filled in by the agent that resolves. */
 	bool trusted; /* the client is a server of ours or a private socket */
 	const char *peer; /* FQDN of the server of ours, borrowed; or NULL */

@@ -545,6 +545,15 @@ tell_progress(void *arg)
 }
 
 static sfsistat
+answer_end(SMFICTX *ctx, const struct session *s,
+	   const struct ph_verdict *verdict)
+{
+	if (s->mail->report && verdict->decision != PH_DECISION_DISCARD)
+		return SMFIS_ACCEPT;
+	return ph_reply_verdict(ctx, verdict, is_utf8(s->mail));
+}
+
+static sfsistat
 on_end(SMFICTX *ctx)
 {
 	struct session *s = get(ctx);
@@ -556,7 +565,7 @@ on_end(SMFICTX *ctx)
 	replace(&s->mail->queue_id, macro(ctx, "i"));
 	if (s->refused) {
 		ph_log(PH_LOG_WARN, s->mail->queue_id, "%s", s->own.text);
-		answer = ph_reply_verdict(ctx, &s->own, false);
+		answer = answer_end(ctx, s, &s->own);
 	} else {
 		s->mail->size += 2; /* the empty line after the header */
 		s->mail->progress = tell_progress;
@@ -564,8 +573,7 @@ on_end(SMFICTX *ctx)
 		if (!s->settled)
 			decide(ctx, s);
 		serving->done(s->mail, serving->app);
-		answer =
-		    ph_reply_verdict(ctx, &s->mail->verdict, is_utf8(s->mail));
+		answer = answer_end(ctx, s, &s->mail->verdict);
 	}
 	end_message(s);
 	return answer;

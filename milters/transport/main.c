@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/base/program.h"
 #include "lib/base/ticker.h"
+#include "lib/directory/remote.h"
 #include "lib/fork/service.h"
 #include "lib/health/peers.h"
 #include "lib/health/prober.h"
@@ -21,9 +22,13 @@
 
 #define TIDY_MS (INT64_C(10) * 60 * 1000)
 
-static const struct ph_agent *const agents[] = {
-    &ph_resolve_agent, &ph_send_as_agent, &ph_malware_agent,
-    &ph_spam_agent,    &ph_rules_agent,	  NULL};
+static const struct ph_agent *const agents[] = {&ph_report_agent,
+						&ph_resolve_agent,
+						&ph_send_as_agent,
+						&ph_malware_agent,
+						&ph_spam_agent,
+						&ph_rules_agent,
+						NULL};
 
 struct app {
 	struct ph_transport transport;
@@ -51,10 +56,13 @@ begin(struct ph_mail *mail, void *app)
 	mail->inspect_arg = transport->inspector;
 	mail->snapshot = ph_state_take(transport->state);
 	mail->directory = transport->directory;
-	mail->keep_body = ph_scan_needs_body(&transport->scan);
+	mail->report = ph_report_is(mail);
+	mail->keep_body = !mail->report && ph_scan_needs_body(&transport->scan);
 	if (mail->snapshot == NULL)
 		return;
-	mail->keep_body = mail->keep_body || ph_rules_need_body(mail);
+	mail->keep_body = mail->report
+			      ? ph_report_needs_body(mail)
+			      : mail->keep_body || ph_rules_need_body(mail);
 	mail->classifier = ph_sensitive_classifier(
 	    ph_snapshot_derived(mail->snapshot, PH_DERIVED_SENSITIVE));
 }
@@ -127,6 +135,15 @@ find_fqdn(void *context)
 	return fqdn;
 }
 
+static bool
+may_report(void *context, const char *address)
+{
+	const struct app *app = context;
+
+	return ph_remote_may_tell(app->transport.directory,
+				  app->transport.state, address);
+}
+
 static int
 open_forks(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 {
@@ -136,6 +153,7 @@ open_forks(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    .track = app->transport.track,
 	    .agent = PH_RULES_AGENT,
 	    .fqdn = find_fqdn,
+	    .may_report = may_report,
 	    .context = app,
 	    .lifetime = ph_conf_int(conf, SECTION, "fork_lifetime"),
 	};

@@ -1,8 +1,8 @@
 #include "milters/transport/outcome_private.h"
 
+#include "lib/directory/remote.h"
 #include "lib/directory/resolve.h"
 #include "lib/message/content.h"
-#include "lib/routing/remote.h"
 
 #include <string.h>
 

@@ -293,8 +293,11 @@ ph_track_rows(const struct ph_transport *transport, struct ph_mail *mail)
 
 	if (decision == PH_DECISION_DEFER && !mail->verdict.whole)
 		return;
+	/* Of one that goes on, Postfix's log tells (DSN). */
+	if (mail->report && decision != PH_DECISION_DISCARD)
+		return;
 	resolved = find_resolved(mail);
-	if (!mail->members &&
+	if (!mail->members && !mail->report &&
 	    (decision == PH_DECISION_ACCEPT || decision == PH_DECISION_DISCARD))
 		write_receive(transport, mail);
 	write_steps(transport, mail);

@@ -44,6 +44,19 @@ struct ph_transport {
 
 #define PH_RESOLVE_AGENT "Resolver"
 
+/* milter_macro_daemon_name, in master.cf, of the cleanup(8) that takes what
+ * bounce(8) writes. */
+#define PH_REPORT_LISTENER "reports"
+/* Is the message such a report? */
+bool ph_report_is(const struct ph_mail *mail);
+/* Must its body be kept, because there are domains that take some reports, or
+ * none? */
+bool ph_report_needs_body(const struct ph_mail *mail);
+
+/* Of such reports: those that a remote domain does not take are dropped, the
+ * others pass all other agents by. The first agent. */
+extern const struct ph_agent ph_report_agent;
+
 /* Who the client is, header firewall, resolution, network message id. */
 extern const struct ph_agent ph_resolve_agent;
 /* Who has logged in writes as nobody else. */

@@ -112,8 +112,11 @@ def test_shown_then_applied_then_taken_back(lab: Lab, host: Host) -> None:
 
 
 def test_a_listener_that_is_there(lab: Lab, host: Host) -> None:
-    """Its own lines stay in force, and come back."""
+    """Its own lines stay in force, and come back. What is noted of the server's
+    other Postfix instance, which is set up by itself, stays."""
     before = master(host).read_text(encoding="utf-8")
+    setup, theirs = f"{PREFIX}setup:MBX1", "receiveconnector:theirs=0123456789abcdef"
+    lab.redis.call("HSET", setup, "AppliedFrontend", theirs)
     fields = {"Bindings": f"{host.address}:{host.hub}", "Banner": "220 Hub"}
     with connector(lab, host, RECEIVE, "Default MBX1", **fields):
         greeting(host.address, host.hub, "220 Hub")
@@ -124,6 +127,10 @@ def test_a_listener_that_is_there(lab: Lab, host: Host) -> None:
         mail = letter.post(host, letter.compose(NUNO))
         assert mail.accepted == {NUNO}, mail.last
         lab.wait_message(NUNO, mail.ident)
+        assert str(lab.redis.call("HGET", setup, "Applied")).startswith(f"{RECEIVE}:default mbx1=")
+    assert lab.redis.call("HGET", setup, "AppliedFrontend") == theirs
+    assert lab.redis.call("HGET", setup, "Applied") is None
+    lab.change(lambda: lab.redis.call("DEL", setup))
     assert master(host).read_text(encoding="utf-8") == before
     greeting(host.address, host.hub, host.fqdn)
 
@@ -179,6 +186,7 @@ def test_what_a_listener_can_be_told(lab: Lab, host: Host, authority: Authority)
         ({"Bindings": "192.0.2.1:2525", "Banner": "220 x"}, "cannot listen at 192.0.2.1:2525"),
         ({"Bindings": "{busy}"}, "cannot listen at"),
         ({"Bindings": "somewhere"}, "no address:port"),
+        ({"Bindings": "0.0.0.0:{port},127.0.0.1:{port}"}, "as well as at"),
         ({"Bindings": "{free}", "TlsCertificateName": "<I>CN=Lab<S>CN=none"}, "has no *.pem"),
         ({"Bindings": "{free}", "TlsCertificateName": "mine"}, "no name of a certificate"),
     ],
@@ -187,7 +195,8 @@ def test_what_would_stop_postfix_is_not_applied(
     lab: Lab, host: Host, authority: Authority, fields: dict[str, str], text: str
 ) -> None:
     places = {"busy": f"{host.address}:{host.lmtp}"}
-    places["free"] = f"{host.address}:{ports.ask(host.address)}"
+    places["port"] = str(ports.ask(host.address))
+    places["free"] = f"{host.address}:{places['port']}"
     before = master(host).read_bytes()
     written = {name: value.format(**places) for name, value in fields.items()}
     lab.change(lambda: lab.put(RECEIVE, "Bad", **written))
@@ -291,5 +300,64 @@ def test_a_send_connector_of_its_own(lab: Lab, host: Host, authority: Authority)
             assert sink.wait(mail.ident).hello == f"HELO {OUT}"
         finally:
             lab.change(lambda: lab.redis.call("DEL", f"{PREFIX}{SEND}:To the Bank"))
+            apply(lab, host)
+    assert "-for-" not in master(host).read_text(encoding="utf-8")
+
+
+def test_tls_is_not_lowered(lab: Lab, host: Host) -> None:
+    good = master(host).read_text(encoding="utf-8")
+    strict = f"{host.address}:{ports.ask(host.address)}"
+    submissions = f"{address_with(465)}:465"
+    entry = f"{strict} inet n - y - - smtpd -o smtpd_tls_security_level=encrypt\n"
+    fields = {"Bindings": f"{strict},{submissions}", "Server": "MBX1"}
+    level = "smtpd_tls_security_level="
+    try:
+        master(host).write_text(good + entry, encoding="utf-8")
+        for mechanism, told in (("Tls", False), ("Integrated", True)):
+            lab.change(lambda: lab.put(RECEIVE, "TLS", AuthMechanism=mechanism, **fields))
+            shown = run_setup(host)
+            added = [line for line in shown.stdout.splitlines() if line.startswith("+  ")]
+            assert [line.strip("+ ") for line in added if level in line] == [
+                f"-o {level}encrypt",
+                f"-o {level}encrypt",
+            ], shown.stdout
+            assert ("stays encrypt" in shown.stderr) == told, shown.stderr
+    finally:
+        master(host).write_text(good, encoding="utf-8")
+        lab.change(lambda: lab.remove(RECEIVE, "TLS"))
+
+
+def test_mail_that_a_rule_sent_over_a_connector_that_is_gone(lab: Lab, host: Host) -> None:
+    """The queue names its transport, which stays as long."""
+    with Sink() as sink:
+        smart = f"{sink.address}:{sink.port}"
+        sink.answer({"<x@held.test>": "450 4.7.1 later"})
+
+        def put() -> None:
+            lab.put(SEND, "Other", AddressSpaces="*", SmartHosts=smart)
+            lab.put(SEND, "Held", AddressSpaces="none.test", SmartHosts=smart, Fqdn=OUT)
+            lab.rule("Way", SubjectContainsWords="Flow", RouteMessageOutboundConnector="Held")
+
+        def remove() -> None:
+            lab.redis.call("DEL", f"{PREFIX}rule:Way", f"{PREFIX}{SEND}:Held")
+
+        lab.change(put)
+        try:
+            apply(lab, host)
+            mail = letter.post(host, letter.compose("x@held.test"), source=host.address)
+            assert mail.accepted == {"x@held.test"}, mail.last
+            wait.until("a first try", sink.reached)
+            lab.change(remove)
+            done = run_setup(host, "--apply")
+            assert done.returncode == 0 and "transport ph-out-for-held stays" in done.stderr
+            assert "\nph-out-for-held unix" in master(host).read_text(encoding="utf-8")
+            assert "ph-out-tls-for-held" not in master(host).read_text(encoding="utf-8")
+            assert not pending(host)
+            sink.answer({})
+            assert sink.wait(mail.ident).hello == f"EHLO {OUT}"
+            lab.wait_empty()
+        finally:
+            remove()
+            lab.change(lambda: lab.redis.call("DEL", f"{PREFIX}{SEND}:Other"))
             apply(lab, host)
     assert "-for-" not in master(host).read_text(encoding="utf-8")

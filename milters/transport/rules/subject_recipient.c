@@ -1,8 +1,8 @@
 #include "milters/transport/rules/evaluate.h"
 
 #include "lib/directory/members.h"
+#include "lib/directory/remote.h"
 #include "lib/directory/resolve.h"
-#include "lib/routing/remote.h"
 
 #include <string.h>
 #include <strings.h>

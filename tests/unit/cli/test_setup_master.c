@@ -118,6 +118,97 @@ START_TEST(test_options)
 }
 END_TEST
 
+/* As for Postfix the last one counts. */
+START_TEST(test_option_given_twice)
+{
+	struct ph_master *master = read_text(
+	    "a inet n - y - - smtpd -o b=1 -o c=2\n -o { b = 3 } -v\n");
+	struct ph_master_service *service =
+	    ph_master_service_copy(ph_master_find(master, "a", "inet"));
+	g_autofree char *before = ph_master_service_get(service, "b");
+	g_autofree char *set = NULL, *unset = NULL;
+
+	ck_assert_str_eq(before, "3");
+	ph_master_service_set(service, "b", "4");
+	set = ph_master_service_get(service, "b");
+	ck_assert_str_eq(set, "4");
+	ck_assert(ph_master_service_unset(service, "b"));
+	unset = ph_master_service_text(service);
+	ck_assert_str_eq(unset, "a inet n - y - - smtpd\n  -o c=2 -v\n");
+	ph_master_service_free(service);
+	ph_master_free(&master);
+}
+END_TEST
+
+/* The second of two services is ours. */
+static const struct {
+	const char *interfaces, *its, *ours;
+	bool overlap;
+} overlaps[] = {
+    {"all", "192.0.2.1:25", "192.0.2.2:25", false},
+    {"all", "192.0.2.1:25", "192.0.2.1:26", false},
+    {"all", "192.0.2.1:25", "192.0.2.1:smtp", true},
+    {"all", "smtp", "192.0.2.1:25", true},
+    {"all", "192.0.2.1:25", "25", true},
+    {"192.0.2.2, [::1]", "25", "192.0.2.1:25", false},
+    {"192.0.2.1, 192.0.2.2", "25", "192.0.2.1:25", true},
+    {"192.0.2.2 [2001:db8::1]", "25", "[2001:db8::1]:25", true},
+    {"loopback-only", "25", "127.0.0.1:25", true},
+    {"loopback-only", "25", "192.0.2.1:25", false},
+    /* It takes the other one's place. */
+    {"all", "smtp", "smtp", false},
+    {"all", "smtp", "25", true},
+};
+
+START_TEST(test_overlap)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(overlaps); i++) {
+		g_autofree char *text =
+		    g_strdup_printf("%s inet n - y - - smtpd\n"
+				    "x unix n - y - - smtp\n",
+				    overlaps[i].its);
+		struct ph_master *master = read_text(text);
+		struct ph_master_service *service =
+		    ph_master_service_copy(master->services->pdata[0]);
+		const struct ph_master_service *one, *other;
+
+		g_free(service->name);
+		service->name = g_strdup(overlaps[i].ours);
+		ph_master_add(master, service, "connector X");
+		ck_assert_msg(ph_master_overlap(master, overlaps[i].interfaces,
+						&one,
+						&other) == overlaps[i].overlap,
+			      "%s, %s, %s", overlaps[i].interfaces,
+			      overlaps[i].its, overlaps[i].ours);
+		if (overlaps[i].overlap)
+			ck_assert(one == service && other != service);
+		ph_master_free(&master);
+	}
+}
+END_TEST
+
+/* Both of them ours. */
+START_TEST(test_overlap_of_ours)
+{
+	struct ph_master *master = read_text("a inet n - y - - smtpd\n");
+	const struct ph_master_service *one, *other;
+
+	for (int i = 0; i < 2; i++) {
+		struct ph_master_service *service =
+		    ph_master_service_copy(master->services->pdata[0]);
+
+		g_free(service->name);
+		service->name = g_strdup(i == 0 ? "26" : "[::1]:26");
+		ck_assert(!ph_master_overlap(master, "all", &one, &other));
+		ph_master_add(master, service, "connector X");
+	}
+	ck_assert(ph_master_overlap(master, "all", &one, &other));
+	ck_assert_str_eq(one->name, "[::1]:26");
+	ck_assert_str_eq(other->name, "26");
+	ph_master_free(&master);
+}
+END_TEST
+
 static const struct {
 	const char *name, *type;
 	const char *host; /* NULL: no place */
@@ -185,5 +276,6 @@ START_TEST(test_what_is_no_master_cf)
 END_TEST
 
 UNIT_MAIN("cli/setup_master", test_reading, test_ours_comes_and_goes,
-	  test_only_its_own_is_replaced, test_options, test_places,
+	  test_only_its_own_is_replaced, test_options, test_option_given_twice,
+	  test_overlap, test_overlap_of_ours, test_places,
 	  test_what_is_no_master_cf)

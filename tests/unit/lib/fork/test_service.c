@@ -25,6 +25,14 @@ static struct ph_track_log *track;
 static struct ph_fork_service *service;
 static struct sink sink;
 static struct ph_plan *plan;
+static const char *mute; /* an address that may not be told of failures */
+
+static bool
+may_report(void *context, const char *address)
+{
+	(void)context;
+	return g_strcmp0(address, mute) != 0;
+}
 
 static void
 start_service(void)
@@ -37,6 +45,7 @@ start_service(void)
 	    .inject = {.unix_socket = true},
 	    .track = track,
 	    .agent = "Transport Rule Agent",
+	    .may_report = may_report,
 	    .lifetime = 1000,
 	};
 
@@ -681,6 +690,23 @@ START_TEST(report)
 }
 END_TEST
 
+/* A domain that takes no reports: done, with the row. */
+START_TEST(report_not_taken)
+{
+	set_up();
+	mute = "nuno@x.test";
+	add_report("r@x.test");
+	write_plan();
+	ck_delivered("0", "250 2.0.0 Reported\r\n");
+	mute = NULL;
+	ck_assert_uint_eq(sink_count(&sink), 0);
+	ck_assert(is_done(0));
+	ck_rows("AGENT|FAIL|MBX2|r@x.test|550 5.7.1 not allowed||hi|"
+		"nuno@x.test|nuno@x.test|Originating|\n");
+	tear_down();
+}
+END_TEST
+
 /* Nobody to tell: done, with the row. */
 START_TEST(report_to_nobody)
 {
@@ -888,5 +914,5 @@ UNIT_MAIN("lib/fork/service", killed, killed_after_the_plan, all_points,
 	  one_copy, nothing_offered, several_tokens, done_once,
 	  several_transactions, no_plan, damaged_plan, nobody_there, put_off,
 	  cut_after_dot, one_refused, all_refused, report_put_off, report,
-	  report_to_nobody, null_sender, internationalized, large,
-	  half_a_message)
+	  report_not_taken, report_to_nobody, null_sender, internationalized,
+	  large, half_a_message)

@@ -3,6 +3,8 @@
 #include "tests/unit/lib/routing/world.h"
 #include "tests/unit/unit.h"
 
+#include <string.h>
+
 #define SERVERS "site A\nserver M1 Site=A\nserver M2 Site=A\n"
 #define HELO "sendconnector C AddressSpaces=* Fqdn=out.test"
 #define BOUND "receiveconnector R Bindings=192.0.2.1:25"
@@ -30,6 +32,11 @@ static const struct {
     {"of a name that begins so", HELO "\n",
      HELO "\nsendconnector CC AddressSpaces=* Fqdn=out.test\n",
      "new sendconnector:cc"},
+    {"of a name that begins so and goes on with =", HELO "\n",
+     HELO "\nsendconnector C=D AddressSpaces=* Fqdn=out.test\n",
+     "new sendconnector:c=d"},
+    {"the other way round", "sendconnector C=D AddressSpaces=* Fqdn=out.test\n",
+     HELO "\n", "new sendconnector:c, removed sendconnector:c=d"},
     {"another server's", "",
      HELO " SourceTransportServers=M2\n" BOUND " Server=M2\n", ""},
     {"this one's", "", HELO " SourceTransportServers=m1\n" BOUND " Server=m1\n",
@@ -94,6 +101,85 @@ START_TEST(test_pending)
 }
 END_TEST
 
+/* What is noted of each instance of M1, where R is applied as it is now and as
+ * it was. */
+#define FRONT BOUND " TransportRole=FrontendTransport"
+#define BACK BOUND " TransportRole=HubTransport"
+#define OLD "receiveconnector:r=0"
+
+static const struct {
+	const char *now;
+	bool hub, hub_old, front, front_old; /* noted there */
+	const char *pending;
+	guint kept_hub, kept_front;
+} instances[] = {
+    {FRONT, false, false, false, false, "new receiveconnector:r", 0, 0},
+    {FRONT, false, false, true, false, "", 0, 1},
+    {FRONT, false, false, false, true, "changed receiveconnector:r", 0, 1},
+    {FRONT, true, false, false, false,
+     "new receiveconnector:r, removed receiveconnector:r", 0, 0},
+    {FRONT, true, false, true, false, "removed receiveconnector:r", 0, 1},
+    {BACK, true, false, false, false, "", 1, 0},
+    {BACK, false, false, true, false,
+     "new receiveconnector:r, removed receiveconnector:r", 0, 0},
+    {BOUND, false, false, true, false, "", 0, 1},
+    {BOUND, true, false, true, false, "", 1, 1},
+    {BOUND, true, false, false, true, "changed receiveconnector:r", 1, 1},
+    {BOUND, false, true, true, false, "changed receiveconnector:r", 1, 1},
+    {"", true, false, true, false,
+     "removed receiveconnector:r, removed receiveconnector:r", 0, 0},
+};
+
+static guint
+count_kept(const struct world *w, const char *role, guint noted)
+{
+	GPtrArray *kept = NULL;
+	bool all = ph_setup_kept(
+	    w->snapshot, ph_topology_server(w->topology, "M1"), role, &kept);
+	guint n = kept->len;
+
+	ck_assert(all == (n == noted));
+	g_ptr_array_unref(kept);
+	return n;
+}
+
+START_TEST(test_instances)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(instances); i++) {
+		const char *now =
+		    *instances[i].now != '\0' ? instances[i].now : BOUND;
+		struct ph_object *object = world_object(now);
+		g_autofree char *mark = ph_setup_mark(object);
+		guint hub = instances[i].hub + instances[i].hub_old;
+		guint front = instances[i].front + instances[i].front_old;
+		g_autofree char *all =
+		    g_strdup_printf(SERVERS "setup M1%s%s%s%s\n%s\n",
+				    hub > 0 ? " Applied=" : "",
+				    instances[i].hub	   ? mark
+				    : instances[i].hub_old ? OLD
+							   : "",
+				    front > 0 ? " AppliedFrontend=" : "",
+				    instances[i].front	     ? mark
+				    : instances[i].front_old ? OLD
+							     : "",
+				    instances[i].now);
+		g_autofree char *found = NULL;
+		struct world w;
+
+		world_open(&w, all);
+		found = join_pending(&w);
+		ck_assert_msg(strcmp(found, instances[i].pending) == 0,
+			      "%zu: %s", i, found);
+		ck_assert_uint_eq(count_kept(&w, "HubTransport", hub),
+				  instances[i].kept_hub);
+		ck_assert_uint_eq(count_kept(&w, "FrontendTransport", front),
+				  instances[i].kept_front);
+		world_close(&w);
+		ph_object_unref(&object);
+	}
+}
+END_TEST
+
 /* A transport that is not in master.cf would hold up mail. */
 START_TEST(test_transport)
 {
@@ -153,4 +239,5 @@ START_TEST(test_names)
 }
 END_TEST
 
-UNIT_MAIN("routing/setup", test_pending, test_transport, test_names)
+UNIT_MAIN("routing/setup", test_pending, test_instances, test_transport,
+	  test_names)

@@ -63,7 +63,7 @@ smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
 	return MI_SUCCESS;
 }
 
-static bool keeps, strips;
+static bool keeps, strips, report, drops;
 static guint messages;
 static size_t seen; /* bytes of body, by the agent */
 static guint fields;
@@ -78,6 +78,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	fields = (guint)ph_headers_count(mail->headers);
 	if (strips)
 		ph_mail_remove_header(mail, "X-Field");
+	if (drops)
+		return ph_verdict_discard(&mail->verdict, "Agent");
 	return 0;
 }
 
@@ -89,6 +91,7 @@ static void
 begin(struct ph_mail *mail, void *app)
 {
 	(void)app;
+	mail->report = report;
 	mail->keep_body = keeps;
 	mail->snapshot = ph_snapshot_build(NULL, 0, NULL);
 }
@@ -119,7 +122,7 @@ setup(int64_t memory)
 	};
 	calls = ph_session_description(&host);
 	keeps = true;
-	strips = false;
+	strips = report = drops = false;
 	messages = 0;
 }
 
@@ -364,6 +367,37 @@ END_TEST
 
 #define ROUNDS 20000
 
+/* A report is dropped by an agent, and else passes, whatever is short: not even
+ * what would be refused waits. */
+START_TEST(test_report)
+{
+	struct smfi_str one;
+
+	setup((int64_t)MB);
+	report = true;
+	open_session(&one);
+	send_body(&one, 2 * MB);
+	ck_assert_int_eq(end(&one), SMFIS_ACCEPT);
+	ck_assert_uint_eq(messages, 0);
+	close_session(&one);
+	host.limit = 0;
+	open_session(&one);
+	send_header(&one, 1);
+	ck_assert_int_eq(end(&one), SMFIS_ACCEPT);
+	close_session(&one);
+	setup((int64_t)MB);
+	report = true;
+	open_session(&one);
+	ck_assert_int_eq(end(&one), SMFIS_ACCEPT);
+	close_session(&one);
+	drops = true;
+	open_session(&one);
+	ck_assert_int_eq(end(&one), SMFIS_DISCARD);
+	ck_assert_uint_eq(messages, 2);
+	close_session(&one);
+}
+END_TEST
+
 static void *
 take_and_give(void *arg)
 {
@@ -392,5 +426,5 @@ UNIT_MAIN("milters/host/session", test_memory_of_all_sessions,
 	  test_deferred_message_comes_again, test_memory_comes_back,
 	  test_header_fields_count, test_body_that_nobody_looks_at,
 	  test_body_above_the_limit_of_one, test_without_limit,
-	  test_more_fields_to_remove_than_the_mta_bears, test_budget,
-	  test_budget_of_threads)
+	  test_more_fields_to_remove_than_the_mta_bears, test_report,
+	  test_budget, test_budget_of_threads)
