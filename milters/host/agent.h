@@ -117,6 +117,7 @@ struct ph_mail {
 	 * beginning; of a longer one the first PH_BODY_LIMIT bytes. */
 	GByteArray *body;
 	bool keep_body, body_cut;
+	bool new_body;	  /* an agent has put another in its place */
 	uint64_t size;	  /* bytes with CRLF line ends */
 	int64_t received; /* wall clock ms, of MAIL */
 
@@ -134,6 +135,8 @@ struct ph_mail {
 	enum ph_auth_as auth_as;
 	char *original_ip; /* of the first client; "" */
 	char nmid[PH_UUID_TEXT];
+	bool put_aside; /* it is for a quarantine mailbox alone: later agents
+			 * leave it as it is */
 
 	/* A fork: one of several copies of a message that differ in header
 	 * fields, recipients and verdict. Everything else is its origin's;
@@ -188,6 +191,9 @@ struct ph_mail *ph_mail_fork(struct ph_mail *mail);
 void ph_mail_add_body(struct ph_mail *mail, const void *data, size_t size);
 /* How much of such a piece would be kept. */
 size_t ph_mail_room(const struct ph_mail *mail, size_t size);
+/* Another body, CRLF line ends, which the MTA and later agents get; taken. What
+ * was known of the content is forgotten. */
+void ph_mail_replace_body(struct ph_mail *mail, GByteArray *body);
 /* Header fields and body that came so far, of a message that nobody will look
  * at. */
 void ph_mail_drop_content(struct ph_mail *mail);

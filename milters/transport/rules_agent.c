@@ -112,6 +112,7 @@ run_rules(const struct ph_transport *transport, struct ph_mail *mail,
 	const struct ph_rules_options options = {
 	    .now = ph_clock_wall(),
 	    .loop_limit = transport->loop_limit,
+	    .quarantine = &transport->quarantine,
 	    .recipients_only = mail->members,
 	};
 	struct ph_err err = PH_ERR_INIT;
@@ -125,7 +126,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	const struct ph_transport *transport = app;
 	bool executed = were_executed(mail);
-	bool skip = (executed && !mail->members) || is_exempt(mail);
+	bool skip =
+	    (executed && !mail->members) || is_exempt(mail) || mail->put_aside;
 	struct ph_rules_result result;
 	GPtrArray *aside;
 	int r = 0;

@@ -54,6 +54,8 @@ typedef int ph_action_apply(const struct ph_action_run *run,
 /* action_verdict.c */
 ph_action_apply ph_action_delete, ph_action_reject, ph_action_smtp_reject,
     ph_action_disconnect;
+/* Puts it aside; without a mailbox for that it is refused. */
+ph_action_apply ph_action_quarantine;
 /* action_header.c */
 ph_action_apply ph_action_set_header, ph_action_remove_header,
     ph_action_set_scl, ph_action_classify, ph_action_connector,

@@ -60,6 +60,13 @@ const struct ph_action ph_actions[] = {
 	.apply = ph_action_prepend_subject,
     },
     {
+	.name = "Quarantine",
+	.track = "Quarantine",
+	.stops = true,
+	.help = "the message is put aside in the quarantine mailbox",
+	.apply = ph_action_quarantine,
+    },
+    {
 	.name = "RedirectMessageTo",
 	.track = "RedirectMessage",
 	.help = "others get the message in place of the recipients",

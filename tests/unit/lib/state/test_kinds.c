@@ -135,7 +135,6 @@ static const char *const later[] = {
     "IncidentReportContent",
     "IncidentReportOriginalMail",
     "GenerateNotification",
-    "Quarantine",
     NULL,
 };
 

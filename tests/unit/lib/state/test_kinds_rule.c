@@ -330,7 +330,6 @@ START_TEST(what_does_not_run_is_refused_with_a_reason)
 	    "GenerateIncidentReport=a@b.test",
 	    "IncidentReportContent=Sender",
 	    "GenerateNotification=text",
-	    "Quarantine=yes",
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {

@@ -30,6 +30,7 @@ struct rule_case {
 	GArray *findings;      /* struct ph_inspect_finding, owned strings */
 	bool directory_down, inspection_down, no_types;
 	int64_t now;
+	struct ph_quarantine quarantine;
 	char *answer;
 	GPtrArray *expected; /* "key: value" lines after the answer */
 	struct ph_rules_result result;
@@ -324,6 +325,15 @@ on_now(struct rule_case *c, const char *value)
 	ck_assert_int_eq(ph_parse_date(value, &c->now, NULL), 0);
 }
 
+static void
+on_quarantine(struct rule_case *c, const char *value)
+{
+	c->quarantine = (struct ph_quarantine){
+	    .mailbox = g_intern_string(value),
+	    .resolve = true,
+	};
+}
+
 static const char *const flag_names[] = {
     [PH_INSPECT_UNSUPPORTED] = "unsupported",
     [PH_INSPECT_EXECUTABLE] = "executable",
@@ -433,6 +443,7 @@ static const struct {
     {"client", on_client},
     {"size", on_size},
     {"now", on_now},
+    {"quarantine", on_quarantine},
     {"domain", on_domain},
     {"entry", on_entry},
     {"object", on_object},
@@ -776,7 +787,11 @@ run_case(const char *file, struct rule_case *c,
 	g_autofree char *where =
 	    g_strdup_printf("%s:%d: %s", file, c->line, c->name);
 	struct ph_rules_options options = {
-	    .now = c->now, .loop_limit = 3, .trace = trace};
+	    .now = c->now,
+	    .loop_limit = 3,
+	    .trace = trace,
+	    .quarantine = c->quarantine.mailbox != NULL ? &c->quarantine : NULL,
+	};
 
 	ck_assert_msg(c->answer != NULL, "%s: no answer", where);
 	prepare(c);
