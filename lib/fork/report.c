@@ -139,8 +139,8 @@ append_paragraph(GString *out, const char *text)
 	append_folded(out, line, "    ");
 }
 
-static char *
-format_date(int64_t ms)
+char *
+ph_report_date(int64_t ms)
 {
 	static const char *const days[] = {"Sun", "Mon", "Tue", "Wed",
 					   "Thu", "Fri", "Sat"};
@@ -239,10 +239,10 @@ take_header(struct work *work)
 
 /* ---- the report's own header ------------------------------------------- */
 
-static void
-append_identity(const struct work *work)
+void
+ph_report_append_identity(GString *out, const struct ph_plan *plan)
 {
-	const char *id = work->plan->message_id;
+	const char *id = plan->message_id;
 
 	/* It comes from the message: only what is an id goes on. */
 	if (*id == '\0' || strlen(id) > FIELD_LIMIT)
@@ -250,8 +250,8 @@ append_identity(const struct work *work)
 	for (const char *p = id; *p != '\0'; p++)
 		if (*p <= ' ' || *p >= 0x7f)
 			return;
-	g_string_append_printf(work->out,
-			       "In-Reply-To: %s\r\nReferences: %s\r\n", id, id);
+	g_string_append_printf(out, "In-Reply-To: %s\r\nReferences: %s\r\n", id,
+			       id);
 }
 
 static void
@@ -274,7 +274,7 @@ static void
 append_header(const struct work *work)
 {
 	const struct ph_report *report = work->report;
-	g_autofree char *date = format_date(report->now);
+	g_autofree char *date = ph_report_date(report->now);
 	g_autofree char *to = ph_report_line(work->plan->sender);
 
 	g_string_append_printf(work->out,
@@ -285,7 +285,7 @@ append_header(const struct work *work)
 	append_subject(work);
 	g_string_append_printf(work->out, "Date: %s\r\nMessage-ID: %s\r\n",
 			       date, work->text->message_id);
-	append_identity(work);
+	ph_report_append_identity(work->out, work->plan);
 	g_string_append_printf(
 	    work->out,
 	    "Auto-Submitted: auto-replied\r\n"
@@ -457,7 +457,7 @@ static void
 append_status(const struct work *work)
 {
 	const struct ph_plan *plan = work->plan;
-	g_autofree char *arrival = format_date(plan->created);
+	g_autofree char *arrival = ph_report_date(plan->created);
 	g_autofree char *envid =
 	    plan->envid != NULL ? ph_decode_xtext(plan->envid) : NULL;
 	g_autofree char *mta = g_strconcat("dns; ", work->report->fqdn, NULL);

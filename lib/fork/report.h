@@ -59,6 +59,10 @@ bool ph_report_wanted(const struct ph_plan_recipient *recipient);
 int ph_report_make(const struct ph_report *report,
 		   struct ph_report_text *text_r);
 
+/* "Fri, 21 Nov 2025 22:50:52 +0000"; g_free. */
+char *ph_report_date(int64_t ms);
+/* In-Reply-To and References, if the message has an id. */
+void ph_report_append_identity(GString *out, const struct ph_plan *plan);
 /* A text as one line of valid UTF-8 without control characters; g_free. */
 char *ph_report_line(const char *text);
 

@@ -269,7 +269,7 @@ const struct ph_field ph_fields_rule[] = {
      .help = "delivered outside through this connector"},
     {"PrependSubject", PH_TYPE_TEXT, ACTION, .max = 128,
      .help = "put before the subject as it is, blank included"},
-    {"NotifySender", PH_TYPE_WORD, ACTION | LATER, .words = notify_sender,
+    {"NotifySender", PH_TYPE_WORD, ACTION, .words = notify_sender,
      .help = "the sender is told, or refused, about sensitive information"},
     {"GenerateIncidentReport", PH_TYPE_ADDRESS, ACTION | LATER,
      .help = "gets a report of what the rule found"},

@@ -48,13 +48,14 @@ struct ph_client {
 };
 
 struct ph_recipient {
-	char *given;   /* as the client named it, without angle brackets;
-			* NULL: added by an agent */
-	char *address; /* where the message goes on */
-	char **params; /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
-	bool removed;  /* the message does not go on to it */
-	char *refusal; /* enhanced code and text: it is refused before the
-			* rules; NULL: it is not */
+	char *given;	  /* as the client named it, without angle brackets;
+			   * NULL: added by an agent */
+	char *address;	  /* where the message goes on */
+	char **params;	  /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
+	bool removed;	  /* the message does not go on to it */
+	bool tell_sender; /* the sender gets a notice if it goes on to it */
+	char *refusal;	  /* enhanced code and text: it is refused before the
+			   * rules; NULL: it is not */
 	/* Its directory entry, by ph_recipient_entry. */
 	enum { PH_ENTRY_UNKNOWN, PH_ENTRY_NONE, PH_ENTRY_FOUND } entry_state;
 	struct ph_object *entry;

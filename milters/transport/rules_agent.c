@@ -11,6 +11,23 @@
  * not say its own threshold. */
 #define SLOW_US ((int64_t)10 * 1000)
 
+/* "|sndOverride=fp": what the sender said to a rule that would have told him.
+ */
+static void
+append_override(const struct ph_mail *mail, const struct ph_rule *rule,
+		GString *item)
+{
+	enum ph_override said;
+
+	if (!ph_object_has(rule->object, "NotifySender"))
+		return;
+	said = ph_override_of(mail->headers);
+	if (said != PH_OVERRIDE_NONE)
+		g_string_append_printf(
+		    item, "|sndOverride=%s",
+		    said == PH_OVERRIDE_FALSE_POSITIVE ? "fp" : "or");
+}
+
 /*
  * "S:TRA=ETR|ruleId=...|st=|action=...|sev=1|mode=Enforce", as Exchange writes
  * a rule hit (facts/exchange-rules.md section 11). st, when the rule was last
@@ -32,6 +49,7 @@ append_hit(struct ph_mail *mail, const struct ph_rule_hit *hit)
 	g_string_append_printf(item, "|sev=%d|mode=%s",
 			       (int)hit->rule->severity,
 			       ph_rule_mode_name(hit->rule->mode));
+	append_override(mail, hit->rule, item);
 	ph_mail_info(mail, item->str);
 }
 

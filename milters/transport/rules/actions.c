@@ -54,6 +54,13 @@ const struct ph_action ph_actions[] = {
 	.apply = ph_action_log,
     },
     {
+	.name = "NotifySender",
+	.track = "NotifySender",
+	.help = "the sender is told, and may override a refusal or not",
+	.apply = ph_action_notify_sender,
+	.notify = ph_action_tell_sender,
+    },
+    {
 	.name = "PrependSubject",
 	.track = "PrependSubject",
 	.help = "a text is put before the subject",

@@ -326,7 +326,6 @@ START_TEST(what_does_not_run_is_refused_with_a_reason)
 	    "ModerateMessageByManager=yes",
 	    "ApplyHtmlDisclaimerText=<p>text</p>",
 	    "ApplyHtmlDisclaimerLocation=Append",
-	    "NotifySender=NotifyOnly",
 	    "GenerateIncidentReport=a@b.test",
 	    "IncidentReportContent=Sender",
 	    "GenerateNotification=text",

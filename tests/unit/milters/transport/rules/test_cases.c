@@ -621,8 +621,9 @@ fields_of(struct ph_mail *mail, const char *name)
 }
 
 /* Who gets the message, copy after copy. */
+/* all: those that get the message; else those of whom the sender is told so. */
 static char *
-recipients_of(const struct rule_case *c)
+recipients_of(const struct rule_case *c, bool all)
 {
 	g_autoptr(GPtrArray) texts = g_ptr_array_new();
 
@@ -634,7 +635,7 @@ recipients_of(const struct rule_case *c)
 		for (guint j = 0; j < copy->recipients->len; j++) {
 			struct ph_recipient *r = copy->recipients->pdata[j];
 
-			if (!r->removed)
+			if (!r->removed && (all || r->tell_sender))
 				g_ptr_array_add(texts, r->address);
 		}
 	}
@@ -683,7 +684,9 @@ seen(const struct rule_case *c, struct ph_mail *mail, const char *key)
 		return g_strescape(raw != NULL ? raw : "none", NULL);
 	}
 	if (strcmp(key, "recipients") == 0)
-		return recipients_of(c);
+		return recipients_of(c, true);
+	if (strcmp(key, "told") == 0)
+		return recipients_of(c, false);
 	if (strcmp(key, "copies") == 0)
 		return g_strdup_printf("%u", c->result.copies->len);
 	if (strcmp(key, "matched") == 0)
