@@ -612,9 +612,10 @@ START_TEST(test_directory_away)
 }
 END_TEST
 
-UNIT_MAIN("milters/frontend/proxy", test_whole, test_no_header_no_body, test_a_stranger_says_nothing,
-	  test_final_answers, test_refusal_of_each_second,
-	  test_next_server_at_rcpt, test_sender_refused, test_selection_at_data,
-	  test_gone_at_content, test_cut_in_content, test_progress,
-	  test_dead_spare, test_limit_of_messages, test_what_cannot_be_said,
-	  test_nobody_there, test_directory_away)
+UNIT_MAIN("milters/frontend/proxy", test_whole, test_no_header_no_body,
+	  test_a_stranger_says_nothing, test_final_answers,
+	  test_refusal_of_each_second, test_next_server_at_rcpt,
+	  test_sender_refused, test_selection_at_data, test_gone_at_content,
+	  test_cut_in_content, test_progress, test_dead_spare,
+	  test_limit_of_messages, test_what_cannot_be_said, test_nobody_there,
+	  test_directory_away)

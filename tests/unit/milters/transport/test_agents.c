@@ -452,9 +452,9 @@ START_TEST(test_firewall)
 		ck_assert_int_eq(
 		    ph_resolve_agent.on_message(mail, &transport, NULL), 0);
 		for (size_t j = 0; j < G_N_ELEMENTS(own_fields); j++) {
-			bool may = *cases[i].login != '\0' &&
-				   strcmp(own_fields[j], PH_HEADER_OVERRIDE) ==
-				       0;
+			bool may =
+			    *cases[i].login != '\0' &&
+			    strcmp(own_fields[j], PH_HEADER_OVERRIDE) == 0;
 
 			check_header(mail, own_fields[j],
 				     cases[i].kept || may ? "mine" : NULL);
