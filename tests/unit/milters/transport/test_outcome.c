@@ -182,18 +182,23 @@ make_result(struct ph_mail *mail)
 	return result;
 }
 
-/* "a!": the sender is told that it gets the message. */
+/* "a!": the sender is told that it gets the message; "a-": so it was, but it
+ * was sent away since. */
 static void
 add_recipients(struct ph_mail *mail, const char *addresses)
 {
 	g_auto(GStrv) words = g_strsplit(addresses, " ", -1);
 
 	for (char **word = words; *word != NULL; word++) {
-		bool tell = g_str_has_suffix(*word, "!");
+		bool away = g_str_has_suffix(*word, "-");
+		bool tell = away || g_str_has_suffix(*word, "!");
 		g_autofree char *address =
 		    g_strndup(*word, strlen(*word) - tell);
+		struct ph_recipient *r =
+		    ph_mail_add_recipient(mail, address, NULL);
 
-		ph_mail_add_recipient(mail, address, NULL)->tell_sender = tell;
+		r->tell_sender = tell;
+		r->removed = away;
 	}
 }
 
@@ -514,6 +519,8 @@ static const struct situation {
      .copies = {{"a"}, {"b!", NULL, REFUSED, "no"}, {"c!", NULL, DROPPED}},
      .verdict = "accept, hello", .going = "#0 a",
      .plan = "report b, 550 5.7.1 no", .rows = "drop c"},
+    {"nor of who was sent away", .copies = {{"a- b"}},
+     .verdict = "accept, hello", .going = "b"},
     {"nor of what is refused in the session",
      .copies = {{"a!", NULL, REFUSED, "no"}}, .r = 1,
      .verdict = "550 5.7.1 no"},
