@@ -153,12 +153,17 @@ ph_trial_run(struct ph_trial *trial)
 					     .rule = on_rule,
 					     .acted = on_acted,
 					     .arg = trial};
+	const struct ph_quarantine quarantine = {
+	    .mailbox = ph_conf_text(conf, "transport", "quarantine_mailbox"),
+	    .resolve = ph_conf_bool(conf, "transport", "resolve"),
+	};
 	const struct ph_rules_options options = {
 	    .trace = &trace,
 	    .now = ph_clock_wall(),
 	    .server = ph_conf_text(conf, "server", "name"),
 	    .loop_limit =
 		(unsigned)ph_conf_int(conf, "transport", "rules_loop_limit"),
+	    .quarantine = &quarantine,
 	};
 
 	trial->deferred =

@@ -22,7 +22,8 @@ static const char *const backend_words[] = {"maildir", "lmtp", NULL};
 static const char *const full_words[] = {"refuse", "defer", NULL};
 static const char *const extension_words[] = {"inbox", "folder", "make", NULL};
 static const char *const inactive_words[] = {"reroute", "retry", "ndr", NULL};
-static const char *const malware_words[] = {"reject", "delete", "mark", NULL};
+static const char *const malware_words[] = {"reject",	  "delete", "mark",
+					    "quarantine", "strip",  NULL};
 static const char *const on_error_words[] = {"defer", "skip", NULL};
 static const char *const missing_words[] = {"retry", "ndr", NULL};
 static const char *const imap_tls_words[] = {"off", "starttls", "imaps", NULL};
@@ -213,6 +214,9 @@ const struct ph_setting ph_settings[] = {
     {"transport", "rules_loop_limit", PH_SETTING_INT, "3", 0, 100, NULL,
      "messages that rules have sent to other recipients this often are "
      "refused with 5.4.6; 0: never"},
+    {"transport", "quarantine_mailbox", PH_SETTING_TEXT, "", NO_LIMIT,
+     "address of the mailbox that gets messages which are put aside, by a rule "
+     "or because of malware; empty: there is none"},
     {"transport", "sensitive_types", PH_SETTING_TEXT, "", NO_LIMIT,
      "directory of the sensitive information types that every organisation "
      "has, *.xml; empty: ../share/posthub/sensitive-types beside the program"},
@@ -232,8 +236,10 @@ const struct ph_setting ph_settings[] = {
      "clamd, unix:/path or host:port, which is asked about each message; "
      "empty: nobody is"},
     {"malware", "action", PH_SETTING_WORD, "reject", 0, 0, malware_words,
-     "a message with malware is refused with 5.7.1, taken and deleted, or goes "
-     "on with X-PostHub-Malware, which rules can look at"},
+     "a message with malware is refused with 5.7.1, taken and deleted, goes on "
+     "with X-PostHub-Malware, which rules can look at, is put aside for "
+     "quarantine_mailbox, or goes on with a notice in place of the infected "
+     "attachments"},
     {"malware", "on_error", PH_SETTING_WORD, "defer", 0, 0, on_error_words,
      "a message that clamd cannot be asked about is put off with 4.7.1, and "
      "refused with 5.3.4 if it is larger than StreamMaxLength; or it goes on"},

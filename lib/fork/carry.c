@@ -4,6 +4,7 @@
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/fork/copy.h"
+#include "lib/fork/notice.h"
 #include "lib/fork/report.h"
 #include "lib/fork/rows.h"
 #include "lib/smtp/client.h"
@@ -151,6 +152,25 @@ carry_report(const struct work *work, struct ph_err *err)
 	}
 	return tell(work, recipients, agent != NULL ? "AGENT" : "ROUTING",
 		    agent, err);
+}
+
+static int
+carry_notice(const struct work *work, struct ph_err *err)
+{
+	const struct ph_notice notice = {
+	    .plan = work->plan,
+	    .group = work->group,
+	    .fqdn = work->fqdn,
+	    .server = work->service->server,
+	    .now = ph_clock_wall(),
+	};
+	struct ph_report_text text;
+	int rc = 0;
+
+	if (ph_notice_make(&notice, &text) == 1)
+		rc = submit_report(work, &text, err);
+	ph_report_clear(&text);
+	return rc;
 }
 
 /* ---- copies ------------------------------------------------------------ */
@@ -374,6 +394,9 @@ carry(struct work *work)
 			break;
 		case PH_PLAN_REPORT:
 			rc = carry_report(work, &err);
+			break;
+		case PH_PLAN_NOTICE:
+			rc = carry_notice(work, &err);
 			break;
 		}
 	}

@@ -36,6 +36,8 @@ struct ph_plan_recipient {
 enum ph_plan_kind {
 	PH_PLAN_COPY,	/* handed in again with these headers */
 	PH_PLAN_REPORT, /* a delivery status notification to the sender */
+	PH_PLAN_NOTICE, /* the sender is told what is in the message; these
+			 * recipients get it all the same */
 };
 
 struct ph_plan_group {
@@ -45,7 +47,7 @@ struct ph_plan_group {
 	/* Of REPORT: the refusal. */
 	char *code;	/* "550" */
 	char *enhanced; /* "5.7.1" */
-	char *text;	/* UTF-8, one line */
+	char *text;	/* UTF-8, one line; of NOTICE: what was found */
 };
 
 struct ph_plan {

@@ -66,24 +66,37 @@ put_headers(const GPtrArray *headers)
 }
 
 static json_t *
+put_group(const struct ph_plan_group *group)
+{
+	json_t *recipients = put_recipients(group->recipients);
+
+	switch (group->kind) {
+	case PH_PLAN_COPY:
+		return json_pack("{s:s, s:o, s:o}", "kind", "copy",
+				 "recipients", recipients, "headers",
+				 put_headers(group->headers));
+	case PH_PLAN_REPORT:
+		return json_pack(
+		    "{s:s, s:o, s:o, s:o, s:o}", "kind", "report", "recipients",
+		    recipients, "code", put_text(group->code), "enhanced",
+		    put_text(group->enhanced), "text", put_text(group->text));
+	case PH_PLAN_NOTICE:
+		return json_pack("{s:s, s:o, s:o}", "kind", "notice",
+				 "recipients", recipients, "text",
+				 put_text(group->text));
+	}
+	g_assert_not_reached();
+}
+
+static json_t *
 put_groups(const GPtrArray *groups)
 {
 	json_t *list = json_array();
 
 	for (guint i = 0; i < groups->len; i++) {
 		const struct ph_plan_group *group = groups->pdata[i];
-		json_t *recipients = put_recipients(group->recipients);
 
-		json_array_append_new(
-		    list, group->kind == PH_PLAN_COPY
-			      ? json_pack("{s:s, s:o, s:o}", "kind", "copy",
-					  "recipients", recipients, "headers",
-					  put_headers(group->headers))
-			      : json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind",
-					  "report", "recipients", recipients,
-					  "code", put_text(group->code),
-					  "enhanced", put_text(group->enhanced),
-					  "text", put_text(group->text)));
+		json_array_append_new(list, put_group(group));
 	}
 	return list;
 }
@@ -295,6 +308,15 @@ get_group(json_t *value, struct ph_plan *plan, struct ph_err *err)
 				   "enhanced", &enhanced, "text", &text) < 0)
 			return unpacked(&where, "report", err);
 		if (get_refusal(code, enhanced, text, group, err) < 0)
+			return -1;
+	} else if (g_strcmp0(kind, "notice") == 0) {
+		group = ph_plan_add_group(plan, PH_PLAN_NOTICE);
+		if (json_unpack_ex(
+			value, &where, JSON_STRICT, "{s:s, s:o, s:o}", "kind",
+			&kind, "recipients", &recipients, "text", &text) < 0)
+			return unpacked(&where, "notice", err);
+		if (get_text(text, "text", LINE, TEXT_LIMIT, &group->text,
+			     err) < 0)
 			return -1;
 	} else {
 		return ph_err_set(err, PH_ERR_PERM, "no such kind of group");

@@ -220,10 +220,10 @@ take_header(struct work *work)
 
 /* ---- the report's own header ------------------------------------------- */
 
-static void
-append_identity(const struct work *work)
+void
+ph_report_append_identity(GString *out, const struct ph_plan *plan)
 {
-	const char *id = work->plan->message_id;
+	const char *id = plan->message_id;
 
 	/* It comes from the message: only what is an id goes on. */
 	if (*id == '\0' || strlen(id) > FIELD_LIMIT)
@@ -231,8 +231,8 @@ append_identity(const struct work *work)
 	for (const char *p = id; *p != '\0'; p++)
 		if (*p <= ' ' || *p >= 0x7f)
 			return;
-	g_string_append_printf(work->out,
-			       "In-Reply-To: %s\r\nReferences: %s\r\n", id, id);
+	g_string_append_printf(out, "In-Reply-To: %s\r\nReferences: %s\r\n", id,
+			       id);
 }
 
 static void
@@ -267,7 +267,7 @@ append_header(const struct work *work)
 	append_subject(work);
 	g_string_append_printf(work->out, "Date: %s\r\nMessage-ID: %s\r\n",
 			       date, work->text->message_id);
-	append_identity(work);
+	ph_report_append_identity(work->out, work->plan);
 	g_string_append_printf(
 	    work->out,
 	    "Auto-Submitted: auto-replied\r\n"

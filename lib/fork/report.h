@@ -59,6 +59,8 @@ bool ph_report_wanted(const struct ph_plan_recipient *recipient);
 int ph_report_make(const struct ph_report *report,
 		   struct ph_report_text *text_r);
 
+/* In-Reply-To and References, if the message has an id. */
+void ph_report_append_identity(GString *out, const struct ph_plan *plan);
 /* A text as one line of valid UTF-8 without control characters; g_free. */
 char *ph_report_line(const char *text);
 

@@ -107,6 +107,19 @@ ph_entity_take_field(struct ph_content *content, struct ph_entity *entity,
 }
 
 void
+ph_entity_read_fields(struct ph_content *content, struct ph_entity *entity,
+		      const struct ph_headers *headers)
+{
+	for (size_t i = 0; i < ph_headers_count(headers); i++) {
+		const struct ph_header *field = ph_headers_at(headers, i);
+
+		ph_entity_take_field(content, entity, field->name,
+				     strlen(field->name), field->value,
+				     strlen(field->value));
+	}
+}
+
+void
 ph_entity_clear(struct ph_entity *entity)
 {
 	for (size_t i = 0; i < entity->n_types; i++)

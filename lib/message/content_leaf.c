@@ -89,9 +89,9 @@ ph_content_multipart_kind(struct ph_content *content,
 
 /* The disposition's name comes first; a type's that is another is what another
  * reader may show. */
-static char *
-find_name(struct ph_content *content, const struct ph_entity *entity,
-	  const struct ph_field *type)
+char *
+ph_entity_name(struct ph_content *content, const struct ph_entity *entity,
+	       const struct ph_field *type)
 {
 	g_autofree char *name = ph_field_param(type, "name");
 	g_autofree char *filename =
@@ -165,7 +165,7 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 		return;
 	part.path = g_strdup_printf("%s%zu", place->prefix, place->number);
 	part.type = g_strdup(type->value);
-	part.name = find_name(content, entity, type);
+	part.name = ph_entity_name(content, entity, type);
 	part.charset = find_charset(content, type);
 	part.source = new_source(entity, part.type);
 	part.message = ph_content_is_message(part.type);

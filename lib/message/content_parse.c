@@ -13,21 +13,9 @@
 static void read_entity(struct ph_content *content, struct ph_entity *entity,
 			const struct ph_place *place);
 
-struct delimiter {
-	const char *needle; /* "--" and the boundary */
-	size_t needle_size;
-	const char *body;
-	const char *p; /* not looked at yet */
-	const char *end;
-	/* Of the one that was found: */
-	const char *before; /* the end of what stands before it */
-	const char *after;
-	bool closing;
-};
-
 /* Is the needle at p a line of its own? */
 static bool
-is_delimiter(struct delimiter *d, const char *p)
+is_delimiter(struct ph_delimiter *d, const char *p)
 {
 	const char *after = p + d->needle_size;
 	struct ph_line line;
@@ -49,8 +37,8 @@ is_delimiter(struct delimiter *d, const char *p)
 	return true;
 }
 
-static bool
-find_delimiter(struct ph_content *content, struct delimiter *d)
+bool
+ph_delimiter_find(struct ph_content *content, struct ph_delimiter *d)
 {
 	const char *p;
 
@@ -99,14 +87,14 @@ holds_part(const char *p, const char *end)
 /* How many delimiters there were. Parts after the closing one are read as well:
  * some readers show them. */
 static size_t
-read_parts(struct ph_content *content, struct delimiter *d,
+read_parts(struct ph_content *content, struct ph_delimiter *d,
 	   struct ph_place *place)
 {
 	const char *part = NULL;
 	bool closed = false;
 	size_t n = 0;
 
-	for (; find_delimiter(content, d); n++) {
+	for (; ph_delimiter_find(content, d); n++) {
 		if (part != NULL) {
 			place->number++;
 			read_part(content, part, d->before, place);
@@ -130,8 +118,8 @@ read_parts(struct ph_content *content, struct delimiter *d,
 	return n;
 }
 
-static char *
-find_boundary(const struct ph_field *type)
+char *
+ph_boundary_find(const struct ph_field *type)
 {
 	g_autofree char *boundary = ph_field_param(type, "boundary");
 
@@ -144,7 +132,7 @@ static size_t
 read_multipart(struct ph_content *content, const struct ph_field *type,
 	       const char *body, size_t size, const struct ph_place *place)
 {
-	g_autofree char *needle = find_boundary(type);
+	g_autofree char *needle = ph_boundary_find(type);
 	g_autofree char *prefix =
 	    place->root
 		? g_strdup(place->prefix)
@@ -157,7 +145,7 @@ read_multipart(struct ph_content *content, const struct ph_field *type,
 			? "message/rfc822"
 			: "text/plain",
 	};
-	struct delimiter d = {
+	struct ph_delimiter d = {
 	    .needle = needle,
 	    .body = body,
 	    .p = body,
@@ -312,13 +300,7 @@ ph_content_parse(struct ph_content *content, const struct ph_headers *headers,
 	    .prefix = "", .number = 1, .root = true, .type = "text/plain"};
 	struct ph_entity entity = {.body = body, .size = size};
 
-	for (size_t i = 0; i < ph_headers_count(headers); i++) {
-		const struct ph_header *field = ph_headers_at(headers, i);
-
-		ph_entity_take_field(content, &entity, field->name,
-				     strlen(field->name), field->value,
-				     strlen(field->value));
-	}
+	ph_entity_read_fields(content, &entity, headers);
 	read_entity(content, &entity, &place);
 	ph_entity_clear(&entity);
 }

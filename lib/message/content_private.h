@@ -123,6 +123,9 @@ struct ph_entity {
 void ph_entity_take_field(struct ph_content *content, struct ph_entity *entity,
 			  const char *name, size_t name_size, const char *value,
 			  size_t size);
+/* The header of the message itself. */
+void ph_entity_read_fields(struct ph_content *content, struct ph_entity *entity,
+			   const struct ph_headers *headers);
 void ph_entity_read_header(struct ph_content *content, struct ph_entity *entity,
 			   const char *p, size_t size);
 void ph_entity_clear(struct ph_entity *entity);
@@ -137,6 +140,23 @@ struct ph_line {
 struct ph_line ph_line_get(const char *p, const char *end);
 
 /* ---- content_parse.c: containers ---------------------------------------- */
+
+/* A search for the boundaries of one multipart. */
+struct ph_delimiter {
+	const char *needle; /* "--" and the boundary */
+	size_t needle_size;
+	const char *body;
+	const char *p; /* not looked at yet */
+	const char *end;
+	/* Of the one that was found: */
+	const char *before; /* the end of what stands before it */
+	const char *after;
+	bool closing;
+};
+
+bool ph_delimiter_find(struct ph_content *content, struct ph_delimiter *d);
+/* The needle, g_free; NULL: it has no boundary. */
+char *ph_boundary_find(const struct ph_field *type);
 
 /* Where a part stands. */
 struct ph_place {
@@ -154,6 +174,9 @@ void ph_content_parse(struct ph_content *content,
 
 /* ---- content_leaf.c: parts that are no containers ----------------------- */
 
+/* Decoded file name; "" if none; g_free. */
+char *ph_entity_name(struct ph_content *content, const struct ph_entity *entity,
+		     const struct ph_field *type);
 void ph_content_add_leaf(struct ph_content *content,
 			 const struct ph_entity *entity,
 			 const struct ph_field *type,

@@ -1,3 +1,4 @@
+#include "lib/message/encode.h"
 #include "lib/message/headers.h"
 
 #include <glib.h>
@@ -32,4 +33,26 @@ ph_header_encode(const char *text)
 		p = end;
 	}
 	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* 76 characters. */
+#define LINE_BYTES ((size_t)57)
+
+char *
+ph_base64_lines(const char *text)
+{
+	const guchar *p = (const guchar *)text;
+	size_t left = strlen(text);
+	GString *out = g_string_new(NULL);
+
+	while (left > 0) {
+		size_t n = MIN(left, LINE_BYTES);
+		g_autofree char *line = g_base64_encode(p, n);
+
+		g_string_append_printf(out, "%s%s", out->len > 0 ? "\r\n" : "",
+				       line);
+		p += n;
+		left -= n;
+	}
+	return g_string_free(out, FALSE);
 }

@@ -31,6 +31,10 @@ void ph_nmid_finish(struct ph_nmid *nmid, const char *reverse_path,
 #define PH_HEADER_SCL PH_HEADER_PREFIX "SCL"
 #define PH_HEADER_SPAM PH_HEADER_PREFIX "Spam-Report"
 #define PH_HEADER_MALWARE PH_HEADER_PREFIX "Malware"
+/* To whom a message would have gone that was put aside. */
+#define PH_HEADER_QUARANTINE PH_HEADER_PREFIX "Quarantine-Recipients"
+/* What the sender says to a policy tip; who has logged in may say it. */
+#define PH_HEADER_OVERRIDE PH_HEADER_PREFIX "Sender-Override"
 #define PH_HEADER_RULES_EXECUTED "X-PostHub-Rules-Executed"
 /* Forwarding has been followed and restrictions were looked at. */
 #define PH_HEADER_RESOLVED "X-PostHub-Resolved"

@@ -48,13 +48,14 @@ struct ph_client {
 };
 
 struct ph_recipient {
-	char *given;   /* as the client named it, without angle brackets;
-			* NULL: added by an agent */
-	char *address; /* where the message goes on */
-	char **params; /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
-	bool removed;  /* the message does not go on to it */
-	char *refusal; /* enhanced code and text: it is refused before the
-			* rules; NULL: it is not */
+	char *given;	  /* as the client named it, without angle brackets;
+			   * NULL: added by an agent */
+	char *address;	  /* where the message goes on */
+	char **params;	  /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
+	bool removed;	  /* the message does not go on to it */
+	bool tell_sender; /* the sender gets a notice if it goes on to it */
+	char *refusal;	  /* enhanced code and text: it is refused before the
+			   * rules; NULL: it is not */
 	/* Its directory entry, by ph_recipient_entry. */
 	enum { PH_ENTRY_UNKNOWN, PH_ENTRY_NONE, PH_ENTRY_FOUND } entry_state;
 	struct ph_object *entry;
@@ -117,6 +118,7 @@ struct ph_mail {
 	 * beginning; of a longer one the first PH_BODY_LIMIT bytes. */
 	GByteArray *body;
 	bool keep_body, body_cut;
+	bool new_body;	  /* an agent has put another in its place */
 	uint64_t size;	  /* bytes with CRLF line ends */
 	int64_t received; /* wall clock ms, of MAIL */
 
@@ -139,6 +141,8 @@ struct ph_mail {
 	enum ph_auth_as auth_as;
 	char *original_ip; /* of the first client; "" */
 	char nmid[PH_UUID_TEXT];
+	bool put_aside; /* it is for a quarantine mailbox alone: later agents
+			 * leave it as it is */
 
 	/* A fork: one of several copies of a message that differ in header
 	 * fields, recipients and verdict. Everything else is its origin's;
@@ -193,6 +197,9 @@ struct ph_mail *ph_mail_fork(struct ph_mail *mail);
 void ph_mail_add_body(struct ph_mail *mail, const void *data, size_t size);
 /* How much of such a piece would be kept. */
 size_t ph_mail_room(const struct ph_mail *mail, size_t size);
+/* Another body, CRLF line ends, which the MTA and later agents get; taken. What
+ * was known of the content is forgotten. */
+void ph_mail_replace_body(struct ph_mail *mail, GByteArray *body);
 /* Header fields and body that came so far, of a message that nobody will look
  * at. */
 void ph_mail_drop_content(struct ph_mail *mail);

@@ -197,6 +197,10 @@ ph_apply_changes(SMFICTX *ctx, const struct ph_mail *mail, bool leading,
 		if (apply_header(ctx, mail, touched, leading) < 0)
 			return failed("header field", touched->name, err);
 	}
+	if (mail->new_body &&
+	    smfi_replacebody(ctx, mail->body->data, (int)mail->body->len) !=
+		MI_SUCCESS)
+		return failed("another", "body", err);
 	if (delete_recipients(ctx, mail, err) < 0)
 		return -1;
 	return add_recipients(ctx, mail, err);

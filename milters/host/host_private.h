@@ -16,8 +16,8 @@ struct ph_events ph_host_events(const struct ph_host *host);
 unsigned long ph_negotiate_steps(const struct ph_events *events,
 				 unsigned long offered);
 #define PH_MILTER_ACTIONS                                                    \
-	(SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | \
-	 SMFIF_SETSYMLIST)
+	(SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_ADDRCPT_PAR | \
+	 SMFIF_DELRCPT | SMFIF_SETSYMLIST)
 
 /* Asks for the macros that the host reads. 0 or -1. */
 int ph_negotiate_macros(SMFICTX *ctx);

@@ -183,6 +183,17 @@ ph_mail_add_body(struct ph_mail *mail, const void *data, size_t size)
 }
 
 void
+ph_mail_replace_body(struct ph_mail *mail, GByteArray *body)
+{
+	ph_inspect_free(&mail->inspection);
+	ph_content_free(&mail->content);
+	if (mail->body != NULL)
+		g_byte_array_unref(mail->body);
+	mail->body = body;
+	mail->new_body = true;
+}
+
+void
 ph_mail_drop_content(struct ph_mail *mail)
 {
 	ph_headers_free(&mail->headers);

@@ -227,6 +227,10 @@ configure(const struct ph_conf *conf, struct app *app)
 	    ph_conf_bool(conf, SECTION, "report_to_strangers");
 	transport->loop_limit =
 	    (unsigned)ph_conf_int(conf, SECTION, "rules_loop_limit");
+	transport->quarantine = (struct ph_quarantine){
+	    .mailbox = ph_conf_text(conf, SECTION, "quarantine_mailbox"),
+	    .resolve = transport->resolve,
+	};
 	app->host = (struct ph_host){
 	    .name = "posthub-transport",
 	    .agents = agents,

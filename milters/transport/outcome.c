@@ -473,15 +473,58 @@ find_first(const GPtrArray *groups, const struct ph_rules_result *result)
 	return first != NULL ? first : groups->pdata[0];
 }
 
+/* Recipients of whom the sender is told that they get the message. */
+static GPtrArray *
+find_told(const GPtrArray *groups)
+{
+	GPtrArray *told = g_ptr_array_new();
+
+	for (guint i = 0; i < groups->len; i++) {
+		const struct ph_group *group = groups->pdata[i];
+		const GPtrArray *recipients = group->mail->recipients;
+
+		if (group->mail->verdict.decision != PH_DECISION_ACCEPT)
+			continue;
+		for (guint j = 0; j < recipients->len; j++) {
+			struct ph_recipient *r = recipients->pdata[j];
+
+			if (r->tell_sender && !r->removed)
+				g_ptr_array_add(told, r);
+		}
+	}
+	return told;
+}
+
+/* One outcome for all, of which the sender is told behind the queue. */
+static int
+tell_sender(const struct ph_transport *transport, struct ph_mail *mail,
+	    const GPtrArray *groups, struct ph_headers *before,
+	    struct ph_err *err)
+{
+	g_autoptr(GPtrArray) told = find_told(groups);
+	const struct ph_outcome_parts parts = {.groups = NULL, .told = told};
+	struct ph_plan *plan = NULL;
+
+	if (told->len == 0)
+		return 0;
+	if (ph_outcome_plan(transport, mail, &parts, before, &plan, err) < 0)
+		return -1;
+	ph_outcome_add_tokens(mail, plan);
+	ph_plan_free(&plan);
+	return 0;
+}
+
 /* The message goes on as it came; tokens stand for whom it does not. */
 static int
 fork_message(const struct ph_transport *transport, struct ph_mail *mail,
 	     const GPtrArray *groups, struct ph_headers **before,
 	     struct ph_err *err)
 {
+	g_autoptr(GPtrArray) told = find_told(groups);
+	const struct ph_outcome_parts parts = {.groups = groups, .told = told};
 	struct ph_plan *plan = NULL;
 
-	if (ph_outcome_plan(transport, mail, groups, *before, &plan, err) < 0) {
+	if (ph_outcome_plan(transport, mail, &parts, *before, &plan, err) < 0) {
 		/* The answer is the error, not what some were refused with. */
 		ph_verdict_clear(&mail->verdict);
 		return -1;
@@ -511,8 +554,13 @@ conclude(const struct ph_transport *transport, struct ph_mail *mail,
 	}
 	if (going == 0)
 		return all_the_same(mail, find_first(groups, result));
-	if (groups->len == 1)
-		return all_the_same(mail, groups->pdata[0]);
+	if (groups->len == 1) {
+		int r = all_the_same(mail, groups->pdata[0]);
+
+		return r == 0 ? tell_sender(transport, mail, groups,
+					    result->before, err)
+			      : r;
+	}
 	return fork_message(transport, mail, groups, &result->before, err);
 }
 

@@ -134,9 +134,12 @@ token_orcpt(const struct ph_plan_recipient *first)
 	return g_string_free(param, FALSE);
 }
 
+/* A notice that could not be made is not worth another one. */
 static bool
 wants_nothing(const struct ph_plan_group *group)
 {
+	if (group->kind == PH_PLAN_NOTICE)
+		return true;
 	for (guint i = 0; i < group->recipients->len; i++) {
 		const struct ph_plan_recipient *to =
 		    group->recipients->pdata[i];
@@ -161,7 +164,9 @@ ph_outcome_add_tokens(struct ph_mail *mail, const struct ph_plan *plan)
 		g_autofree char *address =
 		    g_strconcat(token, "@" PH_FORK_DOMAIN, NULL);
 		g_autofree char *orcpt =
-		    token_orcpt(group->recipients->pdata[0]);
+		    group->kind != PH_PLAN_NOTICE
+			? token_orcpt(group->recipients->pdata[0])
+			: NULL;
 		const char *params[] = {wants_nothing(group) ? "NOTIFY=NEVER"
 							     : "NOTIFY=FAILURE",
 					orcpt, NULL};
@@ -172,20 +177,58 @@ ph_outcome_add_tokens(struct ph_mail *mail, const struct ph_plan *plan)
 	}
 }
 
-int
-ph_outcome_plan(const struct ph_transport *transport,
-		const struct ph_mail *mail, const GPtrArray *groups,
-		struct ph_headers *before, struct ph_plan **plan_r,
-		struct ph_err *err)
+/* Names of what was found in the message, "A, B"; g_free. */
+static char *
+list_findings(struct ph_mail *mail)
 {
+	const struct ph_inspect_finding *findings = NULL;
+	GString *text = g_string_new(NULL);
+	struct ph_err err = PH_ERR_INIT;
+	size_t n = 0;
+
+	/* A rule has asked before, so this is no new work. */
+	if (ph_inspect_findings(ph_mail_inspection(mail), &findings, &n, &err) <
+	    0)
+		n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (findings[i].confidence >= findings[i].recommended)
+			g_string_append_printf(text, "%s%s",
+					       text->len > 0 ? ", " : "",
+					       findings[i].name);
+	return g_string_free(text, FALSE);
+}
+
+static void
+add_notice(struct ph_plan *plan, struct ph_mail *mail, const GPtrArray *told)
+{
+	struct ph_plan_group *group;
+
+	if (told->len == 0)
+		return;
+	group = ph_plan_add_group(plan, PH_PLAN_NOTICE);
+	group->text = list_findings(mail);
+	for (guint i = 0; i < told->len && i < GROUP_LIMIT; i++) {
+		const struct ph_recipient *r = told->pdata[i];
+
+		ph_plan_add_recipient(group, r->address, r->given);
+	}
+}
+
+int
+ph_outcome_plan(const struct ph_transport *transport, struct ph_mail *mail,
+		const struct ph_outcome_parts *parts, struct ph_headers *before,
+		struct ph_plan **plan_r, struct ph_err *err)
+{
+	const GPtrArray *groups = parts->groups;
 	struct ph_plan *plan = make_plan(mail, before);
 
-	for (guint i = 0; i < groups->len; i++) {
+	for (guint i = 0; groups != NULL && i < groups->len; i++) {
 		const struct ph_group *group = groups->pdata[i];
 
 		if (*group->key != '\0')
 			add_groups(plan, group->mail, before);
 	}
+	add_notice(plan, mail, parts->told);
 	if (ph_plans_write(transport->plans, plan, err) < 0) {
 		ph_plan_free(&plan);
 		return -1;

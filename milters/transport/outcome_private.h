@@ -21,10 +21,20 @@ void ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies);
  * may not go (outcome_remote.c); they are dropped. 0; -1: cannot say. */
 int ph_outcome_remote(GPtrArray *copies, struct ph_err *err);
 
-/* Writes and syncs the plan of the groups (struct ph_group) that are not as the
- * message came (outcome_plan.c). 0 and *plan_r is the caller's, or -1. */
-int ph_outcome_plan(const struct ph_transport *transport,
-		    const struct ph_mail *mail, const GPtrArray *groups,
+/* What a plan is made of. */
+struct ph_outcome_parts {
+	/* struct ph_group: those that are not as the message came; NULL: none
+	 * is. */
+	const GPtrArray *groups;
+	/* struct ph_recipient, of whom the sender is told that they get it;
+	 * empty: he is told nothing. */
+	const GPtrArray *told;
+};
+
+/* Writes and syncs the plan (outcome_plan.c). 0 and *plan_r is the caller's, or
+ * -1. */
+int ph_outcome_plan(const struct ph_transport *transport, struct ph_mail *mail,
+		    const struct ph_outcome_parts *parts,
 		    struct ph_headers *before, struct ph_plan **plan_r,
 		    struct ph_err *err);
 /* Its tokens become recipients of the message. */

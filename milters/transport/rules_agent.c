@@ -11,6 +11,23 @@
  * not say its own threshold. */
 #define SLOW_US ((int64_t)10 * 1000)
 
+/* "|sndOverride=fp": what the sender said to a rule that would have told him.
+ */
+static void
+append_override(const struct ph_mail *mail, const struct ph_rule *rule,
+		GString *item)
+{
+	enum ph_override said;
+
+	if (!ph_object_has(rule->object, "NotifySender"))
+		return;
+	said = ph_override_of(mail->headers);
+	if (said != PH_OVERRIDE_NONE)
+		g_string_append_printf(
+		    item, "|sndOverride=%s",
+		    said == PH_OVERRIDE_FALSE_POSITIVE ? "fp" : "or");
+}
+
 /*
  * "S:TRA=ETR|ruleId=...|st=|action=...|sev=1|mode=Enforce", as Exchange writes
  * a rule hit (facts/exchange-rules.md section 11). st, when the rule was last
@@ -32,6 +49,7 @@ append_hit(struct ph_mail *mail, const struct ph_rule_hit *hit)
 	g_string_append_printf(item, "|sev=%d|mode=%s",
 			       (int)hit->rule->severity,
 			       ph_rule_mode_name(hit->rule->mode));
+	append_override(mail, hit->rule, item);
 	ph_mail_info(mail, item->str);
 }
 
@@ -112,6 +130,7 @@ run_rules(const struct ph_transport *transport, struct ph_mail *mail,
 	const struct ph_rules_options options = {
 	    .now = ph_clock_wall(),
 	    .loop_limit = transport->loop_limit,
+	    .quarantine = &transport->quarantine,
 	    .recipients_only = mail->members,
 	};
 	struct ph_err err = PH_ERR_INIT;
@@ -125,7 +144,8 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	const struct ph_transport *transport = app;
 	bool executed = were_executed(mail);
-	bool skip = (executed && !mail->members) || is_exempt(mail);
+	bool skip =
+	    (executed && !mail->members) || is_exempt(mail) || mail->put_aside;
 	struct ph_rules_result result;
 	GPtrArray *aside;
 	int r = 0;

@@ -35,6 +35,11 @@ ph_scan_configure(const struct ph_conf *conf, struct ph_scan_conf *scan_r,
 			 &why) < 0)
 		return ph_err_set(err, PH_ERR_PERM, "[spam] scl: %s", why.text);
 	scan_r->malware.action = ph_conf_word(conf, "malware", "action");
+	if (scan_r->malware.action == PH_MALWARE_QUARANTINE &&
+	    *ph_conf_text(conf, "transport", "quarantine_mailbox") == '\0')
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[malware] action = quarantine needs "
+				  "[transport] quarantine_mailbox");
 	scan_r->malware.on_error = ph_conf_word(conf, "malware", "on_error");
 	scan_r->malware.timeout = ph_conf_int(conf, "malware", "timeout");
 	if (ph_conf_int(conf, "malware", "remember") > 0)

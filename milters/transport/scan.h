@@ -31,7 +31,13 @@ struct ph_scan_conf {
 };
 
 /* Words of [malware] action and of on_error in both sections. */
-enum { PH_MALWARE_REJECT, PH_MALWARE_DELETE, PH_MALWARE_MARK };
+enum {
+	PH_MALWARE_REJECT,
+	PH_MALWARE_DELETE,
+	PH_MALWARE_MARK,
+	PH_MALWARE_QUARANTINE,
+	PH_MALWARE_STRIP,
+};
 enum { PH_SCAN_DEFER, PH_SCAN_SKIP };
 
 /* 0, or -1 PERM: a setting is wrong. */

@@ -71,7 +71,7 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	int scl, r;
 
 	/* A level that a server of ours has given stands. */
-	if (!conf->spam.on || ph_scan_is_done(mail) ||
+	if (!conf->spam.on || ph_scan_is_done(mail) || mail->put_aside ||
 	    ph_headers_raw(mail->headers, PH_HEADER_SCL, 0) != NULL)
 		return 0;
 	if (mail->auth_as == PH_AUTH_INTERNAL)

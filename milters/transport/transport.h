@@ -8,6 +8,7 @@
 #include "lib/state/state.h"
 #include "lib/track/log.h"
 #include "milters/host/agent.h"
+#include "milters/transport/rules/quarantine.h"
 #include "milters/transport/scan.h"
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ struct ph_transport {
 	bool check_from;	  /* [transport] check_from */
 	bool report_to_strangers; /* [transport] report_to_strangers */
 	unsigned loop_limit;	  /* [transport] rules_loop_limit */
+	struct ph_quarantine quarantine;
 	struct ph_scan_conf scan;
 	struct ph_state *state;
 	struct ph_directory *directory;

@@ -14,9 +14,10 @@ struct ph_incoming {
 /* The fields of ours that stay in a stored message (the header firewall of
  * mailbox delivery); all others with the prefix are left out. */
 static const char *const kept[] = {
-    PH_HEADER_NMID,	      PH_HEADER_SCL,	 PH_HEADER_SPAM,
-    PH_HEADER_MALWARE,	      PH_HEADER_AUTH_AS, PH_HEADER_AUTH_SOURCE,
-    PH_HEADER_AUTH_MECHANISM,
+    PH_HEADER_NMID,	   PH_HEADER_SCL,
+    PH_HEADER_SPAM,	   PH_HEADER_MALWARE,
+    PH_HEADER_QUARANTINE,  PH_HEADER_AUTH_AS,
+    PH_HEADER_AUTH_SOURCE, PH_HEADER_AUTH_MECHANISM,
 };
 
 struct ph_incoming *

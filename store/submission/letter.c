@@ -203,7 +203,8 @@ note_body(void *context, const char *data, size_t size, struct ph_err *err)
 
 /* ---- what is sent ------------------------------------------------------ */
 
-/* Fields that are for the owner alone, or ours to set. */
+/* Fields that are for the owner alone, or ours to set; he may answer a policy
+ * tip. */
 static bool
 is_kept_back(const char *name)
 {
@@ -212,8 +213,9 @@ is_kept_back(const char *name)
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		if (strcasecmp(name, names[i]) == 0)
 			return true;
-	return strncasecmp(name, PH_HEADER_PREFIX, strlen(PH_HEADER_PREFIX)) ==
-	       0;
+	return strcasecmp(name, PH_HEADER_OVERRIDE) != 0 &&
+	       strncasecmp(name, PH_HEADER_PREFIX, strlen(PH_HEADER_PREFIX)) ==
+		   0;
 }
 
 static GString *

@@ -6,18 +6,31 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from email.message import Message
+from email import message_from_bytes
+from email.message import EmailMessage, Message
+from email.policy import SMTP
 from functools import partial
 
 import pytest
 
 from tests.conftest import MOTA, NUNO
-from tests.lab import letter, maildir, sasl, track, wait
+from tests.lab import attachment, letter, maildir, sasl, track, wait
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.scanners import SPAM, STREAM_LIMIT, VIRUS, VIRUS_NAME, WORST, Clamd, Rspamd
+from tests.lab.scanners import (
+    EICAR,
+    EICAR_NAME,
+    SPAM,
+    STREAM_LIMIT,
+    VIRUS,
+    VIRUS_NAME,
+    WORST,
+    Clamd,
+    Rspamd,
+)
 from tests.lab.smtp_mta import Mail
 
 DAEMON = "posthub-transport"
@@ -42,6 +55,14 @@ class Office:
         self.host.daemon(DAEMON).stop()
         self.host.start(DAEMON)
         self.lab.wait_up()
+
+    @contextmanager
+    def action(self, action: str) -> Iterator[None]:
+        self.settings("malware", action=action)
+        try:
+            yield
+        finally:
+            self.settings("malware", action="reject")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +120,57 @@ def attached(depth: int) -> Mail:
         "Content-Transfer-Encoding": "base64",
     }
     return letter.compose(NUNO, body=zipped(VIRUS, depth), headers=headers)
+
+
+def infected() -> bytes:
+    """An archive, the same each time."""
+    return attachment.zipped({"eicar.com": EICAR})
+
+
+def with_files(files: Mapping[str, bytes], *recipients: str) -> Mail:
+    """A text and attachments; an .eml is an attached message."""
+    head, _, _ = letter.compose(*(recipients or (NUNO,))).content.partition(b"\r\n\r\n")
+    message = message_from_bytes(head + b"\r\n\r\n", policy=SMTP)
+    assert isinstance(message, EmailMessage)
+    message.set_content("See the files.\r\n")
+    for name, data in files.items():
+        if name.endswith(".eml"):
+            message.add_attachment(message_from_bytes(data, policy=SMTP), filename=name)
+        else:
+            message.add_attachment(
+                data, maintype="application", subtype="octet-stream", filename=name
+            )
+    ident = str(message["Message-ID"])
+    return Mail(ident, letter.STRANGER, recipients or (NUNO,), message.as_bytes())
+
+
+def attached_alone(data: bytes) -> Mail:
+    headers = {
+        "MIME-Version": "1.0",
+        "Content-Type": "application/zip; name=a.zip",
+        "Content-Disposition": "attachment",
+        "Content-Transfer-Encoding": "base64",
+    }
+    return letter.compose(NUNO, body=base64.encodebytes(data).decode(), headers=headers)
+
+
+def parts(message: Message) -> list[tuple[str, bytes]]:
+    """File name and content of each part that is none itself."""
+    return [
+        (part.get_filename() or "", part.get_payload(decode=True))
+        for part in message.walk()
+        if not part.is_multipart()
+    ]
+
+
+def after_strip(office: Office, mail: Mail) -> Message:
+    assert letter.post(office.host, mail).accepted == {NUNO}
+    return office.lab.wait_message(NUNO, mail.ident)
+
+
+def check_notice(text: bytes, words: str) -> None:
+    for each in (words, f"Found:  {EICAR_NAME}", "Server: mbx1.letsexchange.com", "Date:"):
+        assert each in text.decode(), text
 
 
 def find(office: Office, mail: Mail, to: str) -> tuple[str, Message] | None:
@@ -168,6 +240,90 @@ def test_deleted(office: Office) -> None:
         assert mail.ident not in {m["Message-ID"] for m in office.lab.messages(NUNO)}
     finally:
         office.settings("malware", action="reject")
+
+
+def test_put_aside(office: Office) -> None:
+    """On another server, whole, and no rule sees it; both hear of nothing."""
+    office.host.set("transport", "quarantine_mailbox", MOTA)
+    with office.action("quarantine"):
+        office.lab.change(lambda: office.lab.rule("later", PrependSubject="[x] "))
+        mail = letter.post(office.host, with_files({"x.zip": infected()}))
+        assert mail.accepted == {NUNO}
+        message = office.lab.wait_message(MOTA, mail.ident)
+        assert message["X-PostHub-Malware"] == EICAR_NAME
+        assert message["X-PostHub-Quarantine-Recipients"] == NUNO
+        assert message["Subject"] == "Testing Mail Flow"
+        assert parts(message)[1] == ("x.zip", infected())
+    assert mail.ident not in {m["Message-ID"] for m in office.lab.messages(NUNO)}
+    rows = {track.event(row): row for row in track.rows(office.host, mail.ident)}
+    assert "S:AMA=SUM|v=1|action=q|" in rows["AGENT AGENTINFO"]["custom-data"]
+    moved = rows["ROUTING REDIRECT"]
+    assert (moved["recipient-address"], moved["related-recipient-address"]) == (MOTA, NUNO)
+
+
+def test_put_aside_for_nobody(office: Office) -> None:
+    """It waits at the sender rather than in a queue that would lose it."""
+    office.host.set("transport", "quarantine_mailbox", "nobody@letsexchange.com")
+    with office.action("quarantine"):
+        mail = letter.post(office.host, with_files({"x.zip": infected()}))
+        assert mail.pending == {NUNO}
+        assert mail.last.startswith("451 4.3.5 ")
+    office.host.set("transport", "quarantine_mailbox", MOTA)
+
+
+def test_a_rule_puts_aside(office: Office) -> None:
+    office.host.set("transport", "quarantine_mailbox", MOTA)
+    office.settings("malware", action="reject")
+    office.lab.change(
+        lambda: office.lab.rule("aside", SubjectContainsWords="secret", Quarantine="true")
+    )
+    mail = letter.post(office.host, letter.compose(NUNO, subject="A secret"))
+    message = office.lab.wait_message(MOTA, mail.ident)
+    assert message["X-PostHub-Quarantine-Recipients"] == NUNO
+    assert mail.ident not in {m["Message-ID"] for m in office.lab.messages(NUNO)}
+
+
+def test_stripped(office: Office) -> None:
+    """The infected file alone, wherever in it the malware is; also in copies
+    that rules make; and nothing at all while clamd is away."""
+    clean = bytes(range(256)) * 9
+    deep = attachment.zipped({"inner.zip": infected()})
+    attached = with_files({"x.zip": infected()}).content
+    with office.action("strip"):
+        for name, data in {"x.zip": infected(), "deep.zip": deep, "x.eml": attached}.items():
+            mail = with_files({"a.bin": clean, name: data, "b.bin": clean})
+            message = after_strip(office, mail)
+            assert not message.defects
+            assert message["X-PostHub-Malware"] == EICAR_NAME
+            found = parts(message)
+            assert [found[0], found[1], found[3]] == [
+                ("", b"See the files.\n"),
+                ("a.bin", clean),
+                ("b.bin", clean),
+            ]
+            check_notice(found[2][1], f"Name:   {name}")
+
+        # Nothing but the file: no part could be taken out.
+        message = after_strip(office, attached_alone(infected()))
+        assert message.get_content_type() == "text/plain"
+        check_notice(parts(message)[0][1], "The content of this message")
+
+        # A copy with another subject.
+        office.lab.change(
+            lambda: office.lab.rule("mark", SentTo=MOTA, PrependSubject="[marked] ")
+        )
+        mail = letter.post(office.host, with_files({"x.zip": infected()}, NUNO, MOTA))
+        for to, subject in {NUNO: "Testing Mail Flow", MOTA: "[marked] Testing Mail Flow"}.items():
+            message = office.lab.wait_message(to, mail.ident)
+            assert message["Subject"] == subject
+            check_notice(parts(message)[1][1], "Name:   x.zip")
+
+        office.clamd.kill()
+        mail = letter.post(office.host, with_files({"x.zip": infected()}))
+        assert mail.pending == {NUNO}
+        assert mail.last.startswith("451 4.7.1 ")
+        office.clamd.start()
+        check_notice(parts(after_strip(office, mail))[1][1], "Name:   x.zip")
 
 
 def test_clamd_is_away(office: Office) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import MOTA
-from tests.lab import letter
+from tests.conftest import MOTA, NUNO
+from tests.lab import letter, track, wait
 from tests.lab.host import Host
 from tests.lab.lab import ROOT, Lab
 
@@ -67,6 +68,72 @@ def test_a_number_alone_is_no_hit(org: Lab, host: Host) -> None:
     assert not is_refused(host, "My Visa card: 4111 1111 1111 1112")
     rule(org, "@{Name=Credit Card Number; minConfidence=65}")
     assert is_refused(host, "Order 4111 1111 1111 1111")
+
+
+def notices(lab: Lab, ident: str) -> list[Message]:
+    """What a sender was told about a message."""
+    return [m for m in lab.messages(NUNO) if m["In-Reply-To"] == ident]
+
+
+def tip(lab: Lab, word: str) -> None:
+    fields = {CONDITION: "Credit Card Number", "NotifySender": word}
+    lab.change(lambda: lab.rule("Cards", RejectMessageReasonText=REASON, **fields))
+
+
+def send_own(lab: Lab, **headers: str) -> str:
+    """From Nuno's Outbox: he is known."""
+    mail = letter.compose(
+        MOTA,
+        sender=NUNO,
+        subject="Lunch",
+        body="My Visa card: 4111 1111 1111 1111",
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
+    lab.outbox(NUNO, mail.content)
+    return mail.ident
+
+
+def test_the_sender_is_told(org: Lab, host: Host) -> None:
+    """Once, in a notice that nobody answers and no rule sees; a stranger is not."""
+    fields = {CONDITION: "Credit Card Number", "NotifySender": "NotifyOnly"}
+    org.change(lambda: org.rule("Cards", **fields))
+    org.change(lambda: org.rule("All", PrependSubject="[x] ", Enabled="true"))
+    ident = send_own(org)
+    message = org.wait_message(MOTA, ident)
+    assert message["Subject"] == "[x] Lunch"
+    notice = wait.until("the notice", lambda: notices(org, ident))[0]
+    assert notice["Subject"] == "Notification: Lunch"
+    assert notice["Return-Path"] in (None, "<>")
+    assert notice["Auto-Submitted"] == "auto-generated"
+    text = notice.get_payload(decode=True).decode()
+    assert "Found: Credit Card Number" in text
+    assert f"    {MOTA}\r\n" in text
+
+    stranger = letter.compose(MOTA, body="My Visa card: 4111 1111 1111 1111")
+    assert letter.post(host, stranger).accepted == {MOTA}
+    org.wait_message(MOTA, stranger.ident)
+    assert len(notices(org, ident)) == 1
+    assert not notices(org, stranger.ident)
+
+
+def test_the_sender_may_override(org: Lab, host: Host) -> None:
+    tip(org, "RejectUnlessExplicitOverride")
+    refused = [send_own(org), send_own(org, X_PostHub_Sender_Override="Override")]
+    for ident in refused:
+        report = wait.until("the report", lambda i=ident: notices(org, i))[0]
+        assert REASON in report.as_string()
+    why = send_own(org, X_PostHub_Sender_Override="The customer asked for it")
+    org.wait_message(MOTA, why)
+    # A stranger cannot say so.
+    forged = letter.compose(
+        MOTA,
+        body="My Visa card: 4111 1111 1111 1111",
+        headers={"X-PostHub-Sender-Override": "please"},
+    )
+    assert REASON in letter.post(host, forged).refused[MOTA]
+    assert not set(refused) & {m["Message-ID"] for m in org.messages(MOTA)}
+    said = [r["custom-data"] for each in org.hosts.values() for r in track.rows(each, why)]
+    assert any("|sndOverride=or;" in text for text in said)
 
 
 def test_a_package_is_in_force_within_a_second(org: Lab, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Private scanners: clamd with two signatures of its own, and rspamd with a few
+"""Private scanners: clamd with a few signatures of its own, and rspamd with a few
 rules, started and killed by the lab."""
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ PATIENCE = 60.0
 # What clamd finds: these words, in whatever they are packed.
 VIRUS = "posthub-test-malware-0001"
 VIRUS_NAME = "Posthub.Test.UNOFFICIAL"
+# The file that scanners are tested with, in two pieces: no scanner is to find it here.
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"
+EICAR_NAME = "Posthub.Eicar.UNOFFICIAL"
 STREAM_LIMIT = 1024 * 1024
 
 CLAMD_CONF = """\
@@ -41,8 +44,9 @@ class Clamd:
             path.mkdir()
             shutil.chown(path, "clamav")
             path.chmod(0o755)
-        signature = f"Posthub.Test:0:*:{VIRUS.encode().hex()}\n"
-        (directory / "database" / "local.ndb").write_text(signature, encoding="ascii")
+        signatures = f"Posthub.Test:0:*:{VIRUS.encode().hex()}\n"
+        signatures += f"Posthub.Eicar:0:*:{EICAR.hex()}\n"
+        (directory / "database" / "local.ndb").write_text(signatures, encoding="ascii")
         conf.write_text(CLAMD_CONF.format(dir=directory, limit=STREAM_LIMIT), encoding="ascii")
         argv = ["setpriv", "--pdeathsig", "TERM", "clamd", "-c", str(conf)]
         self.child = Child("clamd", argv, directory / "output", env)

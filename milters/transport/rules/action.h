@@ -38,6 +38,9 @@ struct ph_action {
 	/* 0, or -1 with err: the rule counts as one that could not be
 	 * evaluated. NULL: nothing is done to the message. */
 	int (*apply)(const struct ph_action_run *run, struct ph_err *err);
+	/* What is done in AuditAndNotify, to the message as it is; NULL:
+	 * nothing. */
+	int (*notify)(const struct ph_action_run *run, struct ph_err *err);
 };
 
 /* Sorted by name; ends with name NULL. */
@@ -54,6 +57,21 @@ typedef int ph_action_apply(const struct ph_action_run *run,
 /* action_verdict.c */
 ph_action_apply ph_action_delete, ph_action_reject, ph_action_smtp_reject,
     ph_action_disconnect;
+/* Puts it aside; without a mailbox for that it is refused. */
+ph_action_apply ph_action_quarantine;
+/* action_notify_sender.c */
+ph_action_apply ph_action_notify_sender, ph_action_tell_sender;
+/* Does NotifySender of the rule refuse? Then the code and the text for that are
+ * its own, and no action by themselves. */
+bool ph_notify_sender_rejects(const struct ph_object *rule);
+/* What the sender says to a policy tip, in X-PostHub-Sender-Override. */
+enum ph_override {
+	PH_OVERRIDE_NONE,
+	PH_OVERRIDE_FALSE_POSITIVE, /* "FalsePositive" */
+	PH_OVERRIDE_SILENT,	    /* "Override" */
+	PH_OVERRIDE_EXPLICIT,	    /* any other text: the justification */
+};
+enum ph_override ph_override_of(struct ph_headers *headers);
 /* action_header.c */
 ph_action_apply ph_action_set_header, ph_action_remove_header,
     ph_action_set_scl, ph_action_classify, ph_action_connector,

@@ -1,4 +1,4 @@
-#include "milters/transport/rules/action.h"
+#include "milters/transport/rules/evaluate.h"
 
 #define DEFAULT_CODE "5.7.1"
 #define DEFAULT_TEXT "Delivery not authorized, message refused"
@@ -32,6 +32,21 @@ ph_action_reject(const struct ph_action_run *run, struct ph_err *err)
 	    "[{LED=550 %s TRANSPORT.RULES.RejectMessage; the message was "
 	    "rejected by organization policy};{MSG=};{FQDN=};{IP=};{LRT=}]",
 	    code);
+	return 0;
+}
+
+/* As Exchange does it: where there is no mailbox for it the sender is told
+ * (facts/exchange-rules.md section 4). */
+int
+ph_action_quarantine(const struct ph_action_run *run, struct ph_err *err)
+{
+	const struct ph_quarantine *quarantine = run->options->quarantine;
+
+	if (quarantine != NULL && *quarantine->mailbox != '\0')
+		return ph_quarantine_put(quarantine, run->mail, run->matched,
+					 err);
+	ph_verdict_reject(&run->mail->verdict, PH_RULES_AGENT, DEFAULT_CODE,
+			  DEFAULT_TEXT);
 	return 0;
 }
 

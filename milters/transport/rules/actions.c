@@ -54,10 +54,24 @@ const struct ph_action ph_actions[] = {
 	.apply = ph_action_log,
     },
     {
+	.name = "NotifySender",
+	.track = "NotifySender",
+	.help = "the sender is told, and may override a refusal or not",
+	.apply = ph_action_notify_sender,
+	.notify = ph_action_tell_sender,
+    },
+    {
 	.name = "PrependSubject",
 	.track = "PrependSubject",
 	.help = "a text is put before the subject",
 	.apply = ph_action_prepend_subject,
+    },
+    {
+	.name = "Quarantine",
+	.track = "Quarantine",
+	.stops = true,
+	.help = "the message is put aside in the quarantine mailbox",
+	.apply = ph_action_quarantine,
     },
     {
 	.name = "RedirectMessageTo",

@@ -351,11 +351,11 @@ note_end(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
 		     : 0;
 }
 
-static int
-act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
-    GPtrArray *matched, struct ph_err *err)
+static struct ph_action_run
+make_action_run(struct run *run, const struct ph_rule *rule,
+		const struct ph_copy *copy, GPtrArray *matched)
 {
-	const struct ph_action_run action_run = {
+	return (struct ph_action_run){
 	    .rule = rule->object,
 	    .e = &run->e,
 	    .mail = copy->mail,
@@ -363,6 +363,14 @@ act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
 	    .result = run->result,
 	    .options = run->options,
 	};
+}
+
+static int
+act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
+    GPtrArray *matched, struct ph_err *err)
+{
+	const struct ph_action_run action_run =
+	    make_action_run(run, rule, copy, matched);
 	guint recipients = count_recipients(copy);
 	int r = 0;
 
@@ -407,6 +415,24 @@ tell_acted(const struct run *run, const struct ph_rule *rule,
 		trace->acted(trace->arg, rule, copy->mail, error);
 }
 
+/* Instead of acting, in AuditAndNotify. */
+static void
+notify(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
+       GPtrArray *matched)
+{
+	const struct ph_action_run action_run =
+	    make_action_run(run, rule, copy, matched);
+
+	if (rule->mode != PH_MODE_AUDIT_AND_NOTIFY)
+		return;
+	for (guint i = 0; i < rule->actions->len; i++) {
+		const struct ph_action *action = rule->actions->pdata[i];
+
+		if (action->notify != NULL)
+			(void)action->notify(&action_run, NULL);
+	}
+}
+
 static void
 apply(struct run *run, struct ph_copy *copy, GPtrArray *matched,
       struct ph_rule_hit *hit)
@@ -414,8 +440,10 @@ apply(struct run *run, struct ph_copy *copy, GPtrArray *matched,
 	struct ph_err err = PH_ERR_INIT;
 	struct ph_copy *target = copy;
 
-	if (hit->rule->mode != PH_MODE_ENFORCE)
+	if (hit->rule->mode != PH_MODE_ENFORCE) {
+		notify(run, hit->rule, copy, matched);
 		return;
+	}
 	keep_before(run);
 	if (!is_everybody(copy, matched)) {
 		if (run->copies->len >= PH_COPIES_LIMIT) {

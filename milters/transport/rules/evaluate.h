@@ -1,6 +1,7 @@
 #ifndef PH_RULES_EVALUATE_H
 #define PH_RULES_EVALUATE_H
 
+#include "milters/transport/rules/quarantine.h"
 #include "milters/transport/rules/ruleset.h"
 
 #include <glib.h>
@@ -77,10 +78,12 @@ void ph_rules_result_clear(struct ph_rules_result *result);
 
 struct ph_rules_options {
 	const struct ph_rules_trace *trace; /* NULL: none */
-	int64_t now;	      /* wall clock ms: for ActivationDate */
-	const char *server;   /* that evaluates; for the log */
-	unsigned loop_limit;  /* messages that rules have redirected or
-			       * copied so often are refused; 0: none */
+	int64_t now;	     /* wall clock ms: for ActivationDate */
+	const char *server;  /* that evaluates; for the log */
+	unsigned loop_limit; /* messages that rules have redirected or
+			      * copied so often are refused; 0: none */
+	/* Where the action Quarantine puts messages; NULL: nowhere. */
+	const struct ph_quarantine *quarantine;
 	bool recipients_only; /* only rules that look at single recipients are
 			       * asked: the others were asked before */
 };

@@ -6,7 +6,6 @@
 /* Header fields that carry what rules decided, or what they look at, from one
  * server of ours to the next; removed from what strangers send. */
 #define PH_HEADER_CLASSIFICATION PH_HEADER_PREFIX "Classification"
-#define PH_HEADER_OVERRIDE PH_HEADER_PREFIX "Sender-Override"
 /* The next hop of a copy, for Postfix: transport:nexthop. */
 #define PH_HEADER_ROUTE PH_HEADER_PREFIX "Route"
 

@@ -172,6 +172,14 @@ compare_actions(gconstpointer a, gconstpointer b)
 	return x < y ? -1 : x > y;
 }
 
+/* The refusal of NotifySender has the fields of RejectMessage. */
+static bool
+is_part(const struct ph_object *rule, const struct ph_action *action)
+{
+	return action->apply == ph_action_reject &&
+	       ph_notify_sender_rejects(rule);
+}
+
 static void
 find_actions(struct ph_rule *rule)
 {
@@ -183,6 +191,7 @@ find_actions(struct ph_rule *rule)
 		const struct ph_action *a = ph_action_find(pairs[i].field);
 
 		if (a != NULL && does_something(rule->object, pairs[i].field) &&
+		    !is_part(rule->object, a) &&
 		    !g_ptr_array_find(rule->actions, a, NULL))
 			g_ptr_array_add(rule->actions,
 					(struct ph_action *)(uintptr_t)a);

@@ -51,6 +51,7 @@ make_plan(void)
 	struct ph_plan *plan = ph_plan_new();
 	struct ph_plan_group *copy = ph_plan_add_group(plan, PH_PLAN_COPY);
 	struct ph_plan_group *report = ph_plan_add_group(plan, PH_PLAN_REPORT);
+	struct ph_plan_group *notice;
 	struct ph_plan_recipient *r;
 
 	plan->queue_id = g_strdup("4ABC");
@@ -75,6 +76,9 @@ make_plan(void)
 	report->code = g_strdup("550");
 	report->enhanced = g_strdup("5.7.1");
 	report->text = g_strdup("Не можна");
+	notice = ph_plan_add_group(plan, PH_PLAN_NOTICE);
+	notice->text = g_strdup("Картка");
+	ph_plan_add_recipient(notice, "eve@x.test", NULL);
 	return plan;
 }
 
@@ -93,10 +97,10 @@ check_recipient(const struct ph_plan_group *group, guint i, const char *address,
 static void
 check_groups(const struct ph_plan *plan)
 {
-	const struct ph_plan_group *copy, *report;
+	const struct ph_plan_group *copy, *report, *notice;
 	const struct ph_plan_header *header;
 
-	ck_assert_uint_eq(plan->groups->len, 2);
+	ck_assert_uint_eq(plan->groups->len, 3);
 	copy = plan->groups->pdata[0];
 	report = plan->groups->pdata[1];
 	ck_assert_int_eq(copy->kind, PH_PLAN_COPY);
@@ -117,6 +121,10 @@ check_groups(const struct ph_plan *plan)
 	ck_assert_str_eq(report->code, "550");
 	ck_assert_str_eq(report->enhanced, "5.7.1");
 	ck_assert_str_eq(report->text, "Не можна");
+	notice = plan->groups->pdata[2];
+	ck_assert_int_eq(notice->kind, PH_PLAN_NOTICE);
+	check_recipient(notice, 0, "eve@x.test", NULL, NULL, NULL);
+	ck_assert_str_eq(notice->text, "Картка");
 }
 
 START_TEST(all_of_it)
@@ -158,7 +166,7 @@ START_TEST(tokens)
 	    ".0",
 	    "%s",
 	    "%s.",
-	    "%s.2",
+	    "%s.3",
 	    "%s.00",
 	    "%s.01",
 	    "%s.-1",

@@ -707,6 +707,31 @@ START_TEST(report_not_taken)
 }
 END_TEST
 
+START_TEST(notice)
+{
+	const struct sink_mail *mail;
+	struct ph_plan_group *group;
+
+	set_up();
+	group = ph_plan_add_group(plan, PH_PLAN_NOTICE);
+	group->text = g_strdup("Card");
+	ph_plan_add_recipient(group, "r@x.test", "r@x.test");
+	write_plan();
+	ck_delivered("0", "250 2.0.0 Reported\r\n");
+	ck_delivered("0", "250 2.0.0 This was done before\r\n");
+	ck_assert_uint_eq(sink_count(&sink), 1);
+	mail = sink_at(&sink, 0);
+	ck_assert(g_str_has_prefix(mail->mail, "MAIL FROM:<> SIZE="));
+	ck_assert_str_eq(mail->rcpts->pdata[0],
+			 "RCPT TO:<nuno@x.test> NOTIFY=NEVER");
+	ck_assert_ptr_nonnull(
+	    strstr(mail->content->str, "\r\nSubject: Notification: hi\r\n"));
+	ck_rows("DSN|DSN|MBX2|nuno@x.test||<m@x.test>|Notification: hi|<>|<>|"
+		"Originating|S:QueueId=Q1\n");
+	tear_down();
+}
+END_TEST
+
 /* Nobody to tell: done, with the row. */
 START_TEST(report_to_nobody)
 {
@@ -914,5 +939,5 @@ UNIT_MAIN("lib/fork/service", killed, killed_after_the_plan, all_points,
 	  one_copy, nothing_offered, several_tokens, done_once,
 	  several_transactions, no_plan, damaged_plan, nobody_there, put_off,
 	  cut_after_dot, one_refused, all_refused, report_put_off, report,
-	  report_not_taken, report_to_nobody, null_sender, internationalized,
-	  large, half_a_message)
+	  report_not_taken, notice, report_to_nobody, null_sender,
+	  internationalized, large, half_a_message)

@@ -89,7 +89,6 @@ static const char *const actions[] = {
     "RouteMessageOutboundRequireTls",
     "RouteMessageOutboundConnector",
     "PrependSubject",
-    "NotifySender",
     "GenerateIncidentReport",
     "GenerateNotification",
     "SetAuditSeverity",
@@ -130,12 +129,10 @@ static const char *const later[] = {
     "ApplyHtmlDisclaimerLocation",
     "ApplyHtmlDisclaimerFallbackAction",
     "ApplyRightsProtectionTemplate",
-    "NotifySender",
     "GenerateIncidentReport",
     "IncidentReportContent",
     "IncidentReportOriginalMail",
     "GenerateNotification",
-    "Quarantine",
     NULL,
 };
 

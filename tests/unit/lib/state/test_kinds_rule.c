@@ -326,11 +326,9 @@ START_TEST(what_does_not_run_is_refused_with_a_reason)
 	    "ModerateMessageByManager=yes",
 	    "ApplyHtmlDisclaimerText=<p>text</p>",
 	    "ApplyHtmlDisclaimerLocation=Append",
-	    "NotifySender=NotifyOnly",
 	    "GenerateIncidentReport=a@b.test",
 	    "IncidentReportContent=Sender",
 	    "GenerateNotification=text",
-	    "Quarantine=yes",
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {

@@ -252,8 +252,8 @@ START_TEST(bad_values_are_explained)
 	    {"rule", "r", "ModerateMessageByUser=a@b.c",
 	     "rule r: ModerateMessageByUser: is known but not supported by "
 	     "this version"},
-	    {"rule", "r", "quarantine=yes",
-	     "rule r: quarantine: is known but not supported"},
+	    {"rule", "r", "generatenotification=x",
+	     "rule r: generatenotification: is known but not supported"},
 	    {"rule", "r", "FromMemberOf=ann",
 	     "rule r: FromMemberOf: \"ann\" is not an address"},
 	    {"rule", "r", "ExceptIfFrom=ann",

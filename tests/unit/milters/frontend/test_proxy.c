@@ -115,6 +115,9 @@ START_TEST(test_whole)
 	data(&world, mail);
 	ck_assert_int_eq(header(&world, mail, "Subject", " a\n b"), 0);
 	ck_assert_int_eq(header(&world, mail, "x-posthub-scl", " 9"), 0);
+	/* He has logged in, and may say this. */
+	ck_assert_int_eq(
+	    header(&world, mail, "X-PostHub-Sender-Override", " why"), 0);
 	ck_assert_int_eq(header(&world, mail, "X", " y"), 0);
 	ck_assert_int_eq(body(&world, mail, ".dot\r\nhalf "), 0);
 	ck_assert_int_eq(body(&world, mail, "line\r\n"), 0);
@@ -122,7 +125,8 @@ START_TEST(test_whole)
 	ck_assert_int_eq(mail->verdict.decision, PH_DECISION_DISCARD);
 	ck_assert_str_eq(
 	    after_own(server.content->str),
-	    "Subject: a\r\n b\r\nX: y\r\n\r\n..dot\r\nhalf line\r\n");
+	    "Subject: a\r\n b\r\nX-PostHub-Sender-Override: why\r\nX: y\r\n"
+	    "\r\n..dot\r\nhalf line\r\n");
 	ph_mail_free(&mail);
 	mail = world_mail(&world);
 	ck_assert_int_eq(rcpt(&world, mail, "a@x.test"), 0);
@@ -147,6 +151,29 @@ START_TEST(test_no_header_no_body)
 	data(&world, mail);
 	ck_assert_int_eq(message(&world, mail), 1);
 	ck_assert_int_eq(mail->verdict.decision, PH_DECISION_DISCARD);
+	ck_assert_str_eq(after_own(server.content->str), "\r\n");
+	ph_mail_free(&mail);
+	world_close(&world);
+	end_server(&server);
+}
+END_TEST
+
+START_TEST(test_a_stranger_says_nothing)
+{
+	static const char *const lines[] = {SENDER, RCPT_A, CONTENT,
+					    "S:250 2.0.0 Ok", NULL};
+	struct server server;
+	struct world world;
+	struct ph_mail *mail;
+
+	start_server(&server, lines);
+	world_open(&world, server.port, 1);
+	mail = world_mail(&world);
+	ck_assert_int_eq(rcpt(&world, mail, "a@x.test"), 0);
+	data(&world, mail);
+	ck_assert_int_eq(
+	    header(&world, mail, "X-PostHub-Sender-Override", " why"), 0);
+	ck_assert_int_eq(message(&world, mail), 1);
 	ck_assert_str_eq(after_own(server.content->str), "\r\n");
 	ph_mail_free(&mail);
 	world_close(&world);
@@ -586,8 +613,9 @@ START_TEST(test_directory_away)
 END_TEST
 
 UNIT_MAIN("milters/frontend/proxy", test_whole, test_no_header_no_body,
-	  test_final_answers, test_refusal_of_each_second,
-	  test_next_server_at_rcpt, test_sender_refused, test_selection_at_data,
-	  test_gone_at_content, test_cut_in_content, test_progress,
-	  test_dead_spare, test_limit_of_messages, test_what_cannot_be_said,
-	  test_nobody_there, test_directory_away)
+	  test_a_stranger_says_nothing, test_final_answers,
+	  test_refusal_of_each_second, test_next_server_at_rcpt,
+	  test_sender_refused, test_selection_at_data, test_gone_at_content,
+	  test_cut_in_content, test_progress, test_dead_spare,
+	  test_limit_of_messages, test_what_cannot_be_said, test_nobody_there,
+	  test_directory_away)

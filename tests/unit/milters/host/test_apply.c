@@ -53,6 +53,13 @@ smfi_delrcpt(SMFICTX *ctx, char *address)
 	return tell("del %s\n", address);
 }
 
+int
+smfi_replacebody(SMFICTX *ctx, unsigned char *body, int size)
+{
+	(void)ctx;
+	return tell("body %.*s\n", size, (const char *)body);
+}
+
 static const struct ph_client client;
 
 static struct ph_mail *
@@ -101,6 +108,24 @@ START_TEST(test_set)
 	check(mail, true,
 	      "change X-A 1: new\nremove X-A 3\nremove X-A 2\n"
 	      "add X-B: added\nchange Subject 1: twice\n");
+}
+END_TEST
+
+START_TEST(test_body)
+{
+	struct ph_mail *mail = make();
+	static const guint8 text[] = {'n', 'e', 'w'};
+	GByteArray *body = g_byte_array_new();
+
+	mail->keep_body = true;
+	ph_mail_add_body(mail, "old", 3);
+	g_byte_array_append(body, text, sizeof(text));
+	ph_mail_replace_body(mail, body);
+	check(mail, true, "body new\n");
+	mail = make();
+	mail->keep_body = true;
+	ph_mail_add_body(mail, "old", 3);
+	check(mail, true, "");
 }
 END_TEST
 
@@ -202,6 +227,6 @@ START_TEST(test_refused)
 }
 END_TEST
 
-UNIT_MAIN("milters/host/apply", test_nothing, test_set, test_back_again,
-	  test_remove_and_add, test_stamp, test_long_value, test_recipients,
-	  test_refused)
+UNIT_MAIN("milters/host/apply", test_nothing, test_set, test_body,
+	  test_back_again, test_remove_and_add, test_stamp, test_long_value,
+	  test_recipients, test_refused)

@@ -182,13 +182,24 @@ make_result(struct ph_mail *mail)
 	return result;
 }
 
+/* "a!": the sender is told that it gets the message; "a-": so it was, but it
+ * was sent away since. */
 static void
 add_recipients(struct ph_mail *mail, const char *addresses)
 {
 	g_auto(GStrv) words = g_strsplit(addresses, " ", -1);
 
-	for (char **word = words; *word != NULL; word++)
-		ph_mail_add_recipient(mail, *word, NULL);
+	for (char **word = words; *word != NULL; word++) {
+		bool away = g_str_has_suffix(*word, "-");
+		bool tell = away || g_str_has_suffix(*word, "!");
+		g_autofree char *address =
+		    g_strndup(*word, strlen(*word) - tell);
+		struct ph_recipient *r =
+		    ph_mail_add_recipient(mail, address, NULL);
+
+		r->tell_sender = tell;
+		r->removed = away;
+	}
 }
 
 /* ---- what is seen at the end ----------------------------------------------
@@ -285,18 +296,24 @@ show_plan(const struct ph_plan *plan)
 
 	for (guint i = 0; plan != NULL && i < plan->groups->len; i++) {
 		const struct ph_plan_group *group = plan->groups->pdata[i];
-		bool copy = group->kind == PH_PLAN_COPY;
+		static const char *const kinds[] = {
+		    [PH_PLAN_COPY] = "copy",
+		    [PH_PLAN_REPORT] = "report",
+		    [PH_PLAN_NOTICE] = "notice",
+		};
 
 		g_string_append_printf(out, "%s%s", i > 0 ? "; " : "",
-				       copy ? "copy" : "report");
+				       kinds[group->kind]);
 		for (guint j = 0; j < group->recipients->len; j++) {
 			const struct ph_plan_recipient *r =
 			    group->recipients->pdata[j];
 
 			g_string_append_printf(out, " %s", r->address);
 		}
-		if (copy)
+		if (group->kind == PH_PLAN_COPY)
 			append_headers(out, group);
+		else if (group->kind == PH_PLAN_NOTICE)
+			g_string_append_printf(out, ", %s", group->text);
 		else
 			g_string_append_printf(out, ", %s %s %s", group->code,
 					       group->enhanced, group->text);
@@ -485,6 +502,28 @@ static const struct situation {
     {"one closes the session, and another was dropped before",
      .copies = {{"a", NULL, DROPPED}, {"b"}, {"c", NULL, CLOSED}}, .r = 1,
      .verdict = "421 4.7.0 closed"},
+    {"the sender is told", .copies = {{"a! b!"}}, .verdict = "accept, hello",
+     .going = "#0 a b", .plan = "notice a b, Card, Passport"},
+    {"the sender is told of one", .copies = {{"a b!"}},
+     .verdict = "accept, hello", .going = "#0 a b",
+     .plan = "notice b, Card, Passport"},
+    {"the sender is told, and all is changed in place",
+     .copies = {{"", NULL}, {"a!", "[x] hello"}},
+     .verdict = "accept, [x] hello", .going = "#0 a",
+     .plan = "notice a, Card, Passport"},
+    {"the sender is told once of two outcomes",
+     .copies = {{"a!"}, {"b!", "[x] hello"}}, .verdict = "accept, hello",
+     .going = "#0 #1 a",
+     .plan = "copy b, Subject=[x] hello; notice a b, Card, Passport"},
+    {"nothing is told of who does not get it",
+     .copies = {{"a"}, {"b!", NULL, REFUSED, "no"}, {"c!", NULL, DROPPED}},
+     .verdict = "accept, hello", .going = "#0 a",
+     .plan = "report b, 550 5.7.1 no", .rows = "drop c"},
+    {"nor of who was sent away", .copies = {{"a- b"}},
+     .verdict = "accept, hello", .going = "b"},
+    {"nor of what is refused in the session",
+     .copies = {{"a!", NULL, REFUSED, "no"}}, .r = 1,
+     .verdict = "550 5.7.1 no"},
 };
 
 static void
@@ -552,6 +591,13 @@ check(const struct situation *s, const char *what, char *is, const char *want)
 	g_free(is);
 }
 
+/* The second is too unsure to be spoken of. */
+static const struct ph_inspect_finding findings[] = {
+    {.name = "Card", .id = "1", .confidence = 85, .recommended = 85},
+    {.name = "Account", .id = "2", .confidence = 65, .recommended = 85},
+    {.name = "Passport", .id = "3", .confidence = 75, .recommended = 75},
+};
+
 static void
 run_situation(const struct situation *s)
 {
@@ -562,6 +608,8 @@ run_situation(const struct situation *s)
 	struct ph_plan *plan;
 	int r;
 
+	mail->inspection =
+	    ph_inspect_memory(NULL, 0, findings, G_N_ELEMENTS(findings));
 	mail->auth_as = s->inside ? PH_AUTH_INTERNAL : PH_AUTH_ANONYMOUS;
 	transport.report_to_strangers = !s->tell_nobody;
 	make_copies(s, &result);
@@ -710,6 +758,39 @@ START_TEST(test_recipients)
 	ck_assert_ptr_null(to->notify);
 	ck_assert_ptr_null(to->orcpt);
 	ph_plan_free(&plan);
+	ph_rules_result_clear(&result);
+	mail_clear(&mail);
+}
+END_TEST
+
+/* A notice that cannot be made is no news to anybody. */
+START_TEST(test_notice_params)
+{
+	struct ph_mail *mail = make_mail("x@b.test");
+	struct ph_rules_result result = make_result(mail);
+	g_autofree char *params = NULL;
+
+	add_recipients(mail, "b@a.test!");
+	ck_assert_int_eq(ph_outcome_apply(&transport, mail, &result, NULL), 0);
+	params = g_strjoinv(" ", first_token(mail)->params);
+	ck_assert_str_eq(params, "NOTIFY=NEVER");
+	ph_rules_result_clear(&result);
+	mail_clear(&mail);
+}
+END_TEST
+
+/* The message does not go on without its notice. */
+START_TEST(test_no_room_for_a_notice)
+{
+	struct ph_mail *mail = make_mail("x@b.test");
+	struct ph_rules_result result = make_result(mail);
+	struct ph_err err = PH_ERR_INIT;
+
+	add_recipients(mail, "b@a.test!");
+	unit_rmdir(&dir);
+	ck_assert_int_eq(ph_outcome_apply(&transport, mail, &result, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_ptr_null(first_token(mail));
 	ph_rules_result_clear(&result);
 	mail_clear(&mail);
 }
@@ -1124,7 +1205,8 @@ START_TEST(test_status)
 END_TEST
 
 UNIT_MAIN("milters/transport/outcome", test_situations, test_envelope,
-	  test_recipients, test_token_params, test_headers, test_restored,
+	  test_recipients, test_token_params, test_notice_params,
+	  test_no_room_for_a_notice, test_headers, test_restored,
 	  test_unwritable, test_redirected, test_routes, test_remote_domains,
 	  test_route_too_large, test_route_refused, test_gather, test_notes,
 	  test_status)

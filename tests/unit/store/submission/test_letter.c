@@ -62,6 +62,10 @@ static const struct {
     {"A: b\nBCC: c\n d\nX-Posthub-X: y\nReturn-Path: <q>\nResent-Bcc: r\n\nx",
      "A: b\r\n\r\nx", NULL},
     {"Bcc: c\n\nx\n", "\r\nx\r\n", NULL},
+    {"x-posthub-sender-override: y\n\nx",
+     "x-posthub-sender-override: y\r\n"
+     "\r\nx",
+     NULL},
     {"", NULL, "empty"},
     {"\nx\n", NULL, "no header"},
     {"x\n\ny\n", NULL, "\"x\" is no header field"},

@@ -30,6 +30,7 @@ struct rule_case {
 	GArray *findings;      /* struct ph_inspect_finding, owned strings */
 	bool directory_down, inspection_down, no_types;
 	int64_t now;
+	struct ph_quarantine quarantine;
 	char *answer;
 	GPtrArray *expected; /* "key: value" lines after the answer */
 	struct ph_rules_result result;
@@ -324,6 +325,15 @@ on_now(struct rule_case *c, const char *value)
 	ck_assert_int_eq(ph_parse_date(value, &c->now, NULL), 0);
 }
 
+static void
+on_quarantine(struct rule_case *c, const char *value)
+{
+	c->quarantine = (struct ph_quarantine){
+	    .mailbox = g_intern_string(value),
+	    .resolve = true,
+	};
+}
+
 static const char *const flag_names[] = {
     [PH_INSPECT_UNSUPPORTED] = "unsupported",
     [PH_INSPECT_EXECUTABLE] = "executable",
@@ -433,6 +443,7 @@ static const struct {
     {"client", on_client},
     {"size", on_size},
     {"now", on_now},
+    {"quarantine", on_quarantine},
     {"domain", on_domain},
     {"entry", on_entry},
     {"object", on_object},
@@ -610,8 +621,9 @@ fields_of(struct ph_mail *mail, const char *name)
 }
 
 /* Who gets the message, copy after copy. */
+/* all: those that get the message; else those of whom the sender is told so. */
 static char *
-recipients_of(const struct rule_case *c)
+recipients_of(const struct rule_case *c, bool all)
 {
 	g_autoptr(GPtrArray) texts = g_ptr_array_new();
 
@@ -623,7 +635,7 @@ recipients_of(const struct rule_case *c)
 		for (guint j = 0; j < copy->recipients->len; j++) {
 			struct ph_recipient *r = copy->recipients->pdata[j];
 
-			if (!r->removed)
+			if (!r->removed && (all || r->tell_sender))
 				g_ptr_array_add(texts, r->address);
 		}
 	}
@@ -672,7 +684,9 @@ seen(const struct rule_case *c, struct ph_mail *mail, const char *key)
 		return g_strescape(raw != NULL ? raw : "none", NULL);
 	}
 	if (strcmp(key, "recipients") == 0)
-		return recipients_of(c);
+		return recipients_of(c, true);
+	if (strcmp(key, "told") == 0)
+		return recipients_of(c, false);
 	if (strcmp(key, "copies") == 0)
 		return g_strdup_printf("%u", c->result.copies->len);
 	if (strcmp(key, "matched") == 0)
@@ -776,7 +790,11 @@ run_case(const char *file, struct rule_case *c,
 	g_autofree char *where =
 	    g_strdup_printf("%s:%d: %s", file, c->line, c->name);
 	struct ph_rules_options options = {
-	    .now = c->now, .loop_limit = 3, .trace = trace};
+	    .now = c->now,
+	    .loop_limit = 3,
+	    .trace = trace,
+	    .quarantine = c->quarantine.mailbox != NULL ? &c->quarantine : NULL,
+	};
 
 	ck_assert_msg(c->answer != NULL, "%s: no answer", where);
 	prepare(c);
