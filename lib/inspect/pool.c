@@ -241,14 +241,14 @@ read_hello(struct ph_worker *worker, int64_t deadline, struct ph_err *err)
 	return ph_err_set(err, PH_ERR_TEMP, "a worker ends before it begins");
 }
 
-/* Has it begun? It says so, or why not, unless the child did not make it.
- * Asking, without the mutex. */
+/* 0; -1; 1: the child has gone. Asking, without the mutex. */
 static int
-fork_worker(struct ph_pool *pool, struct ph_worker *worker, struct ph_err *err)
+ask_for_worker(struct ph_pool *pool, struct ph_worker *worker,
+	       struct ph_err *err)
 {
 	int fds[2];
 	int32_t failed = 0;
-	int r = 0;
+	int r;
 
 	if (pool->pid == 0 && start_child(pool, err) < 0)
 		return -1;
@@ -256,13 +256,32 @@ fork_worker(struct ph_pool *pool, struct ph_worker *worker, struct ph_err *err)
 		return ph_err_set(err, PH_ERR_TEMP, "socketpair: %s",
 				  g_strerror(errno));
 	worker->fd = fds[0];
-	/* If the child goes, what it wrote last may say why. */
-	if (ask_child(pool, PH_CHILD_START, worker->id, fds[1], &failed) == 0 &&
-	    failed != 0)
-		r = ph_err_set(err, PH_ERR_TEMP, "fork: %s",
-			       g_strerror(failed));
+	r = ask_child(pool, PH_CHILD_START, worker->id, fds[1], &failed);
 	close(fds[1]);
-	return r;
+	if (r < 0)
+		return 1;
+	return failed == 0 ? 0
+			   : ph_err_set(err, PH_ERR_TEMP, "fork: %s",
+					g_strerror(failed));
+}
+
+/* Has it begun? It says so, or why not, unless the child did not make it. The
+ * same. */
+static int
+fork_worker(struct ph_pool *pool, struct ph_worker *worker, struct ph_err *err)
+{
+	bool fresh = pool->pid == 0;
+	int r = ask_for_worker(pool, worker, err);
+
+	/* One that has gone since it was asked last says nothing about the
+	 * next. */
+	if (r == 1 && !fresh) {
+		close(worker->fd);
+		worker->fd = -1;
+		r = ask_for_worker(pool, worker, err);
+	}
+	/* What it wrote last may say why it has gone. */
+	return MIN(r, 0);
 }
 
 /* With the mutex, which others have meanwhile. */

@@ -462,6 +462,33 @@ START_TEST(test_child_stands)
 }
 END_TEST
 
+/* The next message has another, and is not told. */
+START_TEST(test_child_is_killed)
+{
+	const struct ph_inspector_options options = {.child = child,
+						     .user = "nobody",
+						     .workers = 1,
+						     .messages = 10,
+						     .timeout = 1000,
+						     .memory = MEMORY};
+	struct ph_pool *pool = ph_pool_new(&options);
+	struct ph_err err = PH_ERR_INIT;
+	struct ph_worker *worker = ph_pool_take(pool, INT64_MAX / 2000, &err);
+	pid_t pid = find_child();
+
+	ck_assert_ptr_nonnull(worker);
+	kill(pid, SIGKILL);
+	/* Its worker dies with it. */
+	ck_assert_int_eq(ph_pool_wait(worker->fd, INT64_MAX / 2000), 1);
+	ph_pool_put(pool, worker);
+	worker = ph_pool_take(pool, INT64_MAX / 2000, &err);
+	ck_assert_msg(worker != NULL, "%s", err.text);
+	ck_assert_int_ne(find_child(), pid);
+	ph_pool_put(pool, worker);
+	ph_pool_free(&pool);
+}
+END_TEST
+
 /* Nobody can be asked. */
 START_TEST(test_no_child)
 {
@@ -522,6 +549,7 @@ run_tests(void)
 	tcase_add_test(tc, test_many_losses);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_child_stands);
+	tcase_add_test(tc, test_child_is_killed);
 	tcase_add_loop_test(tc, test_no_child, 0, 2);
 	tcase_add_test(tc, test_layers);
 	suite_add_tcase(suite, tc);

@@ -187,6 +187,68 @@ START_TEST(test_rar5)
 }
 END_TEST
 
+/* A zip that is in an archive as it is, or behind something else: it hides
+ * nothing, and is not hidden. */
+static const struct {
+	const char *name;
+	const char *inner; /* that has to be seen */
+	bool suspicious;
+} held[] = {
+    {"plain4.rar", "tools/run.exe", false},
+    {"plain5.rar", "tools/run.exe", false},
+    {"opens-itself-4.exe", "tools/run.exe", false},
+    {"opens-itself-5.exe", "tools/run.exe", false},
+    {"opens-itself.exe", "tools/run.exe", false},
+    {"two-kinds.rar", "report.docx", true},
+    {"two-kinds.rar", "META-INF/MANIFEST.MF", true},
+    {"picture.jpg", "META-INF/MANIFEST.MF", true},
+};
+
+START_TEST(test_zip_in_it)
+{
+	const char *name = held[_i].name;
+	g_autofree char *path =
+	    g_build_filename("tests/files/archives", name, NULL);
+	g_autofree char *inner = g_strconcat(name, "/", held[_i].inner, NULL);
+	g_autofree char *data = NULL;
+	g_autoptr(GPtrArray) found = NULL;
+	size_t size;
+
+	ck_assert_msg(g_file_get_contents(path, &data, &size, NULL),
+		      "%s is not there", path);
+	found = look_into(
+	    &(struct ph_walk_source){.name = name, .data = data, .size = size},
+	    NULL);
+	file_at(found, inner);
+	ck_assert_int_eq((file_at(found, name)->flags & PH_WALKED_SUSPICIOUS) !=
+			     0,
+			 held[_i].suspicious);
+}
+END_TEST
+
+/* Old programs name an attachment by its whole path. */
+START_TEST(test_attachment_goes_up)
+{
+	static const struct {
+		const char *name;
+		bool suspicious;
+	} cases[] = {{"../../a.txt", true},
+		     {"C:\\temp\\a.txt", false},
+		     {"a..txt", false}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GPtrArray) found = look_into(
+		    &(struct ph_walk_source){
+			.name = cases[i].name, .data = "x", .size = 1},
+		    NULL);
+		const struct ph_walked *file = found->pdata[0];
+
+		ck_assert_int_eq((file->flags & PH_WALKED_SUSPICIOUS) != 0,
+				 cases[i].suspicious);
+	}
+}
+END_TEST
+
 /* ---- zip that contradicts itself ----------------------------------------- */
 
 static void
@@ -537,6 +599,8 @@ main(void)
 	tcase_add_test(tc, test_message_part);
 	tcase_add_test(tc, test_encrypted_zip);
 	tcase_add_loop_test(tc, test_rar5, 0, G_N_ELEMENTS(rars));
+	tcase_add_loop_test(tc, test_zip_in_it, 0, G_N_ELEMENTS(held));
+	tcase_add_test(tc, test_attachment_goes_up);
 	tcase_add_test(tc, test_two_names);
 	tcase_add_test(tc, test_hidden_file);
 	tcase_add_test(tc, test_cut_zip);
