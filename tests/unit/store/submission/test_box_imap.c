@@ -310,9 +310,9 @@ END_TEST
 
 /* ---- a connection that breaks ------------------------------------------ */
 
-/* At every third byte that the server says, once; then it is as ever. Each
+/* At every seventh byte that the server says, once; then it is as ever. Each
  * recipient gets it once, it is in Sent once, and there is one notice. */
-#define CUT 3
+#define CUT 7
 
 static void
 cut_everywhere(const char *text, const struct fake_rule *rules,
