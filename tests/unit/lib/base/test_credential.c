@@ -79,8 +79,8 @@ END_TEST
 START_TEST(test_password)
 {
 	static const struct {
-		const char *file, *password; /* NULL: refused */
-	} rows[] = {
+		const char *text, *password; /* NULL: refused */
+	} files[] = {
 	    {"secret\n", "secret"},
 	    {"a secret of ours\r\nnot this\n", "a secret of ours"},
 	    {"secret", "secret"},
@@ -91,19 +91,19 @@ START_TEST(test_password)
 	char *directory = unit_mkdir();
 	g_autofree char *path = g_build_filename(directory, "file", NULL);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
 		struct ph_err err = PH_ERR_INIT;
 		char *password = NULL;
 		int r;
 
-		if (rows[i].file != NULL)
+		if (files[i].text != NULL)
 			ck_assert(
-			    g_file_set_contents(path, rows[i].file, -1, NULL));
+			    g_file_set_contents(path, files[i].text, -1, NULL));
 		else
 			ck_assert_int_eq(remove(path), 0);
 		r = ph_password_read(path, &password, &err);
-		ck_assert_int_eq(r, rows[i].password != NULL ? 0 : -1);
-		ck_assert_int_eq(g_strcmp0(password, rows[i].password), 0);
+		ck_assert_int_eq(r, files[i].password != NULL ? 0 : -1);
+		ck_assert_int_eq(g_strcmp0(password, files[i].password), 0);
 		if (r < 0) {
 			ck_assert_int_eq(err.kind, PH_ERR_PERM);
 			ck_assert_ptr_nonnull(strstr(err.text, path));
