@@ -7,7 +7,7 @@
 /* Changes that came together are read at one moment, up to so many. */
 #define BATCH 500
 /* Of everything so many: others wait for Redis meanwhile. */
-#define AT_ONCE 100
+#define AT_ONCE 50
 
 void
 ph_feeder_verdict_clear(struct ph_feeder_verdict *verdict)

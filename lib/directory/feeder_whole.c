@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define SCAN_COUNT "250"
+#define SCAN_COUNT "100"
 /* Between two parts of a whole read. */
 #define PAUSE_MS 5
 /* A few deletions are an order, however few recipients there are. */

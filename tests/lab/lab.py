@@ -32,6 +32,8 @@ from tests.lab.redis import Redis
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "posthub:"
 NETWORK = "127.0.1."
+# Seconds: qmgr may let a message wait a minute that it found locked.
+DELIVERED = 90.0
 
 
 def binaries() -> Path:
@@ -278,7 +280,7 @@ class Lab:
         return [m for path in self.maildirs(address) for _, m in hosts.delivered(path)]
 
     def wait_message(
-        self, address: str, message_id: str, timeout: float = wait.DEFAULT_TIMEOUT
+        self, address: str, message_id: str, timeout: float = DELIVERED
     ) -> Message:
         """The message with this id, once it is in a mailbox."""
 
@@ -322,7 +324,7 @@ class Lab:
     def drafts(self, address: str) -> list[tuple[Path, Message]]:
         return maildir.messages(self.own_maildir(address) / maildir.DRAFTS)
 
-    def wait_empty(self, timeout: float = 30.0) -> None:
+    def wait_empty(self, timeout: float = DELIVERED) -> None:
         """Until no host has mail in its queue. What goes from one to another
         may be where one has just looked, so all are looked at twice."""
         postfixes = [each.postfix for each in self.hosts.values()]
