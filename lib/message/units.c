@@ -37,8 +37,7 @@ add_unit(struct walk *walk, const struct ph_entity *entity, const char *begin,
 	 const char *end)
 {
 	struct ph_field plain;
-	const struct ph_field *type =
-	    entity->n_types > 0 ? &entity->types[0] : &plain;
+	const struct ph_field *type = &plain;
 	struct ph_unit unit = {
 	    .begin = (size_t)(begin - walk->body),
 	    .end = (size_t)(end - walk->body),
@@ -49,6 +48,8 @@ add_unit(struct walk *walk, const struct ph_entity *entity, const char *begin,
 		return;
 	}
 	ph_field_parse("text/plain", strlen("text/plain"), &plain);
+	if (entity->n_types > 0)
+		type = &entity->types[0];
 	unit.type = g_strdup(type->value);
 	unit.name = ph_entity_name(walk->content, entity, type);
 	ph_field_clear(&plain);

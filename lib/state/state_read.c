@@ -10,8 +10,8 @@ enum {
 	ATOMIC_BATCH = 10000,
 };
 
-/* Of one step, likewise: 100 keys are a tenth of a millisecond of Redis, and all
- * daemons of all hosts may read at the same time. */
+/* Of one step, likewise: 100 keys are a tenth of a millisecond of Redis, and
+ * all daemons of all hosts may read at the same time. */
 #define SCAN_COUNT "100"
 
 static int
