@@ -1,5 +1,6 @@
 #include "lib/inspect/child.h"
 
+#include "lib/base/memory.h"
 #include "lib/extract/extract.h"
 
 #include <errno.h>
@@ -155,6 +156,7 @@ ph_inspect_child_main(int argc, char **argv, ph_worker_work *work)
 	child.sandbox.memory = g_ascii_strtoull(argv[argc - 2], NULL, 10);
 	child.sandbox.cpu = g_ascii_strtoull(argv[argc - 1], NULL, 10);
 	become_child();
+	ph_memory_give_back();
 	/* The time zone would be looked for at each use. */
 	g_setenv("TZ", "UTC0", TRUE);
 	tzset();

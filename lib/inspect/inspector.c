@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/memory.h"
 #include "lib/inspect/child.h"
 #include "lib/inspect/pool.h"
 #include "lib/inspect/wire.h"
@@ -460,6 +461,7 @@ ph_inspector_start(const struct ph_inspector_options *options)
 	struct ph_err err = PH_ERR_INIT;
 	struct ph_worker *worker;
 
+	ph_memory_give_back();
 	inspector->options = *options;
 	ph_walk_limits_fill(&inspector->options.limits);
 	g_mutex_init(&inspector->mutex);
