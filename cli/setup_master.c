@@ -364,18 +364,23 @@ ph_master_free(struct ph_master **master)
 }
 
 const struct ph_master_service *
-ph_master_find(const struct ph_master *master, const char *name,
-	       const char *type)
+ph_master_find_in(const GPtrArray *services, const char *name, const char *type)
 {
-	for (guint i = 0; i < master->services->len; i++) {
-		const struct ph_master_service *one =
-		    master->services->pdata[i];
+	for (guint i = 0; i < services->len; i++) {
+		const struct ph_master_service *one = services->pdata[i];
 
 		if (strcmp(one->name, name) == 0 &&
 		    strcmp(one->type, type) == 0)
 			return one;
 	}
 	return NULL;
+}
+
+const struct ph_master_service *
+ph_master_find(const struct ph_master *master, const char *name,
+	       const char *type)
+{
+	return ph_master_find_in(master->services, name, type);
 }
 
 const struct ph_master_service *

@@ -67,6 +67,10 @@ void ph_master_free(struct ph_master **master); /* NULL is fine */
 const struct ph_master_service *ph_master_find(const struct ph_master *master,
 					       const char *name,
 					       const char *type);
+/* The same of a list of services. */
+const struct ph_master_service *ph_master_find_in(const GPtrArray *services,
+						  const char *name,
+						  const char *type);
 /* The one that listens there. */
 const struct ph_master_service *
 ph_master_listener(const struct ph_master *master, const char *host, int port);

@@ -5,17 +5,9 @@
 /* Places that two services would listen at. */
 
 static bool
-is_replaced(const struct ph_master *master,
-	    const struct ph_master_service *service)
+is_ours(const struct ph_master *master, const struct ph_master_service *service)
 {
-	for (guint i = 0; i < master->ours->len; i++) {
-		const struct ph_master_service *ours = master->ours->pdata[i];
-
-		if (strcmp(ours->name, service->name) == 0 &&
-		    strcmp(ours->type, service->type) == 0)
-			return true;
-	}
-	return false;
+	return ph_master_find_in(master->ours, service->name, service->type);
 }
 
 /* Does a service without an address listen at this one? */
@@ -58,7 +50,7 @@ ph_master_overlap(const struct ph_master *master, const char *interfaces,
 	g_autoptr(GPtrArray) all = g_ptr_array_new();
 
 	for (guint i = 0; i < master->services->len; i++)
-		if (!is_replaced(master, master->services->pdata[i]))
+		if (!is_ours(master, master->services->pdata[i]))
 			g_ptr_array_add(all, master->services->pdata[i]);
 	for (guint i = 0; i < master->ours->len; i++) {
 		*one_r = master->ours->pdata[i];

@@ -1,5 +1,7 @@
 #include "cli/setup.h"
 
+#include "lib/base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -318,22 +320,6 @@ is_unchanged(const char *file, const char *before, struct ph_err *err)
 			  file);
 }
 
-/* The names in the file's directory, on disk. */
-static int
-sync_directory(const char *file, struct ph_err *err)
-{
-	g_autofree char *directory = g_path_get_dirname(file);
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = fd < 0 ? -1 : fsync(fd);
-
-	if (r != 0)
-		(void)ph_err_set(err, PH_ERR_TEMP, "%s: %s", directory,
-				 g_strerror(errno));
-	if (fd >= 0)
-		(void)close(fd);
-	return r;
-}
-
 static int
 put(const char *file, const char *before, const char *text, struct ph_err *err)
 {
@@ -350,12 +336,12 @@ put(const char *file, const char *before, const char *text, struct ph_err *err)
 	if (rename(new, file) != 0)
 		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", file,
 				  g_strerror(errno));
-	return sync_directory(file, err) == 0
-		   ? 0
-		   : ph_err_wrap(err,
-				 "master.cf is in its place, but may not "
-				 "outlast a crash now, and Postfix has not "
-				 "read it again");
+	if (ph_file_sync_entry(file) == 0)
+		return 0;
+	(void)ph_err_set(err, PH_ERR_TEMP, "%s: %s", file, g_strerror(errno));
+	return ph_err_wrap(err, "master.cf is in its place, but may not "
+				"outlast a crash now, and Postfix has not "
+				"read it again");
 }
 
 int

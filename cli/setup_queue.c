@@ -13,7 +13,9 @@
  */
 #define PART ((size_t)(1 << 20))
 
-static const char *const queues[] = {"incoming", "active", "deferred", "hold"};
+/* Twice: what is tried again goes back to the first. */
+static const char *const queues[] = {"incoming", "active", "deferred", "hold",
+				     "incoming", "active", "deferred"};
 
 /* Of one end of a file, from here at most so much. */
 static int

@@ -68,27 +68,15 @@ ph_setup_senders(struct ph_setup *setup, const GPtrArray *connectors,
 	return 0;
 }
 
-static bool
-is_there(const GPtrArray *services, const struct ph_master_service *service)
-{
-	for (guint i = 0; i < services->len; i++) {
-		const struct ph_master_service *one = services->pdata[i];
-
-		if (strcmp(one->name, service->name) == 0 &&
-		    strcmp(one->type, service->type) == 0)
-			return true;
-	}
-	return false;
-}
-
 bool
 ph_setup_is_removed(const struct ph_setup *setup,
 		    const struct ph_master_service *service)
 {
 	const char *const *of = ph_setup_transports();
 
-	if (is_there(setup->master->services, service) ||
-	    is_there(setup->master->ours, service))
+	if (ph_master_find(setup->master, service->name, service->type) ||
+	    ph_master_find_in(setup->master->ours, service->name,
+			      service->type))
 		return false;
 	for (; *of != NULL; of++) {
 		g_autofree char *begin = g_strconcat(*of, "-for-", NULL);

@@ -137,7 +137,9 @@ serve_expand(struct ph_stream *stream, void *data)
 }
 
 static const struct ph_listen listeners[] = {
-    {"policy", serve_policy, "action=451 4.3.2 Too many connections\n\n"},
+    /* smtpd hangs up, as it must after a refusal at the end of the data
+     * (receive.c). */
+    {"policy", serve_policy, "action=421 4.3.2 Too many connections\n\n"},
     {"map", serve_map, "25:TEMP too many connections,"},
     {"expand", serve_expand,
      "421 4.3.2 Too many connections, please try again later\r\n"},

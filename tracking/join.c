@@ -81,16 +81,10 @@ void
 ph_join_log_id(const char *server, int64_t offset, const char *line,
 	       char log_id_r[PH_UUID_TEXT])
 {
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	g_autofree char *head =
-	    g_strdup_printf("%s\n%" G_GINT64_FORMAT "\n", server, offset);
-	guint8 digest[32];
-	gsize size = sizeof digest;
+	g_autofree char *text = g_strdup_printf("%s\n%" G_GINT64_FORMAT "\n%s",
+						server, offset, line);
 
-	g_checksum_update(sum, (const guchar *)head, -1);
-	g_checksum_update(sum, (const guchar *)line, -1);
-	g_checksum_get_digest(sum, digest, &size);
-	ph_uuid_from_digest(digest, log_id_r);
+	ph_uuid_from_text(text, log_id_r);
 }
 
 static void

@@ -2,32 +2,45 @@
 
 #include "lib/base/file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LIMIT ((size_t)4096)
 
+/* The first line of a file that is no longer than LIMIT, with NUL; text is to
+ * be overwritten. 0, or -1 with errno. */
 static int
-read_line(const char *path, GString *line)
+read_first(const char *path, char text[LIMIT + 1])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const size_t before = line->len;
-	/* Room for one more, or for the end of the text. */
-	char text[LIMIT + 1];
 	ssize_t size;
-	size_t end;
 
 	if (fd < 0)
 		return -1;
-	size = ph_file_read(fd, text, sizeof text);
+	/* Room for one more, or for the end of the text. */
+	size = ph_file_read(fd, text, LIMIT + 1);
 	close(fd);
-	if (size >= 0 && (size_t)size <= LIMIT) {
-		text[size] = '\0';
-		end = strcspn(text, "\r\n");
-		if (memchr(text, ':', end) != NULL)
-			g_string_append_len(line, text, (gssize)end);
+	if (size < 0)
+		return -1;
+	if ((size_t)size > LIMIT) {
+		errno = EFBIG;
+		return -1;
 	}
+	text[size] = '\0';
+	text[strcspn(text, "\r\n")] = '\0';
+	return 0;
+}
+
+static int
+read_line(const char *path, GString *line)
+{
+	const size_t before = line->len;
+	char text[LIMIT + 1];
+
+	if (read_first(path, text) == 0 && strchr(text, ':') != NULL)
+		g_string_append(line, text);
 	explicit_bzero(text, sizeof text);
 	return line->len > before ? 0 : -1;
 }
@@ -50,15 +63,15 @@ ph_credential_read(const char *directory, const char *name, GString *line,
 int
 ph_password_read(const char *path, char **password_r, struct ph_err *err)
 {
-	g_autoptr(GError) error = NULL;
-	char *text;
-	size_t size;
+	char text[LIMIT + 1];
 
-	if (!g_file_get_contents(path, &text, &size, &error))
-		return ph_err_set(err, PH_ERR_PERM, "%s", error->message);
-	*password_r = g_strndup(text, strcspn(text, "\r\n"));
-	explicit_bzero(text, size);
-	g_free(text);
+	if (read_first(path, text) < 0) {
+		explicit_bzero(text, sizeof text);
+		return ph_err_set(err, PH_ERR_PERM, "%s: %s", path,
+				  g_strerror(errno));
+	}
+	*password_r = g_strdup(text);
+	explicit_bzero(text, sizeof text);
 	if (**password_r != '\0')
 		return 0;
 	ph_secret_free(password_r);

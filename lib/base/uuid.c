@@ -40,6 +40,18 @@ ph_uuid_from_digest(const uint8_t digest[16], char text_r[PH_UUID_TEXT])
 	format_uuid(bytes, 8, text_r);
 }
 
+void
+ph_uuid_from_text(const char *text, char text_r[PH_UUID_TEXT])
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	guint8 digest[32];
+	gsize size = sizeof digest;
+
+	g_checksum_update(sum, (const guchar *)text, -1);
+	g_checksum_get_digest(sum, digest, &size);
+	ph_uuid_from_digest(digest, text_r);
+}
+
 bool
 ph_uuid_valid(const char *text)
 {

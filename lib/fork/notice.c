@@ -13,14 +13,17 @@
 static void
 make_id(const struct ph_notice *notice, char id_r[PH_UUID_TEXT])
 {
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	guint8 digest[32];
-	gsize size = sizeof(digest);
+	const GPtrArray *recipients = notice->group->recipients;
+	g_autoptr(GString) about = g_string_new("notice\n");
 
-	g_checksum_update(sum, (const guchar *)"notice\n", -1);
-	g_checksum_update(sum, (const guchar *)notice->plan->nmid, -1);
-	g_checksum_get_digest(sum, digest, &size);
-	ph_uuid_from_digest(digest, id_r);
+	/* Of each portion of a large group there is one. */
+	g_string_append(about, notice->plan->nmid);
+	for (guint i = 0; i < recipients->len; i++) {
+		const struct ph_plan_recipient *r = recipients->pdata[i];
+
+		g_string_append_printf(about, "\n%s", r->address);
+	}
+	ph_uuid_from_text(about->str, id_r);
 }
 
 static void

@@ -178,22 +178,16 @@ needs_utf8(const struct work *work)
 static void
 make_id(const struct work *work, char id_r[PH_UUID_TEXT])
 {
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	guint8 digest[32];
-	gsize size = sizeof(digest);
+	g_autoptr(GString) about = g_string_new("report\n");
 
-	g_checksum_update(sum, (const guchar *)"report\n", -1);
-	g_checksum_update(sum, (const guchar *)work->plan->nmid, -1);
+	g_string_append(about, work->plan->nmid);
 	for (guint i = 0; i < work->recipients->len; i++) {
 		const struct ph_report_recipient *r =
 		    work->recipients->pdata[i];
 
-		g_checksum_update(sum, (const guchar *)"\n", -1);
-		g_checksum_update(sum, (const guchar *)r->recipient->address,
-				  -1);
+		g_string_append_printf(about, "\n%s", r->recipient->address);
 	}
-	g_checksum_get_digest(sum, digest, &size);
-	ph_uuid_from_digest(digest, id_r);
+	ph_uuid_from_text(about->str, id_r);
 }
 
 /* ---- the message's header, without what is ours ------------------------ */

@@ -127,18 +127,11 @@ ph_fork_row_transfer(const struct ph_fork_rows *rows,
 static void
 set_log_id(struct ph_track_record *row, const char *about)
 {
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	g_autofree char *text = g_strconcat(
+	    about, "\n", ph_track_get(row, PH_COL_RECIPIENT_ADDRESS), NULL);
 	char id[PH_UUID_TEXT];
-	guint8 digest[32];
-	gsize size = sizeof(digest);
 
-	g_checksum_update(sum, (const guchar *)about, -1);
-	g_checksum_update(sum, (const guchar *)"\n", -1);
-	g_checksum_update(
-	    sum, (const guchar *)ph_track_get(row, PH_COL_RECIPIENT_ADDRESS),
-	    -1);
-	g_checksum_get_digest(sum, digest, &size);
-	ph_uuid_from_digest(digest, id);
+	ph_uuid_from_text(text, id);
 	ph_track_set(row, PH_COL_LOG_ID, id);
 }
 

@@ -13,6 +13,8 @@ enum {
 /* Of one step, likewise: 100 keys are a tenth of a millisecond of Redis, and
  * all daemons of all hosts may read at the same time. */
 #define SCAN_COUNT "100"
+/* Of a command, which waits for it, perhaps from afar. */
+#define SCAN_COUNT_ONCE "1000"
 
 static int
 run(const struct ph_state_source *source, const struct ph_command *commands,
@@ -240,8 +242,10 @@ static int
 scan_step(const struct ph_state_source *source, const char *pattern,
 	  char **cursor, GHashTable *found, struct ph_err *err)
 {
-	const char *const args[] = {"SCAN",  *cursor, "MATCH",
-				    pattern, "COUNT", SCAN_COUNT};
+	const char *const args[] = {
+	    "SCAN",  *cursor,
+	    "MATCH", pattern,
+	    "COUNT", source->watch != NULL ? SCAN_COUNT : SCAN_COUNT_ONCE};
 	const struct ph_command command = {G_N_ELEMENTS(args), args, NULL};
 	struct ph_reply *reply = NULL;
 

@@ -253,6 +253,21 @@ format_row(const struct ph_track_log *log, struct ph_track_record *record)
 	return g_strconcat("\r\n", line, "\r\n", NULL);
 }
 
+/* Another process writes to the file as well: what a full disk has cut is not
+ * gone on with, or two rows would be mixed. */
+static int
+write_row(int fd, const char *data, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = write(fd, data, size);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0 && (size_t)n < size)
+		errno = ENOSPC;
+	return n >= 0 && (size_t)n == size ? 0 : -1;
+}
+
 int
 ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 		   struct ph_err *err)
@@ -269,7 +284,7 @@ ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 	rc = select_file(log, now, strlen(row), &torn, err);
 	if (rc == 0) {
 		data = torn ? row : row + 2;
-		rc = ph_file_write(log->fd, data, strlen(data));
+		rc = write_row(log->fd, data, strlen(data));
 		log->end = rc < 0 ? 0 : log->end + (int64_t)strlen(data);
 		if (rc < 0)
 			ph_err_set(err, PH_ERR_TEMP, "%s: tracking row: %s",

@@ -211,14 +211,6 @@ begin_body(struct ph_work *work, struct ph_mail *mail)
 	return send_text(work, mail, out->str, out->len);
 }
 
-/* Who has logged in may answer a policy tip, and say nothing else. */
-static bool
-may_say(const struct ph_mail *mail, const char *name)
-{
-	return *mail->login != '\0' &&
-	       strcasecmp(name, PH_HEADER_OVERRIDE) == 0;
-}
-
 static int
 on_header(struct ph_mail *mail, const char *name, const char *value, void *app,
 	  struct ph_err *err)
@@ -237,7 +229,7 @@ on_header(struct ph_mail *mail, const char *name, const char *value, void *app,
 	/* Header firewall: what a stranger says in our name is not said. */
 	if (strncasecmp(name, PH_HEADER_PREFIX, strlen(PH_HEADER_PREFIX)) ==
 	    0) {
-		if (!work->trusted && !may_say(mail, name))
+		if (!work->trusted && !ph_mail_may_say(mail, name))
 			return 0;
 		work->present |= ph_frontend_field(name);
 	}

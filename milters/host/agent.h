@@ -203,6 +203,9 @@ void ph_mail_replace_body(struct ph_mail *mail, GByteArray *body);
 /* Header fields and body that came so far, of a message that nobody will look
  * at. */
 void ph_mail_drop_content(struct ph_mail *mail);
+/* Of our own header fields: who has logged in may answer a policy tip, and say
+ * nothing else. */
+bool ph_mail_may_say(const struct ph_mail *mail, const char *name);
 
 /* The content: what was not kept of a body is not in it; borrowed. */
 struct ph_content *ph_mail_content(struct ph_mail *mail);

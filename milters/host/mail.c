@@ -1,6 +1,7 @@
 #include "milters/host/agent.h"
 
 #include "lib/base/clock.h"
+#include "lib/message/nmid.h"
 
 #include <string.h>
 #include <strings.h>
@@ -187,8 +188,11 @@ ph_mail_replace_body(struct ph_mail *mail, GByteArray *body)
 {
 	ph_inspect_free(&mail->inspection);
 	ph_content_free(&mail->content);
-	if (mail->body != NULL)
+	mail->size += body != NULL ? body->len : 0;
+	if (mail->body != NULL) {
+		mail->size -= mail->body->len;
 		g_byte_array_unref(mail->body);
+	}
 	mail->body = body;
 	mail->new_body = true;
 }
@@ -201,6 +205,13 @@ ph_mail_drop_content(struct ph_mail *mail)
 	if (mail->body != NULL)
 		g_byte_array_unref(mail->body);
 	mail->body = NULL;
+}
+
+bool
+ph_mail_may_say(const struct ph_mail *mail, const char *name)
+{
+	return *mail->login != '\0' &&
+	       strcasecmp(name, PH_HEADER_OVERRIDE) == 0;
 }
 
 struct ph_content *

@@ -524,11 +524,8 @@ fork_message(const struct ph_transport *transport, struct ph_mail *mail,
 	const struct ph_outcome_parts parts = {.groups = groups, .told = told};
 	struct ph_plan *plan = NULL;
 
-	if (ph_outcome_plan(transport, mail, &parts, *before, &plan, err) < 0) {
-		/* The answer is the error, not what some were refused with. */
-		ph_verdict_clear(&mail->verdict);
+	if (ph_outcome_plan(transport, mail, &parts, *before, &plan, err) < 0)
 		return -1;
-	}
 	for (guint i = 0; i < groups->len; i++) {
 		const struct ph_group *group = groups->pdata[i];
 
@@ -594,6 +591,9 @@ ph_outcome_apply(const struct ph_transport *transport, struct ph_mail *mail,
 		groups = make_groups(copies, result->before);
 		r = conclude(transport, mail, groups, result, err);
 	}
+	/* The answer is the error, not what some were refused with. */
+	if (r < 0)
+		ph_verdict_clear(&mail->verdict);
 	ph_outcome_gather(mail, result);
 	return r;
 }

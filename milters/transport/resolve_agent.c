@@ -73,14 +73,6 @@ is_ours(const char *name)
 	       0;
 }
 
-/* Nor may who has logged in say anything but this. */
-static bool
-may_say(const struct ph_mail *mail, const char *name)
-{
-	return *mail->login != '\0' &&
-	       strcasecmp(name, PH_HEADER_OVERRIDE) == 0;
-}
-
 /* Header firewall: what a stranger says in our name is removed. */
 static int
 remove_forged(struct ph_mail *mail)
@@ -97,7 +89,7 @@ remove_forged(struct ph_mail *mail)
 		const char *name = ph_headers_at(mail->headers, i)->name;
 		g_autofree char *copy = g_strdup(name);
 
-		if (is_ours(copy) && !may_say(mail, copy))
+		if (is_ours(copy) && !ph_mail_may_say(mail, copy))
 			ph_mail_remove_header(mail, copy);
 		else
 			i++;

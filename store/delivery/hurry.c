@@ -157,7 +157,10 @@ is_wanted(struct search *search, const char *address)
 	struct ph_resolution resolution;
 	bool wanted = false;
 
-	if (!address || ++search->look_ups > LOOK_UPS ||
+	/* Each may wait for the directory. */
+	if (!address || is_stopping(search->hurry) ||
+	    ph_clock_mono() >= search->deadline ||
+	    ++search->look_ups > LOOK_UPS ||
 	    ph_resolve(search->hurry->directory, search->snapshot, address,
 		       &resolution, NULL) < 0)
 		return false;

@@ -39,12 +39,14 @@ is_recent(int fd, int64_t now)
 	       st.st_mtime > now / 1000 - DAY;
 }
 
+/* Only what was made here is given away: the owner may have linked another
+ * file by this name. */
 static int
-note_told(int fd, int64_t now, const struct ph_perms *owner)
+note_told(int fd, bool made, int64_t now, const struct ph_perms *owner)
 {
 	const struct timespec at = {.tv_sec = now / 1000};
 
-	if (ph_perms_give(fd, owner, false) < 0)
+	if (made && ph_perms_give(fd, owner, false) < 0)
 		return -1;
 	return futimens(fd, (struct timespec[]){at, at});
 }
@@ -56,6 +58,7 @@ ph_quota_tell(int mailbox, int64_t bytes, int64_t now,
 {
 	static const int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	int fd = openat(mailbox, WARNED, flags), r = 0;
+	const bool made = fd < 0;
 
 	if (fd < 0 && errno != ENOENT)
 		return fail("open", err);
@@ -64,7 +67,7 @@ ph_quota_tell(int mailbox, int64_t bytes, int64_t now,
 		r = ph_quota_above(mailbox, bytes, owner, used_r, err);
 	if (r == 1 && fd < 0)
 		fd = openat(mailbox, WARNED, flags | O_CREAT | O_EXCL, 0600);
-	if (r == 1 && (fd < 0 || note_told(fd, now, owner) < 0))
+	if (r == 1 && (fd < 0 || note_told(fd, made, now, owner) < 0))
 		r = fail("write", err);
 	ph_path_close(&fd);
 	return r;

@@ -249,13 +249,12 @@ ph_submission_stop(void *p)
 
 	const int64_t end =
 	    ph_clock_mono() + ph_conf_int(app->conf, "server", "stop_timeout");
-	bool ended;
 
 	ph_watch_stop(&app->watch);
 	ph_ticker_stop(&app->housekeeper);
-	ended = ph_watch_imap_stop(&app->watch_imap, end - ph_clock_mono());
-	if (!ph_queue_stop(&app->queue, MAX(end - ph_clock_mono(), 0)) ||
-	    !ended) {
+	/* What still looks offers to the queue. */
+	if (!ph_watch_imap_stop(&app->watch_imap, end - ph_clock_mono()) ||
+	    !ph_queue_stop(&app->queue, MAX(end - ph_clock_mono(), 0))) {
 		/* They end with the process; the next one goes on. */
 		ph_info("stopped while messages were being submitted");
 		return;

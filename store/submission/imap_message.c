@@ -156,6 +156,10 @@ ph_imap_stat(struct ph_imap *imap, uint32_t uid, struct ph_imap_stat *stat_r,
 				  .values = {size, came}};
 	int r = fetch(imap, "RFC822.SIZE INTERNALDATE", &fetched, err);
 
+	/* Any FETCH of the message makes it seen, as one of flags alone. */
+	if (r == 1 && size->len == 0)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "the server says no size of a message");
 	stat_r->size = g_ascii_strtoull(size->str, NULL, 10);
 	stat_r->came = parse_came(came->str);
 	return r;

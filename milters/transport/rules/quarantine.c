@@ -65,7 +65,8 @@ has_recipient(const struct ph_mail *mail, const char *address)
 	for (guint i = 0; i < mail->recipients->len; i++) {
 		const struct ph_recipient *r = mail->recipients->pdata[i];
 
-		if (!r->removed && strcasecmp(r->address, address) == 0)
+		if (!r->removed && r->refusal == NULL &&
+		    strcasecmp(r->address, address) == 0)
 			return true;
 	}
 	return false;

@@ -202,19 +202,6 @@ find_actions(struct ph_rule *rule)
 /* ---- one rule --------------------------------------------------------------
  */
 
-static void
-make_guid(const struct ph_object *object, char text_r[PH_UUID_TEXT])
-{
-	GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-	uint8_t digest[32];
-	gsize size = sizeof(digest);
-
-	g_checksum_update(sum, (const guchar *)ph_object_folded(object), -1);
-	g_checksum_get_digest(sum, digest, &size);
-	ph_uuid_from_digest(digest, text_r);
-	g_checksum_free(sum);
-}
-
 static enum ph_severity
 severity_of(const struct ph_object *object)
 {
@@ -231,7 +218,7 @@ compile(const struct ph_object *object, struct ph_vocabulary *vocabulary)
 	rule->object = ph_object_ref(object);
 	rule->name = ph_object_name(object);
 	rule->off = find_off(object);
-	make_guid(object, rule->guid);
+	ph_uuid_from_text(ph_object_folded(object), rule->guid);
 	rule->priority = ph_object_has(object, "Priority")
 			     ? ph_object_int(object, "Priority")
 			     : INT64_MAX;
