@@ -330,22 +330,28 @@ ph_storage_each(struct ph_storage *s, ph_storage_visit *visit, void *self)
 	}
 }
 
+/* What is no part of a message: a document stays one, whatever else is put
+ * beside it. */
 static void
 take_child(struct ph_storage *s, const char *name, GsfInput *input,
 	   struct ph_storage *inner, void *self)
 {
-	(void)self;
+	const bool *message = self;
+
+	if (*message && ph_outlook_is_part(name))
+		return;
 	if (inner != NULL)
-		ph_storage_read(inner);
+		ph_storage_read(inner, "");
 	else
 		take_stream(s, name, input);
 }
 
 void
-ph_storage_read(struct ph_storage *s)
+ph_storage_read(struct ph_storage *s, const char *name)
 {
-	if (!ph_outlook_read(s))
-		ph_storage_each(s, take_child, NULL);
+	bool message = ph_outlook_read(s, name);
+
+	ph_storage_each(s, take_child, &message);
 }
 
 static int
@@ -364,7 +370,7 @@ read_file(struct ph_extract_job *job, GsfInput *input, struct ph_err *err)
 		g_clear_error(&error);
 		return -1;
 	}
-	ph_storage_read(&root);
+	ph_storage_read(&root, "");
 	if (ours)
 		read_properties(&root);
 	g_object_unref(root.infile);

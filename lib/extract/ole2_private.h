@@ -26,10 +26,13 @@ void ph_storage_each(struct ph_storage *s, ph_storage_visit *visit, void *self);
 /* The whole stream, or what of it there is. */
 GByteArray *ph_storage_bytes(struct ph_storage *s, GsfInput *input);
 struct ph_bytes ph_bytes_of(const GByteArray *array); /* NULL: none */
-/* Documents in it and in what is in it. */
-void ph_storage_read(struct ph_storage *s);
+/* Documents in it and in what is in it. name: of the attachment that it is, or
+ * "". */
+void ph_storage_read(struct ph_storage *s, const char *name);
 
-/* A message of Outlook's (outlook.c): false, it is none. */
-bool ph_outlook_read(struct ph_storage *s);
+/* A message of Outlook's (outlook.c), name as above: false, it is none. */
+bool ph_outlook_read(struct ph_storage *s, const char *name);
+/* A name of what ph_outlook_read reads. */
+bool ph_outlook_is_part(const char *name);
 
 #endif

@@ -24,7 +24,6 @@
 
 enum {
 	TYPE_INTEGER = 0x0003,
-	TYPE_OBJECT = 0x000d,
 	TYPE_STRING = 0x001e,
 	TYPE_UNICODE = 0x001f,
 	TYPE_BINARY = 0x0102,
@@ -67,7 +66,8 @@ static const struct {
 struct object {
 	const char *prefix; /* of the names of files in it */
 	char charset[16];
-	GString *texts[ROWS]; /* UTF-8; NULL: none */
+	char html_charset[16]; /* of bytes of HTML; "": as they say */
+	GString *texts[ROWS];  /* UTF-8; NULL: none */
 	GByteArray *rtf;
 	GByteArray *data; /* of an attachment */
 	bool holds;	  /* a storage is what it is */
@@ -129,9 +129,11 @@ take_fixed(struct object *object, struct ph_bytes bytes)
 		if (ph_bytes_u16(bytes, at + 2) == ID_INTERNET_CODEPAGE)
 			internet = ph_bytes_u32(bytes, at + 8);
 	}
-	if (codepage == 0)
-		codepage = internet;
-	name_codepage(codepage, object->charset, sizeof object->charset);
+	if (internet != 0)
+		name_codepage(internet, object->html_charset,
+			      sizeof object->html_charset);
+	name_codepage(codepage != 0 ? codepage : internet, object->charset,
+		      sizeof object->charset);
 }
 
 static void
@@ -174,10 +176,13 @@ take_text(struct ph_storage *s, struct object *object, enum row row,
 	  unsigned type, struct ph_bytes bytes)
 {
 	struct ph_charset_options options = {
-	    .charset = type == TYPE_UNICODE ? "utf-16le" : object->charset,
+	    .charset = type == TYPE_UNICODE  ? "utf-16le"
+		       : type == TYPE_BINARY ? object->html_charset
+					     : object->charset,
 	    .html = row == ROW_HTML && type != TYPE_UNICODE,
 	    .limit = s->job->limits.unpacked,
 	    .cut_r = &s->job->result->limit,
+	    .bad_r = &s->job->result->damaged,
 	};
 	g_autofree char *text = NULL;
 	size_t size;
@@ -200,6 +205,17 @@ take_text(struct ph_storage *s, struct object *object, enum row row,
 	g_string_append_len(object->texts[row], text, (gssize)size);
 }
 
+/* Outlook shows the binary one; another beside it only misleads. */
+static void
+keep_bytes(struct ph_storage *s, GByteArray **kept, unsigned type,
+	   GByteArray **bytes)
+{
+	if (type == TYPE_BINARY && *kept == NULL)
+		*kept = g_steal_pointer(bytes);
+	else
+		s->job->result->damaged = true;
+}
+
 static void
 take_value(struct ph_storage *s, const char *name, GsfInput *input,
 	   struct ph_storage *inner, void *self)
@@ -220,17 +236,15 @@ take_value(struct ph_storage *s, const char *name, GsfInput *input,
 	if (row == ROWS && id != ID_DATA)
 		return;
 	bytes = ph_storage_bytes(s, input);
-	if (id == ID_DATA && object->data == NULL)
-		object->data = g_steal_pointer(&bytes);
-	else if (row == ROW_RTF && object->rtf == NULL)
-		object->rtf = g_steal_pointer(&bytes);
-	else if (row < ROWS && row != ROW_RTF)
+	if (id == ID_DATA)
+		keep_bytes(s, &object->data, type, &bytes);
+	else if (row == ROW_RTF)
+		keep_bytes(s, &object->rtf, type, &bytes);
+	else
 		take_text(s, object, (enum row)row, type, ph_bytes_of(bytes));
 }
 
 /* ---- attachments --------------------------------------------------------- */
-
-static void read_message(struct ph_storage *s, const char *prefix);
 
 /* A message, or an object of OLE. */
 static void
@@ -244,10 +258,7 @@ take_object(struct ph_storage *s, const char *name, GsfInput *input,
 	(void)input;
 	if (inner == NULL || !parse_name(name, &id, &type) || id != ID_DATA)
 		return;
-	if (type == TYPE_OBJECT)
-		read_message(inner, attachment);
-	else
-		ph_storage_read(inner);
+	ph_storage_read(inner, attachment);
 }
 
 /* The longest of its names; g_free. */
@@ -296,18 +307,31 @@ put_line(struct ph_extract_job *job, const char *text, size_t size)
 	ph_extract_separate(job, '\n');
 }
 
+static const char *
+skip_blanks(const char *text)
+{
+	while (g_ascii_isspace(*text))
+		text++;
+	return text;
+}
+
+/* How much white space there is does not count, but whether there is. */
 static bool
 same_words(const char *a, const char *b)
 {
+	a = skip_blanks(a);
+	b = skip_blanks(b);
 	for (;;) {
-		while (g_ascii_isspace(*a))
-			a++;
-		while (g_ascii_isspace(*b))
-			b++;
-		if (*a != *b || *a == '\0')
-			return *a == *b;
-		a++;
-		b++;
+		const char *x = skip_blanks(a), *y = skip_blanks(b);
+
+		if (*x != *y)
+			return false;
+		if (*x == '\0')
+			return true;
+		if ((x == a) != (y == b))
+			return false;
+		a = x + 1;
+		b = y + 1;
 	}
 }
 
@@ -331,6 +355,8 @@ put_html(struct ph_storage *s, const struct object *object)
  * as it is, which the library does not take. */
 #define RTF_HEAD ((size_t)16)
 #define RTF_PLAIN 0x414c454d
+/* Times as large at the most: 17 bytes of 2, and a bit of each for its kind. */
+#define RTF_MOST 9
 
 /* NULL: it cannot be read. */
 static GBytes *
@@ -339,22 +365,24 @@ unpack_rtf(struct ph_extract_job *job, GByteArray *array)
 	struct ph_bytes bytes = ph_bytes_of(array);
 	uint32_t claimed = ph_bytes_u32(bytes, 4);
 	struct ph_bytes plain = ph_bytes_sub(bytes, RTF_HEAD, claimed);
-	variableLength packed = {.data = array->data,
-				 .size = (int)MIN(bytes.size, G_MAXINT)};
-	GBytes *unpacked;
+	variableLength packed = {.size = (int)MIN(bytes.size, G_MAXINT)};
 	int size = 0;
 	BYTE *rtf;
 
 	if (ph_bytes_u32(bytes, 8) == RTF_PLAIN)
 		return g_bytes_new(plain.p, plain.size);
 	if (bytes.size < RTF_HEAD || claimed > G_MAXINT ||
+	    claimed / RTF_MOST > bytes.size ||
 	    !ph_extract_unpacked(job, claimed))
 		return NULL;
+	/* The library looks so far behind a reference that is cut. */
+	g_byte_array_append(array, (const guint8 *)"\0", 2);
+	packed.data = array->data;
 	rtf = DecompressRTF(&packed, &size);
-	unpacked =
-	    rtf != NULL && size > 0 ? g_bytes_new(rtf, (gsize)size) : NULL;
+	if (rtf != NULL && size > 0)
+		return g_bytes_new_with_free_func(rtf, (gsize)size, free, rtf);
 	free(rtf);
-	return unpacked;
+	return NULL;
 }
 
 static void
@@ -395,12 +423,14 @@ read_message(struct ph_storage *s, const char *name)
 	g_autofree char *prefix =
 	    *name != '\0' ? g_strconcat(name, "/", NULL) : g_strdup("");
 	struct object object = {.prefix = prefix};
+	unsigned entries = *s->entries;
 
 	*s->ours = true;
 	name_codepage(0, object.charset, sizeof object.charset);
 	ph_storage_each(s, find_fixed, &object);
 	ph_storage_each(s, take_value, &object);
 	put_message(s, &object);
+	*s->entries = entries;
 	ph_storage_each(s, take_attachment, &object);
 	clear(&object);
 }
@@ -416,15 +446,27 @@ find_message(struct ph_storage *s, const char *name, GsfInput *input,
 }
 
 bool
-ph_outlook_read(struct ph_storage *s)
+ph_outlook_is_part(const char *name)
+{
+	static const char *const parts[] = {
+	    STREAM, ATTACHMENT, "__recip_version1.0_", "__nameid_version1.0"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
+		if (g_ascii_strncasecmp(name, parts[i], strlen(parts[i])) == 0)
+			return true;
+	return g_ascii_strcasecmp(name, FIXED) == 0;
+}
+
+bool
+ph_outlook_read(struct ph_storage *s, const char *name)
 {
 	unsigned entries = *s->entries;
 	bool found = false;
 
-	/* One that is none is read otherwise, and counted then. */
+	/* Who reads it otherwise counts. */
 	ph_storage_each(s, find_message, &found);
 	*s->entries = entries;
 	if (found)
-		read_message(s, "");
+		read_message(s, name);
 	return found;
 }

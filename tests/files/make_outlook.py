@@ -91,8 +91,36 @@ def make_old(at: Path, out: Path) -> None:
     create(out / "outlook-1251.msg", at)
 
 
+def copy_streams(document: Path, at: Path) -> None:
+    """Those that hold a text of Word's."""
+    at.mkdir(exist_ok=True)
+    for name in ("WordDocument", "1Table", "Data"):
+        (at / name).write_bytes(subprocess.run(["gsf", "cat", document.resolve(), name],
+                                               check=True, capture_output=True).stdout)
+
+
+def make_disguised(at: Path, out: Path) -> None:
+    """A document for Word, a message by one stream."""
+    Storage(at).fixed(32)
+    copy_streams(out / "text.doc", at)
+    create(out / "outlook-disguise.doc", at)
+
+
+def make_decoys(at: Path, out: Path) -> None:
+    top = Storage(at)
+    top.fixed(32)
+    top.text(BODY, "A se cret of tan talum.")
+    top.put(HTML, 0x0102, "<meta charset=utf-8><p>A secret of tantalum, Привет.".encode())
+    top.attach_file(0, "real.txt", "", b"Hafnium stands in the real file.\n")
+    # In front of the one that Outlook opens.
+    Storage(at / "__attach_version1.0_#00000000").put(DATA, 0x1E, b"Nothing.\n")
+    embedded = top.attach(1)
+    copy_streams(out / "text.doc", embedded.at / "__substg1.0_3701000D")
+    create(out / "outlook-decoys.msg", at)
+
+
 def make(out: Path) -> dict[str, dict]:
-    for function in (make_message, make_old):
+    for function in (make_message, make_old, make_disguised, make_decoys):
         with tempfile.TemporaryDirectory() as name:
             function(Path(name), out)
     return {
@@ -106,4 +134,10 @@ def make(out: Path) -> dict[str, dict]:
         "outlook-1251.msg": {
             "text": ["Привет", "Текст старого письма"], "once": ["Текст старого письма"],
             "properties": {"Subject": "Привет"}, "files": ["файл.txt"]},
+        "outlook-disguise.doc": {
+            "text": ["The first paragraph names the word confidential.", "Text box with iridium."]},
+        "outlook-decoys.msg": {
+            "text": ["A se cret of tan talum.", "A secret of tantalum, Привет.",
+                     "The first paragraph names the word confidential."],
+            "damaged": True, "files": ["real.txt"]},
     }

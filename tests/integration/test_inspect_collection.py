@@ -140,6 +140,8 @@ OTHER_TYPES = {
     "excel-cut.xlsb": "application/zip",
     "word-odd-name.docx": "application/zip",
     "inside.odt": "application/zip",
+    # A text of Word's is in it, by whose streams libmagic goes.
+    "outlook-decoys.msg": "application/msword",
     # Without an XML declaration.
     "fetch.xml": "text/plain",
     "laughs.xml": "text/plain",
@@ -158,6 +160,8 @@ CARDS = {
     "inside.odt",
     "word-embedded.docx",
     "outlook.msg",
+    "outlook-disguise.doc",
+    "outlook-decoys.msg",
 }
 # Files were cut: what is left of the number nobody knows.
 CUT = "-cut."
