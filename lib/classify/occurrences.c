@@ -8,9 +8,9 @@
 /* And all that is done with it: 16 MB of numbers take two seconds. */
 #define TEXT_LIMIT_NS (INT64_C(10) * 1000 * 1000 * 1000)
 #define UTF8_MAX 4
-/* Places that are kept of one alternative in one text: more say nothing new, a
- * type that is asked for so many times is there. */
-#define PLACES_MAX 20000
+/* Places that are kept of one alternative in one text: 16 MB. Where there are
+ * more, those behind are evidence for nothing. */
+#define PLACES_MAX (1 << 20)
 /* Beginnings of numbers that are kept of one text: eight megabytes. Behind them
  * each pattern looks for itself. */
 #define STARTS_MAX ((size_t)512 * 1024)

@@ -347,7 +347,22 @@ START_TEST(test_many)
 }
 END_TEST
 
+/* Whoever writes the word thousands of times before hides nothing. */
+START_TEST(test_much_evidence)
+{
+	struct ph_classifier *c =
+	    make(ENTITY("1", PATTERN("85", "<Match idRef='A'/>")) WORDS ONE);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (int i = 0; i < 100000; i++)
+		g_string_append(text, "alpha ");
+	g_string_append(text, "alpha 1234");
+	check(c, text->str, "One 1 94");
+	ph_classifier_unref(&c);
+}
+END_TEST
+
 UNIT_MAIN("lib/classify/classify", test_any, test_confidence, test_words,
 	  test_case, test_affinity, test_places, test_texts,
 	  test_builtin_references, test_refused, test_pattern_limit,
-	  test_empty_match, test_many)
+	  test_empty_match, test_many, test_much_evidence)
