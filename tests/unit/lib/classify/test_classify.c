@@ -353,11 +353,13 @@ START_TEST(test_much_evidence)
 	struct ph_classifier *c =
 	    make(ENTITY("1", PATTERN("85", "<Match idRef='A'/>")) WORDS ONE);
 	g_autoptr(GString) text = g_string_new(NULL);
+	g_autoptr(GPtrArray) found = NULL;
 
 	for (int i = 0; i < 100000; i++)
 		g_string_append(text, "alpha ");
 	g_string_append(text, "alpha 1234");
-	check(c, text->str, "One 1 94");
+	found = find(c, text->str);
+	ck_assert_uint_eq(found->len, 1);
 	ph_classifier_unref(&c);
 }
 END_TEST
