@@ -53,6 +53,19 @@ static const struct part {
 
 /* Parts of a workbook that is not XML, in the same form. */
 static const struct part binary_parts[] = {
+    {"ms-excel.styles", "/xl/styles.bin", RANK_NEVER, NULL},
+    {"ms-excel.calcchain", "/xl/calcchain.bin", RANK_NEVER, NULL},
+    {"ms-excel.binindexws", "/xl/worksheets/binaryindex", RANK_NEVER, NULL},
+    {"ms-excel.binindexms", "/xl/macrosheets/binaryindex", RANK_NEVER, NULL},
+    {"ms-excel.sheetmetadata", "/xl/metadata.bin", RANK_NEVER, NULL},
+    {"ms-excel.table", "/xl/tables/", RANK_REST, ph_ooxml_read_binary},
+    {"ms-excel.querytable", "/xl/querytables/", RANK_REST,
+     ph_ooxml_read_binary},
+    {"ms-excel.connections", "/xl/connections.bin", RANK_REST,
+     ph_ooxml_read_binary},
+    {"ms-excel.pivottable", "/xl/pivottables/", RANK_REST,
+     ph_ooxml_read_binary},
+    {"ms-excel.pivotcache", "/xl/pivotcache/", RANK_REST, ph_ooxml_read_binary},
     {"ms-excel.sharedstrings", "/xl/sharedstrings.bin", RANK_FIRST,
      ph_ooxml_read_binary},
     {"ms-excel.sheet.binary.macroenabled.main", "/xl/workbook.bin", RANK_MAIN,

@@ -233,7 +233,12 @@ def make_binary(out: Path) -> dict[str, dict]:
             {"/xl/workbook.bin": excel + "sheet.binary.macroEnabled.main",
              "/xl/sharedStrings.bin": excel + "sharedStrings",
              "/xl/worksheets/sheet1.bin": excel + "worksheet",
+             "/xl/styles.bin": excel + "styles", "/xl/calcChain.bin": excel + "calcChain",
+             "/xl/worksheets/binaryIndex1.bin": excel + "binIndexWs",
              "/xl/comments1.bin": excel + "comments"}, {"bin": "application/octet-stream"}),
+        # As Excel writes them always; nobody reads them.
+        "xl/styles.bin": record(278) + record(279), "xl/calcChain.bin": record(265) + record(266),
+        "xl/worksheets/binaryIndex1.bin": record(42, bytes(24)) + record(43),
         "_rels/.rels": rels("xl/workbook.bin"), "xl/worksheets/sheet1.bin": sheet,
         "xl/workbook.bin": book, "xl/comments1.bin": comments, "xl/sharedStrings.bin": strings})
     whole = sheet[:len(sheet) // 2]
@@ -245,7 +250,7 @@ def make_binary(out: Path) -> dict[str, dict]:
                      "4111111111111100", "1234567", "2.5", "cached value", "0.25", "short string",
                      "rich cell", "Secret header", "secret-place", "a tip", "shown",
                      "comment of a cell"],
-            "absent": ["Arial", "r9"]},
+            "absent": ["Arial", "r9"], "files": []},
         "excel-cut.xlsb": {"text": ["Seen", "first string 😀", "own string"], "damaged": True},
     }
 
