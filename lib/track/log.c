@@ -238,10 +238,9 @@ complete(struct ph_track_record *record, int64_t now)
 		ph_track_set(record, PH_COL_SCHEMA_VERSION, PH_VERSION);
 }
 
-/* "" and the row, or with a line end first when a full disk tore the row
- * before it. */
-static char *
-format_row(const struct ph_track_log *log, struct ph_track_record *record)
+static void
+append_row(const struct ph_track_log *log, struct ph_track_record *record,
+	   GString *out)
 {
 	char *subject = record->value[PH_COL_MESSAGE_SUBJECT];
 	g_autofree char *line = NULL;
@@ -250,13 +249,14 @@ format_row(const struct ph_track_log *log, struct ph_track_record *record)
 		record->value[PH_COL_MESSAGE_SUBJECT] = NULL;
 	line = ph_track_format(record);
 	record->value[PH_COL_MESSAGE_SUBJECT] = subject;
-	return g_strconcat("\r\n", line, "\r\n", NULL);
+	g_string_append(out, line);
+	g_string_append(out, "\r\n");
 }
 
 /* Another process writes to the file as well: what a full disk has cut is not
  * gone on with, or two rows would be mixed. */
 static int
-write_row(int fd, const char *data, size_t size)
+write_text(int fd, const char *data, size_t size)
 {
 	ssize_t n;
 
@@ -268,30 +268,56 @@ write_row(int fd, const char *data, size_t size)
 	return n >= 0 && (size_t)n == size ? 0 : -1;
 }
 
+/* text: a line end, which counts when a full disk tore the row before, and the
+ * rows. */
+static int
+write_locked(struct ph_track_log *log, int64_t now, const GString *text,
+	     struct ph_err *err)
+{
+	const char *data;
+	bool torn = false;
+	size_t size;
+	int rc;
+
+	if (select_file(log, now, text->len, &torn, err) < 0)
+		return -1;
+	data = torn ? text->str : text->str + 2;
+	size = torn ? text->len : text->len - 2;
+	rc = write_text(log->fd, data, size);
+	log->end = rc < 0 ? 0 : log->end + (int64_t)size;
+	if (rc < 0)
+		ph_err_set(err, PH_ERR_TEMP, "%s: tracking row: %s",
+			   log->directory, g_strerror(errno));
+	return rc;
+}
+
+int
+ph_track_log_write_rows(struct ph_track_log *log,
+			struct ph_track_record *records, size_t n,
+			struct ph_err *err)
+{
+	g_autoptr(GString) text = g_string_sized_new(1024);
+	int64_t now = log->now();
+	int rc;
+
+	if (n == 0)
+		return 0;
+	g_string_append(text, "\r\n");
+	for (size_t i = 0; i < n; i++) {
+		complete(&records[i], now);
+		append_row(log, &records[i], text);
+	}
+	g_mutex_lock(&log->mutex);
+	rc = write_locked(log, now, text, err);
+	g_mutex_unlock(&log->mutex);
+	return rc;
+}
+
 int
 ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 		   struct ph_err *err)
 {
-	int64_t now = log->now();
-	g_autofree char *row = NULL;
-	const char *data;
-	bool torn = false;
-	int rc;
-
-	complete(record, now);
-	row = format_row(log, record);
-	g_mutex_lock(&log->mutex);
-	rc = select_file(log, now, strlen(row), &torn, err);
-	if (rc == 0) {
-		data = torn ? row : row + 2;
-		rc = write_row(log->fd, data, strlen(data));
-		log->end = rc < 0 ? 0 : log->end + (int64_t)strlen(data);
-		if (rc < 0)
-			ph_err_set(err, PH_ERR_TEMP, "%s: tracking row: %s",
-				   log->directory, g_strerror(errno));
-	}
-	g_mutex_unlock(&log->mutex);
-	return rc;
+	return ph_track_log_write_rows(log, record, 1, err);
 }
 
 int

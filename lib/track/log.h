@@ -5,14 +5,15 @@
 #include "lib/base/err.h"
 #include "lib/track/record.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
  * Writer of tracking log files: MSGTRK[MA|MD|MS]yyyymmddhh-n.LOG (UTC hour) in
  * a directory, with Exchange's header lines, a new file each hour and when one
- * is full. Several processes may share a prefix: a row is one write(2) to a
- * file opened with O_APPEND. Thread-safe. The log line is the truth; nothing
- * waits for Redis here.
+ * is full. Several processes may share a prefix: rows are written whole, by one
+ * write(2) to a file opened with O_APPEND. Thread-safe. The log line is the
+ * truth; nothing waits for Redis here.
  */
 struct ph_track_log;
 
@@ -43,6 +44,11 @@ void ph_track_log_close(struct ph_track_log **log);
  */
 int ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 		       struct ph_err *err);
+/* Several rows next to each other, in one write(2); n 0: none. -1: the last of
+ * them may be missing. */
+int ph_track_log_write_rows(struct ph_track_log *log,
+			    struct ph_track_record *records, size_t n,
+			    struct ph_err *err);
 
 /* Puts the rows written so far on disk; 0 or -1 TEMP. For who records
  * elsewhere that they were written. */

@@ -30,40 +30,57 @@ ph_outlet_stopping(struct ph_outlet *outlet)
 	return stopping;
 }
 
-/* The next text; NULL: the end. */
-static GBytes *
-take_text(struct ph_outlet *outlet)
+/* With the mutex held: lets a batch gather. Nobody is woken for what comes. */
+static void
+gather(struct ph_outlet *outlet)
 {
-	GBytes *text = NULL;
+	const gint64 end = g_get_monotonic_time() +
+			   outlet->ops->gather * G_TIME_SPAN_MILLISECOND;
+
+	while (!outlet->stopping &&
+	       outlet->waiting.length < outlet->ops->batch &&
+	       g_cond_wait_until(&outlet->more, &outlet->mutex, end))
+		;
+}
+
+/* The next texts, GBytes; none: the end. */
+static GPtrArray *
+take_texts(struct ph_outlet *outlet)
+{
+	GPtrArray *texts =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 
 	g_mutex_lock(&outlet->mutex);
 	outlet->idle++;
 	while (!outlet->stopping && outlet->waiting.length == 0)
 		g_cond_wait(&outlet->more, &outlet->mutex);
 	outlet->idle--;
-	if (!outlet->stopping)
-		text = g_queue_pop_head(&outlet->waiting);
+	if (outlet->ops->batch > 1)
+		gather(outlet);
+	while (!outlet->stopping && outlet->waiting.length > 0 &&
+	       texts->len < outlet->ops->batch)
+		g_ptr_array_add(texts, g_queue_pop_head(&outlet->waiting));
 	g_mutex_unlock(&outlet->mutex);
-	return text;
+	return texts;
 }
 
 static void
-count_drop(struct ph_outlet *outlet)
+count_drops(struct ph_outlet *outlet, guint n)
 {
-	outlet->dropped++;
-	outlet->dropped_now++;
+	outlet->dropped += n;
+	outlet->dropped_now += n;
 }
 
 /* Logged when it changes, not for each message. */
 static void
-note(struct ph_outlet *outlet, bool failed, const char *reason)
+note(struct ph_outlet *outlet, bool failed, guint n, const char *reason)
 {
 	uint64_t dropped = 0;
 	bool changed;
 
 	g_mutex_lock(&outlet->mutex);
 	if (failed)
-		count_drop(outlet);
+		count_drops(outlet, n);
 	changed = failed != outlet->failing && !outlet->stopping;
 	outlet->failing = failed;
 	if (changed && !failed) {
@@ -86,17 +103,18 @@ run_outlet(gpointer p)
 {
 	struct ph_outlet *outlet = p;
 	void *worker = NULL;
-	GBytes *text;
+	GPtrArray *texts;
 
-	while ((text = take_text(outlet))) {
+	while ((texts = take_texts(outlet))->len > 0) {
 		struct ph_err err = PH_ERR_INIT;
-		size_t size;
-		const char *data = g_bytes_get_data(text, &size);
-		int r = outlet->ops->send(outlet, &worker, data, size, &err);
+		int r = outlet->ops->send(outlet, &worker,
+					  (GBytes *const *)texts->pdata,
+					  texts->len, &err);
 
-		note(outlet, r < 0, err.text);
-		g_bytes_unref(text);
+		note(outlet, r < 0, texts->len, err.text);
+		g_ptr_array_unref(texts);
 	}
+	g_ptr_array_unref(texts);
 	if (worker && outlet->ops->free_worker)
 		outlet->ops->free_worker(worker);
 	return NULL;
@@ -156,7 +174,7 @@ put_text(struct ph_outlet *outlet, GBytes *text)
 		if (outlet->waiting.length < outlet->ops->limit / 2)
 			outlet->full = false;
 	} else {
-		count_drop(outlet);
+		count_drops(outlet, 1);
 		first = !outlet->full;
 		outlet->full = true;
 	}

@@ -35,14 +35,16 @@ judge(int status, struct ph_err *err)
 }
 
 static int
-send_command(struct ph_outlet *outlet, void **worker, const char *text,
-	     size_t size, struct ph_err *err)
+send_command(struct ph_outlet *outlet, void **worker, GBytes *const *texts,
+	     guint n, struct ph_err *err)
 {
+	gsize size;
+	const char *text = g_bytes_get_data(texts[0], &size);
 	bool ended;
 	int in, status;
 	pid_t pid;
 
-	(void)worker;
+	(void)worker, (void)n;
 	if (start(outlet, &pid, &in, err) < 0)
 		return -1;
 	/* It fits the pipe; a command that does not read it is fine. */
@@ -61,5 +63,6 @@ send_command(struct ph_outlet *outlet, void **worker, const char *text,
 const struct ph_outlet_ops ph_outlet_command = {
     .name = "hook",
     .limit = 1000,
+    .batch = 1,
     .send = send_command,
 };

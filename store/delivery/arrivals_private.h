@@ -8,17 +8,19 @@
 
 /*
  * Inside arrivals*.c only. One way of telling: a bounded queue and threads that
- * send what is in it, one text after the other.
+ * send what is in it in its order.
  */
 struct ph_outlet;
 
 struct ph_outlet_ops {
 	const char *name; /* in the log */
 	guint limit;	  /* texts that may wait */
-	/* 0, or -1 with err: this text is given up. *worker is the thread's
-	 * own, NULL at first. */
-	int (*send)(struct ph_outlet *outlet, void **worker, const char *text,
-		    size_t size, struct ph_err *err);
+	guint batch;	  /* texts sent at once, at most */
+	int64_t gather;	  /* ms that the first of them waits for more */
+	/* n GBytes. 0, or -1 with err: they are given up. *worker is the
+	 * thread's own, NULL at first. */
+	int (*send)(struct ph_outlet *outlet, void **worker,
+		    GBytes *const *texts, guint n, struct ph_err *err);
 	void (*free_worker)(void *worker); /* NULL: there is nothing to free */
 };
 

@@ -71,9 +71,13 @@ post(CURL *curl, const char *text, size_t size, struct ph_err *err)
 }
 
 static int
-send_web(struct ph_outlet *outlet, void **worker, const char *text, size_t size,
+send_web(struct ph_outlet *outlet, void **worker, GBytes *const *texts, guint n,
 	 struct ph_err *err)
 {
+	gsize size;
+	const char *text = g_bytes_get_data(texts[0], &size);
+
+	(void)n;
 	if (!*worker)
 		*worker = make_handle(outlet);
 	if (!*worker)
@@ -90,6 +94,7 @@ free_web(void *worker)
 const struct ph_outlet_ops ph_outlet_web = {
     .name = "webhook",
     .limit = 1000,
+    .batch = 1,
     .send = send_web,
     .free_worker = free_web,
 };

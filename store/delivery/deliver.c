@@ -428,11 +428,10 @@ commit_copies(struct ph_deliver_message *message)
 /* ---- tracking ---------------------------------------------------------- */
 
 static void
-write_row(const struct ph_deliver_message *message, enum ph_row row,
-	  const struct ph_row_facts *facts)
+add_row(GArray *rows, const struct ph_deliver_message *message, enum ph_row row,
+	const struct ph_row_facts *facts)
 {
 	g_autofree const char **list = g_new0(const char *, message->n + 1);
-	struct ph_err err = PH_ERR_INIT;
 	size_t n = 0;
 
 	for (size_t i = 0; i < message->n; i++) {
@@ -443,15 +442,14 @@ write_row(const struct ph_deliver_message *message, enum ph_row row,
 		     copy->duplicate == (row == PH_ROW_DUPLICATE)))
 			list[n++] = copy->recipient->primary;
 	}
-	if (ph_row_write(message->deliver->log, row, facts, list, &err) < 0)
-		ph_log(PH_LOG_WARN, message->client->queue_id,
-		       "tracking row lost: %s", err.text);
+	ph_rows_add(rows, row, facts, list);
 }
 
 static void
 write_rows(const struct ph_deliver_message *message)
 {
 	const struct ph_deliver_client *client = message->client;
+	g_autoptr(GArray) rows = ph_rows_new();
 	struct ph_row_facts facts;
 
 	if (!message->deliver->log)
@@ -471,9 +469,10 @@ write_rows(const struct ph_deliver_message *message)
 	facts.connected = client->connected;
 	facts.received = message->received;
 	facts.stored = MAX(ph_clock_wall(), message->received);
-	write_row(message, PH_ROW_RECEIVE, &facts);
-	write_row(message, PH_ROW_DELIVER, &facts);
-	write_row(message, PH_ROW_DUPLICATE, &facts);
+	add_row(rows, message, PH_ROW_RECEIVE, &facts);
+	add_row(rows, message, PH_ROW_DELIVER, &facts);
+	add_row(rows, message, PH_ROW_DUPLICATE, &facts);
+	ph_rows_write(rows, message->deliver->log, client->queue_id);
 }
 
 /* ---- finishing --------------------------------------------------------- */

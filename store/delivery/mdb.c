@@ -43,13 +43,26 @@ ph_mdb_result(int error, bool mailbox)
 /* ---- opening ----------------------------------------------------------- */
 
 static int
+open_lanes(struct ph_mdb *mdb, struct ph_err *err)
+{
+	for (int i = 0; i < PH_MDB_LANES; i++) {
+		const char name[] = {(char)('0' + i), '\0'};
+		const char *const lane[] = {"tmp", name, NULL};
+
+		mdb->tmp[i] = ph_path_walk(mdb->own, lane, true, false, err);
+		if (mdb->tmp[i] < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
 open_directories(struct ph_mdb *mdb, int root, bool *fresh_r,
 		 struct ph_err *err)
 {
 	g_autofree char *name = ph_path_component(mdb->name);
 	const char *const top[] = {name, NULL};
 	const char *const own[] = {".posthub", NULL};
-	const char *const tmp[] = {"tmp", NULL};
 
 	mdb->dir = ph_path_walk(root, top, true, true, err);
 	if (mdb->dir < 0)
@@ -57,10 +70,9 @@ open_directories(struct ph_mdb *mdb, int root, bool *fresh_r,
 	mdb->own = ph_path_walk(mdb->dir, own, true, true, err);
 	if (mdb->own < 0)
 		return -1;
-	mdb->tmp = ph_path_walk(mdb->own, tmp, true, false, err);
 	*fresh_r =
 	    faccessat(mdb->own, "duplicates", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-	return mdb->tmp < 0 ? -1 : 0;
+	return open_lanes(mdb, err);
 }
 
 static enum ph_store_result
@@ -209,9 +221,9 @@ note_stop(struct ph_mdb *mdb, bool fresh, struct ph_err *err)
 
 /* Nobody else writes here, so all that is there was left by a crash. */
 static void
-clear_tmp(const struct ph_mdb *mdb)
+clear_lane(int lane)
 {
-	int fd = openat(mdb->tmp, ".", O_RDONLY | O_CLOEXEC);
+	int fd = openat(lane, ".", O_RDONLY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
@@ -221,7 +233,7 @@ clear_tmp(const struct ph_mdb *mdb)
 	}
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			unlinkat(mdb->tmp, entry->d_name, 0);
+			unlinkat(lane, entry->d_name, 0);
 	closedir(dir);
 }
 
@@ -246,7 +258,8 @@ static void
 mdb_free(struct ph_mdb *mdb)
 {
 	ph_duplicates_close(&mdb->duplicates, NULL);
-	ph_path_close(&mdb->tmp);
+	for (int i = 0; i < PH_MDB_LANES; i++)
+		ph_path_close(&mdb->tmp[i]);
 	ph_path_close(&mdb->own);
 	ph_path_close(&mdb->dir);
 	/* Last: closing it lets another process in. */
@@ -275,7 +288,8 @@ open_all(struct ph_mdb *mdb, int root, struct ph_err *err)
 		return result;
 	if (note_stop(mdb, fresh, err) < 0)
 		return ph_mdb_result(errno, false);
-	clear_tmp(mdb);
+	for (int i = 0; i < PH_MDB_LANES; i++)
+		clear_lane(mdb->tmp[i]);
 	return open_duplicates(mdb, err) < 0 ? PH_STORE_FAILED : PH_STORE_OK;
 }
 
@@ -289,7 +303,9 @@ ph_mdb_open(int root, const char *name, int64_t epoch, int64_t window,
 	mdb->name = g_strdup(name);
 	mdb->epoch = epoch;
 	mdb->window = window;
-	mdb->dir = mdb->own = mdb->tmp = mdb->lock = -1;
+	mdb->dir = mdb->own = mdb->lock = -1;
+	for (int i = 0; i < PH_MDB_LANES; i++)
+		mdb->tmp[i] = -1;
 	mdb->known =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_mutex_init(&mdb->first);

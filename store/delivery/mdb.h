@@ -19,7 +19,7 @@
  *	.posthub/epoch		highest under which it was opened
  *	.posthub/open		there while it is open, and after a crash
  *	.posthub/suspect	when (milliseconds) it was last found so
- *	.posthub/tmp/		messages being written
+ *	.posthub/tmp/<0..7>/	messages being written
  *	.posthub/duplicates/	see duplicates.h
  *
  * Between the link that makes a message visible and the record that recognises
@@ -29,10 +29,15 @@
  * id. So a record need not be on disk before a message is answered; it is a
  * moment later, for an owner may move the message elsewhere.
  */
+enum { PH_MDB_LANES = 8 };
+
 struct ph_mdb {
 	char *name;
 	int64_t epoch, window;
-	int dir, own, tmp, lock;
+	int dir, own, lock;
+	/* Several, because those who make and remove files in a directory wait
+	 * for one another. */
+	int tmp[PH_MDB_LANES];
 	struct ph_duplicates *duplicates; /* NULL: window 0 */
 	bool suspect;
 	gint lossy;	   /* atomic: a record is not on disk */

@@ -418,12 +418,11 @@ log_passengers(const struct ph_reroute *reroute)
 
 /* Those that a hop accepted; NULL: any hop. */
 static void
-write_row(const struct ph_reroute *reroute, enum ph_row row,
-	  const struct ph_row_facts *facts, const struct hop *hop)
+add_row(GArray *rows, const struct ph_reroute *reroute, enum ph_row row,
+	const struct ph_row_facts *facts, const struct hop *hop)
 {
 	g_autofree const char **list =
 	    g_new0(const char *, reroute->passengers->len + 1);
-	struct ph_err err = PH_ERR_INIT;
 	size_t n = 0;
 
 	for (guint i = 0; i < reroute->passengers->len; i++) {
@@ -432,9 +431,7 @@ write_row(const struct ph_reroute *reroute, enum ph_row row,
 		if (p->accepted && (!hop || p->hop == hop))
 			list[n++] = p->primary;
 	}
-	if (ph_row_write(reroute->deliver->log, row, facts, list, &err) < 0)
-		ph_log(PH_LOG_WARN, reroute->client->queue_id,
-		       "tracking row lost: %s", err.text);
+	ph_rows_add(rows, row, facts, list);
 }
 
 static void
@@ -442,6 +439,7 @@ write_rows(const struct ph_reroute *reroute, int64_t received)
 {
 	struct ph_deliver *deliver = reroute->deliver;
 	const struct ph_deliver_client *client = reroute->client;
+	g_autoptr(GArray) rows = ph_rows_new();
 	struct ph_row_facts facts = {
 	    .server = deliver->server,
 	    .server_address = deliver->address,
@@ -461,7 +459,7 @@ write_rows(const struct ph_reroute *reroute, int64_t received)
 	if (!deliver->log || reroute->content_err.kind != PH_ERR_NONE)
 		return;
 	facts.id = (uint64_t)g_atomic_pointer_add(&deliver->next_id, 1);
-	write_row(reroute, PH_ROW_RECEIVE, &facts, NULL);
+	add_row(rows, reroute, PH_ROW_RECEIVE, &facts, NULL);
 	for (guint i = 0; i < reroute->hops->len; i++) {
 		const struct hop *hop = reroute->hops->pdata[i];
 
@@ -470,8 +468,9 @@ write_rows(const struct ph_reroute *reroute, int64_t received)
 		    g_hostname_is_ip_address(hop->endpoint.host)
 			? hop->endpoint.host
 			: "";
-		write_row(reroute, PH_ROW_SEND, &facts, hop);
+		add_row(rows, reroute, PH_ROW_SEND, &facts, hop);
 	}
+	ph_rows_write(rows, deliver->log, client->queue_id);
 }
 
 const char *const *

@@ -1,5 +1,6 @@
 #include "store/delivery/rows.h"
 
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/message/nmid.h"
 
@@ -136,17 +137,31 @@ static void (*const setters[])(struct ph_track_record *record,
     [PH_ROW_SEND] = set_send,
 };
 
-int
-ph_row_write(struct ph_track_log *log, enum ph_row row,
-	     const struct ph_row_facts *facts, const char *const *recipients,
-	     struct ph_err *err)
+static void
+clear_record(gpointer record)
+{
+	ph_track_clear(record);
+}
+
+GArray *
+ph_rows_new(void)
+{
+	GArray *rows =
+	    g_array_new(FALSE, FALSE, sizeof(struct ph_track_record));
+
+	g_array_set_clear_func(rows, clear_record);
+	return rows;
+}
+
+void
+ph_rows_add(GArray *rows, enum ph_row row, const struct ph_row_facts *facts,
+	    const char *const *recipients)
 {
 	struct ph_track_record record = {{NULL}};
 	char date[PH_DATE_TEXT];
-	int r;
 
 	if (!recipients[0])
-		return 0;
+		return;
 	ph_format_date(row == PH_ROW_RECEIVE ? facts->received : facts->stored,
 		       date, sizeof(date));
 	ph_track_set(&record, PH_COL_DATE_TIME, date);
@@ -156,7 +171,16 @@ ph_row_write(struct ph_track_log *log, enum ph_row row,
 	ph_track_set(&record, PH_COL_SERVER_HOSTNAME, facts->server);
 	set_message(&record, facts, recipients);
 	setters[row](&record, facts);
-	r = ph_track_log_write(log, &record, err);
-	ph_track_clear(&record);
-	return r;
+	g_array_append_val(rows, record);
+}
+
+void
+ph_rows_write(GArray *rows, struct ph_track_log *log, const char *queue_id)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	if (ph_track_log_write_rows(log, (struct ph_track_record *)rows->data,
+				    rows->len, &err) < 0)
+		ph_log(PH_LOG_WARN, queue_id, "tracking row lost: %s",
+		       err.text);
 }

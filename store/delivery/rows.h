@@ -5,6 +5,7 @@
 #include "lib/message/headers.h"
 #include "lib/track/log.h"
 
+#include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,9 +42,15 @@ struct ph_row_facts {
 	const char *peer_address;
 };
 
-/* Recipients are NULL-terminated; none: nothing is written. 0, or -1. */
-int ph_row_write(struct ph_track_log *log, enum ph_row row,
+/* An array of struct ph_track_record; g_array_unref. */
+GArray *ph_rows_new(void);
+/* Recipients are NULL-terminated; none: no row. */
+void ph_rows_add(GArray *rows, enum ph_row row,
 		 const struct ph_row_facts *facts,
-		 const char *const *recipients, struct ph_err *err);
+		 const char *const *recipients);
+/* Next to each other in the log. A failure is logged with queue_id: the mail
+ * goes on. */
+void ph_rows_write(GArray *rows, struct ph_track_log *log,
+		   const char *queue_id);
 
 #endif

@@ -19,8 +19,9 @@
 #include <unistd.h>
 
 struct maildir {
-	char *host;    /* fit for a file name */
-	guint counter; /* atomic */
+	char *host; /* fit for a file name */
+	pid_t pid;
+	guint begun, named; /* atomic: messages, files in mailboxes */
 	struct ph_mdb_set *databases;
 	struct ph_mdb_layout layout;
 	struct ph_complaints *complaints;
@@ -29,7 +30,8 @@ struct maildir {
 struct message {
 	struct ph_mdb *mdb;
 	int fd;
-	char name[64]; /* below .posthub/tmp */
+	int tmp;       /* borrowed of mdb */
+	char name[64]; /* there */
 	uint64_t size;
 	struct ph_perms owner; /* of the file */
 	bool linked;	       /* in a mailbox: the owner stays */
@@ -81,7 +83,7 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	if (message->committed && mdb->duplicates)
 		ph_duplicates_sync_soon(mdb->duplicates);
 	if (message->fd >= 0)
-		unlinkat(mdb->tmp, message->name, 0);
+		unlinkat(message->tmp, message->name, 0);
 	ph_path_close(&message->fd);
 	ph_mdb_set_leave(maildir->databases, mdb);
 	g_free(message);
@@ -112,6 +114,7 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	struct ph_mdb *mdb;
 	struct ph_err why = PH_ERR_INIT;
 	enum ph_store_result result;
+	guint number;
 
 	result =
 	    ph_mdb_set_use(maildir->databases, database, epoch, &mdb, &why);
@@ -127,9 +130,11 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	let_pass(maildir, mdb->dir, mdb->name);
 	message = g_new0(struct message, 1);
 	message->mdb = mdb;
+	number = (guint)g_atomic_int_add(&maildir->begun, 1);
 	g_snprintf(message->name, sizeof(message->name), "P%dQ%u",
-		   (int)getpid(), g_atomic_int_add(&maildir->counter, 1));
-	message->fd = openat(mdb->tmp, message->name,
+		   (int)maildir->pid, number);
+	message->tmp = mdb->tmp[number % PH_MDB_LANES];
+	message->fd = openat(message->tmp, message->name,
 			     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (message->fd < 0 || give_file(maildir, message) < 0) {
 		result = fail(maildir, message, "cannot make a file", err);
@@ -183,8 +188,8 @@ file_name(struct maildir *maildir, const struct message *message,
 
 	return g_strdup_printf("%" PRId64 ".M%dP%dQ%u.%s,N=%s,S=%" PRIu64,
 			       now / 1000000, (int)(now % 1000000),
-			       (int)getpid(),
-			       g_atomic_int_add(&maildir->counter, 1),
+			       (int)maildir->pid,
+			       (guint)g_atomic_int_add(&maildir->named, 1),
 			       maildir->host, nmid, message->size);
 }
 
@@ -277,8 +282,7 @@ link_once(struct message *message, const struct ph_mdb_mailbox *mailbox,
 	if (r < 0)
 		return -1;
 	if (r == 1) {
-		r = linkat(message->mdb->tmp, message->name, mailbox->new, name,
-			   0);
+		r = linkat(message->tmp, message->name, mailbox->new, name, 0);
 		message->linked |= r == 0;
 		if (r == 0 || errno != EXDEV)
 			return r;
@@ -473,6 +477,7 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 
 	maildir->complaints = ph_complaints_new(options->root);
 	maildir->host = escape_host(options->host);
+	maildir->pid = getpid();
 	if (ph_mdb_set_open(options->root, options->duplicate_window,
 			    &maildir->databases, err) < 0 ||
 	    ph_place_parse(or_default(options->path, "{domain}/{local}"),
