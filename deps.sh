@@ -13,7 +13,7 @@ libraries='libglib2.0-dev libmilter-dev libhiredis-dev
 	libseccomp-dev libytnef0-dev'
 tests='check postfix redis-server redis-tools slapd ldap-utils openssl
 	sasl2-bin libsasl2-modules libsasl2-modules-gssapi-mit python3
-	python3-pytest python3-yaml procps mandoc dnsmasq-base
+	python3-pytest python3-pytest-xdist python3-yaml procps mandoc dnsmasq-base
 	clamav-daemon rspamd dovecot-imapd dovecot-lmtpd iproute2 e2fsprogs'
 lint='clang-format clang-tidy cppcheck'
 samba='samba samba-ad-dc samba-ad-provision samba-dsdb-modules
