@@ -77,13 +77,16 @@ void
 ph_track_setf(struct ph_track_record *record, enum ph_column column,
 	      const char *format, ...)
 {
-	g_autofree char *value = NULL;
+	char *value;
 	va_list ap;
 
 	va_start(ap, format);
 	value = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	ph_track_set(record, column, value);
+	if (*value == '\0')
+		g_clear_pointer(&value, g_free);
+	g_free(record->value[column]);
+	record->value[column] = value;
 }
 
 const char *

@@ -3,10 +3,8 @@ client is told 4xx or 250, nothing is missing and nothing is there twice."""
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -41,15 +39,6 @@ def once(lab: Lab, mail: Mail) -> None:
     assert frontend.count(lab, mail) == dict.fromkeys(mail.recipients, 1)
 
 
-@contextmanager
-def paused(host: Host, name: str) -> Iterator[None]:
-    host.daemon(name).signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        host.daemon(name).signal(signal.SIGCONT)
-
-
 def test_dead_at_rcpt_the_next_server_takes_it(lab: Lab, front: Host) -> None:
     mail = letter.compose(MOTA)
     with lab.hosts["MBX2"].down("postfix"):
@@ -62,7 +51,7 @@ def test_dead_at_rcpt_the_next_server_takes_it(lab: Lab, front: Host) -> None:
 def test_silent_at_rcpt_the_next_server_takes_it(lab: Lab, front: Host, name: str) -> None:
     """Its Postfix answers, its milter or its policy does not."""
     mail = letter.compose(MOTA)
-    with paused(lab.hosts["MBX2"], name):
+    with lab.hosts["MBX2"].daemon(name).frozen():
         assert letter.post(front, mail).accepted == {MOTA}, mail.last
         assert frontend.backend_of(front, mail) == "MBX1"
     once(lab, mail)
@@ -139,7 +128,7 @@ def test_after_the_dot(lab: Lab, front: Host, killed: bool) -> None:
     answers: list[str] = []
     with frontend.hello(front) as client:
         assert frontend.begin(client, mail)[0].startswith("250")
-        with paused(server, "transport"):
+        with server.daemon("transport").frozen():
             sender = threading.Thread(
                 target=lambda: answers.append(frontend.content(client, mail)), daemon=True
             )
@@ -165,7 +154,7 @@ def test_the_front_end_dies_before_the_answer(lab: Lab, front: Host) -> None:
     answers: list[str] = []
     with frontend.hello(front) as client:
         assert frontend.begin(client, mail)[0].startswith("250")
-        with paused(server, "transport"):
+        with server.daemon("transport").frozen():
             sender = threading.Thread(
                 target=lambda: answers.append(frontend.content(client, mail)), daemon=True
             )

@@ -10,7 +10,6 @@ it has, and that it had no right to take any more, would be missing.
 from __future__ import annotations
 
 import json
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,11 +177,8 @@ def test_stands_still(apart: ApartLab) -> None:
     with Watcher(apart) as watcher, traffic(apart) as flow:
         flow.after(20)
         child = apart.hosts["MBX1"].daemon("delivery")
-        child.signal(signal.SIGSTOP)
-        try:
+        with child.frozen():
             wait_held(apart, "MBX2")
-        finally:
-            child.signal(signal.SIGCONT)
         flow.after(40)
     check(apart, flow, watcher)
     assert epoch(apart) == 6

@@ -69,6 +69,7 @@ def lab(web: Web) -> Iterator[Lab]:
         made.database("DB1", ["MBX1"])
         for address in (NUNO, MOTA):
             made.mailbox(address, "DB1")
+        host.set("redis", "timeout", "30s")
         host.set("delivery", "webhook", web.url)
         host.set("delivery", "hook", f"/bin/sh -c 'exec cat >>{command_file(host)}'")
         made.start()
@@ -150,6 +151,20 @@ def test_what_was_not_stored_is_not_told_of(lab: Lab, channel: Client) -> None:
     last = letter.compose(NUNO)
     assert lmtp(host, last, NUNO)[0].startswith("250 2.1.5 ")
     assert told(channel)["message-id"] == last.ident
+
+
+def test_many_at_once_are_told_of_in_their_order(lab: Lab, channel: Client) -> None:
+    """More than go to Redis together."""
+    host = lab.hosts["MBX1"]
+    mails = [letter.compose(NUNO) for _ in range(150)]
+    with host.connect_lmtp() as dialogue, lab.redis.child.frozen():
+        dialogue.command("LHLO test")
+        for mail in mails:
+            dialogue.send(f"MAIL FROM:<a@sender.test>\r\nRCPT TO:<{NUNO}>\r\nDATA\r\n".encode())
+            assert [dialogue.reply()[0] for _ in range(3)] == ["2", "2", "3"]
+            dialogue.send(mail.content + b".\r\n")
+            assert dialogue.reply().startswith("250 2.1.5 ")
+    assert [told(channel)["message-id"] for _ in mails] == [mail.ident for mail in mails]
 
 
 def test_a_web_server_that_hangs_holds_up_nothing(lab: Lab, web: Web) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -32,15 +31,8 @@ def wait_gone(org: Lab, host: Host, service: str) -> None:
     wait.until(what, lambda: not alive(org, host, service), GONE)
 
 
-@contextmanager
-def paused(host: Host, daemon: str) -> Iterator[None]:
-    """There, and without an answer."""
-    child = host.daemon(daemon)
-    child.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        child.signal(signal.SIGCONT)
+def frozen(host: Host, daemon: str) -> AbstractContextManager[None]:
+    return host.daemon(daemon).frozen()
 
 
 @contextmanager
@@ -59,7 +51,7 @@ def test_every_service_has_one(org: Lab, service: str) -> None:
         assert isinstance(left, int) and 0 < left <= 3000
 
 
-@pytest.mark.parametrize("fault", [killed, paused])
+@pytest.mark.parametrize("fault", [killed, frozen])
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_daemon_that_does_not_answer_loses_it(
     org: Lab, service: str, fault: Callable[[Host, str], AbstractContextManager[None]]
@@ -158,7 +150,7 @@ def test_a_front_end_goes_by_them(own_lab: Lab) -> None:
     wait_alive(own_lab, front, "frontend")
     for service in SERVICES:
         wait_alive(own_lab, second, service)
-    with paused(second, "transport"):
+    with second.daemon("transport").frozen():
         wait_gone(own_lab, second, "transport")
 
         def passed_by() -> bool:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
-import signal
 import subprocess
 from pathlib import Path
 
-from tests.lab import wait
 from tests.lab.process import Child
 
 Values = str | list[str]
@@ -92,19 +90,6 @@ class Ldap:
 
     def kill(self) -> None:
         self.child.kill()
-
-    def freeze(self) -> None:
-        """It takes connections, because the kernel does, and says nothing."""
-        self.child.signal(signal.SIGSTOP)
-        wait.until("the LDAP server to stand still", self._frozen)
-
-    def _frozen(self) -> bool:
-        tasks = Path(f"/proc/{self.child.pid}/task").iterdir()
-        stats = (task.joinpath("stat").read_text(encoding="latin-1") for task in tasks)
-        return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
-
-    def thaw(self) -> None:
-        self.child.signal(signal.SIGCONT)
 
     # ---- contents ------------------------------------------------------------
 

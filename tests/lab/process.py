@@ -16,7 +16,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -156,6 +157,21 @@ class Child:
     def signal(self, number: int) -> None:
         if self._popen is not None:
             self._popen.send_signal(number)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections, because the kernel does, and says nothing."""
+        self.signal(signal.SIGSTOP)
+        try:
+            wait.until(f"{self.name} to stand still", self._stands_still)
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    def _stands_still(self) -> bool:
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        stats = (task.joinpath("stat").read_text(encoding="latin-1") for task in tasks)
+        return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
     def wait(self, timeout: float = 15.0) -> int:
         if self._popen is None:
