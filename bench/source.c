@@ -1,7 +1,8 @@
 /*
- * source [-LP] [-s sessions] [-m messages] [-r rate] ADDRESS PORT LIST: sends
+ * source [-LP] [-s sessions] [-m messages] [-r rate] TARGET LIST: sends
  * prepared messages as smtp-source -d does, many on a connection and one
- * command at a time, but messages that are worth reading. A line of LIST is
+ * command at a time, but messages that are worth reading. TARGET is an address
+ * and a port, two words, or the path of a UNIX socket. A line of LIST is
  *
  *	sender recipient file
  *
@@ -25,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -37,7 +39,12 @@ struct message {
 };
 
 struct source {
-	struct sockaddr_in address;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_un un;
+	} address;
+	socklen_t address_size;
 	GArray *list;	   /* struct message */
 	guint messages;	   /* G_MAXUINT: until the signal */
 	double rate;	   /* 0: no limit */
@@ -113,16 +120,17 @@ ask(struct session *session, const char *text, char digit)
 static void
 open_session(struct session *session)
 {
-	const struct sockaddr_in *address = &session->source->address;
+	const struct sockaddr *address = &session->source->address.any;
 	const int on = 1;
 
-	session->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	session->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (session->fd < 0 ||
-	    connect(session->fd, (const struct sockaddr *)address,
-		    sizeof(*address)) < 0)
+	    connect(session->fd, address, session->source->address_size) < 0)
 		give_up("connect", g_strerror(errno));
 	session->in = fdopen(session->fd, "r");
-	setsockopt(session->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (address->sa_family == AF_INET)
+		setsockopt(session->fd, IPPROTO_TCP, TCP_NODELAY, &on,
+			   sizeof(on));
 	if (!expect(session, '2') || !ask(session, session->source->hello, '2'))
 		give_up("greeting", session->reply);
 }
@@ -268,12 +276,30 @@ read_list(struct source *source, const char *path)
 	}
 }
 
+static bool
+read_address(struct source *source, char **words, int n)
+{
+	if (n == 1 && *words[0] == '/') {
+		source->address.un.sun_family = AF_UNIX;
+		source->address_size = sizeof(source->address.un);
+		return g_strlcpy(source->address.un.sun_path, words[0],
+				 sizeof(source->address.un.sun_path)) <
+		       sizeof(source->address.un.sun_path);
+	}
+	if (n != 2 ||
+	    inet_pton(AF_INET, words[0], &source->address.in.sin_addr) != 1)
+		return false;
+	source->address.in.sin_family = AF_INET;
+	source->address_size = sizeof(source->address.in);
+	source->address.in.sin_port =
+	    htons((uint16_t)strtoul(words[1], NULL, 10));
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
-	struct source source = {.address.sin_family = AF_INET,
-				.messages = 1,
-				.hello = "EHLO source.test\r\n"};
+	struct source source = {.messages = 1, .hello = "EHLO source.test\r\n"};
 	unsigned long sessions = 1;
 	int option;
 
@@ -291,19 +317,17 @@ main(int argc, char **argv)
 		else
 			return EX_USAGE;
 	}
-	if (argc - optind != 3 || sessions < 1 || sessions > 1000 ||
-	    inet_pton(AF_INET, argv[optind], &source.address.sin_addr) != 1) {
+	if (sessions < 1 || sessions > 1000 ||
+	    !read_address(&source, argv + optind, argc - optind - 1)) {
 		fputs(
 		    "usage: source [-LP] [-s sessions] [-m messages] [-r rate] "
-		    "ADDRESS PORT LIST\n",
+		    "(ADDRESS PORT | SOCKET) LIST\n",
 		    stderr);
 		return EX_USAGE;
 	}
-	source.address.sin_port =
-	    htons((uint16_t)strtoul(argv[optind + 1], NULL, 10));
 	if (source.messages == 0)
 		source.messages = G_MAXUINT;
-	read_list(&source, argv[optind + 2]);
+	read_list(&source, argv[argc - 1]);
 	signal(SIGTERM, on_signal);
 	run(&source, (guint)sessions);
 	return EX_OK;

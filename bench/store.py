@@ -4,6 +4,9 @@ Maildirs, beside Dovecot's LMTP server with mail_fsync = always, and beside a
 program that does open, write, fsync, rename and fsync of the directory, and
 nothing else, with as many threads.
 
+They are spoken to by TCP, or with --unix by a UNIX socket, as on the host of a
+Postfix that delivers to them.
+
 Each session's messages go to ten mailboxes in turn, all on one file system. The
 variants take turns; the first round only warms up. Ratios are those of one
 round, and the median over the rounds counts, because the disk has moods.
@@ -37,6 +40,9 @@ DOMAIN = "letsexchange.com"
 MAILBOXES = [f"user{i}@{DOMAIN}" for i in range(10)]
 
 
+Target = tuple[str, int] | tuple[Path]  # an address and port, or a socket
+
+
 @dataclass
 class Variant:
     """Somebody who stores; run answers seconds and CPU seconds."""
@@ -59,9 +65,14 @@ def write_list(lab: Lab, size: int) -> Path:
     return path
 
 
+def own_socket(host: Host) -> Path:
+    return host.state / "lmtp"
+
+
 def build(lab: Lab) -> Host:
     lab.domain(DOMAIN)
     host = lab.host("MBX1")
+    host.set("delivery", "lmtp_socket", f"unix:{own_socket(host)}")
     lab.database("DB1", ["MBX1"])
     for address in MAILBOXES:
         lab.mailbox(address, "DB1")
@@ -80,16 +91,16 @@ def program(lab: Lab, name: str) -> str:
 
 
 def output(argv: list[str]) -> dict[str, Any]:
-    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout))
 
 
 def send(
-    lab: Lab, target: tuple[str, int], options: argparse.Namespace, rate: float = 0
+    lab: Lab, target: Target, options: argparse.Namespace, rate: float = 0
 ) -> dict[str, Any]:
     argv = [program(lab, "source"), "-LP", "-s", str(options.sessions)]
     argv += ["-m", str(options.messages), "-r", str(rate)]
-    argv += [target[0], str(target[1]), str(lab.directory / "list")]
+    argv += [*(str(part) for part in target), str(lab.directory / "list")]
     told = output(argv)
     if told["refused"]:
         raise RuntimeError(f"{told['refused']} messages were refused")
@@ -100,7 +111,7 @@ def send(
 
 
 def served(
-    lab: Lab, pid: int, target: tuple[str, int], options: argparse.Namespace
+    lab: Lab, pid: int, target: Target, options: argparse.Namespace
 ) -> tuple[float, float]:
     before = cpu_seconds(pid)
     seconds = float(send(lab, target, options)["seconds"])
@@ -145,8 +156,10 @@ def compare(lab: Lab, options: argparse.Namespace) -> None:
     for address in MAILBOXES:
         dovecot.add(address)
     with dovecot:
-        own = (host.address, host.lmtp)
-        other = (ADDRESS, dovecot.lmtp_port)
+        own: Target = (host.address, host.lmtp)
+        other: Target = (ADDRESS, dovecot.lmtp_port)
+        if options.unix:
+            own, other = (own_socket(host),), (dovecot.socket,)
         variants = [
             Variant("floor", lambda: floor(lab, options)),
             Variant("Dovecot", lambda: served(lab, dovecot.child.pid, other, options)),
@@ -223,6 +236,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--size", type=int, default=5120, help="bytes of a message")
     parser.add_argument("--only", choices=("Dovecot", "posthub"), help="beside the floor")
+    parser.add_argument("--unix", action="store_true", help="by UNIX sockets instead of TCP")
     parser.add_argument("--steady", action="store_true", help="memory at a steady rate")
     parser.add_argument("--minutes", type=int, default=10, help="of --steady")
     parser.add_argument("--outbox", action="store_true", help="from an Outbox to Transport")
