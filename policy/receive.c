@@ -220,8 +220,12 @@ static const struct {
 	const char *state;
 	const char *(*check)(struct ask *ask);
 } checks[] = {
-    {"RCPT", check_groups},	    {"RCPT", check_tls},  {"RCPT", check_rate},
-    {"RCPT", check_domain},	    {"RCPT", check_size}, {"RCPT", check_count},
+    {"RCPT", check_groups},
+    {"RCPT", check_tls},
+    {"RCPT", check_rate},
+    {"RCPT", check_domain},
+    {"RCPT", check_size},
+    {"RCPT", check_count},
     {"END-OF-MESSAGE", check_size_end},
 };
 
