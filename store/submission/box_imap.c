@@ -41,13 +41,15 @@ imap_close(void *p)
 
 int
 ph_box_imap_open(const struct ph_imap_server *server, int root,
-		 const struct ph_box_name *name, struct ph_box **box_r,
-		 struct ph_err *err)
+		 const struct ph_box_name *name, enum ph_imap_sign *sign_r,
+		 struct ph_box **box_r, struct ph_err *err)
 {
 	g_autofree char *address = ph_box_name_address(name);
 	struct self *self;
 	int dir;
 
+	if (sign_r != NULL)
+		*sign_r = PH_IMAP_NO_SIGN;
 	if (address == NULL)
 		return 0;
 	dir = open_work(root, name, err);
@@ -57,7 +59,7 @@ ph_box_imap_open(const struct ph_imap_server *server, int root,
 	(*box_r)->self = self = g_new0(struct self, 1);
 	self->server = server;
 	if (ph_box_work(*box_r, true, err) < 0 ||
-	    ph_imap_open(server, address, &self->imap, err) < 0) {
+	    ph_imap_open(server, address, sign_r, &self->imap, err) < 0) {
 		ph_box_close(box_r);
 		return -1;
 	}

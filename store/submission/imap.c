@@ -247,7 +247,7 @@ start_tls(struct ph_imap *imap, const struct ph_imap_server *server,
 /* 0; -1: PERM, it is the server's word that this one does not come in. */
 static int
 log_in(struct ph_imap *imap, const struct ph_imap_server *server,
-       const char *address, struct ph_err *err)
+       const char *address, enum ph_imap_sign *sign, struct ph_err *err)
 {
 	char *plain = ph_secret_plain(address, server->user, server->password);
 	const GString line = {plain, strlen(plain), strlen(plain) + 1};
@@ -258,6 +258,7 @@ log_in(struct ph_imap *imap, const struct ph_imap_server *server,
 	r = ph_imap_command(imap, "AUTHENTICATE PLAIN", &line, NULL, NULL,
 			    &code, err);
 	ph_secret_free(&plain);
+	*sign = r < 0 ? PH_IMAP_NO_SIGN : PH_IMAP_UP;
 	/* RFC 5530. */
 	if (r == 0 && err != NULL &&
 	    g_ascii_strcasecmp(code, "UNAVAILABLE") != 0)
@@ -271,7 +272,7 @@ log_in(struct ph_imap *imap, const struct ph_imap_server *server,
 
 static int
 begin(struct ph_imap *imap, const struct ph_imap_server *server,
-      const char *address, struct ph_err *err)
+      const char *address, enum ph_imap_sign *sign, struct ph_err *err)
 {
 	static const char *const needed[] = {"MOVE", "UIDPLUS"};
 
@@ -281,7 +282,7 @@ begin(struct ph_imap *imap, const struct ph_imap_server *server,
 	if (read_greeting(imap, err) < 0 ||
 	    (server->security == PH_IMAP_STARTTLS &&
 	     start_tls(imap, server, err) < 0) ||
-	    log_in(imap, server, address, err) < 0)
+	    log_in(imap, server, address, sign, err) < 0)
 		return -1;
 	for (size_t i = 0; i < G_N_ELEMENTS(needed); i++)
 		if (!ph_imap_offers(imap, needed[i]))
@@ -293,11 +294,14 @@ begin(struct ph_imap *imap, const struct ph_imap_server *server,
 
 int
 ph_imap_open(const struct ph_imap_server *server, const char *address,
-	     struct ph_imap **imap_r, struct ph_err *err)
+	     enum ph_imap_sign *sign_r, struct ph_imap **imap_r,
+	     struct ph_err *err)
 {
+	enum ph_imap_sign ignored, *sign = sign_r != NULL ? sign_r : &ignored;
 	struct ph_stream *stream;
 	struct ph_imap *imap;
 
+	*sign = PH_IMAP_DOWN;
 	if (ph_stream_connect(&server->endpoint, NULL, server->connect_timeout,
 			      &stream, err) < 0)
 		return -1;
@@ -308,7 +312,7 @@ ph_imap_open(const struct ph_imap_server *server, const char *address,
 	imap->limit = INT64_MAX;
 	imap->exists = UINT32_MAX;
 	ph_stream_set_timeout(stream, imap->timeout);
-	if (begin(imap, server, address, err) < 0) {
+	if (begin(imap, server, address, sign, err) < 0) {
 		ph_imap_close(&imap);
 		return -1;
 	}

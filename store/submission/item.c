@@ -289,7 +289,7 @@ ph_item_open(const struct ph_submission *submission,
 	return submission->imap == NULL
 		   ? ph_box_open(submission->root, name, box_r, err)
 		   : ph_box_imap_open(submission->imap, submission->root, name,
-				      box_r, err);
+				      NULL, box_r, err);
 }
 
 /* ---- before anything is touched ---------------------------------------- */

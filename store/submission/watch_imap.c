@@ -38,6 +38,7 @@ struct mailbox {
 	bool holds;	   /* something was in its Outbox */
 	bool busy;	   /* with one of the threads that look */
 	bool failing;	   /* counted in watch->failing */
+	bool opening;	   /* and in watch->opening */
 	bool hurry, gone;  /* meanwhile */
 	GQueue *turn;	   /* NULL: not waiting for its turn */
 	GList turn_link;
@@ -57,6 +58,7 @@ struct ph_watch_imap {
 	GQueue idle; /* used last first */
 	uint64_t round;
 	unsigned looking, failing; /* of them */
+	unsigned opening;	   /* without a session that was there */
 	bool down;		   /* the server could not be reached */
 	int64_t down_until;
 	struct ph_change change;
@@ -149,8 +151,10 @@ begin_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
 	leave_idle(watch, mailbox);
 	mailbox->busy = true;
 	mailbox->failing = mailbox->failures > 0;
+	mailbox->opening = mailbox->look.box == NULL;
 	watch->looking++;
 	watch->failing += mailbox->failing;
+	watch->opening += mailbox->opening;
 	/* Who never has anything in the Outbox has a session while there are
 	 * any left. */
 	mailbox->look.listen =
@@ -175,6 +179,7 @@ back_off(const struct ph_submission *submission, unsigned failures)
 	return MIN(wait, submission->retry_max);
 }
 
+/* It is down, or up, by what a new session met; by nothing else. */
 static void
 note_server(struct ph_watch_imap *watch, const struct ph_imap_look *look_at,
 	    int64_t now)
@@ -186,33 +191,48 @@ note_server(struct ph_watch_imap *watch, const struct ph_imap_look *look_at,
 	if (down && !watch->down)
 		ph_warn("the IMAP server cannot be reached: %s",
 			look_at->err.text);
-	if (!down && watch->down)
+	if (look_at->answered && watch->down)
 		ph_info("the IMAP server is back");
-	watch->down = down;
+	watch->down = down || (watch->down && !look_at->answered);
+}
+
+static void
+note_mailbox(struct ph_watch_imap *watch, struct mailbox *mailbox, int64_t now)
+{
+	const struct ph_imap_look *look_at = &mailbox->look;
+	const struct ph_box_name *name = look_at->name;
+
+	switch (look_at->end) {
+	case PH_IMAP_LOOK_DONE:
+		mailbox->failures = 0;
+		mailbox->holds = look_at->holds;
+		mailbox->due = now + MIN(look_at->again, watch->rescan);
+		break;
+	case PH_IMAP_LOOK_FAILED:
+		mailbox->failures++;
+		mailbox->due =
+		    now + back_off(watch->submission, mailbox->failures);
+		ph_info("mailbox %s/%s: %s", name->domain, name->local,
+			look_at->err.text);
+		break;
+	case PH_IMAP_LOOK_NO_SERVER:
+		/* It waits for the server, behind the others. */
+		mailbox->due = 0;
+		break;
+	}
 }
 
 static void
 end_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
 {
 	const struct ph_imap_look *look_at = &mailbox->look;
-	const struct ph_box_name *name = look_at->name;
 	int64_t now = ph_clock_mono();
 
 	watch->looking--;
 	watch->failing -= mailbox->failing;
+	watch->opening -= mailbox->opening;
 	note_server(watch, look_at, now);
-	if (look_at->end == PH_IMAP_LOOK_DONE) {
-		mailbox->failures = 0;
-		mailbox->holds = look_at->holds;
-		mailbox->due = now + MIN(look_at->again, watch->rescan);
-	} else {
-		mailbox->failures++;
-		mailbox->due =
-		    now + back_off(watch->submission, mailbox->failures);
-		if (look_at->end == PH_IMAP_LOOK_FAILED)
-			ph_info("mailbox %s/%s: %s", name->domain, name->local,
-				look_at->err.text);
-	}
+	note_mailbox(watch, mailbox, now);
 	if (look_at->news || mailbox->hurry)
 		mailbox->due = 0;
 	mailbox->busy = mailbox->hurry = false;
@@ -269,7 +289,7 @@ static struct mailbox *
 next_turn(struct ph_watch_imap *watch, int64_t now)
 {
 	bool closed =
-	    watch->down && (now < watch->down_until || watch->looking > 0);
+	    watch->down && (now < watch->down_until || watch->opening > 0);
 
 	for (int i = 0; i < TURNS && watch->looking < LOOKERS; i++) {
 		struct mailbox *first = g_queue_peek_head(&watch->turns[i]);

@@ -16,10 +16,12 @@
  * are polled, each once in "rescan". Which mailboxes there are is asked again
  * with each new state of the organisation and every ten seconds.
  *
- * A mailbox that cannot be looked at is tried again after retry_min, then twice
- * as long each time, up to retry_max; such mailboxes together have half of the
- * threads at most. While the server cannot be reached, one mailbox asks for it
- * once in retry_min; sessions that are there go on.
+ * A mailbox that cannot be looked at, though the server greets, is tried again
+ * after retry_min, then twice as long each time, up to retry_max; such
+ * mailboxes together have half of the threads at most. While the server cannot
+ * be reached, which only a new session shows, one mailbox after the other asks
+ * for it, once in retry_min, until one has an answer to a login; sessions that
+ * are there go on.
  */
 struct ph_watch_imap;
 

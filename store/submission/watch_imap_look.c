@@ -1,7 +1,6 @@
 #include "store/submission/watch_imap_look.h"
 
 #include "lib/base/clock.h"
-#include "store/submission/item.h"
 
 /* Between two looks while something is being tried. */
 #define AGAIN_MS 1000
@@ -85,19 +84,21 @@ void
 ph_imap_look(const struct ph_submission *submission, struct ph_queue *queue,
 	     struct ph_imap_look *look)
 {
+	enum ph_imap_sign sign;
 	int r;
 
 	look->end = PH_IMAP_LOOK_DONE;
+	look->answered = false;
 	look->again = INT64_MAX;
 	look->holds = look->news = false;
-	/* That a session has gone says nothing of a new one. */
+	/* What becomes of a session says nothing of a new one. */
 	if (look->box != NULL && use(submission, queue, look) == 0)
 		return;
-	r = ph_item_open(submission, look->name, &look->box, &look->err);
-	if (r < 0)
-		look->end = look->err.kind == PH_ERR_PERM
-				? PH_IMAP_LOOK_FAILED
-				: PH_IMAP_LOOK_NO_SERVER;
-	else if (r == 1 && use(submission, queue, look) < 0)
+	r = ph_box_imap_open(submission->imap, submission->root, look->name,
+			     &sign, &look->box, &look->err);
+	look->answered = sign == PH_IMAP_UP;
+	if (sign == PH_IMAP_DOWN)
+		look->end = PH_IMAP_LOOK_NO_SERVER;
+	else if (r < 0 || (r == 1 && use(submission, queue, look) < 0))
 		look->end = PH_IMAP_LOOK_FAILED;
 }

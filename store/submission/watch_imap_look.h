@@ -17,7 +17,7 @@
 enum ph_imap_look_end {
 	PH_IMAP_LOOK_DONE,
 	PH_IMAP_LOOK_FAILED,	/* this mailbox cannot be looked at */
-	PH_IMAP_LOOK_NO_SERVER, /* none can, as it seems */
+	PH_IMAP_LOOK_NO_SERVER, /* the server cannot be reached: none can */
 };
 
 struct ph_imap_look {
@@ -32,6 +32,7 @@ struct ph_imap_look {
 
 	enum ph_imap_look_end end;
 	struct ph_err err;
+	bool answered; /* a login: the server can be reached */
 	int64_t again; /* ms after which to look though nothing is heard */
 	bool holds;    /* there was anything */
 	bool news;     /* there is more by now */

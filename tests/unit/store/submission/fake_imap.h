@@ -27,7 +27,7 @@ enum fake_imap_how {
 
 struct fake_imap_rule {
 	const char *user;    /* NULL: of everybody */
-	const char *command; /* that begins so; "greeting" */
+	const char *command; /* that begins so; "greeting", "login" */
 	enum fake_imap_how how;
 	const char *text;
 	int times; /* so many; 0: always */
@@ -471,8 +471,11 @@ fake_imap_obey(struct fake_session *session, const char *tag,
 		/* Who it is is known by now. */
 		if (fake_imap_hangs(session, "login"))
 			return false;
-		if (fake_imap_rule(session, "login", FAKE_INSTEAD) != NULL)
+		text = fake_imap_rule(session, "login", FAKE_INSTEAD);
+		if (text != NULL) {
 			word = "NO";
+			g_string_assign(code, text);
+		}
 	} else if (g_str_has_prefix(command, "APPEND")) {
 		if (!fake_imap_append(session, command))
 			return false;
@@ -492,14 +495,30 @@ fake_imap_obey(struct fake_session *session, const char *tag,
 	return fake_imap_say(session, out->str, out->len);
 }
 
+/* False: nobody may come in. */
+static inline bool
+fake_imap_greet(struct fake_session *session)
+{
+	struct fake_imap *fake = session->fake;
+	const char *text = fake_imap_rule(session, "greeting", FAKE_INSTEAD);
+	g_autofree char *line =
+	    g_strdup_printf("* %s\r\n", text != NULL ? text : "OK hello");
+
+	if (text != NULL) {
+		g_mutex_lock(&fake->mutex);
+		g_string_append(fake->log, "turned away\n");
+		g_mutex_unlock(&fake->mutex);
+	}
+	return fake_imap_say(session, line, strlen(line)) && text == NULL;
+}
+
 static inline void *
 fake_imap_serve(void *data)
 {
-	static const char greeting[] = "* OK hello\r\n";
 	struct fake_session *session = data;
 	g_autoptr(GString) line = g_string_new(NULL);
-	bool alive = !fake_imap_hangs(session, "greeting") &&
-		     fake_imap_say(session, greeting, strlen(greeting));
+	bool alive =
+	    !fake_imap_hangs(session, "greeting") && fake_imap_greet(session);
 
 	while (alive && fake_read(session->fd, line)) {
 		char *command;

@@ -23,9 +23,9 @@ world_open(struct world *world, struct fake_imap_rule *rules)
 	world->fake.idle = true;
 	world->fake.rules = rules;
 	fake_imap_server(&world->fake, &world->server);
-	ck_assert_msg(
-	    ph_imap_open(&world->server, FAKE_NUNO, &world->imap, &err) == 0,
-	    "%s", err.text);
+	ck_assert_msg(ph_imap_open(&world->server, FAKE_NUNO, NULL,
+				   &world->imap, &err) == 0,
+		      "%s", err.text);
 	ck_assert_int_eq(ph_imap_select(world->imap, "Outbox", &validity, &err),
 			 1);
 	ck_assert_uint_eq(validity, 7);
@@ -211,9 +211,9 @@ START_TEST(test_claim)
 		ph_imap_close(&world.imap);
 		world.fake.condstore = kind != 1;
 		world.fake.nomodseq = kind == 2;
-		ck_assert_int_eq(
-		    ph_imap_open(&world.server, FAKE_NUNO, &world.imap, &err),
-		    0);
+		ck_assert_int_eq(ph_imap_open(&world.server, FAKE_NUNO, NULL,
+					      &world.imap, &err),
+				 0);
 		save(&world, 10);
 		ck_assert_int_eq(
 		    ph_imap_select(world.imap, "Outbox", &validity, &err), 1);
@@ -342,9 +342,9 @@ START_TEST(test_open_refused)
 		world.fake.rules = rules;
 		if (rows[i].how == FAKE_HANGS)
 			world.server.connect_timeout = 50;
-		ck_assert_int_eq(
-		    ph_imap_open(&world.server, FAKE_NUNO, &world.imap, &err),
-		    -1);
+		ck_assert_int_eq(ph_imap_open(&world.server, FAKE_NUNO, NULL,
+					      &world.imap, &err),
+				 -1);
 		ck_assert_int_eq(err.kind, rows[i].kind);
 		ck_assert_ptr_null(strstr(err.text, "secret"));
 		world_close(&world);
@@ -381,7 +381,7 @@ START_TEST(test_hangs)
 			ph_imap_close(&world.imap);
 			world.server.timeout = 50;
 			ck_assert_int_eq(ph_imap_open(&world.server, FAKE_NUNO,
-						      &world.imap, NULL),
+						      NULL, &world.imap, NULL),
 					 0);
 		} else if (way == 1) {
 			ph_imap_limit(world.imap, ph_clock_mono() + 50);
@@ -412,7 +412,7 @@ START_TEST(test_slow_append)
 	ph_imap_close(&world.imap);
 	world.server.timeout = 3000;
 	ck_assert_int_eq(
-	    ph_imap_open(&world.server, FAKE_NUNO, &world.imap, &err), 0);
+	    ph_imap_open(&world.server, FAKE_NUNO, NULL, &world.imap, &err), 0);
 	ck_assert_msg(ph_imap_append(world.imap, "Sent", "", text, &err) == 0,
 		      "%s", err.text);
 	ck_assert_uint_eq(fake_imap_count(&world.fake, "Sent"), 1);

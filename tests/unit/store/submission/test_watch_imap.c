@@ -1,6 +1,7 @@
 #include "lib/base/clock.h"
 #include "store/submission/queue.h"
 #include "store/submission/watch_imap.h"
+#include "store/submission/watch_imap_look.h"
 #include "tests/unit/store/submission/fake_imap.h"
 
 /* Outboxes behind an IMAP server: nuno's and another in DB1, ana's in DB3. */
@@ -9,7 +10,18 @@
 #define ANA "ana@a.example"
 #define TO_MOTA "\r\nTo: mota@example.com\r\n\r\nx\r\n"
 
+/* A directory over the lab's, with more in it or as it is told. */
+struct twin {
+	struct ph_directory *inner; /* borrowed */
+	GMutex mutex;
+	GCond cond;
+	const char *more; /* a mailbox of DB1 */
+	bool hangs, fails;
+	guint begun, ended; /* walks */
+};
+
 struct world {
+	struct twin twin;
 	struct fake fake;
 	struct fake_imap imap;
 	struct lab lab;
@@ -17,6 +29,78 @@ struct world {
 	struct ph_queue *queue;
 	struct ph_watch_imap *watch;
 };
+
+/* ---- the directory ------------------------------------------------------- */
+
+static int
+twin_find(void *self, const char *address, struct ph_object **entry_r,
+	  struct ph_found *found_r, struct ph_err *err)
+{
+	const struct twin *twin = self;
+
+	(void)found_r;
+	return ph_directory_find(twin->inner, address, entry_r, err);
+}
+
+static int
+tell_more(const char *name, ph_directory_each *each, void *arg,
+	  struct ph_err *err)
+{
+	g_autofree char *line = g_strdup_printf(
+	    "recipient|%s|RecipientType=UserMailbox|Database=DB1", name);
+	struct ph_object *entry = lab_object(line);
+	int r = each(entry, arg, err);
+
+	ph_object_unref(&entry);
+	return r;
+}
+
+/* It fails when it has told of all but one. */
+static int
+twin_walk(void *self, const struct ph_object *group, ph_directory_each *each,
+	  void *arg, struct ph_err *err)
+{
+	struct twin *twin = self;
+	const char *more;
+	bool fails;
+	int r = 0;
+
+	g_mutex_lock(&twin->mutex);
+	twin->begun++;
+	while (twin->hangs)
+		g_cond_wait(&twin->cond, &twin->mutex);
+	more = twin->more;
+	fails = twin->fails;
+	g_mutex_unlock(&twin->mutex);
+	if (more != NULL)
+		r = tell_more(more, each, arg, err);
+	if (r == 0)
+		r = fails
+			? ph_err_set(err, PH_ERR_TEMP, "it is away")
+			: ph_directory_walk(twin->inner, group, each, arg, err);
+	g_mutex_lock(&twin->mutex);
+	twin->ended++;
+	g_mutex_unlock(&twin->mutex);
+	return r;
+}
+
+static void
+twin_close(void *self)
+{
+	struct twin *twin = self;
+
+	g_mutex_clear(&twin->mutex);
+	g_cond_clear(&twin->cond);
+}
+
+static const struct ph_directory_ops twin_ops = {
+    .name = "twin",
+    .find = twin_find,
+    .walk = twin_walk,
+    .close = twin_close,
+};
+
+/* ---- all of it ----------------------------------------------------------- */
 
 static int64_t
 run(void *context, const struct ph_box_name *name, const char *part,
@@ -33,9 +117,15 @@ world_open(struct world *world, const struct fake_rule *rules)
 	fake_open(&world->fake, rules);
 	fake_imap_open(&world->imap);
 	world->imap.idle = true;
+	world->watch = NULL;
 	lab_open(&world->lab, &world->fake);
 	fake_imap_server(&world->imap, &world->server);
 	world->lab.submission.imap = &world->server;
+	world->twin = (struct twin){.inner = world->lab.directory};
+	g_mutex_init(&world->twin.mutex);
+	g_cond_init(&world->twin.cond);
+	world->lab.submission.directory =
+	    ph_directory_new(&twin_ops, &world->twin);
 	world->lab.submission.retry_min = HOUR;
 	world->lab.submission.retry_max = HOUR;
 }
@@ -56,6 +146,7 @@ world_close(struct world *world)
 	ck_assert(ph_queue_stop(&world->queue, 20000));
 	fake_close(&world->fake);
 	fake_imap_close(&world->imap);
+	ph_directory_close(&world->lab.submission.directory);
 	lab_close(&world->lab);
 }
 
@@ -99,6 +190,36 @@ wait_heard(struct world *world, const char *text, guint n)
 			      fake_imap_heard(&world->imap, text), n);
 		g_usleep(2000);
 	}
+}
+
+static void
+set_twin(struct world *world, const char *more, bool hangs, bool fails)
+{
+	g_mutex_lock(&world->twin.mutex);
+	world->twin.more = more;
+	world->twin.hangs = hangs;
+	world->twin.fails = fails;
+	g_cond_broadcast(&world->twin.cond);
+	g_mutex_unlock(&world->twin.mutex);
+}
+
+/* So many more walks have ended, or, as it hangs, begun. */
+static void
+wait_walks(struct world *world, const guint *which, guint n)
+{
+	const int64_t end = ph_clock_mono() + 40000;
+	guint first, now;
+
+	g_mutex_lock(&world->twin.mutex);
+	first = now = *which;
+	while (now < first + n) {
+		g_mutex_unlock(&world->twin.mutex);
+		ck_assert(ph_clock_mono() < end);
+		g_usleep(2000);
+		g_mutex_lock(&world->twin.mutex);
+		now = *which;
+	}
+	g_mutex_unlock(&world->twin.mutex);
 }
 
 #define NUNO_IDLES FAKE_NUNO ": IDLE"
@@ -250,6 +371,72 @@ START_TEST(test_other_database)
 }
 END_TEST
 
+/* ---- one look ------------------------------------------------------------ */
+
+static void
+note_nothing(void *context, struct ph_imap *session, bool begins)
+{
+	(void)context;
+	(void)session;
+	(void)begins;
+}
+
+/* What speaks of the server, and what of the mailbox alone. */
+START_TEST(test_signs)
+{
+	static const struct {
+		const char *command; /* NULL: none */
+		enum fake_imap_how how;
+		const char *text;
+		bool directory; /* of states is there */
+		enum ph_imap_look_end end;
+		bool answered;
+	} rows[] = {
+	    {NULL, 0, NULL, true, PH_IMAP_LOOK_DONE, true},
+	    {NULL, 0, NULL, false, PH_IMAP_LOOK_FAILED, false},
+	    {"greeting", FAKE_INSTEAD, "BYE full", true, PH_IMAP_LOOK_NO_SERVER,
+	     false},
+	    {"greeting", FAKE_HANGS, NULL, true, PH_IMAP_LOOK_NO_SERVER, false},
+	    {"login", FAKE_INSTEAD, "[UNAVAILABLE] ", true, PH_IMAP_LOOK_FAILED,
+	     true},
+	    {"login", FAKE_INSTEAD, "", true, PH_IMAP_LOOK_FAILED, true},
+	    {"login", FAKE_HANGS, NULL, true, PH_IMAP_LOOK_FAILED, false},
+	    {"SELECT", FAKE_INSTEAD, "NO [SERVERBUG] trouble", true,
+	     PH_IMAP_LOOK_FAILED, true},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct fake_imap_rule rules[] = {
+		    {NULL, rows[i].command, rows[i].how, rows[i].text, 0},
+		    {NULL, "LIST", FAKE_FRONT, "* LIST () \"/\" Outbox\r\n", 0},
+		    {NULL, NULL, 0, NULL, 0}};
+		struct ph_imap_look look = {
+		    .name = ph_box_name_new("DB1", "example.com", "nuno"),
+		    .note = note_nothing};
+		struct world world;
+
+		world_open(&world, NULL);
+		if (rows[i].how == FAKE_HANGS)
+			world.server.connect_timeout = 100;
+		if (rows[i].command != NULL)
+			world.imap.rules = rules;
+		if (!rows[i].directory) {
+			ck_assert_int_eq(rmdir(world.lab.box), 0);
+			ck_assert(
+			    g_file_set_contents(world.lab.box, "x", 1, NULL));
+		}
+		world.queue = ph_queue_new(4, run, &world.lab);
+		ph_imap_look(&world.lab.submission, world.queue, &look);
+		ck_assert_msg(look.end == rows[i].end, "%zu: %d: %s", i,
+			      look.end, look.err.text);
+		ck_assert_int_eq(look.answered, rows[i].answered);
+		ck_assert_ptr_null(look.box);
+		ph_box_name_free(&look.name);
+		world_close(&world);
+	}
+}
+END_TEST
+
 /* ---- when the server has trouble ----------------------------------------- */
 
 /* One mailbox hangs for good, wherever: the other is served, and a stop waits
@@ -314,59 +501,101 @@ START_TEST(test_tried_again)
 }
 END_TEST
 
-/* A login that is refused is that mailbox's own trouble. */
-START_TEST(test_refused)
+/* A mailbox that cannot be opened is alone with its trouble: its next time is
+ * an hour away, that of others is not. */
+START_TEST(test_own_trouble)
 {
-	struct fake_imap_rule rules[] = {
-	    {FAKE_NUNO, "login", FAKE_INSTEAD, "", 0},
-	    {NULL, NULL, 0, NULL, 0}};
-	struct world world;
-	guint before;
+	static const struct {
+		enum fake_imap_how how;
+		const char *text;
+	} rows[] = {
+	    {FAKE_INSTEAD, "[AUTHENTICATIONFAILED] "},
+	    {FAKE_INSTEAD, "[UNAVAILABLE] "},
+	    {FAKE_HANGS, NULL},
+	};
 
-	world_open(&world, NULL);
-	world_start(&world, 100, 0);
-	wait_heard(&world, FAKE_NUNO ": login", 1);
-	wait_heard(&world, ANA ": login", 1);
-	before = fake_imap_heard(&world.imap, FAKE_NUNO ": login");
-	set_rules(&world, rules);
-	/* One of them may have been let in before. */
-	wait_heard(&world, FAKE_NUNO ": login", before + 1);
-	save(&world, ANA);
-	wait_count(&world, "Sent", 1);
-	save(&world, ANA);
-	wait_count(&world, "Sent", 2);
-	/* Its next time is an hour away. */
-	ck_assert_uint_le(fake_imap_heard(&world.imap, FAKE_NUNO ": login"),
-			  before + 2);
-	world_close(&world);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct fake_imap_rule rules[] = {
+		    {FAKE_NUNO, "login", rows[i].how, rows[i].text, 0},
+		    {NULL, NULL, 0, NULL, 0}};
+		struct world world;
+		guint before;
+
+		world_open(&world, NULL);
+		world.server.connect_timeout = 1000;
+		world_start(&world, 100, 0);
+		wait_heard(&world, FAKE_NUNO ": login", 1);
+		wait_heard(&world, ANA ": login", 1);
+		before = fake_imap_heard(&world.imap, FAKE_NUNO ": login");
+		set_rules(&world, rules);
+		/* One of them may have been let in before. */
+		wait_heard(&world, FAKE_NUNO ": login", before + 1);
+		for (guint n = 1; n <= 3; n++) {
+			save(&world, ANA);
+			wait_count(&world, "Sent", n);
+		}
+		/* More than once after the hanging one was given up. */
+		wait_heard(&world, ANA ": login",
+			   fake_imap_heard(&world.imap, ANA ": login") + 20);
+		ck_assert_uint_le(
+		    fake_imap_heard(&world.imap, FAKE_NUNO ": login"),
+		    before + 2);
+		world_close(&world);
+	}
 }
 END_TEST
 
-/* Nobody is let in: one asks for all; whoever has a session is served. */
+static struct fake_imap_rule closed[] = {
+    {NULL, "greeting", FAKE_INSTEAD, "BYE full", 0}, {NULL, NULL, 0, NULL, 0}};
+
+/* Nobody comes in: one asks for all, again and again, however long it takes;
+ * whoever has a session is served. */
 START_TEST(test_server_is_down)
 {
-	struct fake_imap_rule rules[] = {
-	    {NULL, "AUTHENTICATE", FAKE_INSTEAD, "NO [UNAVAILABLE] later", 0},
-	    {NULL, NULL, 0, NULL, 0}};
 	struct world world;
-	unsigned before;
 
 	world_open(&world, NULL);
-	world.lab.submission.retry_min = 50;
-	world.lab.submission.retry_max = 50;
+	world.lab.submission.retry_min = 10;
 	/* Nuno has the only session, ana is polled. */
 	save(&world, FAKE_NUNO);
 	world_start(&world, 100, 1);
 	wait_count(&world, "Sent", 1);
-	set_rules(&world, rules);
+	set_rules(&world, closed);
 	save(&world, ANA);
-	before = fake_imap_heard(&world.imap, "AUTHENTICATE");
-	wait_heard(&world, "AUTHENTICATE", before + 5);
+	wait_heard(&world, "turned away", 50);
 	ck_assert_uint_eq(fake_imap_count(&world.imap, "Sent"), 1);
 	set_rules(&world, NULL);
 	wait_count(&world, "Sent", 2);
 	save(&world, FAKE_NUNO);
 	wait_count(&world, "Sent", 3);
+	world_close(&world);
+}
+END_TEST
+
+/* That a session is served says nothing of new ones: mailboxes that come
+ * meanwhile do not ask. */
+START_TEST(test_down_but_for_a_session)
+{
+	struct world world;
+	guint before;
+
+	world_open(&world, NULL);
+	save(&world, FAKE_NUNO);
+	world_start(&world, 100, 1);
+	wait_count(&world, "Sent", 1);
+	set_rules(&world, closed);
+	wait_heard(&world, "turned away", 1);
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = {
+		    "c1@a.example", "c2@a.example", "c3@a.example"};
+
+		before = fake_imap_heard(&world.imap, FAKE_NUNO ": SELECT");
+		wait_heard(&world, FAKE_NUNO ": SELECT", before + 5);
+		set_twin(&world, names[i], false, false);
+		wait_walks(&world, &world.twin.ended, 3);
+	}
+	/* Two were on their way when the first was turned away. */
+	ck_assert_uint_le(fake_imap_heard(&world.imap, "turned away"), 2);
 	world_close(&world);
 }
 END_TEST
@@ -393,5 +622,6 @@ END_TEST
 
 UNIT_MAIN("store/submission/watch_imap", test_told, test_polled,
 	  test_told_at_once, test_searches, test_health, test_change,
-	  test_other_database, test_one_hangs, test_tried_again, test_refused,
-	  test_server_is_down, test_sessions_break)
+	  test_other_database, test_one_hangs, test_tried_again,
+	  test_own_trouble, test_signs, test_server_is_down,
+	  test_down_but_for_a_session, test_sessions_break)
