@@ -42,8 +42,9 @@ struct mailbox {
 	bool hurry, gone;  /* meanwhile */
 	GQueue *turn;	   /* NULL: not waiting for its turn */
 	GList turn_link;
-	GList idle_link; /* in watch->idle, while it has a session and is not
-			  * busy */
+	GList idle_link; /* in watch->idle, while it has a session; while it
+			  * is busy, as it was before */
+	bool idle_linked;
 };
 
 struct ph_watch_imap {
@@ -55,7 +56,7 @@ struct ph_watch_imap {
 	GHashTable *mailboxes; /* "database/domain/local": struct mailbox */
 	GHashTable *mine;      /* of a walk: database: is it? */
 	GQueue turns[TURNS];
-	GQueue idle; /* used last first */
+	GQueue idle; /* with a session: used last first */
 	uint64_t round;
 	unsigned looking, failing; /* of them */
 	unsigned opening;	   /* without a session that was there */
@@ -78,8 +79,9 @@ struct ph_watch_imap {
 static void
 leave_idle(struct ph_watch_imap *watch, struct mailbox *mailbox)
 {
-	if (mailbox->look.box != NULL && !mailbox->busy)
+	if (mailbox->idle_linked)
 		g_queue_unlink(&watch->idle, &mailbox->idle_link);
+	mailbox->idle_linked = false;
 }
 
 static void
@@ -89,14 +91,30 @@ end_idle(struct ph_watch_imap *watch, struct mailbox *mailbox)
 	ph_box_close(&mailbox->look.box);
 }
 
+/* After a look. To be looked at is not to be used: it keeps its place. */
 static void
-begin_idle(struct ph_watch_imap *watch, struct mailbox *mailbox, int64_t now)
+update_idle(struct ph_watch_imap *watch, struct mailbox *mailbox, int64_t now)
 {
-	mailbox->renew = now + RENEW_MS;
-	mailbox->idle_link.data = mailbox;
-	g_queue_push_head_link(&watch->idle, &mailbox->idle_link);
-	if (watch->idle.length > watch->limit)
-		end_idle(watch, g_queue_peek_tail(&watch->idle));
+	struct mailbox *last;
+
+	if (mailbox->look.box == NULL || mailbox->look.used)
+		leave_idle(watch, mailbox);
+	if (mailbox->look.box != NULL)
+		mailbox->renew = now + RENEW_MS;
+	if (mailbox->look.box != NULL && !mailbox->idle_linked) {
+		mailbox->idle_linked = true;
+		mailbox->idle_link.data = mailbox;
+		if (mailbox->look.used)
+			g_queue_push_head_link(&watch->idle,
+					       &mailbox->idle_link);
+		else
+			g_queue_push_tail_link(&watch->idle,
+					       &mailbox->idle_link);
+	}
+	/* Of one that is busy the end of its look decides. */
+	while (watch->idle.length > watch->limit &&
+	       !(last = g_queue_peek_tail(&watch->idle))->busy)
+		end_idle(watch, last);
 }
 
 static void
@@ -148,7 +166,6 @@ look(gpointer data, gpointer user_data)
 static void
 begin_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
 {
-	leave_idle(watch, mailbox);
 	mailbox->busy = true;
 	mailbox->failing = mailbox->failures > 0;
 	mailbox->opening = mailbox->look.box == NULL;
@@ -236,8 +253,7 @@ end_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
 	if (look_at->news || mailbox->hurry)
 		mailbox->due = 0;
 	mailbox->busy = mailbox->hurry = false;
-	if (look_at->box != NULL)
-		begin_idle(watch, mailbox, now);
+	update_idle(watch, mailbox, now);
 }
 
 static gboolean
@@ -448,6 +464,8 @@ listen_to(struct ph_watch_imap *watch, int64_t wait)
 	for (GList *p = watch->idle.head; p != NULL; p = p->next) {
 		struct mailbox *mailbox = p->data;
 
+		if (mailbox->busy)
+			continue;
 		fd.fd = ph_imap_fd(ph_box_imap_session(mailbox->look.box));
 		g_array_append_val(fds, fd);
 		g_ptr_array_add(of, mailbox);

@@ -11,10 +11,10 @@
 /*
  * As watch.h, for a store that is behind an IMAP server: a thread that knows
  * every mailbox of the databases that are active here from the directory, and
- * a few others that look into their Outboxes. Of those that used theirs last
- * it keeps a session with IDLE, up to a limit, and hears at once; all others
- * are polled, each once in "rescan". Which mailboxes there are is asked again
- * with each new state of the organisation and every ten seconds.
+ * a few others that look into their Outboxes. Of those that used theirs last,
+ * then of any, it keeps a session with IDLE, up to a limit, and hears at once;
+ * besides, all are polled, each once in "rescan". Which mailboxes there are is
+ * asked again with each new state of the organisation and every ten seconds.
  *
  * A mailbox that cannot be looked at, though the server greets, is tried again
  * after retry_min, then twice as long each time, up to retry_max; such

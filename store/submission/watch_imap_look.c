@@ -20,6 +20,7 @@ offer(struct ph_queue *queue, struct ph_imap_look *look, const GPtrArray *names,
 		    ph_queue_offer(queue, look->name, part, names->pdata[i]);
 
 		g_hash_table_add(bases, g_strdup(names->pdata[i]));
+		look->used |= wait == 0;
 		/* Nobody tells how a try has ended. */
 		look->again = MIN(look->again, wait > 0 ? wait : AGAIN_MS);
 	}
@@ -49,7 +50,7 @@ look_into(struct ph_queue *queue, struct ph_imap_look *look)
 static bool
 listen_on(struct ph_imap_look *look, struct ph_imap *session)
 {
-	bool wanted = look->listen || (look->holds && look->listen_if_used);
+	bool wanted = look->listen || (look->used && look->listen_if_used);
 	int r = -1;
 
 	if (wanted && ph_imap_offers(session, "IDLE"))
@@ -90,7 +91,7 @@ ph_imap_look(const struct ph_submission *submission, struct ph_queue *queue,
 	look->end = PH_IMAP_LOOK_DONE;
 	look->answered = false;
 	look->again = INT64_MAX;
-	look->holds = look->news = false;
+	look->holds = look->used = look->news = false;
 	/* What becomes of a session says nothing of a new one. */
 	if (look->box != NULL && use(submission, queue, look) == 0)
 		return;

@@ -25,7 +25,7 @@ struct ph_imap_look {
 	/* With IDLE, from the last look, and after it; NULL: none. */
 	struct ph_box *box;
 	bool listen;	     /* is a session with IDLE wanted after it */
-	bool listen_if_used; /* also if there is anything in the Outbox */
+	bool listen_if_used; /* also if it was used */
 	/* Called when a session begins to be used, and before it is not. */
 	void (*note)(void *context, struct ph_imap *session, bool begins);
 	void *context;
@@ -35,6 +35,7 @@ struct ph_imap_look {
 	bool answered; /* a login: the server can be reached */
 	int64_t again; /* ms after which to look though nothing is heard */
 	bool holds;    /* there was anything */
+	bool used;     /* and some of it was offered as new, or as due again */
 	bool news;     /* there is more by now */
 };
 

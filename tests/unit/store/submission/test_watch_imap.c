@@ -4,10 +4,11 @@
 #include "store/submission/watch_imap_look.h"
 #include "tests/unit/store/submission/fake_imap.h"
 
-/* Outboxes behind an IMAP server: nuno's and another in DB1, ana's in DB3. */
+/* Outboxes behind an IMAP server: nuno's and many's in DB1, ana's in DB3. */
 
 #define HOUR 3600000
 #define ANA "ana@a.example"
+#define MANY "many@example.com"
 #define TO_MOTA "\r\nTo: mota@example.com\r\n\r\nx\r\n"
 
 /* A directory over the lab's, with more in it or as it is told. */
@@ -265,6 +266,84 @@ START_TEST(test_polled)
 					  0);
 		world_close(&world);
 	}
+}
+END_TEST
+
+static guint
+logins(struct world *world, const char *user)
+{
+	g_autofree char *text = g_strconcat(user, ": login", NULL);
+
+	return fake_imap_heard(&world->imap, text);
+}
+
+/* Who has sent keeps the session, and who never did is polled, however often
+ * all of them are looked at. */
+START_TEST(test_who_listens)
+{
+	struct world world;
+	guint nuno, ana;
+
+	world_open(&world, NULL);
+	world_start(&world, 20, 2);
+	save(&world, FAKE_NUNO);
+	save(&world, ANA);
+	wait_count(&world, "Sent", 2);
+	/* It has no session, so both others have. */
+	wait_heard(&world, MANY ": login", logins(&world, MANY) + 3);
+	nuno = logins(&world, FAKE_NUNO);
+	ana = logins(&world, ANA);
+	wait_heard(&world, MANY ": login", logins(&world, MANY) + 20);
+	ck_assert_uint_eq(logins(&world, FAKE_NUNO), nuno);
+	ck_assert_uint_eq(logins(&world, ANA), ana);
+	world_close(&world);
+}
+END_TEST
+
+/* One session: it goes to who sends, from one to the other. */
+START_TEST(test_session_moves)
+{
+	static const char *const users[] = {FAKE_NUNO, ANA, MANY};
+	struct world world;
+
+	world_open(&world, NULL);
+	world_start(&world, 20, 1);
+	for (guint i = 0; i < 6; i++) {
+		const char *other = users[(i + 1) % 3];
+		g_autofree char *polled = g_strconcat(other, ": login", NULL);
+		guint before;
+
+		save(&world, users[i % 3]);
+		wait_count(&world, "Sent", i + 1);
+		wait_heard(&world, polled, logins(&world, other) + 3);
+		before = logins(&world, users[i % 3]);
+		wait_heard(&world, polled, logins(&world, other) + 5);
+		ck_assert_uint_eq(logins(&world, users[i % 3]), before);
+	}
+	world_close(&world);
+}
+END_TEST
+
+/* What waits in an Outbox for its time does not use it. */
+START_TEST(test_who_waits)
+{
+	static const char later[] =
+	    "From: " FAKE_NUNO "\r\nDeferred-Delivery: Thu, 1 Jan 2150 "
+	    "10:00:00 +0000" TO_MOTA;
+	struct world world;
+	guint ana;
+
+	world_open(&world, NULL);
+	fake_imap_add(&world.imap, "Outbox", later, strlen(later), "");
+	world_start(&world, 20, 1);
+	wait_heard(&world, "-FLAGS.SILENT ($PosthubClaimed)", 1);
+	save(&world, ANA);
+	wait_count(&world, "Sent", 1);
+	wait_heard(&world, FAKE_NUNO ": login", logins(&world, FAKE_NUNO) + 3);
+	ana = logins(&world, ANA);
+	wait_heard(&world, FAKE_NUNO ": login", logins(&world, FAKE_NUNO) + 20);
+	ck_assert_uint_eq(logins(&world, ANA), ana);
+	world_close(&world);
 }
 END_TEST
 
@@ -621,6 +700,7 @@ START_TEST(test_sessions_break)
 END_TEST
 
 UNIT_MAIN("store/submission/watch_imap", test_told, test_polled,
+	  test_who_listens, test_session_moves, test_who_waits,
 	  test_told_at_once, test_searches, test_health, test_change,
 	  test_other_database, test_one_hangs, test_tried_again,
 	  test_own_trouble, test_signs, test_server_is_down,
