@@ -2,11 +2,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/directory/entry.h"
-#include "store/mailbox/path.h"
 #include "store/submission/change.h"
-#include "store/submission/mine.h"
 #include "store/submission/watch_imap_look.h"
+#include "store/submission/watch_imap_walk.h"
 
 #include <poll.h>
 #include <string.h>
@@ -54,7 +52,6 @@ struct ph_watch_imap {
 	guint limit;
 	int wake;
 	GHashTable *mailboxes; /* "database/domain/local": struct mailbox */
-	GHashTable *mine;      /* of a walk: database: is it? */
 	GQueue turns[TURNS];
 	GQueue idle; /* with a session: used last first */
 	uint64_t round;
@@ -62,6 +59,8 @@ struct ph_watch_imap {
 	unsigned opening;	   /* without a session that was there */
 	bool down;		   /* the server could not be reached */
 	int64_t down_until;
+	struct ph_imap_walk *walk;
+	bool blind; /* the last one failed */
 	struct ph_change change;
 	GThreadPool *lookers;
 	GAsyncQueue *done; /* struct mailbox */
@@ -348,46 +347,16 @@ look_at_due(struct ph_watch_imap *watch)
 
 /* ---- which mailboxes there are ----------------------------------------- */
 
-/* Asked once a walk: it may be read from a file. */
-static bool
-is_mine(struct ph_watch_imap *watch, const char *database)
+static void
+see(struct ph_watch_imap *watch, const struct ph_box_name *name)
 {
-	gpointer known = g_hash_table_lookup(watch->mine, database);
-	bool mine;
+	g_autofree char *key =
+	    g_strjoin("/", name->database, name->domain, name->local, NULL);
+	struct mailbox *mailbox = g_hash_table_lookup(watch->mailboxes, key);
 
-	if (known != NULL)
-		return GPOINTER_TO_INT(known) > 0;
-	mine = ph_submission_mine(watch->submission, watch->change.last,
-				  database, NULL, NULL);
-	g_hash_table_insert(watch->mine, g_strdup(database),
-			    GINT_TO_POINTER(mine ? 1 : -1));
-	return mine;
-}
-
-static int
-see(const struct ph_object *entry, void *arg, struct ph_err *err)
-{
-	struct ph_watch_imap *watch = arg;
-	const char *database = ph_object_text(entry, "Database");
-	g_autofree char *local = NULL, *domain = NULL, *key = NULL;
-	g_autofree char *local_name = NULL, *domain_name = NULL;
-	struct mailbox *mailbox;
-
-	(void)err;
-	if (g_atomic_int_get(&watch->stopping))
-		return -1;
-	if (!ph_entry_is_mailbox(entry) || database == NULL ||
-	    ph_split_address(ph_entry_primary(entry), &local, &domain) != 1 ||
-	    !is_mine(watch, database))
-		return 0;
-	local_name = ph_path_component(local);
-	domain_name = ph_path_component(domain);
-	key = g_strjoin("/", database, domain_name, local_name, NULL);
-	mailbox = g_hash_table_lookup(watch->mailboxes, key);
 	if (mailbox == NULL) {
 		mailbox = g_new0(struct mailbox, 1);
-		mailbox->look.name =
-		    ph_box_name_new(database, domain_name, local_name);
+		mailbox->look.name = ph_box_name_copy(name);
 		mailbox->look.note = note_session;
 		mailbox->look.context = watch;
 		g_hash_table_insert(watch->mailboxes, g_steal_pointer(&key),
@@ -395,7 +364,6 @@ see(const struct ph_object *entry, void *arg, struct ph_err *err)
 	}
 	mailbox->round = watch->round;
 	mailbox->gone = false;
-	return 0;
 }
 
 static gboolean
@@ -416,17 +384,47 @@ is_gone(gpointer key, gpointer value, gpointer data)
 }
 
 static void
-walk(struct ph_watch_imap *watch, int64_t now)
+note_directory(struct ph_watch_imap *watch, bool blind,
+	       const struct ph_err *err)
 {
-	watch->next_walk = now + MIN(watch->rescan, WALK_MS);
-	ph_queue_tidy(watch->queue);
+	if (blind && !watch->blind)
+		ph_warn("the directory cannot say which mailboxes there are, "
+			"those that are known go on: %s",
+			err->text);
+	if (!blind && watch->blind)
+		ph_info("the directory says again which mailboxes there are");
+	watch->blind = blind;
+}
+
+/* A directory that cannot say takes nobody away. */
+static void
+take_walk(struct ph_watch_imap *watch, int64_t now)
+{
+	g_autoptr(GPtrArray) names = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	int r = ph_imap_walk_take(watch->walk, &names, &err);
+	int64_t wait = r < 0 ? TICK_MS : MIN(watch->rescan, WALK_MS);
+
+	if (r == 0)
+		return;
+	/* Unless it is wanted before. */
+	watch->next_walk = MIN(watch->next_walk, now + wait);
+	note_directory(watch, r < 0, &err);
+	if (r < 0)
+		return;
 	watch->round++;
-	g_hash_table_remove_all(watch->mine);
-	if (ph_directory_walk(watch->submission->directory, NULL, see, watch,
-			      NULL) == 0)
-		g_hash_table_foreach_remove(watch->mailboxes, is_gone, watch);
-	else
-		watch->next_walk = now + TICK_MS;
+	for (guint i = 0; i < names->len; i++)
+		see(watch, names->pdata[i]);
+	g_hash_table_foreach_remove(watch->mailboxes, is_gone, watch);
+}
+
+static void
+begin_walk(struct ph_watch_imap *watch)
+{
+	if (!ph_imap_walk_begin(watch->walk, watch->change.last))
+		return;
+	watch->next_walk = INT64_MAX;
+	ph_queue_tidy(watch->queue);
 }
 
 /* ---- the thread -------------------------------------------------------- */
@@ -499,8 +497,9 @@ run(gpointer data)
 		if (ph_change_look(&watch->change, watch->submission))
 			hurry(watch);
 		if (watch->change.last != NULL) {
+			take_walk(watch, ph_clock_mono());
 			if (ph_clock_mono() >= watch->next_walk)
-				walk(watch, ph_clock_mono());
+				begin_walk(watch);
 			wait = look_at_due(watch);
 		}
 		listen_to(watch, wait);
@@ -521,8 +520,7 @@ ph_watch_imap_start(const struct ph_submission *submission,
 	watch->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	watch->mailboxes = g_hash_table_new_full(g_str_hash, g_str_equal,
 						 g_free, mailbox_free);
-	watch->mine =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	watch->walk = ph_imap_walk_new(submission, watch->wake);
 	watch->waits = g_hash_table_new(NULL, NULL);
 	watch->done = g_async_queue_new();
 	g_mutex_init(&watch->mutex);
@@ -559,6 +557,7 @@ bool
 ph_watch_imap_stop(struct ph_watch_imap **watch, int64_t timeout_ms)
 {
 	struct ph_watch_imap *w = *watch;
+	int64_t end = ph_clock_mono() + timeout_ms;
 
 	if (w == NULL)
 		return true;
@@ -567,14 +566,14 @@ ph_watch_imap_stop(struct ph_watch_imap **watch, int64_t timeout_ms)
 		eventfd_write(w->wake, 1);
 	if (w->thread != NULL)
 		g_thread_join(g_steal_pointer(&w->thread));
-	if (!end_looks(w, timeout_ms))
+	if (!end_looks(w, timeout_ms) ||
+	    !ph_imap_walk_stop(&w->walk, MAX(end - ph_clock_mono(), 0)))
 		return false;
 	g_thread_pool_free(w->lookers, FALSE, TRUE);
 	if (w->wake >= 0)
 		close(w->wake);
 	ph_change_clear(&w->change);
 	g_hash_table_unref(w->mailboxes);
-	g_hash_table_unref(w->mine);
 	g_hash_table_unref(w->waits);
 	g_async_queue_unref(w->done);
 	g_cond_clear(&w->ended);

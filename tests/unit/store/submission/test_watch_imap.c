@@ -679,6 +679,63 @@ START_TEST(test_down_but_for_a_session)
 }
 END_TEST
 
+/* ---- when the directory has ------------------------------------------------
+ */
+
+/* It takes its time: who is known is heard, polled, and sends; and then there
+ * are more. A stop does not wait for it either. */
+START_TEST(test_directory_hangs)
+{
+	for (int way = 0; way < 2; way++) {
+		struct world world;
+
+		world_open(&world, NULL);
+		world_start(&world, 100, 1);
+		wait_heard(&world, ANA ": SELECT", 1);
+		wait_heard(&world, FAKE_NUNO ": SELECT", 1);
+		set_twin(&world, "new@a.example", true, false);
+		wait_walks(&world, &world.twin.begun, 1);
+		for (guint n = 1; n <= 3; n++) {
+			save(&world, ANA);
+			save(&world, FAKE_NUNO);
+			wait_count(&world, "Sent", 2 * n);
+		}
+		if (way == 0) {
+			set_twin(&world, "new@a.example", false, false);
+			wait_heard(&world, "new@a.example: SELECT", 1);
+		} else {
+			ck_assert(!ph_watch_imap_stop(&world.watch, 1));
+			set_twin(&world, NULL, false, false);
+		}
+		world_close(&world);
+	}
+}
+END_TEST
+
+/* It tells of a part of them, and fails: those known go on, what it told of
+ * comes with a whole answer. */
+START_TEST(test_directory_fails)
+{
+	struct world world;
+
+	world_open(&world, NULL);
+	world_start(&world, 100, 1);
+	wait_heard(&world, ANA ": SELECT", 1);
+	wait_heard(&world, FAKE_NUNO ": SELECT", 1);
+	set_twin(&world, "new@a.example", false, true);
+	/* The first of them may have begun before. */
+	wait_walks(&world, &world.twin.ended, 3);
+	save(&world, ANA);
+	save(&world, FAKE_NUNO);
+	wait_count(&world, "Sent", 2);
+	wait_heard(&world, MANY ": SELECT",
+		   fake_imap_heard(&world.imap, MANY ": SELECT") + 5);
+	set_twin(&world, "new@a.example", false, false);
+	wait_heard(&world, "new@a.example: SELECT", 1);
+	world_close(&world);
+}
+END_TEST
+
 /* All sessions break; new ones come, and hear. */
 START_TEST(test_sessions_break)
 {
@@ -704,4 +761,5 @@ UNIT_MAIN("store/submission/watch_imap", test_told, test_polled,
 	  test_told_at_once, test_searches, test_health, test_change,
 	  test_other_database, test_one_hangs, test_tried_again,
 	  test_own_trouble, test_signs, test_server_is_down,
-	  test_down_but_for_a_session, test_sessions_break)
+	  test_down_but_for_a_session, test_directory_hangs,
+	  test_directory_fails, test_sessions_break)
