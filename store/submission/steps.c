@@ -121,11 +121,11 @@ is_too_full(const struct ph_item *item, struct ph_err *err)
 {
 	const struct ph_quota_limits limits = ph_placement_quota(
 	    item->snapshot, item->owner->entry, item->name->database);
-	struct ph_quota used;
 
 	if (item->submission->imap != NULL)
 		return 0;
-	return ph_quota_above(ph_box_dir(item->box), limits.send, NULL, &used,
+	return ph_sizes_above(item->submission->sizes, item->name,
+			      ph_box_dir(item->box), limits.send, item->size,
 			      err);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/track/log.h"
 #include "store/mailbox/perms.h"
 #include "store/submission/imap.h"
+#include "store/submission/sizes.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -42,7 +43,8 @@ struct ph_submission {
 	struct ph_held *held; /* which databases this server holds; NULL: all
 			       * that are active here */
 
-	int64_t max_size; /* 0: no limit */
+	struct ph_sizes *sizes; /* of mailboxes; NULL: none is remembered */
+	int64_t max_size;	/* 0: no limit */
 	int64_t retry_min, retry_max;
 	int64_t expiry;	   /* unless the server's transportservice says */
 	bool sent_as_sent; /* what is kept in Sent */

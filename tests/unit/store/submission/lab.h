@@ -403,6 +403,7 @@ lab_open(struct lab *lab, struct fake *fake)
 	    .take = lab_take,
 	    .health = lab_health,
 	    .context = lab,
+	    .sizes = ph_sizes_new(),
 	    .max_size = 2000000,
 	    .retry_min = 5000,
 	    .retry_max = 300000,
@@ -423,6 +424,7 @@ lab_close(struct lab *lab)
 {
 	ph_track_log_close(&lab->submission.log);
 	close(lab->submission.root);
+	ph_sizes_free(&lab->submission.sizes);
 	ph_directory_close(&lab->directory);
 	ph_snapshot_unref(&lab->snapshot);
 	g_free(lab->box);
