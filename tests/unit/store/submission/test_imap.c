@@ -352,11 +352,15 @@ START_TEST(test_open_refused)
 }
 END_TEST
 
+/* When the server has heard what it will not answer. */
 static gpointer
-shut_down(gpointer imap)
+shut_down(gpointer data)
 {
-	g_usleep(20000);
-	ph_imap_shutdown(imap);
+	struct world *world = data;
+
+	while (fake_imap_heard(&world->fake, "UID SEARCH") == 0)
+		g_usleep(1000);
+	ph_imap_shutdown(world->imap);
 	return NULL;
 }
 
@@ -386,7 +390,7 @@ START_TEST(test_hangs)
 		} else if (way == 1) {
 			ph_imap_limit(world.imap, ph_clock_mono() + 50);
 		} else {
-			thread = g_thread_new("stop", shut_down, world.imap);
+			thread = g_thread_new("stop", shut_down, &world);
 		}
 		ck_assert_int_eq(ph_imap_search(world.imap, "ALL", &uids, &err),
 				 -1);

@@ -6,6 +6,7 @@ struct gate {
 	GMutex mutex;
 	GCond cond;
 	int entered, allowed;
+	int inside, most; /* now, and at once */
 	int64_t answer;
 	GString *order; /* "l1 m1 ", as they were entered; NULL is fine */
 };
@@ -22,10 +23,13 @@ pass(void *context, const struct ph_box_name *name, const char *part,
 	if (gate->order != NULL)
 		g_string_append_printf(gate->order, "%s%s ", name->local, file);
 	gate->entered++;
+	gate->inside++;
+	gate->most = MAX(gate->most, gate->inside);
 	g_cond_broadcast(&gate->cond);
 	while (gate->allowed == 0)
 		g_cond_wait(&gate->cond, &gate->mutex);
 	gate->allowed--;
+	gate->inside--;
 	answer = gate->answer;
 	g_mutex_unlock(&gate->mutex);
 	return answer;
@@ -145,35 +149,79 @@ START_TEST(test_turns)
 }
 END_TEST
 
-/* A mailbox that hangs has half of the threads; and then come more of them, and
- * fewer. */
+/* How many messages of a mailbox were entered. */
+static int
+entered_of(struct gate *gate, char local)
+{
+	int n = 0;
+
+	g_mutex_lock(&gate->mutex);
+	for (const char *p = gate->order->str; *p != '\0'; p++)
+		n += *p == local;
+	g_mutex_unlock(&gate->mutex);
+	return n;
+}
+
+/* Until all of them but one ended, whose answer was to wait for a minute. */
+static void
+wait_for_one(struct ph_queue *queue, const char *const (*offered)[2], int n)
+{
+	int ended = 0;
+
+	while (ended < n - 1) {
+		g_thread_yield();
+		ended = 0;
+		for (int i = 0; i < n; i++) {
+			struct ph_box_name *name =
+			    ph_box_name_new("DB1", "d", offered[i][0]);
+
+			ended += ph_queue_offer(queue, name, "new",
+						offered[i][1]) > 30000;
+			ph_box_name_free(&name);
+		}
+	}
+}
+
+/* A mailbox that hangs has half of the threads, though its turn comes before
+ * that of those who have the others; and then come more of them, and fewer. */
 START_TEST(test_share_and_size)
 {
-	static const char *const files[] = {"1", "2", "3", "4", "5", "6"};
-	struct gate gate = {.answer = -1};
+	static const char *const offered[][2] = {
+	    {"l", "1"}, {"l", "2"}, {"l", "3"}, {"l", "4"}, {"m", "1"},
+	    {"n", "1"}, {"o", "1"}, {"p", "1"}, {"l", "5"}, {"l", "6"}};
+	struct gate gate = {.answer = 60000, .order = g_string_new(NULL)};
 	struct ph_queue *queue = ph_queue_new(4, pass, &gate);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
-		offer(queue, "l", files[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(offered); i++)
+		if (*offered[i][0] == 'l')
+			offer(queue, "l", offered[i][1]);
 	wait_entered(&gate, 2);
 	offer(queue, "m", "1");
-	wait_entered(&gate, 3);
 	offer(queue, "n", "1");
 	wait_entered(&gate, 4);
-	g_usleep(20000);
-	ck_assert_int_eq(gate.entered, 4);
+	ck_assert_int_eq(entered_of(&gate, 'l'), 2);
 	ph_queue_resize(queue, 8);
 	wait_entered(&gate, 6);
-	g_usleep(20000);
-	ck_assert_int_eq(gate.entered, 6);
+	offer(queue, "o", "1");
+	offer(queue, "p", "1");
+	wait_entered(&gate, 8);
+	ck_assert_int_eq(entered_of(&gate, 'l'), 4);
+	/* The last of the eight has the one thread that is left, and then
+	 * those that wait have it, one after the other. */
+	offer(queue, "q", "1");
+	offer(queue, "r", "1");
 	ph_queue_resize(queue, 1);
-	allow(&gate, 5);
-	g_usleep(20000);
-	ck_assert_int_eq(gate.entered, 6);
+	allow(&gate, 7);
+	wait_for_one(queue, offered, 8);
+	g_mutex_lock(&gate.mutex);
+	gate.most = gate.inside;
+	g_mutex_unlock(&gate.mutex);
 	allow(&gate, 100);
 	wait_idle(queue);
-	ck_assert_int_eq(gate.entered, 8);
+	ck_assert_int_eq(gate.entered, 12);
+	ck_assert_int_eq(gate.most, 1);
 	ck_assert(ph_queue_stop(&queue, 10000));
+	g_string_free(gate.order, TRUE);
 }
 END_TEST
 
