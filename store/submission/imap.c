@@ -297,11 +297,13 @@ ph_imap_open(const struct ph_imap_server *server, const char *address,
 	     enum ph_imap_sign *sign_r, struct ph_imap **imap_r,
 	     struct ph_err *err)
 {
-	enum ph_imap_sign ignored, *sign = sign_r != NULL ? sign_r : &ignored;
+	enum ph_imap_sign ignored = PH_IMAP_NO_SIGN;
 	struct ph_stream *stream;
 	struct ph_imap *imap;
 
-	*sign = PH_IMAP_DOWN;
+	if (sign_r == NULL)
+		sign_r = &ignored;
+	*sign_r = PH_IMAP_DOWN;
 	if (ph_stream_connect(&server->endpoint, NULL, server->connect_timeout,
 			      &stream, err) < 0)
 		return -1;
@@ -312,7 +314,7 @@ ph_imap_open(const struct ph_imap_server *server, const char *address,
 	imap->limit = INT64_MAX;
 	imap->exists = UINT32_MAX;
 	ph_stream_set_timeout(stream, imap->timeout);
-	if (begin(imap, server, address, sign, err) < 0) {
+	if (begin(imap, server, address, sign_r, err) < 0) {
 		ph_imap_close(&imap);
 		return -1;
 	}

@@ -101,7 +101,9 @@ count(struct ph_sizes *sizes, struct size *size, int dir, int64_t limit,
 	r = ph_quota_above(dir, limit, NULL, &used, err);
 	g_mutex_lock(&sizes->mutex);
 	size->counting = false;
-	/* While it is being sent it is in no folder. */
+	/* While it is being sent it is in no folder. What file names tell may
+	 * be anything. */
+	used.bytes = MAX(used.bytes, 0);
 	size->bytes = used.bytes +
 		      (int64_t)MIN(message, (uint64_t)(INT64_MAX - used.bytes));
 	size->until = r == 0 ? ph_clock_mono() + REMEMBER_MS : 0;
