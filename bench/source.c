@@ -140,9 +140,10 @@ send_message(struct session *session, const struct message *message)
 {
 	if (session->source->pipelining) {
 		say(session, message->envelope);
-		return expect(session, '2') && expect(session, '2') &&
-		       expect(session, '3') &&
-		       ask(session, message->content, '2');
+		for (const char *digit = "223"; *digit; digit++)
+			if (!expect(session, *digit))
+				return false;
+		return ask(session, message->content, '2');
 	}
 	return ask(session, message->mail, '2') &&
 	       ask(session, message->rcpt, '2') &&
