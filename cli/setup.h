@@ -72,7 +72,8 @@ int ph_postfix_diff(const char *directory, const char *text, char **diff_r,
 
 /* Can what ours listen at, and nobody before, be listened at, and no two at the
  * same place, whether or not Postfix runs? 0, or -1 PERM: the first that
- * cannot. With such a listener master(8) would end. */
+ * cannot; TEMP: a host has no address. With such a listener master(8) would
+ * end. */
 int ph_postfix_ports(const char *directory, const struct ph_master *before,
 		     const struct ph_master *after, struct ph_err *err);
 

@@ -183,8 +183,6 @@ ph_master_service_place(const struct ph_master_service *service, char **host_r,
 		n -= 2;
 	}
 	*host_r = g_strndup(host, n);
-	if (strcmp(*host_r, "0.0.0.0") == 0 || strcmp(*host_r, "::") == 0)
-		**host_r = '\0';
 	return true;
 }
 
@@ -383,6 +381,15 @@ ph_master_find(const struct ph_master *master, const char *name,
 	return ph_master_find_in(master->services, name, type);
 }
 
+static bool
+is_at(const char *at, const char *host)
+{
+	static const char *const any[] = {"", "0.0.0.0", "::", NULL};
+
+	return strcmp(at, host) == 0 ||
+	       (*host == '\0' && g_strv_contains(any, at));
+}
+
 const struct ph_master_service *
 ph_master_listener(const struct ph_master *master, const char *host, int port)
 {
@@ -393,7 +400,7 @@ ph_master_listener(const struct ph_master *master, const char *host, int port)
 		int on;
 
 		if (ph_master_service_place(one, &at, &on) && on == port &&
-		    strcmp(at, host) == 0)
+		    is_at(at, host))
 			return one;
 	}
 	return NULL;

@@ -8,7 +8,8 @@
 
 /*
  * Postfix's master.cf as a text (master(5)), and the part of it that "posthub
- * setup connectors" owns. Pure, no I/O.
+ * setup connectors" owns. No I/O, but for the names of hosts in
+ * ph_master_overlap.
  *
  * What is ours stands between two marker lines at the end; an entry of the
  * administrator's that ours takes the place of is kept, each of its lines
@@ -42,8 +43,8 @@ bool ph_master_service_unset(struct ph_master_service *service,
 char *ph_master_service_text(const struct ph_master_service *service);
 
 /* "smtp" and "25", "[::1]:submission" and "::1:587" are the same place to
- * listen at: host "" (any) or an address, and a port; false: neither a number
- * nor a name of a port. host_r g_free. */
+ * listen at: host as it is written, "" where inet_interfaces counts, and a
+ * port; false: neither a number nor a name of a port. host_r g_free. */
 bool ph_master_service_place(const struct ph_master_service *service,
 			     char **host_r, int *port_r);
 
@@ -71,16 +72,21 @@ const struct ph_master_service *ph_master_find(const struct ph_master *master,
 const struct ph_master_service *ph_master_find_in(const GPtrArray *services,
 						  const char *name,
 						  const char *type);
-/* The one that listens there. */
+/* The one that listens there; host "": at any address, in one of the ways to
+ * write that. */
 const struct ph_master_service *
 ph_master_listener(const struct ph_master *master, const char *host, int port);
 
-/* Do two services listen at the same place, at least one of them ours? Then
- * they are *one_r, which is ours, and *other_r; borrowed. interfaces is what
- * inet_interfaces says: where a service without an address listens. */
-bool ph_master_overlap(const struct ph_master *master, const char *interfaces,
-		       const struct ph_master_service **one_r,
-		       const struct ph_master_service **other_r);
+/*
+ * Do two services listen at the same place, at least one of them ours? 1: they
+ * are *one_r, which is ours, and *other_r; borrowed. 0. -1 TEMP: a host's name
+ * has no address; names are looked up as Postfix does. interfaces is what
+ * inet_interfaces says: where a service without an address listens.
+ */
+int ph_master_overlap(const struct ph_master *master, const char *interfaces,
+		      const struct ph_master_service **one_r,
+		      const struct ph_master_service **other_r,
+		      struct ph_err *err);
 
 /* Ours: takes the service; one of the administrator's at the same line is
  * replaced. note: a line for people. */

@@ -173,11 +173,15 @@ ph_postfix_ports(const char *directory, const struct ph_master *before,
 {
 	const struct ph_master_service *one, *other;
 	g_autofree char *interfaces = NULL;
+	int r;
 
 	if (ph_postfix_value(directory, "inet_interfaces", &interfaces, err) <
 	    0)
 		return -1;
-	if (ph_master_overlap(after, interfaces, &one, &other))
+	r = ph_master_overlap(after, interfaces, &one, &other, err);
+	if (r < 0)
+		return -1;
+	if (r > 0)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "Postfix would end, because it cannot listen "
 				  "at %s as well as at %s",

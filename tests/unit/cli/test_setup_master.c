@@ -158,6 +158,21 @@ static const struct {
     /* It takes the other one's place. */
     {"all", "smtp", "smtp", false},
     {"all", "smtp", "25", true},
+    /* Names, and one address written in two ways. */
+    {"localhost", "25", "127.0.0.1:25", true},
+    {"192.0.2.1 localhost", "127.0.0.1:25", "25", true},
+    {"localhost", "25", "192.0.2.1:25", false},
+    {"192.0.2.1", "localhost:25", "127.0.0.1:25", true},
+    {"192.0.2.1", "[2001:DB8:0::1]:25", "[2001:db8::1]:25", true},
+    /* All of IPv4, or of IPv6, whatever inet_interfaces says. */
+    {"192.0.2.2", "0.0.0.0:25", "192.0.2.1:25", true},
+    {"192.0.2.2", "192.0.2.1:25", "0.0.0.0:25", true},
+    {"192.0.2.2", "0.0.0.0:25", "25", true},
+    {"192.0.2.2", "[::]:25", "[2001:db8::1]:25", true},
+    {"192.0.2.2", "[::]:25", "192.0.2.1:25", false},
+    {"all", "[::]:25", "0.0.0.0:25", false},
+    {"all", "[::]:25", "25", true},
+    {"loopback-only", "[::]:25", "25", true},
 };
 
 START_TEST(test_overlap)
@@ -171,13 +186,14 @@ START_TEST(test_overlap)
 		struct ph_master_service *service =
 		    ph_master_service_copy(master->services->pdata[0]);
 		const struct ph_master_service *one, *other;
+		struct ph_err err = PH_ERR_INIT;
 
 		g_free(service->name);
 		service->name = g_strdup(overlaps[i].ours);
 		ph_master_add(master, service, "connector X");
 		ck_assert_msg(ph_master_overlap(master, overlaps[i].interfaces,
-						&one,
-						&other) == overlaps[i].overlap,
+						&one, &other,
+						&err) == overlaps[i].overlap,
 			      "%s, %s, %s", overlaps[i].interfaces,
 			      overlaps[i].its, overlaps[i].ours);
 		if (overlaps[i].overlap)
@@ -192,6 +208,7 @@ START_TEST(test_overlap_of_ours)
 {
 	struct ph_master *master = read_text("a inet n - y - - smtpd\n");
 	const struct ph_master_service *one, *other;
+	struct ph_err err = PH_ERR_INIT;
 
 	for (int i = 0; i < 2; i++) {
 		struct ph_master_service *service =
@@ -199,13 +216,62 @@ START_TEST(test_overlap_of_ours)
 
 		g_free(service->name);
 		service->name = g_strdup(i == 0 ? "26" : "[::1]:26");
-		ck_assert(!ph_master_overlap(master, "all", &one, &other));
+		ck_assert_int_eq(
+		    ph_master_overlap(master, "all", &one, &other, &err), 0);
 		ph_master_add(master, service, "connector X");
 	}
-	ck_assert(ph_master_overlap(master, "all", &one, &other));
+	ck_assert_int_eq(ph_master_overlap(master, "all", &one, &other, &err),
+			 1);
 	ck_assert_str_eq(one->name, "[::1]:26");
 	ck_assert_str_eq(other->name, "26");
 	ph_master_free(&master);
+}
+END_TEST
+
+/* A name that nobody knows: whether it overlaps cannot be said, but for the
+ * port. */
+START_TEST(test_overlap_with_an_unknown_name)
+{
+	static const int answers[] = {0, -1};
+
+	for (int i = 0; i < 2; i++) {
+		struct ph_master *master =
+		    read_text("none.invalid:25 inet n - y - - smtpd\n");
+		struct ph_master_service *service =
+		    ph_master_service_copy(master->services->pdata[0]);
+		const struct ph_master_service *one, *other;
+		struct ph_err err = PH_ERR_INIT;
+
+		g_free(service->name);
+		service->name =
+		    g_strdup(i == 0 ? "192.0.2.1:26" : "192.0.2.1:25");
+		ph_master_add(master, service, "connector X");
+		ck_assert_int_eq(
+		    ph_master_overlap(master, "all", &one, &other, &err),
+		    answers[i]);
+		if (answers[i] < 0)
+			ck_assert_ptr_nonnull(strstr(err.text, "none.invalid"));
+		ph_master_free(&master);
+	}
+}
+END_TEST
+
+/* A binding of any address is given to the service of that kind. */
+START_TEST(test_listener_at_any_address)
+{
+	static const char *const names[] = {"25", "0.0.0.0:25", "[::]:smtp"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *text =
+		    g_strdup_printf("%s inet n - y - - smtpd\n", names[i]);
+		struct ph_master *master = read_text(text);
+
+		ck_assert_ptr_eq(ph_master_listener(master, "", 25),
+				 master->services->pdata[0]);
+		ck_assert_ptr_null(ph_master_listener(master, "", 26));
+		ck_assert_ptr_null(ph_master_listener(master, "192.0.2.1", 25));
+		ph_master_free(&master);
+	}
 }
 END_TEST
 
@@ -216,8 +282,8 @@ static const struct {
 } places[] = {
     {"25", "inet", "", 25},
     {"smtp", "inet", "", 25},
-    {"0.0.0.0:25", "inet", "", 25},
-    {"[::]:25", "inet", "", 25},
+    {"0.0.0.0:25", "inet", "0.0.0.0", 25},
+    {"[::]:25", "inet", "::", 25},
     {"127.0.0.1:submission", "inet", "127.0.0.1", 587},
     {"[2001:db8::1]:587", "inet", "2001:db8::1", 587},
     {"smtp", "unix", NULL, 0},
@@ -277,5 +343,5 @@ END_TEST
 
 UNIT_MAIN("cli/setup_master", test_reading, test_ours_comes_and_goes,
 	  test_only_its_own_is_replaced, test_options, test_option_given_twice,
-	  test_overlap, test_overlap_of_ours, test_places,
-	  test_what_is_no_master_cf)
+	  test_overlap, test_overlap_of_ours, test_overlap_with_an_unknown_name,
+	  test_listener_at_any_address, test_places, test_what_is_no_master_cf)
