@@ -98,38 +98,72 @@ read_master(struct run *run, struct ph_err *err)
 	return ph_master_parse_whole(run->before, &run->was, err);
 }
 
-/* Mail that a rule has sent over a connector names its transport as long as it
- * is in the queue, and would wait there for one that is gone. */
-static int
-keep_transports(struct run *run, struct ph_err *err)
+/* Transports of the file before; borrowed. */
+static GPtrArray *
+find_removed(const struct run *run)
 {
-	g_autofree char *queue = NULL;
-	int r = 0;
+	GPtrArray *removed = g_ptr_array_new();
 
+	for (guint i = 0; i < run->was->services->len; i++)
+		if (ph_setup_is_removed(&run->setup,
+					run->was->services->pdata[i]))
+			g_ptr_array_add(removed, run->was->services->pdata[i]);
+	return removed;
+}
+
+static void
+keep_transport(struct run *run, const struct ph_master_service *transport)
+{
+	ph_master_add(run->setup.master, ph_master_service_copy(transport),
+		      "of a send connector that is gone; mail in the queue "
+		      "still goes by it");
+	g_ptr_array_add(run->setup.warnings,
+			g_strdup_printf("transport %s stays until no mail in "
+					"the queue goes by it any more; then "
+					"setup connectors removes it",
+					transport->name));
+}
+
+static int
+find_named(const struct run *run, const GPtrArray *transports, bool *named_r,
+	   struct ph_err *err)
+{
+	g_autofree const char **names =
+	    g_new0(const char *, transports->len + 1);
+	g_autofree char *queue = NULL;
+
+	for (guint i = 0; i < transports->len; i++) {
+		const struct ph_master_service *one = transports->pdata[i];
+
+		names[i] = one->name;
+	}
 	if (ph_postfix_value(run->directory, "queue_directory", &queue, err) <
 	    0)
 		return -1;
-	for (guint i = 0; i < run->was->services->len && r >= 0; i++) {
-		const struct ph_master_service *one =
-		    run->was->services->pdata[i];
+	return ph_postfix_queue_names(queue, names, named_r, err);
+}
 
-		if (!ph_setup_is_removed(&run->setup, one))
+/* Mail that a rule has sent over a connector names its transport as long as it
+ * is in the queue, and would wait there for one that is gone. How many such
+ * transports were added to the new file; -1. */
+static int
+keep_transports(struct run *run, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) removed = find_removed(run);
+	g_autofree bool *named = g_new0(bool, removed->len);
+	int kept = 0;
+
+	run->removes = removed->len > 0;
+	if (run->removes && find_named(run, removed, named, err) < 0)
+		return -1;
+	for (guint i = 0; i < removed->len; i++) {
+		if (!named[i] ||
+		    !ph_setup_is_removed(&run->setup, removed->pdata[i]))
 			continue;
-		run->removes = true;
-		r = ph_postfix_queue_names(queue, one->name, err);
-		if (r != 1)
-			continue;
-		ph_master_add(run->setup.master, ph_master_service_copy(one),
-			      "of a send connector that is gone; mail in the "
-			      "queue still goes by it");
-		g_ptr_array_add(
-		    run->setup.warnings,
-		    g_strdup_printf("transport %s stays until no mail in the "
-				    "queue goes by it any more; then setup "
-				    "connectors removes it",
-				    one->name));
+		keep_transport(run, removed->pdata[i]);
+		kept++;
 	}
-	return r < 0 ? -1 : 0;
+	return kept;
 }
 
 static int
@@ -237,6 +271,35 @@ forget_removed(struct run *run, struct ph_err *err)
 
 /* ---- the verb ------------------------------------------------------------ */
 
+/* The new file with those that mail in the queue has come to name. */
+static int
+put_back(struct run *run, struct ph_err *err)
+{
+	int kept = keep_transports(run, err);
+	g_autofree char *text = NULL;
+
+	if (kept <= 0)
+		return kept;
+	text = ph_master_text(run->setup.master);
+	return ph_postfix_replace(run->directory, run->after, run->before, text,
+				  err);
+}
+
+/* What was on its way into the queue when that was looked at is in it now, so
+ * it is looked at again. */
+static int
+replace(struct run *run, struct ph_err *err)
+{
+	if (ph_postfix_replace(run->directory, run->before, run->before,
+			       run->after, err) < 0)
+		return -1;
+	return put_back(run, err) < 0
+		   ? ph_err_wrap(err, "master.cf is in its place, but a "
+				      "transport that mail in the queue names "
+				      "may be missing in it")
+		   : 0;
+}
+
 /* An exit code. */
 static int
 apply(struct run *run)
@@ -251,8 +314,7 @@ apply(struct run *run)
 		status = forget_removed(run, &err);
 	}
 	if (status == PH_EXIT_YES && strcmp(run->before, run->after) != 0 &&
-	    ph_postfix_replace(run->directory, run->before, run->after, &err) <
-		0)
+	    replace(run, &err) < 0)
 		status = ph_cli_err(&err);
 	return status == PH_EXIT_YES ? write_marks(run, run->marks) : status;
 }

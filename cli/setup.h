@@ -77,20 +77,23 @@ int ph_postfix_diff(const char *directory, const char *text, char **diff_r,
 int ph_postfix_ports(const char *directory, const struct ph_master *before,
 		     const struct ph_master *after, struct ph_err *err);
 
-/* Does mail in the queue name a transport, as a filter (FILTER in access(5))
- * that it goes to? 1, 0, or -1 TEMP: a file cannot be read. */
-int ph_postfix_queue_names(const char *queue_directory, const char *transport,
+/* Which of these transports (a NULL ends them) does mail in the queue name, as
+ * a filter (FILTER in access(5)) that it goes to? named_r: one for each. All
+ * is read once. 0, or -1 TEMP: a file cannot be read. */
+int ph_postfix_queue_names(const char *queue_directory,
+			   const char *const *transports, bool *named_r,
 			   struct ph_err *err);
 
 /*
  * Puts the text in the place of directory/master.cf, which says before:
- * Postfix's own check of it first, the file before is kept as
+ * Postfix's own check of it first, backup is kept as
  * master.cf.posthub-backup, and Postfix reads it again if it runs. 0, or -1
  * PERM: Postfix does not accept it, TEMP, as when somebody has edited the file
  * meanwhile; then nothing was changed, except when only what comes after it
  * failed, which err says.
  */
 int ph_postfix_replace(const char *directory, const char *before,
-		       const char *text, struct ph_err *err);
+		       const char *backup, const char *text,
+		       struct ph_err *err);
 
 #endif

@@ -325,12 +325,13 @@ is_unchanged(const char *file, const char *before, struct ph_err *err)
 }
 
 static int
-put(const char *file, const char *before, const char *text, struct ph_err *err)
+put(const char *file, const char *before, const char *backup, const char *text,
+    struct ph_err *err)
 {
-	g_autofree char *backup = g_strconcat(file, BACKUP, NULL);
+	g_autofree char *kept = g_strconcat(file, BACKUP, NULL);
 	g_autofree char *new = g_strconcat(file, NEW, NULL);
 
-	if (write_beside(backup, before, file, err) < 0 ||
+	if (write_beside(kept, backup, file, err) < 0 ||
 	    write_beside(new, text, file, err) < 0)
 		return -1;
 	if (is_unchanged(file, before, err) < 0) {
@@ -349,8 +350,8 @@ put(const char *file, const char *before, const char *text, struct ph_err *err)
 }
 
 int
-ph_postfix_replace(const char *directory, const char *before, const char *text,
-		   struct ph_err *err)
+ph_postfix_replace(const char *directory, const char *before,
+		   const char *backup, const char *text, struct ph_err *err)
 {
 	g_autofree char *name = g_build_filename(directory, "master.cf", NULL);
 	/* It may be a link to where it is really kept. */
@@ -360,7 +361,8 @@ ph_postfix_replace(const char *directory, const char *before, const char *text,
 		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", name,
 				  g_strerror(errno));
 	if (is_unchanged(file, before, err) < 0 ||
-	    check(directory, text, err) < 0 || put(file, before, text, err) < 0)
+	    check(directory, text, err) < 0 ||
+	    put(file, before, backup, text, err) < 0)
 		return -1;
 	return reload(directory, err);
 }

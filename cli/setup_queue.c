@@ -8,29 +8,54 @@
 /*
  * Whether queue files name a transport. A queue file begins with a record 'C'
  * (its length, then decimal numbers: size of the content, where that begins,
- * ...); what says where mail goes stands before the content or behind it, so
- * the content is passed over, which may be large.
+ * ...); what says where mail goes stands before the content, behind any number
+ * of recipients, or behind it, where cleanup(8) also puts what a milter has
+ * made of the content. So that is read to its end, in parts; the content is
+ * passed over, which may be large.
  */
 #define PART ((size_t)(1 << 20))
+
+struct search {
+	GPtrArray *words; /* "transport:", as the record begins */
+	bool *named;	  /* of each: it was found */
+	size_t longest;	  /* of the words */
+	char *data;	  /* a part, behind what may begin a word */
+};
 
 /* Twice: what is tried again goes back to the first. */
 static const char *const queues[] = {"incoming", "active", "deferred", "hold",
 				     "incoming", "active", "deferred"};
 
-/* Of one end of a file, from here at most so much. */
-static int
-search(FILE *file, off_t from, size_t size, const char *words)
+static void
+look_for_all(const struct search *s, size_t size)
 {
-	g_autofree char *data = NULL;
-	size_t n;
+	for (guint i = 0; i < s->words->len; i++) {
+		const char *word = s->words->pdata[i];
+
+		if (!s->named[i])
+			s->named[i] =
+			    memmem(s->data, size, word, strlen(word)) != NULL;
+	}
+}
+
+/* Of one end of a file. */
+static int
+search(const struct search *s, FILE *file, off_t from, off_t end)
+{
+	size_t kept = 0, n;
 
 	if (fseeko(file, from, SEEK_SET) != 0)
 		return -1;
-	data = g_malloc(size);
-	n = fread(data, 1, size, file);
-	if (ferror(file))
-		return -1;
-	return memmem(data, n, words, strlen(words)) != NULL;
+	while (from < end &&
+	       (n = fread(s->data + kept, 1, MIN(PART, (size_t)(end - from)),
+			  file)) > 0) {
+		from += (off_t)n;
+		n += kept;
+		look_for_all(s, n);
+		kept = MIN(n, s->longest);
+		memmove(s->data, s->data + n - kept, kept);
+	}
+	return ferror(file) ? -1 : 0;
 }
 
 /* Where the content begins and ends; false: this is no queue file that has
@@ -46,16 +71,16 @@ find_content(FILE *file, off_t *begin_r, off_t *end_r)
 		return false;
 	head[sizeof head - 1] = '\0';
 	if (sscanf(head + 2, "%lld %lld", &size, &begin) != 2 || size < 0 ||
-	    begin < 0)
+	    begin < 0 || begin > INT64_MAX - size)
 		return false;
 	*begin_r = (off_t)begin;
 	*end_r = (off_t)(begin + size);
 	return true;
 }
 
-/* 1, 0, -1. A file that is gone has been delivered. */
+/* A file that is gone has been delivered. */
 static int
-file_names(const char *path, const char *words, struct ph_err *err)
+search_file(const struct search *s, const char *path, struct ph_err *err)
 {
 	FILE *file = fopen(path, "re");
 	off_t begin, end;
@@ -64,9 +89,9 @@ file_names(const char *path, const char *words, struct ph_err *err)
 	if (file == NULL && errno == ENOENT)
 		return 0;
 	if (file != NULL && find_content(file, &begin, &end)) {
-		r = search(file, 0, MIN((size_t)begin, PART), words);
+		r = search(s, file, 0, begin);
 		if (r == 0)
-			r = search(file, end, PART, words);
+			r = search(s, file, end, INT64_MAX);
 	}
 	if (file == NULL || r < 0)
 		r = ph_err_set(err, PH_ERR_TEMP, "%s: %s", path,
@@ -78,8 +103,8 @@ file_names(const char *path, const char *words, struct ph_err *err)
 
 /* deferred and hold have directories of their own below them. */
 static int
-directory_names(const char *path, const char *words, int depth,
-		struct ph_err *err)
+search_directory(const struct search *s, const char *path, int depth,
+		 struct ph_err *err)
 {
 	g_autoptr(GError) error = NULL;
 	GDir *dir = g_dir_open(path, 0, &error);
@@ -94,27 +119,37 @@ directory_names(const char *path, const char *words, int depth,
 		g_autofree char *below = g_build_filename(path, name, NULL);
 
 		if (!g_file_test(below, G_FILE_TEST_IS_DIR))
-			r = file_names(below, words, err);
+			r = search_file(s, below, err);
 		else if (depth > 0)
-			r = directory_names(below, words, depth - 1, err);
+			r = search_directory(s, below, depth - 1, err);
 	}
 	g_dir_close(dir);
 	return r;
 }
 
 int
-ph_postfix_queue_names(const char *queue_directory, const char *transport,
+ph_postfix_queue_names(const char *queue_directory,
+		       const char *const *transports, bool *named_r,
 		       struct ph_err *err)
 {
-	/* The record is "transport:nexthop". */
-	g_autofree char *words = g_strconcat(transport, ":", NULL);
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *data = NULL;
+	struct search s = {.words = words, .named = named_r};
 	int r = 0;
 
+	for (guint i = 0; transports[i] != NULL; i++) {
+		char *word = g_strconcat(transports[i], ":", NULL);
+
+		named_r[i] = false;
+		s.longest = MAX(s.longest, strlen(word));
+		g_ptr_array_add(words, word);
+	}
+	s.data = data = g_malloc(PART + s.longest);
 	for (size_t i = 0; i < G_N_ELEMENTS(queues) && r == 0; i++) {
 		g_autofree char *path =
 		    g_build_filename(queue_directory, queues[i], NULL);
 
-		r = directory_names(path, words, 3, err);
+		r = search_directory(&s, path, 3, err);
 	}
 	return r;
 }

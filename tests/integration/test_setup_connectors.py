@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.lab.connectors import (
 )
 from tests.lab.host import Host
 from tests.lab.lab import PREFIX, Lab
+from tests.lab.smtp_mta import Mail
 from tests.lab.smtp_sink import Sink
 
 NAME, OUT = "mail.letsexchange.com", "out.letsexchange.com"
@@ -327,37 +329,86 @@ def test_tls_is_not_lowered(lab: Lab, host: Host) -> None:
         lab.change(lambda: lab.remove(RECEIVE, "TLS"))
 
 
+@contextmanager
+def connector_that_is_gone(lab: Lab, host: Host, sink: Sink) -> Iterator[Mail]:
+    """The mail that a rule sent over it, which waits."""
+    smart = f"{sink.address}:{sink.port}"
+    sink.answer({"<x@held.test>": "450 4.7.1 later"})
+
+    def put() -> None:
+        lab.put(SEND, "Other", AddressSpaces="*", SmartHosts=smart)
+        lab.put(SEND, "Held", AddressSpaces="none.test", SmartHosts=smart, Fqdn=OUT)
+        lab.rule("Way", SubjectContainsWords="Flow", RouteMessageOutboundConnector="Held")
+
+    def remove() -> None:
+        lab.redis.call("DEL", f"{PREFIX}rule:Way", f"{PREFIX}{SEND}:Held")
+
+    lab.change(put)
+    try:
+        apply(lab, host)
+        mail = letter.post(host, letter.compose("x@held.test"), source=host.address)
+        assert mail.accepted == {"x@held.test"}, mail.last
+        wait.until("a first try", sink.reached)
+        lab.change(remove)
+        yield mail
+        lab.wait_empty()
+    finally:
+        remove()
+        lab.change(lambda: lab.redis.call("DEL", f"{PREFIX}{SEND}:Other"))
+        apply(lab, host)
+    assert "-for-" not in master(host).read_text(encoding="utf-8")
+
+
 def test_mail_that_a_rule_sent_over_a_connector_that_is_gone(lab: Lab, host: Host) -> None:
     """The queue names its transport, which stays as long."""
-    with Sink() as sink:
-        smart = f"{sink.address}:{sink.port}"
-        sink.answer({"<x@held.test>": "450 4.7.1 later"})
+    with Sink() as sink, connector_that_is_gone(lab, host, sink) as mail:
+        done = run_setup(host, "--apply")
+        assert done.returncode == 0 and "transport ph-out-for-held stays" in done.stderr
+        assert "\nph-out-for-held unix" in master(host).read_text(encoding="utf-8")
+        assert "ph-out-tls-for-held" not in master(host).read_text(encoding="utf-8")
+        assert not pending(host)
+        sink.answer({})
+        assert sink.wait(mail.ident).hello == f"EHLO {OUT}"
 
-        def put() -> None:
-            lab.put(SEND, "Other", AddressSpaces="*", SmartHosts=smart)
-            lab.put(SEND, "Held", AddressSpaces="none.test", SmartHosts=smart, Fqdn=OUT)
-            lab.rule("Way", SubjectContainsWords="Flow", RouteMessageOutboundConnector="Held")
 
-        def remove() -> None:
-            lab.redis.call("DEL", f"{PREFIX}rule:Way", f"{PREFIX}{SEND}:Held")
+def test_mail_that_comes_into_the_queue_meanwhile(
+    lab: Lab, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the queue and the new master.cf: the transport that
+    it names is put back."""
+    with Sink() as sink, connector_that_is_gone(lab, host, sink) as mail:
+        hold = host.postfix.queue_directory / "hold"
+        aside = host.postfix.directory / "aside"
+        before = master(host).read_text(encoding="utf-8")
 
-        lab.change(put)
-        try:
-            apply(lab, host)
-            mail = letter.post(host, letter.compose("x@held.test"), source=host.address)
-            assert mail.accepted == {"x@held.test"}, mail.last
-            wait.until("a first try", sink.reached)
-            lab.change(remove)
+        def is_held() -> bool:
+            host.postfix.run("postsuper", "-h", "ALL")
+            return any(hold.iterdir())
+
+        wait.until("the message on hold", is_held)
+        hold.rename(aside)
+        hold.mkdir()
+        # It is there when Postfix is told of its new file.
+        script = tmp_path / "postfix"
+        script.write_text(
+            "#!/bin/sh\n"
+            f'if [ "$3" = reload ] && [ -d "{aside}" ]; then\n'
+            f'\trmdir "{hold}"; mv "{aside}" "{hold}"\n'
+            "fi\n"
+            '"/usr/sbin/postfix" "$@"\n',
+            encoding="ascii",
+        )
+        script.chmod(0o755)
+        with monkeypatch.context() as patch:
+            patch.setitem(host.env, "PATH", f"{tmp_path}:{host.env['PATH']}")
             done = run_setup(host, "--apply")
-            assert done.returncode == 0 and "transport ph-out-for-held stays" in done.stderr
-            assert "\nph-out-for-held unix" in master(host).read_text(encoding="utf-8")
-            assert "ph-out-tls-for-held" not in master(host).read_text(encoding="utf-8")
-            assert not pending(host)
-            sink.answer({})
-            assert sink.wait(mail.ident).hello == f"EHLO {OUT}"
-            lab.wait_empty()
-        finally:
-            remove()
-            lab.change(lambda: lab.redis.call("DEL", f"{PREFIX}{SEND}:Other"))
-            apply(lab, host)
-    assert "-for-" not in master(host).read_text(encoding="utf-8")
+        assert done.returncode == 0, done.stderr
+        assert "transport ph-out-for-held stays" in done.stderr
+        assert "\nph-out-for-held unix" in master(host).read_text(encoding="utf-8")
+        assert "ph-out-tls-for-held" not in master(host).read_text(encoding="utf-8")
+        backup = host.postfix.conf / "master.cf.posthub-backup"
+        assert backup.read_text(encoding="utf-8") == before
+        assert not pending(host)
+        sink.answer({})
+        host.postfix.run("postsuper", "-H", "ALL")
+        assert sink.wait(mail.ident).hello == f"EHLO {OUT}"

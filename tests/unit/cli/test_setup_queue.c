@@ -38,16 +38,69 @@ static const struct {
     {"deferred/A", "S", "N hello", "L ph-out:h", false},
 };
 
+static int
+is_named(const char *transport)
+{
+	const char *const transports[] = {transport, NULL};
+	struct ph_err err = PH_ERR_INIT;
+	bool named = true;
+
+	ck_assert_msg(ph_postfix_queue_names(dir, transports, &named, &err) ==
+			  0,
+		      "%s", err.text);
+	return named;
+}
+
 START_TEST(test_named)
 {
-	struct ph_err err = PH_ERR_INIT;
-
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		dir = unit_mkdir();
 		put(rows[i].file, rows[i].head, rows[i].content, rows[i].tail);
-		ck_assert_msg(ph_postfix_queue_names(dir, "ph-out-for-x",
-						     &err) == rows[i].named,
-			      "%zu", i);
+		ck_assert_msg(is_named("ph-out-for-x") == rows[i].named, "%zu",
+			      i);
+		unit_rmdir(&dir);
+	}
+}
+END_TEST
+
+/* All of them, in one reading. */
+START_TEST(test_several)
+{
+	static const char *const transports[] = {"ph-out-for-x", "ph-out-for-y",
+						 "ph-out-for-longer",
+						 "ph-out-for-none", NULL};
+	struct ph_err err = PH_ERR_INIT;
+	bool named[4];
+
+	dir = unit_mkdir();
+	put("active/A", "L ph-out-for-y:h", "N hello", "");
+	put("deferred/B", "S", "N hello", "L ph-out-for-longer:h");
+	put("hold/C", "S", "N ph-out-for-none:h", "L ph-out-for-x:h");
+	ck_assert_int_eq(ph_postfix_queue_names(dir, transports, named, &err),
+			 0);
+	ck_assert(named[0] && named[1] && named[2] && !named[3]);
+	unit_rmdir(&dir);
+}
+END_TEST
+
+/* Behind many recipients, or what a milter has added to the content; across
+ * the parts that a file is read in. */
+START_TEST(test_far_behind)
+{
+	static const size_t sizes[] = {(1 << 20) - 20, (1 << 20) - 5,
+				       (1 << 20),      (1 << 20) + 100,
+				       (2 << 20) - 8,  5 << 20};
+
+	for (size_t i = 0; i < 2 * G_N_ELEMENTS(sizes); i++) {
+		g_autofree char *much = g_strnfill(sizes[i / 2], 'x');
+		g_autofree char *text =
+		    g_strconcat(much, "L ph-out-for-x:h", NULL);
+
+		dir = unit_mkdir();
+		put("deferred/D/DEF", i % 2 == 0 ? text : "S", "N hello",
+		    i % 2 == 0 ? "R x" : text);
+		ck_assert_msg(is_named("ph-out-for-x"), "%zu", i);
+		ck_assert(!is_named("ph-out-for-y"));
 		unit_rmdir(&dir);
 	}
 }
@@ -56,18 +109,17 @@ END_TEST
 /* A file that cleanup(8) is at, or that is none, says nothing. */
 START_TEST(test_other_files)
 {
-	struct ph_err err = PH_ERR_INIT;
 	g_autofree char *active = NULL, *path = NULL;
 
 	dir = unit_mkdir();
-	ck_assert_int_eq(ph_postfix_queue_names(dir, "ph-out-for-x", &err), 0);
+	ck_assert(!is_named("ph-out-for-x"));
 	active = g_build_filename(dir, "active", NULL);
 	path = g_build_filename(active, "A", NULL);
 	ck_assert_int_eq(g_mkdir_with_parents(active, 0700), 0);
 	ck_assert(g_file_set_contents(path, "", 0, NULL));
-	ck_assert_int_eq(ph_postfix_queue_names(dir, "ph-out-for-x", &err), 0);
+	ck_assert(!is_named("ph-out-for-x"));
 	ck_assert(g_file_set_contents(path, "ph-out-for-x:h", -1, NULL));
-	ck_assert_int_eq(ph_postfix_queue_names(dir, "ph-out-for-x", &err), 0);
+	ck_assert(!is_named("ph-out-for-x"));
 	unit_rmdir(&dir);
 }
 END_TEST
@@ -82,8 +134,9 @@ START_TEST(test_edited_meanwhile)
 	path = g_build_filename(dir, "master.cf", NULL);
 	backup = g_strconcat(path, ".posthub-backup", NULL);
 	ck_assert(g_file_set_contents(path, "edited\n", -1, NULL));
-	ck_assert_int_eq(ph_postfix_replace(dir, "as read\n", "new\n", &err),
-			 -1);
+	ck_assert_int_eq(
+	    ph_postfix_replace(dir, "as read\n", "as read\n", "new\n", &err),
+	    -1);
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
 	ck_assert_ptr_nonnull(strstr(err.text, "changed it meanwhile"));
 	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
@@ -93,5 +146,5 @@ START_TEST(test_edited_meanwhile)
 }
 END_TEST
 
-UNIT_MAIN("cli/setup_queue", test_named, test_other_files,
-	  test_edited_meanwhile)
+UNIT_MAIN("cli/setup_queue", test_named, test_several, test_far_behind,
+	  test_other_files, test_edited_meanwhile)
