@@ -1,6 +1,7 @@
 #include "milters/frontend/frontend.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/text.h"
 #include "lib/message/nmid.h"
 
 #include <string.h>
@@ -31,23 +32,14 @@ protocol(const struct ph_mail *mail)
 	return names[*mail->tls != '\0'][*mail->login != '\0'];
 }
 
-static void
-append_date(GString *out)
-{
-	g_autoptr(GDateTime) now =
-	    g_date_time_new_from_unix_local(ph_clock_wall() / 1000);
-	g_autofree char *text =
-	    g_date_time_format(now, "%a, %d %b %Y %H:%M:%S %z");
-
-	g_string_append(out, text);
-}
-
 void
 ph_frontend_received(const struct ph_frontend *frontend,
 		     const struct ph_mail *mail, GString *out)
 {
 	const struct ph_client *client = mail->client;
+	char date[PH_MAIL_DATE];
 
+	ph_format_mail_date(ph_clock_wall(), date, sizeof(date));
 	g_string_append(out, "Received: from ");
 	append_safe(out, *client->helo != '\0' ? client->helo : "unknown");
 	g_string_append(out, " (");
@@ -61,9 +53,8 @@ ph_frontend_received(const struct ph_frontend *frontend,
 		g_string_append(out, " id ");
 		append_safe(out, mail->queue_id);
 	}
-	g_string_append(out, " via Frontend Transport;\r\n\t");
-	append_date(out);
-	g_string_append(out, "\r\n");
+	g_string_append_printf(out, " via Frontend Transport;\r\n\t%s\r\n",
+			       date);
 }
 
 /* ---- who the client is --------------------------------------------------- */
