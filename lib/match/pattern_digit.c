@@ -52,49 +52,40 @@ is_ascii_digits(const struct ph_pattern_class *class)
 
 static struct reach of_branches(const struct ph_pattern_node *branch);
 
+static bool
+is_digit(const struct ph_pattern_node *node)
+{
+	if (node->kind == PH_PATTERN_CHAR)
+		return node->c >= '0' && node->c <= '9';
+	return node->kind == PH_PATTERN_CLASS && is_ascii_digits(node->class);
+}
+
+/* It takes no room. */
+static struct reach
+of_assertion(const struct ph_pattern_node *node)
+{
+	struct reach reach;
+
+	if (node->kind != PH_PATTERN_AHEAD &&
+	    node->kind != PH_PATTERN_NOT_AHEAD)
+		return (struct reach){NEVER, 0, 0, 1};
+	reach = of_branches(node->child);
+	if (node->kind == PH_PATTERN_NOT_AHEAD)
+		reach.within = NEVER;
+	return (struct reach){reach.within, 0, 0, reach.span};
+}
+
 static struct reach
 of_one(const struct ph_pattern_node *node)
 {
-	struct reach reach = {NEVER, 1, 0, 1};
-	bool digit = false;
-
-	switch (node->kind) {
-	case PH_PATTERN_CHAR:
-		digit = node->c >= '0' && node->c <= '9';
-		break;
-	case PH_PATTERN_CLASS:
-		digit = is_ascii_digits(node->class);
-		break;
-	case PH_PATTERN_ANY:
-		break;
-	case PH_PATTERN_GROUP:
-	case PH_PATTERN_CAPTURE:
-	case PH_PATTERN_ATOMIC:
+	if (ph_pattern_is_assertion(node))
+		return of_assertion(node);
+	if (ph_pattern_is_group(node))
 		return of_branches(node->child);
-	case PH_PATTERN_AHEAD:
-		reach = of_branches(node->child);
-		return (struct reach){reach.within, 0, 0, reach.span};
-	case PH_PATTERN_NOT_AHEAD:
-		reach = of_branches(node->child);
-		return (struct reach){NEVER, 0, 0, reach.span};
-	case PH_PATTERN_BEGIN:
-	case PH_PATTERN_BEGIN_LINE:
-	case PH_PATTERN_END:
-	case PH_PATTERN_END_Z:
-	case PH_PATTERN_END_LINE:
-	case PH_PATTERN_BOUNDARY:
-	case PH_PATTERN_NOT_BOUNDARY:
-	case PH_PATTERN_BEHIND:
-	case PH_PATTERN_NOT_BEHIND:
-		return (struct reach){NEVER, 0, 0, 1};
-	case PH_PATTERN_REFERENCE:
-	case PH_PATTERN_CONDITION:
-	case PH_PATTERN_BRANCH:
+	if (!ph_pattern_is_single(node))
 		return (struct reach){NEVER, NEVER, 0, NEVER};
-	}
-	if (digit)
-		reach = (struct reach){1, 1, 1, 1};
-	return reach;
+	return is_digit(node) ? (struct reach){1, 1, 1, 1}
+			      : (struct reach){NEVER, 1, 0, 1};
 }
 
 static struct reach

@@ -72,7 +72,7 @@ unwrap(const struct ph_pattern_tree *tree, const struct ph_pattern_node *node)
 		const struct ph_pattern_node *only = node->child->child;
 
 		if (node->child->next != NULL || only == NULL ||
-		    only->next != NULL || only->min != 1 || only->max != 1)
+		    only->next != NULL || !ph_pattern_is_once(only))
 			return node;
 		if (only->kind == PH_PATTERN_CAPTURE &&
 		    g_array_index(tree->groups, struct ph_pattern_group,
@@ -268,19 +268,11 @@ ph_pattern_emit_repeat(uint32_t min, uint32_t max, GString *out)
 		g_string_append_printf(out, "{%u}", min);
 }
 
-static bool
-is_single(enum ph_pattern_kind kind)
-{
-	return kind == PH_PATTERN_CHAR || kind == PH_PATTERN_CLASS ||
-	       kind == PH_PATTERN_ANY;
-}
-
 /* PCRE2 repeats no bare assertion. */
 static bool
-is_repeatable(enum ph_pattern_kind kind)
+is_repeatable(const struct ph_pattern_node *node)
 {
-	return is_single(kind) || kind == PH_PATTERN_GROUP ||
-	       kind == PH_PATTERN_CAPTURE || kind == PH_PATTERN_ATOMIC;
+	return ph_pattern_is_single(node) || ph_pattern_is_group(node);
 }
 
 /*
@@ -294,11 +286,11 @@ watch(struct writer *w, const struct ph_pattern_node *node)
 {
 	bool run = node->max > RUN && node->max > node->min;
 	bool alternatives = node->child != NULL && node->child->next != NULL;
-	bool first = !w->begun && is_single(node->kind) &&
+	bool first = !w->begun && ph_pattern_is_single(node) &&
 		     node->max == PH_PATTERN_FOREVER;
 
-	if (!is_repeatable(node->kind) || is_single(node->kind) ||
-	    alternatives || node->min != 1 || node->max != 1)
+	if (!is_repeatable(node) || ph_pattern_is_single(node) ||
+	    alternatives || !ph_pattern_is_once(node))
 		w->begun = true;
 	if (!first && (run || (!w->watched && (node->min != node->max ||
 					       (alternatives && w->chosen))))) {
@@ -312,8 +304,8 @@ static int
 emit_node(struct writer *w, bool after_word, const struct ph_pattern_node *node)
 {
 	struct ph_pattern_mark mark = {.emitted = w->out->len, .at = node->at};
-	bool repeated = node->min != 1 || node->max != 1;
-	bool wrap = repeated && !is_repeatable(node->kind), watched;
+	bool repeated = !ph_pattern_is_once(node);
+	bool wrap = repeated && !is_repeatable(node), watched;
 
 	g_array_append_val(w->marks, mark);
 	watch(w, node);

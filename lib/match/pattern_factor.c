@@ -27,52 +27,23 @@ is_fit(gunichar c)
 	return c > 0 && c < 0x80 && strchr("kKsS", (int)c) == NULL;
 }
 
-static bool
-is_once(const struct ph_pattern_node *node)
-{
-	return node->min == 1 && node->max == 1;
-}
-
 static void add_branch(struct factor *f, const struct ph_pattern_node *branch);
 
 static void
 add_node(struct factor *f, const struct ph_pattern_node *node)
 {
-	switch (node->kind) {
-	case PH_PATTERN_CHAR:
-		if (!is_once(node) || !is_fit(node->c))
-			break;
+	/* Takes no room, so what stands around it is contiguous. */
+	if (ph_pattern_is_assertion(node))
+		return;
+	if (!ph_pattern_is_once(node))
+		end_run(f);
+	else if (node->kind == PH_PATTERN_CHAR && is_fit(node->c))
 		g_string_append_c(f->run, g_ascii_tolower((char)node->c));
-		return;
-	case PH_PATTERN_GROUP:
-	case PH_PATTERN_CAPTURE:
-	case PH_PATTERN_ATOMIC:
-		if (!is_once(node) || node->child == NULL ||
-		    node->child->next != NULL)
-			break;
+	else if (ph_pattern_is_group(node) && node->child != NULL &&
+		 node->child->next == NULL)
 		add_branch(f, node->child);
-		return;
-	case PH_PATTERN_BEGIN:
-	case PH_PATTERN_BEGIN_LINE:
-	case PH_PATTERN_END:
-	case PH_PATTERN_END_Z:
-	case PH_PATTERN_END_LINE:
-	case PH_PATTERN_BOUNDARY:
-	case PH_PATTERN_NOT_BOUNDARY:
-	case PH_PATTERN_AHEAD:
-	case PH_PATTERN_NOT_AHEAD:
-	case PH_PATTERN_BEHIND:
-	case PH_PATTERN_NOT_BEHIND:
-		/* Takes no room, so what stands around it is contiguous. */
-		return;
-	case PH_PATTERN_CLASS:
-	case PH_PATTERN_ANY:
-	case PH_PATTERN_REFERENCE:
-	case PH_PATTERN_CONDITION:
-	case PH_PATTERN_BRANCH:
-		break;
-	}
-	end_run(f);
+	else
+		end_run(f);
 }
 
 static void

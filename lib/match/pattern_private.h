@@ -138,6 +138,29 @@ ph_pattern_is_assertion(const struct ph_pattern_node *node)
 	       node->kind <= PH_PATTERN_NOT_BEHIND;
 }
 
+/* Does it take one character by its kind? */
+static inline bool
+ph_pattern_is_single(const struct ph_pattern_node *node)
+{
+	return node->kind == PH_PATTERN_CHAR ||
+	       node->kind == PH_PATTERN_CLASS || node->kind == PH_PATTERN_ANY;
+}
+
+/* Does it take what one of its branches takes? */
+static inline bool
+ph_pattern_is_group(const struct ph_pattern_node *node)
+{
+	return node->kind == PH_PATTERN_GROUP ||
+	       node->kind == PH_PATTERN_CAPTURE ||
+	       node->kind == PH_PATTERN_ATOMIC;
+}
+
+static inline bool
+ph_pattern_is_once(const struct ph_pattern_node *node)
+{
+	return node->min == 1 && node->max == 1;
+}
+
 /* The character there, 0 behind the end. */
 static inline gunichar
 ph_pattern_peek(const struct ph_pattern_parser *p, size_t ahead)

@@ -43,42 +43,26 @@ class_is_word(const struct ph_pattern_class *set)
 
 static bool ends_with_word(const struct ph_pattern_node *branch);
 
+static bool
+branches_are_word(const struct ph_pattern_node *branch, bool end)
+{
+	for (; branch != NULL; branch = branch->next)
+		if (end ? !ends_with_word(branch)
+			: !ph_pattern_is_word_next(branch->child))
+			return false;
+	return true;
+}
+
 /* Does what node matches, if it matches anything, begin (or end) with a word
  * character? */
 static bool
 is_word(const struct ph_pattern_node *node, bool end)
 {
-	switch (node->kind) {
-	case PH_PATTERN_CHAR:
+	if (node->kind == PH_PATTERN_CHAR)
 		return node->c < 0x530 && ph_pattern_is_word(node->c);
-	case PH_PATTERN_CLASS:
+	if (node->kind == PH_PATTERN_CLASS)
 		return class_is_word(node->class);
-	case PH_PATTERN_GROUP:
-	case PH_PATTERN_CAPTURE:
-	case PH_PATTERN_ATOMIC:
-		for (node = node->child; node != NULL; node = node->next)
-			if (end ? !ends_with_word(node)
-				: !ph_pattern_is_word_next(node->child))
-				return false;
-		return true;
-	case PH_PATTERN_ANY:
-	case PH_PATTERN_BEGIN:
-	case PH_PATTERN_BEGIN_LINE:
-	case PH_PATTERN_END:
-	case PH_PATTERN_END_Z:
-	case PH_PATTERN_END_LINE:
-	case PH_PATTERN_BOUNDARY:
-	case PH_PATTERN_NOT_BOUNDARY:
-	case PH_PATTERN_AHEAD:
-	case PH_PATTERN_NOT_AHEAD:
-	case PH_PATTERN_BEHIND:
-	case PH_PATTERN_NOT_BEHIND:
-	case PH_PATTERN_REFERENCE:
-	case PH_PATTERN_CONDITION:
-	case PH_PATTERN_BRANCH:
-		return false;
-	}
-	g_assert_not_reached();
+	return ph_pattern_is_group(node) && branches_are_word(node->child, end);
 }
 
 bool
@@ -127,34 +111,12 @@ length_of(const struct ph_pattern_node *node)
 {
 	int64_t length = -1;
 
-	switch (node->kind) {
-	case PH_PATTERN_CHAR:
-	case PH_PATTERN_CLASS:
-	case PH_PATTERN_ANY:
-		length = 1;
-		break;
-	case PH_PATTERN_GROUP:
-	case PH_PATTERN_CAPTURE:
-	case PH_PATTERN_ATOMIC:
-		length = length_of_branches(node->child);
-		break;
-	case PH_PATTERN_REFERENCE:
-	case PH_PATTERN_CONDITION:
-	case PH_PATTERN_BRANCH:
-		return -1;
-	case PH_PATTERN_BEGIN:
-	case PH_PATTERN_BEGIN_LINE:
-	case PH_PATTERN_END:
-	case PH_PATTERN_END_Z:
-	case PH_PATTERN_END_LINE:
-	case PH_PATTERN_BOUNDARY:
-	case PH_PATTERN_NOT_BOUNDARY:
-	case PH_PATTERN_AHEAD:
-	case PH_PATTERN_NOT_AHEAD:
-	case PH_PATTERN_BEHIND:
-	case PH_PATTERN_NOT_BEHIND:
+	if (ph_pattern_is_assertion(node))
 		return 0;
-	}
+	if (ph_pattern_is_single(node))
+		length = 1;
+	else if (ph_pattern_is_group(node))
+		length = length_of_branches(node->child);
 	if (length < 0 || (node->min != node->max && length > 0))
 		return -1;
 	length *= node->min;

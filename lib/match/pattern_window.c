@@ -164,34 +164,14 @@ walk_once(struct walk *w, const struct ph_pattern_node *node, uint32_t places)
 {
 	struct taken taken;
 
-	switch (node->kind) {
-	case PH_PATTERN_CHAR:
-	case PH_PATTERN_CLASS:
-	case PH_PATTERN_ANY:
-		taken = taken_by(node);
-		return take(w, &taken, places);
-	case PH_PATTERN_GROUP:
-	case PH_PATTERN_CAPTURE:
-	case PH_PATTERN_ATOMIC:
-		return walk_branches(w, node->child, places);
-	case PH_PATTERN_BEGIN:
-	case PH_PATTERN_BEGIN_LINE:
-	case PH_PATTERN_END:
-	case PH_PATTERN_END_Z:
-	case PH_PATTERN_END_LINE:
-	case PH_PATTERN_BOUNDARY:
-	case PH_PATTERN_NOT_BOUNDARY:
-	case PH_PATTERN_AHEAD:
-	case PH_PATTERN_NOT_AHEAD:
-	case PH_PATTERN_BEHIND:
-	case PH_PATTERN_NOT_BEHIND:
+	if (ph_pattern_is_assertion(node))
 		return places;
-	case PH_PATTERN_REFERENCE:
-	case PH_PATTERN_CONDITION:
-	case PH_PATTERN_BRANCH:
-		break;
-	}
-	return give_up(w, places);
+	if (ph_pattern_is_group(node))
+		return walk_branches(w, node->child, places);
+	if (!ph_pattern_is_single(node))
+		return give_up(w, places);
+	taken = taken_by(node);
+	return take(w, &taken, places);
 }
 
 static uint32_t
@@ -234,7 +214,7 @@ walk_branches(struct walk *w, const struct ph_pattern_node *branch,
 static bool
 is_plain(const struct ph_pattern_node *node)
 {
-	if (node == NULL || node->min != 1 || node->max != 1)
+	if (node == NULL || !ph_pattern_is_once(node))
 		return false;
 	if (node->kind == PH_PATTERN_CHAR)
 		return node->c < 0x80;
@@ -264,9 +244,9 @@ certain_of(const struct ph_pattern_node *node)
 }
 
 static bool
-is_once(const struct ph_pattern_node *node, enum ph_pattern_kind kind)
+is_one(const struct ph_pattern_node *node, enum ph_pattern_kind kind)
 {
-	return node->kind == kind && node->min == 1 && node->max == 1;
+	return node->kind == kind && ph_pattern_is_once(node);
 }
 
 /* Without what an assertion says must not be there alone. */
@@ -315,7 +295,7 @@ find_before(const struct ph_pattern_tree *tree,
 
 		for (const struct ph_pattern_node *n = b->child;
 		     n != NULL && ph_pattern_is_assertion(n); n = n->next) {
-			if (!is_once(n, PH_PATTERN_NOT_BEHIND))
+			if (!is_one(n, PH_PATTERN_NOT_BEHIND))
 				continue;
 			remove_single(n, &before);
 			if (first->next == NULL)
@@ -336,7 +316,7 @@ add_behind(struct ph_pattern_window *window,
 	     n = n->next) {
 		if (!ph_pattern_is_assertion(n))
 			behind = all_symbols();
-		else if (is_once(n, PH_PATTERN_NOT_AHEAD))
+		else if (is_one(n, PH_PATTERN_NOT_AHEAD))
 			remove_single(n, &behind);
 	}
 	for (unsigned i = 0; i < BEYOND; i++) {
