@@ -1,7 +1,8 @@
 #include "lib/classify/classify_private.h"
 
+#include "lib/base/clock.h"
+
 #include <string.h>
-#include <time.h>
 
 /* Processor time that the patterns of all types may take for one text. */
 #define TIME_LIMIT_NS (INT64_C(500) * 1000 * 1000)
@@ -16,17 +17,6 @@
 #define STARTS_MAX ((size_t)512 * 1024)
 /* Steps between two looks at the clock. */
 #define TURNS 256
-
-/* ---- time ---------------------------------------------------------------- */
-
-static int64_t
-processor_time(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- what has been found of an alternative ------------------------------ */
 
@@ -83,7 +73,8 @@ ph_occurrences_init(struct ph_occurrences *o, struct ph_classifier *classifier,
 				     .text = text,
 				     .size = size,
 				     .left = TIME_LIMIT_NS,
-				     .until = processor_time() + TEXT_LIMIT_NS};
+				     .until =
+					 ph_clock_processor() + TEXT_LIMIT_NS};
 	ph_matcher_scan(classifier->matcher, text, size, &o->hits);
 	o->ascii = g_str_is_ascii(text);
 	o->spans = g_new0(GArray *, classifier->sources->len);
@@ -189,7 +180,7 @@ passes(const struct ph_occurrences *o, const struct ph_definition_part *part,
 static int
 check_time(struct ph_occurrences *o, struct ph_err *err)
 {
-	if (++o->turns % TURNS != 0 || processor_time() < o->until)
+	if (++o->turns % TURNS != 0 || ph_clock_processor() < o->until)
 		return 0;
 	return ph_err_set(err, PH_ERR_PERM,
 			  "sensitive information types take too long in a text "

@@ -2,9 +2,10 @@
 
 #include "lib/match/pattern_private.h"
 
+#include "lib/base/clock.h"
+
 #include <pcre2.h>
 #include <string.h>
-#include <time.h>
 
 /*
  * Backtracking is limited twice. PCRE2 counts steps, but anew at each place of
@@ -243,15 +244,6 @@ struct watch {
 	int64_t limit;
 };
 
-static int64_t
-processor_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static int
 on_run(pcre2_callout_block *block, void *data)
 {
@@ -261,7 +253,7 @@ on_run(pcre2_callout_block *block, void *data)
 	(void)block;
 	if (++watch->runs % watch->runs_per_look != 0)
 		return 0;
-	now = processor_time();
+	now = ph_clock_processor();
 	if (watch->start == 0)
 		watch->start = now;
 	return now - watch->start > watch->limit ? PCRE2_ERROR_CALLOUT : 0;
@@ -390,7 +382,7 @@ search_from(struct ph_pattern_search *s, size_t from, size_t until,
 	s->watch = watch_new(s->pattern, s->size, *left);
 	rc = run_limited(s, from, until);
 	if (s->watch.start != 0)
-		*left -= processor_time() - s->watch.start;
+		*left -= ph_clock_processor() - s->watch.start;
 	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
 		return refuse_match(s->pattern, rc, err);
 	if (rc >= 0 && start_r != NULL)
