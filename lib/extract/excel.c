@@ -91,15 +91,13 @@ next_continued(struct excel *x, struct ph_bytes *data_r)
 static void
 put_coded(struct excel *x, struct ph_bytes text)
 {
-	char name[16] = "windows-1252";
+	/* None, or that of strings that are no bytes. */
+	bool ours = x->codepage == 0 || x->codepage == 1200;
+	const char *charset = ph_extract_codepage(ours ? 1252 : x->codepage);
 
-	/* 367 is ASCII, 32768 the Macintosh's, 32769 the first again. */
-	if (x->codepage == 32768)
-		g_strlcpy(name, "macintosh", sizeof(name));
-	else if (x->codepage != 0 && x->codepage < 32768 &&
-		 x->codepage != 367 && x->codepage != 1200)
-		g_snprintf(name, sizeof(name), "cp%u", x->codepage);
-	ph_extract_put_charset(x->job, name, text.p, text.size);
+	ph_extract_put_charset(
+	    x->job, charset != NULL ? charset : PH_EXTRACT_NO_CODEPAGE, text.p,
+	    text.size);
 }
 
 /* Flags and characters of version 8; one with rich text has more before them.

@@ -70,6 +70,19 @@ void ph_extract_file(struct ph_extract_job *job, const char *name,
 /* Bytes came out of a container: false: they are too many, limit is set. */
 bool ph_extract_unpacked(struct ph_extract_job *job, size_t size);
 
+/* ---- codepage.c ---------------------------------------------------------- */
+
+/* The charset of a code page of Windows, as lib/message/charset.h knows it; one
+ * that ph_charset_prepare opens. Static; NULL: none is known. */
+const char *ph_extract_codepage(unsigned number);
+/* The same with those in which bytes of ASCII may mean something else, and in
+ * which Outlook keeps mail. */
+const char *ph_extract_codepage_of_mail(unsigned number);
+
+/* In the place of one that is not known: its ASCII is read, and the document is
+ * damaged. */
+#define PH_EXTRACT_NO_CODEPAGE "no code page"
+
 /* ---- zip.c: a document's container --------------------------------------- */
 
 struct ph_zip_member;

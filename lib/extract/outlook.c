@@ -65,9 +65,9 @@ static const struct {
 
 struct object {
 	const char *prefix; /* of the names of files in it */
-	char charset[16];
-	char html_charset[16]; /* of bytes of HTML; "": as they say */
-	GString *texts[ROWS];  /* UTF-8; NULL: none */
+	const char *charset;
+	const char *html_charset; /* of bytes of HTML; "": as they say */
+	GString *texts[ROWS];	  /* UTF-8; NULL: none */
 	GByteArray *rtf;
 	GByteArray *data; /* of an attachment */
 	bool holds;	  /* a storage is what it is */
@@ -85,33 +85,13 @@ clear(struct object *object)
 
 /* ---- charset ------------------------------------------------------------- */
 
-static void
-name_codepage(unsigned codepage, char *name, size_t size)
+static const char *
+find_charset(unsigned codepage)
 {
-	static const struct {
-		unsigned codepage;
-		const char *charset;
-	} known[] = {
-	    {0, "windows-1252"},    {936, "gb18030"},
-	    {1200, "utf-16le"},	    {20127, "windows-1252"},
-	    {20866, "koi8-r"},	    {20932, "euc-jp"},
-	    {21866, "koi8-u"},	    {50220, "iso-2022-jp"},
-	    {50221, "iso-2022-jp"}, {50222, "iso-2022-jp"},
-	    {50225, "iso-2022-kr"}, {51932, "euc-jp"},
-	    {51936, "gb18030"},	    {51949, "euc-kr"},
-	    {52936, "hz-gb-2312"},  {54936, "gb18030"},
-	    {65000, "utf-7"},	    {65001, "utf-8"},
-	};
+	const char *charset =
+	    ph_extract_codepage_of_mail(codepage != 0 ? codepage : 1252);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
-		if (known[i].codepage == codepage) {
-			g_strlcpy(name, known[i].charset, size);
-			return;
-		}
-	if (codepage > 28590 && codepage < 28606)
-		g_snprintf(name, size, "iso-8859-%u", codepage - 28590);
-	else
-		g_snprintf(name, size, "cp%u", codepage);
+	return charset != NULL ? charset : PH_EXTRACT_NO_CODEPAGE;
 }
 
 /* Entries of 16 bytes, type, id, flags, value, behind a head of 32 bytes, or 24
@@ -130,10 +110,8 @@ take_fixed(struct object *object, struct ph_bytes bytes)
 			internet = ph_bytes_u32(bytes, at + 8);
 	}
 	if (internet != 0)
-		name_codepage(internet, object->html_charset,
-			      sizeof object->html_charset);
-	name_codepage(codepage != 0 ? codepage : internet, object->charset,
-		      sizeof object->charset);
+		object->html_charset = find_charset(internet);
+	object->charset = find_charset(codepage != 0 ? codepage : internet);
 }
 
 static void
@@ -277,7 +255,11 @@ take_attachment(struct ph_storage *s, const char *name, GsfInput *input,
 		struct ph_storage *inner, void *self)
 {
 	const struct object *message = self;
-	struct object object = {.prefix = message->prefix};
+	struct object object = {
+	    .prefix = message->prefix,
+	    .charset = message->charset,
+	    .html_charset = "",
+	};
 	g_autofree char *file = NULL;
 
 	(void)s;
@@ -285,7 +267,6 @@ take_attachment(struct ph_storage *s, const char *name, GsfInput *input,
 	if (inner == NULL ||
 	    g_ascii_strncasecmp(name, ATTACHMENT, strlen(ATTACHMENT)) != 0)
 		return;
-	g_strlcpy(object.charset, message->charset, sizeof object.charset);
 	ph_storage_each(inner, take_value, &object);
 	file = attachment_name(&object);
 	if (object.data != NULL)
@@ -422,11 +403,14 @@ read_message(struct ph_storage *s, const char *name)
 {
 	g_autofree char *prefix =
 	    *name != '\0' ? g_strconcat(name, "/", NULL) : g_strdup("");
-	struct object object = {.prefix = prefix};
+	struct object object = {
+	    .prefix = prefix,
+	    .charset = find_charset(0),
+	    .html_charset = "",
+	};
 	unsigned entries = *s->entries;
 
 	*s->ours = true;
-	name_codepage(0, object.charset, sizeof object.charset);
 	ph_storage_each(s, find_fixed, &object);
 	ph_storage_each(s, take_value, &object);
 	put_message(s, &object);

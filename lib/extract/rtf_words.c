@@ -147,22 +147,6 @@ compare(const void *name, const void *word)
  * ----------------------------------------------------------------- */
 
 static const struct {
-	unsigned number;
-	const char *charset;
-} codepages[] = {
-    {437, "cp437"},	{708, "iso-8859-6"},  {850, "cp850"},
-    {852, "cp852"},	{860, "cp860"},	      {862, "cp862"},
-    {863, "cp863"},	{864, "cp864"},	      {865, "cp865"},
-    {866, "cp866"},	{874, "cp874"},	      {932, "cp932"},
-    {936, "gb18030"},	{949, "cp949"},	      {950, "cp950"},
-    {1250, "cp1250"},	{1251, "cp1251"},     {1252, "windows-1252"},
-    {1253, "cp1253"},	{1254, "cp1254"},     {1255, "cp1255"},
-    {1256, "cp1256"},	{1257, "cp1257"},     {1258, "cp1258"},
-    {1361, "johab"},	{10000, "macintosh"}, {10007, "mac-cyrillic"},
-    {54936, "gb18030"}, {65001, "utf-8"},
-};
-
-static const struct {
 	unsigned charset; /* \fcharset */
 	unsigned codepage;
 } font_charsets[] = {
@@ -172,29 +156,19 @@ static const struct {
     {204, 1251}, {222, 874},  {238, 1250}, {255, 437},
 };
 
-/* NULL: not known. */
-static const char *
-find_codepage(unsigned number)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(codepages); i++)
-		if (codepages[i].number == number)
-			return codepages[i].charset;
-	return NULL;
-}
-
 static const char *
 find_font_charset(unsigned number)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(font_charsets); i++)
 		if (font_charsets[i].charset == number)
-			return find_codepage(font_charsets[i].codepage);
+			return ph_extract_codepage(font_charsets[i].codepage);
 	return NULL;
 }
 
 static void
 set_codepage(struct rtf *r, unsigned number)
 {
-	const char *charset = find_codepage(number);
+	const char *charset = ph_extract_codepage(number);
 
 	if (charset != NULL)
 		ph_rtf_group(r)->charset = r->charset = charset;
@@ -405,7 +379,7 @@ take(struct rtf *r, const struct rtf_word *word, int number, bool has)
 		declare_font(r, find_font_charset((unsigned)number));
 		break;
 	case FONT_CODEPAGE:
-		declare_font(r, find_codepage((unsigned)number));
+		declare_font(r, ph_extract_codepage((unsigned)number));
 		break;
 	case PLAIN:
 		group->charset = r->charset;

@@ -307,6 +307,37 @@ START_TEST(test_excel5)
 }
 END_TEST
 
+START_TEST(test_excel_codepages)
+{
+	static const struct {
+		unsigned codepage;
+		const char *bytes, *text;
+		bool damaged;
+	} rows[] = {
+	    {10000, "\x8e", "é\n", false}, {32768, "\x8e", "é\n", false},
+	    {32769, "\xe9", "é\n", false}, {367, "\xe9", "é\n", false},
+	    {1200, "\xe9", "é\n", false},  {0, "\xe9", "é\n", false},
+	    {708, "\xc7", "ا\n", false},   {1, "a", "a\n", true},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		begin();
+		add_bof(0x0500);
+		begin_record(0x0042);
+		add_number(rows[i].codepage, 2);
+		end_record();
+		begin_cell(0x0204, 0, 0);
+		add_number(1, 2);
+		add(rows[i].bytes, 1);
+		end_record();
+		ph_extract_excel(&job, all());
+		ck_assert_msg(result.damaged == rows[i].damaged, "%u",
+			      rows[i].codepage);
+		end(rows[i].text);
+	}
+}
+END_TEST
+
 START_TEST(test_excel_encrypted)
 {
 	begin();
@@ -368,5 +399,5 @@ END_TEST
 
 UNIT_MAIN("lib/extract/old", test_word6, test_word_encrypted, test_word_pieces,
 	  test_excel_strings, test_excel_strings_cut, test_excel_numbers,
-	  test_excel_rows, test_excel5, test_excel_encrypted, test_powerpoint,
-	  test_powerpoint_cut)
+	  test_excel_rows, test_excel5, test_excel_codepages,
+	  test_excel_encrypted, test_powerpoint, test_powerpoint_cut)
