@@ -36,6 +36,19 @@ struct ph_setup {
 int ph_setup_listeners(struct ph_setup *setup, const GPtrArray *connectors,
 		       struct ph_err *err);
 
+/* ---- setup_value.c ------------------------------------------------------- */
+
+struct ph_setup_value {
+	const char *parameter; /* a constant */
+	char *value;	       /* as in main.cf */
+};
+
+/* What a receive connector asks for, struct ph_setup_value, in the order of the
+ * parameters' table; g_array_unref in either case. 0, or -1 PERM. */
+int ph_setup_values(const struct ph_setup *setup,
+		    const struct ph_object *connector, GArray **values_r,
+		    struct ph_err *err);
+
 /* ---- setup_sender.c: send connectors ------------------------------------- */
 
 /* The transports of these send connectors (lib/routing/setup.h), each made of
