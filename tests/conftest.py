@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.lab.command import World
 from tests.lab.lab import Lab
 
 # Tests that several suites have in common.
@@ -42,6 +44,15 @@ def office(lab: Lab) -> Lab:
     lab.mailbox(BOSS, "DB1")
     two_sites(lab)
     return lab
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """For the command alone."""
+    made = World(tmp_path)
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")

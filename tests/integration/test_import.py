@@ -5,26 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.test_cli import DATA, POSTHUB, USAGE, YES, World
+from tests.lab.command import DATA, POSTHUB, USAGE, YES, World
 from tests.lab.ldap import escape
 
 NO_INPUT = 66
 # Every character that means something in a distinguished name, and others.
 ODD = " #\"Ann\" + (Bob)*, <x>;y=z\\ \u00e9 "
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.start()
-    yield made
-    made.stop()
 
 
 def write(world: World, name: str, content: str | bytes) -> str:

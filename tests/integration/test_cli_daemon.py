@@ -1,0 +1,155 @@
+"""The command "posthub" beside a daemon that keeps a last good copy."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.lab.command import DATA, NO, POLICY, TEMPORARY, UNAVAILABLE, USAGE, YES, wait_for
+
+
+@pytest.fixture
+def policy(world):
+    if not os.path.exists(POLICY):
+        pytest.skip("posthub-policy is not built")
+    daemons = []
+
+    def start():
+        log = open(world.path / "policy.log", "a")
+        daemons.append(subprocess.Popen([POLICY, "-c", world.conf, "-f"], stderr=log))
+        log.close()
+        wait_for(
+            lambda: os.path.exists(world.path / "map.sock")
+            and list(world.state.glob("*.snapshot")),
+            "posthub-policy",
+        )
+
+    yield start
+    for daemon in daemons:
+        daemon.kill()
+        daemon.wait()
+
+
+def organisation(world):
+    for words in (
+        ["site", "set", "A", "Comment=x"],
+        ["site", "set", "B", "Comment=x"],
+        ["sitelink", "set", "AB", "Sites=A,B", "Cost=10"],
+        ["server", "set", "MBX1", "Site=A", "Transport=m1.test:2525", "Delivery=m1.test:475"],
+        ["server", "set", "MBX2", "Site=B", "Transport=m2.test:2525", "Delivery=m2.test:475"],
+        ["database", "set", "DB1", "Servers=MBX1"],
+        ["database", "set", "DB2", "Servers=MBX2"],
+        ["domain", "set", "x.test", "DomainType=Authoritative"],
+        [
+            "recipient",
+            "set",
+            "nuno@x.test",
+            "RecipientType=UserMailbox",
+            "Database=DB1",
+            "EmailAddresses=n@x.test",
+        ],
+        ["recipient", "set", "mota@x.test", "RecipientType=UserMailbox", "Database=DB2"],
+    ):
+        world.ok(*words)
+
+
+def test_map_temp(world, policy):
+    """No directory yet: as Postfix would, we are to ask again."""
+    policy()
+    world.cli("HSET", "posthub:recipient:bad@x.test", "RecipientType", "Cat")
+    wait_for(
+        lambda: world.run("map", "recipient", "bad@x.test").returncode == TEMPORARY, "the error"
+    )
+    world.refused(TEMPORARY, "TEMP: ", "map", "recipient", "bad@x.test")
+
+
+def test_dynamic_group(world, policy):
+    """Who is in it now, from the directory file."""
+    person = ["RecipientType=UserMailbox", "Database=DB1"]
+    group = ["recipient", "set", "dyn@x.test", "RecipientType=DynamicDistributionGroup"]
+    for name, department in (("a", "Sales"), ("b", "Sales"), ("c", "IT")):
+        world.ok("recipient", "set", f"{name}@x.test", *person, f"Department={department}")
+    world.ok(*group, "RecipientFilter=Department -eq 'Sales'", "Department=Sales")
+    members = ["recipient", "list", "--group", "dyn@x.test"]
+    world.refused(UNAVAILABLE, "is not there yet", *members)
+    policy()
+
+    def names():
+        done = world.run(*members, "--json")
+        return sorted(r["Name"] for r in json.loads(done.stdout)) if done.returncode == YES else []
+
+    wait_for(lambda: names() == ["a@x.test", "b@x.test"], "the members")
+    world.ok("recipient", "set", "c@x.test", "Department=sales")
+    wait_for(lambda: names() == ["a@x.test", "b@x.test", "c@x.test"], "the new member")
+    # A bad edit, by hand, leaves the good filter in force.
+    world.cli("HSET", "posthub:recipient:dyn@x.test", "RecipientFilter", "Department -eq")
+    wait_for(
+        lambda: "not taken over" in (world.path / "policy.log").read_text(), "the error to be seen"
+    )
+    assert names() == ["a@x.test", "b@x.test", "c@x.test"]
+    world.refused(DATA, "expected", "recipient", "list", "--filter", "Department -eq")
+
+
+def test_resolve_and_route(world, policy):
+    organisation(world)
+    assert world.run("resolve", "nuno@x.test").returncode == TEMPORARY
+    policy()
+    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    found = world.json("resolve", "N@x.test")[0]
+    assert found["Address"].lower() == "nuno@x.test" or found["Entry"]["Name"] == "nuno@x.test"
+    assert (found["Source"], found["AgeSeconds"], found["Stale"]) == ("redis", 0, False)
+    assert found["Steps"][0]["Source"] == "redis"
+    done = world.run("resolve", "nobody@x.test")
+    assert done.returncode == NO
+    assert "Source" in done.stdout and "redis" in done.stdout
+    assert "Source" not in world.json("resolve", "no address", status=NO)[0]
+    routes = world.json("route", "nuno@x.test", "mota@x.test")
+    assert routes[0]["Route"]["NextHop"] == "ph-mailbox:[m1.test]:475"
+    assert routes[0]["Route"]["Hops"] == ["MBX1"]
+    assert routes[1]["Route"]["NextHop"] == "ph-hub:[m2.test]:2525"
+    assert routes[1]["Route"]["Database"] == "DB2"
+    from_there = world.json("route", "mota@x.test", "--from", "MBX2")
+    assert from_there[0]["Route"]["NextHop"] == "ph-mailbox:[m2.test]:475"
+    assert world.ok("map", "transport", "nuno@x.test") == "ph-mailbox:[m1.test]:475\n"
+    assert world.json("map", "recipient", "N@x.test") == {"Status": "OK", "Text": "OK"}
+    assert world.run("map", "domain", "y.test").returncode == NO
+    world.refused(DATA, "PERM", "map", "nonsense", "x")
+    text = world.ok("route", "mota@x.test")
+    assert re.search(r"least-cost path A > B \(link [^,]+, cost 10\), cost 10, hops 1", text)
+    assert world.json("route", "mota@x.test", "--size", "1MB")[0]["Route"] == routes[1]["Route"]
+    assert world.run("route", "mota@x.test", "--size", "large").returncode == USAGE
+    # Nobody has a heartbeat here.
+    assert ["A  DOWN", "  -- B (down)  cost 10"] == [
+        line.rpartition(" (")[0] or line
+        for line in world.ok("status").split("Sites (", 1)[1].splitlines()[1:3]
+    ]
+    assert world.ok("status", "--svg", "-").startswith("<svg ")
+    # Redis away: the last good copy, and a word about it.
+    world.stop()
+    done = world.run("route", "mota@x.test")
+    assert done.returncode == YES
+    assert "m2.test" in done.stdout and "using" in done.stderr
+    # What the file says is as old as the outage.
+    wait_for(lambda: world.json("resolve", "n@x.test")[0]["Stale"], "the outage to be seen")
+    found = world.json("resolve", "n@x.test")[0]
+    assert found["Source"] == "redis" and found["AgeSeconds"] >= 0
+    assert "(stale)" in world.ok("resolve", "n@x.test")
+
+
+def test_empty_redis_and_adopt(world, policy):
+    organisation(world)
+    before = world.cli("HGET", "posthub:meta", "Organization")
+    policy()
+    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    world.cli("FLUSHALL")
+    world.refused(UNAVAILABLE, "state adopt", "site", "set", "C", "Comment=x")
+    assert world.cli("DBSIZE") == "0"
+    status = world.run("state", "show")
+    assert status.returncode == NO and before in status.stdout
+    assert "state adopt" in world.ok("status")
+    world.ok("state", "adopt")
+    assert world.cli("HGET", "posthub:meta", "Organization") == before
+    assert world.cli("HGET", "posthub:meta", "Adopted").endswith("Z")
+    world.ok("site", "set", "C", "Comment=x")

@@ -1,0 +1,177 @@
+"""posthub track: rows in Redis, and in files."""
+
+import json
+
+from tests.lab.command import NO, YES
+
+COLUMNS = 30
+FIELDS = {
+    "time": 0,
+    "client": 2,
+    "server": 4,
+    "connector": 6,
+    "source": 7,
+    "event": 8,
+    "mid": 10,
+    "nmid": 11,
+    "rcpt": 12,
+    "status": 13,
+    "subject": 18,
+    "sender": 19,
+    "id": 28,
+}
+
+
+def row(**values):
+    cells = [""] * COLUMNS
+    for name, value in values.items():
+        cells[FIELDS[name]] = value
+    return ",".join(cells)
+
+
+def two_hops():
+    common = dict(
+        mid="<a@x.test>",
+        nmid="n-1",
+        rcpt="mota@x.test",
+        subject="Quarterly REPORT",
+        sender="nuno@x.test",
+    )
+    day = "2026-11-21T10:00:"
+    return [
+        (
+            "MBX1",
+            row(
+                time=day + "01.500Z",
+                client="c.test",
+                server="MBX1",
+                connector="MBX1\\Default MBX1",
+                source="SMTP",
+                event="RECEIVE",
+                id="1",
+                **common,
+            ),
+        ),
+        (
+            "MBX1",
+            row(
+                time=day + "01.000Z",
+                client="MBX1",
+                server="mbx2.x.test",
+                source="SMTP",
+                event="SEND",
+                status="250 2.1.5 Recipient OK",
+                id="2",
+                **common,
+            ),
+        ),
+        (
+            "MBX2",
+            row(
+                time=day + "01.400Z",
+                client="mbx1.x.test",
+                server="MBX2",
+                connector="MBX2\\Default Mailbox Delivery MBX2",
+                source="SMTP",
+                event="RECEIVE",
+                id="3",
+                **common,
+            ),
+        ),
+        (
+            "MBX2",
+            row(
+                time=day + "01.450Z",
+                client="MBX2",
+                server="MBX2",
+                source="STOREDRIVER",
+                event="DELIVER",
+                id="4",
+                **common,
+            ),
+        ),
+        (
+            "MBX1",
+            row(
+                time=day + "09.000Z",
+                client="c.test",
+                server="MBX1",
+                source="SMTP",
+                event="RECEIVE",
+                mid="<b@x.test>",
+                nmid="n-2",
+                rcpt="a@x.test;b@x.test",
+                sender="z@y.test",
+                subject="other",
+                id="5",
+            ),
+        ),
+    ]
+
+
+def ids(rows):
+    return "".join(r["LogId"] for r in rows)
+
+
+def test_track(world):
+    # As they may arrive: the far server first, one row twice.
+    rows = two_hops()
+    for server, line in rows[2:] + rows[:2] + rows[:1]:
+        world.cli("XADD", "posthub:track", "*", "row", line, "server", server)
+    assert ids(world.json("track")) == "12345"
+    for words, want in (
+        (["--sender", "NUNO@x.test"], "1234"),
+        (["--recipients", "q@x.test,B@x.test"], "5"),
+        (["--subject", "report"], "1234"),
+        (["--message-id", "a@x.test"], "1234"),
+        (["--message-id", "<b@x.test>"], "5"),
+        (["--network-message-id", "N-1", "--event-id", "receive"], "13"),
+        (["--source", "storedriver"], "4"),
+        (["--server", "mbx2"], "34"),
+        (["--start", "2026-11-21T10:00:05Z"], "5"),
+        (["--end", "2026-11-21T10:00:09Z"], "1234"),
+        (["--start", "2026-11-21T10:00:09Z", "--end", "2026-11-21T10:00:09.001Z"], "5"),
+        (["--result-size", "unlimited"], "12345"),
+    ):
+        assert ids(world.json("track", *words)) == want, words
+    assert world.json("track", "--sender", "nobody@x.test", status=NO) == []
+    newest = world.run("track", "--result-size", "1", "--json")
+    assert ids(json.loads(newest.stdout)) == "5"
+    assert "newest 1" in newest.stderr
+    table = world.ok("track", "--sender", "nuno@x.test").splitlines()
+    assert table[0].split() == [
+        "Timestamp",
+        "ClientHostname",
+        "ServerHostname",
+        "ConnectorId",
+        "Source",
+        "EventId",
+        "Recipients",
+        "RecipientStatus",
+    ]
+    assert len(table) == 5 and "250 2.1.5 Recipient OK" in table[2]
+    table = world.ok("track", "--columns", "log-id,EventId").splitlines()
+    assert table[0].split() == ["LogId", "EventId"]
+    assert table[1].split() == ["1", "RECEIVE"]
+
+
+def test_track_files(world):
+    logs = world.path / "tracking"
+    logs.mkdir()
+    head = "#Software: posthub\r\n#Log-type: Message Tracking Log\r\n"
+    rows = two_hops()
+    (logs / "MSGTRK2026112110-1.LOG").write_text(
+        "\ufeff" + head + "".join(l + "\r\n" for s, l in rows if s == "MBX1")
+    )
+    (logs / "MSGTRKMD2026112110-1.LOG").write_text(
+        head + "".join(l + "\r\n" for s, l in rows if s == "MBX2") + 'broken,"row\r\n'
+    )
+    assert ids(world.json("track", "--dir", str(logs))) == "12345"
+    done = world.run("track", "--files", f"{logs}/MSGTRKMD2026112110-1.LOG", "--json")
+    assert ids(json.loads(done.stdout)) == "34"
+    assert "1 lines cannot be read" in done.stderr
+    # Redis away: what this server has, and a word about it.
+    world.stop()
+    done = world.run("track", "--json")
+    assert done.returncode == YES and ids(json.loads(done.stdout)) == "12345"
+    assert "this server alone" in done.stderr
