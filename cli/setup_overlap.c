@@ -80,8 +80,11 @@ find_addresses(const char *host, const char *interfaces, GPtrArray **addresses,
 	       struct ph_err *err)
 {
 	*addresses = g_ptr_array_new_with_free_func(g_free);
-	return *host == '\0' ? add_interfaces(*addresses, interfaces, err)
-			     : add_host(*addresses, host, err);
+	if (*host == '\0')
+		return add_interfaces(*addresses, interfaces, err);
+	return add_host(*addresses, host, err) < 0
+		   ? ph_err_wrap(err, "master.cf")
+		   : 0;
 }
 
 /* 1, 0, -1. */

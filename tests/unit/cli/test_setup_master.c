@@ -250,7 +250,8 @@ START_TEST(test_overlap_with_an_unknown_name)
 		    ph_master_overlap(master, "all", &one, &other, &err),
 		    answers[i]);
 		if (answers[i] < 0)
-			ck_assert_ptr_nonnull(strstr(err.text, "none.invalid"));
+			ck_assert_ptr_nonnull(
+			    strstr(err.text, "master.cf: none.invalid: "));
 		ph_master_free(&master);
 	}
 }
