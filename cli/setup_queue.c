@@ -144,7 +144,8 @@ ph_postfix_queue_names(const char *queue_directory,
 		s.longest = MAX(s.longest, strlen(word));
 		g_ptr_array_add(words, word);
 	}
-	s.data = data = g_malloc(PART + s.longest);
+	data = g_malloc(PART + s.longest);
+	s.data = data;
 	for (size_t i = 0; i < G_N_ELEMENTS(queues) && r == 0; i++) {
 		g_autofree char *path =
 		    g_build_filename(queue_directory, queues[i], NULL);
