@@ -1,5 +1,6 @@
 #include "milters/transport/rules/evaluate.h"
 
+#include "lib/base/clock.h"
 #include "lib/directory/members.h"
 #include "milters/transport/rules/copies.h"
 #include "milters/transport/rules/identity.h"
@@ -7,7 +8,6 @@
 #include "milters/transport/rules/scan.h"
 
 #include <string.h>
-#include <time.h>
 
 void
 ph_evaluation_init(struct ph_evaluation *e, const struct ph_ruleset *set,
@@ -473,15 +473,6 @@ apply(struct run *run, struct ph_copy *copy, GPtrArray *matched,
 
 /* ---- one rule after the other ---- */
 
-static int64_t
-clock_us(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (int64_t)now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 /* Why a rule acts on no copy, whatever it says; NULL: it does. */
 static const char *
 find_idle(const struct run *run, const struct ph_rule *rule)
@@ -542,13 +533,13 @@ run_rule(struct run *run, const struct ph_rule *rule)
 		return;
 	tell_gone(run, rule);
 	if (rule->timed) {
-		wall = clock_us(CLOCK_MONOTONIC);
-		cpu = clock_us(CLOCK_THREAD_CPUTIME_ID);
+		wall = g_get_monotonic_time();
+		cpu = ph_clock_processor();
 	}
 	run_copies(run, &hit, idle);
 	if (rule->timed) {
-		hit.wall_us = clock_us(CLOCK_MONOTONIC) - wall;
-		hit.cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID) - cpu;
+		hit.wall_us = g_get_monotonic_time() - wall;
+		hit.cpu_us = (ph_clock_processor() - cpu) / 1000;
 	}
 	if (hit.answer == PH_ANSWER_FALSE && hit.error != NULL)
 		hit.answer = PH_ANSWER_ERROR;
