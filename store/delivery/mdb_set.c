@@ -8,12 +8,17 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
+/*
+ * Nobody waits for a disk with the mutex: a database that is being opened or
+ * closed is busy instead, and who wants it waits for the end of that.
+ */
 struct ph_mdb_set {
 	int root;
 	int64_t window;
-	GMutex opening;	       /* one is opened at a time */
-	GMutex mutex;	       /* databases and their users */
+	GMutex mutex;	       /* all that follows, and users of databases */
 	GHashTable *databases; /* folded name: struct ph_mdb */
+	GHashTable *busy;      /* folded names, of none in databases */
+	GCond settled;	       /* one is busy no more */
 };
 
 static void
@@ -41,10 +46,12 @@ ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
 	set = g_new0(struct ph_mdb_set, 1);
 	set->root = fd;
 	set->window = window;
-	g_mutex_init(&set->opening);
 	g_mutex_init(&set->mutex);
+	g_cond_init(&set->settled);
 	set->databases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       free_database);
+	set->busy =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	*set_r = set;
 	return 0;
 }
@@ -55,9 +62,10 @@ ph_mdb_set_close(struct ph_mdb_set **set)
 	if (!*set)
 		return;
 	g_hash_table_unref((*set)->databases);
+	g_hash_table_unref((*set)->busy);
 	ph_path_close(&(*set)->root);
-	g_mutex_clear(&(*set)->opening);
 	g_mutex_clear(&(*set)->mutex);
+	g_cond_clear(&(*set)->settled);
 	g_clear_pointer(set, g_free);
 }
 
@@ -89,44 +97,52 @@ use_open(struct ph_mdb_set *set, const char *folded, const char *name,
 	return PH_STORE_FAILED;
 }
 
-/* Out of the set, with the mutex held: nobody uses it. NULL: it is not there.
- */
+/* With the mutex held: it is busy from here to settle, and what was open of it,
+ * which nobody uses, is the caller's to close; NULL: nothing was. */
 static struct ph_mdb *
-steal(struct ph_mdb_set *set, const char *folded)
+seize(struct ph_mdb_set *set, const char *folded)
 {
 	gpointer key = NULL, mdb = NULL;
 
 	g_hash_table_steal_extended(set->databases, folded, &key, &mdb);
 	g_free(key);
+	g_hash_table_add(set->busy, g_strdup(folded));
 	return mdb;
 }
 
-/* One at a time, and without the mutex over what the disk may keep waiting. An
- * open database of another Epoch was elsewhere in between, so what is in memory
- * of it may be out of date. */
+/* With the mutex held. mdb NULL: it is not open. */
+static void
+settle(struct ph_mdb_set *set, const char *folded, struct ph_mdb *mdb)
+{
+	if (mdb)
+		g_hash_table_insert(set->databases, g_strdup(folded), mdb);
+	g_hash_table_remove(set->busy, folded);
+	g_cond_broadcast(&set->settled);
+}
+
+/* With the mutex held, which others have meanwhile. An open database of another
+ * Epoch was elsewhere in between, so what is in memory of it may be out of
+ * date. */
 static enum ph_store_result
 open_one(struct ph_mdb_set *set, const char *folded, const char *name,
 	 int64_t epoch, struct ph_mdb **mdb_r, struct ph_err *err)
 {
+	struct ph_mdb *old = seize(set, folded), *mdb = NULL;
 	enum ph_store_result result;
-	struct ph_mdb *old, *mdb = NULL;
+	int saved;
 
-	g_mutex_lock(&set->mutex);
-	result = use_open(set, folded, name, epoch, mdb_r, err);
-	old = result == PH_STORE_FAILED ? steal(set, folded) : NULL;
 	g_mutex_unlock(&set->mutex);
-	if (result != PH_STORE_FAILED)
-		return result;
 	ph_mdb_close(&old);
 	result = ph_mdb_open(set->root, name, epoch, set->window, &mdb, err);
-	if (result != PH_STORE_OK)
-		return result;
-	mdb->users++;
-	*mdb_r = mdb;
+	saved = errno;
 	g_mutex_lock(&set->mutex);
-	g_hash_table_insert(set->databases, g_strdup(folded), mdb);
-	g_mutex_unlock(&set->mutex);
-	return PH_STORE_OK;
+	if (result == PH_STORE_OK) {
+		mdb->users++;
+		*mdb_r = mdb;
+	}
+	settle(set, folded, mdb);
+	errno = saved;
+	return result;
 }
 
 enum ph_store_result
@@ -138,14 +154,13 @@ ph_mdb_set_use(struct ph_mdb_set *set, const char *name, int64_t epoch,
 	int saved;
 
 	g_mutex_lock(&set->mutex);
+	while (g_hash_table_contains(set->busy, folded))
+		g_cond_wait(&set->settled, &set->mutex);
 	result = use_open(set, folded, name, epoch, mdb_r, err);
-	g_mutex_unlock(&set->mutex);
-	if (result != PH_STORE_FAILED)
-		return result;
-	g_mutex_lock(&set->opening);
-	result = open_one(set, folded, name, epoch, mdb_r, err);
+	if (result == PH_STORE_FAILED)
+		result = open_one(set, folded, name, epoch, mdb_r, err);
 	saved = errno;
-	g_mutex_unlock(&set->opening);
+	g_mutex_unlock(&set->mutex);
 	errno = saved;
 	return result;
 }
@@ -158,30 +173,64 @@ ph_mdb_set_leave(struct ph_mdb_set *set, struct ph_mdb *mdb)
 	g_mutex_unlock(&set->mutex);
 }
 
-/* With the mutex held: what nobody uses or wants here goes out of the set, of
- * the others those that have something to forget are used. */
-static void
-sort_out(struct ph_mdb_set *set,
-	 bool (*keep)(void *context, const char *database, int64_t epoch),
-	 void *context, GPtrArray *unwanted, GPtrArray *used)
+/* With the mutex held: one that nobody uses or wants here; NULL: there is none.
+ */
+static const struct ph_mdb *
+find_unwanted(const struct ph_mdb_set *set,
+	      bool (*keep)(void *context, const char *database, int64_t epoch),
+	      void *context)
 {
-	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	GHashTableIter iter;
-	gpointer name, value;
+	gpointer value;
 
 	g_hash_table_iter_init(&iter, set->databases);
-	while (g_hash_table_iter_next(&iter, &name, &value)) {
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct ph_mdb *mdb = value;
+
+		if (mdb->users == 0 && !keep(context, mdb->name, mdb->epoch))
+			return mdb;
+	}
+	return NULL;
+}
+
+/* With the mutex held, which others have meanwhile. One by one: the next may be
+ * used while the disk of this one does not answer. */
+static void
+close_unwanted(struct ph_mdb_set *set,
+	       bool (*keep)(void *context, const char *database, int64_t epoch),
+	       void *context)
+{
+	const struct ph_mdb *unwanted;
+
+	while ((unwanted = find_unwanted(set, keep, context))) {
+		g_autofree char *folded = ph_fold(unwanted->name);
+		struct ph_mdb *mdb = seize(set, folded);
+
+		g_mutex_unlock(&set->mutex);
+		ph_mdb_close(&mdb);
+		g_mutex_lock(&set->mutex);
+		settle(set, folded, NULL);
+	}
+}
+
+/* With the mutex held: those that have something to forget, used. */
+static GPtrArray *
+use_those_with_duplicates(struct ph_mdb_set *set)
+{
+	GPtrArray *used = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, set->databases);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct ph_mdb *mdb = value;
 
-		if (mdb->users == 0 && !keep(context, mdb->name, mdb->epoch)) {
-			g_ptr_array_add(names, g_strdup(name));
-		} else if (mdb->duplicates) {
-			mdb->users++;
-			g_ptr_array_add(used, mdb);
-		}
+		if (!mdb->duplicates)
+			continue;
+		mdb->users++;
+		g_ptr_array_add(used, mdb);
 	}
-	for (guint i = 0; i < names->len; i++)
-		g_ptr_array_add(unwanted, steal(set, names->pdata[i]));
+	return used;
 }
 
 void
@@ -190,15 +239,12 @@ ph_mdb_set_sweep(struct ph_mdb_set *set,
 			      int64_t epoch),
 		 void *context)
 {
-	g_autoptr(GPtrArray) unwanted =
-	    g_ptr_array_new_with_free_func(free_database);
-	g_autoptr(GPtrArray) used = g_ptr_array_new();
+	g_autoptr(GPtrArray) used = NULL;
 
 	g_mutex_lock(&set->mutex);
-	sort_out(set, keep, context, unwanted, used);
+	close_unwanted(set, keep, context);
+	used = use_those_with_duplicates(set);
 	g_mutex_unlock(&set->mutex);
-	/* The disk of one must not hold up all. */
-	g_ptr_array_set_size(unwanted, 0);
 	for (guint i = 0; i < used->len; i++) {
 		struct ph_mdb *mdb = used->pdata[i];
 

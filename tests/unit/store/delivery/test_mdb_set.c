@@ -1,0 +1,216 @@
+#include "store/delivery/mdb_set.h"
+#include "tests/unit/thread.h"
+#include "tests/unit/unit.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * A disk that does not answer: while the gate is shut, nothing of the database
+ * "slow" is synced.
+ */
+static struct {
+	GMutex mutex;
+	GCond opened;
+	bool shut;
+	atomic_uint waiting;
+} gate;
+
+static void
+shut_gate(void)
+{
+	g_mutex_lock(&gate.mutex);
+	gate.shut = true;
+	g_mutex_unlock(&gate.mutex);
+}
+
+static void
+open_gate(void)
+{
+	g_mutex_lock(&gate.mutex);
+	gate.shut = false;
+	g_cond_broadcast(&gate.opened);
+	g_mutex_unlock(&gate.mutex);
+}
+
+static bool
+is_slow(int fd)
+{
+	char link[64], path[4096] = "";
+
+	g_snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, path, sizeof(path) - 1) > 0 &&
+	       strstr(path, "/slow/") != NULL;
+}
+
+/* In place of the C library's. */
+int
+fsync(int fd)
+{
+	if (is_slow(fd)) {
+		g_mutex_lock(&gate.mutex);
+		gate.waiting++;
+		while (gate.shut)
+			g_cond_wait(&gate.opened, &gate.mutex);
+		gate.waiting--;
+		g_mutex_unlock(&gate.mutex);
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* ---- in a thread of its own --------------------------------------------- */
+
+struct act {
+	struct ph_mdb_set *set;
+	GThread *thread;
+	atomic_int tid;
+	struct ph_mdb *mdb;
+	enum ph_store_result result;
+};
+
+static gpointer
+use(gpointer data)
+{
+	struct act *act = data;
+
+	act->tid = gettid();
+	act->result = ph_mdb_set_use(act->set, "slow", 1, &act->mdb, NULL);
+	return NULL;
+}
+
+static bool
+keep_other(void *context, const char *database, int64_t epoch)
+{
+	(void)context;
+	(void)epoch;
+	return strcmp(database, "other") == 0;
+}
+
+static gpointer
+sweep(gpointer data)
+{
+	struct act *act = data;
+
+	act->tid = gettid();
+	ph_mdb_set_sweep(act->set, keep_other, NULL);
+	return NULL;
+}
+
+static void
+start(struct act *act, struct ph_mdb_set *set, GThreadFunc run)
+{
+	*act = (struct act){.set = set};
+	act->thread = g_thread_new("act", run, act);
+	UNIT_WAIT(act->tid != 0);
+}
+
+/* ---- two databases ------------------------------------------------------- */
+
+static void
+use_other(struct ph_mdb_set *set)
+{
+	struct ph_mdb *mdb;
+
+	ck_assert_int_eq(ph_mdb_set_use(set, "other", 1, &mdb, NULL),
+			 PH_STORE_OK);
+	ph_mdb_set_leave(set, mdb);
+}
+
+static struct ph_mdb_set *
+open_set(const char *root)
+{
+	struct ph_mdb_set *set;
+
+	ck_assert_int_eq(ph_mdb_set_open(root, 0, &set, NULL), 0);
+	return set;
+}
+
+/* Another is opened meanwhile; itself it is opened once. */
+START_TEST(test_opening_waits_alone)
+{
+	g_autofree char *root = unit_mkdir();
+	struct ph_mdb_set *set = open_set(root);
+	struct act first, second;
+
+	shut_gate();
+	start(&first, set, use);
+	UNIT_WAIT(gate.waiting == 1);
+	use_other(set);
+	start(&second, set, use);
+	UNIT_WAIT(unit_is_asleep(second.tid));
+	open_gate();
+	g_thread_join(first.thread);
+	g_thread_join(second.thread);
+	ck_assert_int_eq(first.result, PH_STORE_OK);
+	ck_assert_int_eq(second.result, PH_STORE_OK);
+	ck_assert_ptr_eq(first.mdb, second.mdb);
+	ph_mdb_set_leave(set, first.mdb);
+	ph_mdb_set_leave(set, second.mdb);
+	ph_mdb_set_close(&set);
+	unit_rmdir(&root);
+}
+END_TEST
+
+/* It is not opened again before it is closed, and others do not wait. */
+START_TEST(test_closing_waits_alone)
+{
+	g_autofree char *root = unit_mkdir();
+	struct ph_mdb_set *set = open_set(root);
+	struct ph_mdb *mdb;
+	struct act closing, again;
+
+	use_other(set);
+	ck_assert_int_eq(ph_mdb_set_use(set, "slow", 1, &mdb, NULL),
+			 PH_STORE_OK);
+	ph_mdb_set_leave(set, mdb);
+	shut_gate();
+	start(&closing, set, sweep);
+	UNIT_WAIT(gate.waiting == 1);
+	use_other(set);
+	start(&again, set, use);
+	UNIT_WAIT(unit_is_asleep(again.tid));
+	open_gate();
+	g_thread_join(closing.thread);
+	g_thread_join(again.thread);
+	ck_assert_int_eq(again.result, PH_STORE_OK);
+	ph_mdb_set_leave(set, again.mdb);
+	ph_mdb_set_close(&set);
+	unit_rmdir(&root);
+}
+END_TEST
+
+/* One under a new Epoch is closed and opened; who uses it meanwhile gets the
+ * new one. */
+START_TEST(test_reopening_waits_alone)
+{
+	g_autofree char *root = unit_mkdir();
+	struct ph_mdb_set *set = open_set(root);
+	struct ph_mdb *mdb;
+	struct act first, second;
+
+	ck_assert_int_eq(ph_mdb_set_use(set, "slow", 0, &mdb, NULL),
+			 PH_STORE_OK);
+	ph_mdb_set_leave(set, mdb);
+	shut_gate();
+	start(&first, set, use);
+	UNIT_WAIT(gate.waiting == 1);
+	use_other(set);
+	start(&second, set, use);
+	UNIT_WAIT(unit_is_asleep(second.tid));
+	open_gate();
+	g_thread_join(first.thread);
+	g_thread_join(second.thread);
+	ck_assert_int_eq(first.result, PH_STORE_OK);
+	ck_assert_ptr_eq(first.mdb, second.mdb);
+	ck_assert_int_eq(first.mdb->epoch, 1);
+	ph_mdb_set_leave(set, first.mdb);
+	ph_mdb_set_leave(set, second.mdb);
+	ph_mdb_set_close(&set);
+	unit_rmdir(&root);
+}
+END_TEST
+
+UNIT_MAIN("store/delivery/mdb_set", test_opening_waits_alone,
+	  test_closing_waits_alone, test_reopening_waits_alone)
