@@ -17,10 +17,12 @@
 
 enum {
 	LOOK_MS = 500,
-	LIMIT_MS = 60 * 1000,  /* of all commands of one round */
-	FEW = 100,	       /* more are not asked for one by one */
-	LOOK_UPS = 10000,      /* in the directory, of one list */
-	LINE_LIMIT = 64 << 20, /* a message with all its recipients */
+	LIMIT_MS = 60 * 1000,	   /* of all commands of one round */
+	AGAIN_MS = 1000,	   /* after a round that left some unsure, */
+	AGAIN_MOST_MS = 60 * 1000, /* and twice as long after the next */
+	FEW = 100,		   /* more are not asked for one by one */
+	LOOK_UPS = 10000,	   /* in the directory, of one list */
+	LINE_LIMIT = 64 << 20,	   /* a message with all its recipients */
 };
 
 struct ph_hurry {
@@ -28,8 +30,10 @@ struct ph_hurry {
 	struct ph_state *state;
 	struct ph_directory *directory;
 	GMutex mutex;
-	GHashTable *asked; /* folded names of databases; under the mutex */
-	int stop_fd;	   /* readable once a stop was asked for */
+	GHashTable *asked;  /* folded names of databases; under the mutex */
+	int64_t not_before; /* monotonic; the same */
+	int64_t pause; /* ms, the last one of the thread; 0: all was said */
+	int stop_fd;   /* readable once a stop was asked for */
 	struct ph_ticker *ticker;
 };
 
@@ -41,7 +45,8 @@ struct search {
 	GPtrArray *ids;
 	int64_t deadline; /* of the round, monotonic */
 	unsigned look_ups;
-	bool all; /* there is too much to choose */
+	bool all;    /* there is too much to choose */
+	bool unsure; /* of some nobody could say whether they are wanted */
 };
 
 /* ---- a command ---------------------------------------------------------- */
@@ -151,19 +156,23 @@ run(struct search *search, const char *option, const char *argument,
 
 /* ---- the list ----------------------------------------------------------- */
 
-static bool
+/* 1, 0, or -1: cannot say. Each may wait for the directory. */
+static int
 is_wanted(struct search *search, const char *address)
 {
 	struct ph_resolution resolution;
-	bool wanted = false;
+	struct ph_err err = PH_ERR_INIT;
+	int wanted = 0;
 
-	/* Each may wait for the directory. */
-	if (!address || is_stopping(search->hurry) ||
-	    ph_clock_mono() >= search->deadline ||
-	    ++search->look_ups > LOOK_UPS ||
-	    ph_resolve(search->hurry->directory, search->snapshot, address,
-		       &resolution, NULL) < 0)
-		return false;
+	if (!address)
+		return 0;
+	if (is_stopping(search->hurry) || ph_clock_mono() >= search->deadline ||
+	    ++search->look_ups > LOOK_UPS)
+		return -1;
+	/* An address that two entries claim is delivered to neither. */
+	if (ph_resolve(search->hurry->directory, search->snapshot, address,
+		       &resolution, &err) < 0)
+		return err.kind == PH_ERR_PERM ? 0 : -1;
 	if (resolution.verdict == PH_RESOLVED_ENTRY &&
 	    ph_entry_is_mailbox(resolution.entry)) {
 		g_autofree char *folded =
@@ -175,29 +184,39 @@ is_wanted(struct search *search, const char *address)
 	return wanted;
 }
 
+static bool
+has_wanted(struct search *search, const json_t *recipients)
+{
+	const json_t *recipient;
+	size_t i;
+
+	json_array_foreach(recipients, i, recipient)
+	{
+		int wanted = is_wanted(
+		    search,
+		    json_string_value(json_object_get(recipient, "address")));
+
+		if (wanted == 1)
+			return true;
+		search->unsure |= wanted < 0;
+	}
+	return false;
+}
+
 /* A message of postqueue -j. What cannot be wanted is not parsed. */
 static void
 take_message(struct search *search, const char *line)
 {
-	json_t *json = NULL, *recipient;
+	json_t *json = NULL;
 	const char *id, *queue;
-	size_t i;
 
 	if (!search->all && strstr(line, "\"deferred\""))
 		json = json_loads(line, 0, NULL);
 	id = json_string_value(json_object_get(json, "queue_id"));
 	queue = json_string_value(json_object_get(json, "queue_name"));
 	if (id && g_strcmp0(queue, "deferred") == 0) {
-		json_array_foreach(json_object_get(json, "recipients"), i,
-				   recipient)
-		{
-			if (!is_wanted(search,
-				       json_string_value(json_object_get(
-					   recipient, "address"))))
-				continue;
+		if (has_wanted(search, json_object_get(json, "recipients")))
 			g_ptr_array_add(search->ids, g_strdup(id));
-			break;
-		}
 		search->all =
 		    search->ids->len > FEW || search->look_ups > LOOK_UPS;
 	}
@@ -210,6 +229,7 @@ ask_for(struct search *search)
 	if (!run(search, "-j", NULL, take_message))
 		return;
 	if (search->all) {
+		search->unsure = false;
 		ph_info("deferred mail is asked for: all");
 		run(search, "-f", NULL, NULL);
 		return;
@@ -226,20 +246,39 @@ ask_for(struct search *search)
 
 /* ---- the thread --------------------------------------------------------- */
 
-/* NULL: nobody has asked. */
+/* NULL: nobody has asked, or it is too early. */
 static GHashTable *
 take_asked(struct ph_hurry *hurry)
 {
 	GHashTable *asked = NULL;
 
 	g_mutex_lock(&hurry->mutex);
-	if (g_hash_table_size(hurry->asked) > 0) {
+	if (g_hash_table_size(hurry->asked) > 0 &&
+	    ph_clock_mono() >= hurry->not_before) {
 		asked = hurry->asked;
 		hurry->asked = g_hash_table_new_full(g_str_hash, g_str_equal,
 						     g_free, NULL);
 	}
 	g_mutex_unlock(&hurry->mutex);
 	return asked;
+}
+
+/* An outage is no reason for mail to wait for Postfix's next try. */
+static void
+ask_again(struct ph_hurry *hurry, GHashTable *databases)
+{
+	GHashTableIter iter;
+	gpointer folded;
+
+	hurry->pause = CLAMP(hurry->pause * 2, AGAIN_MS, AGAIN_MOST_MS);
+	g_mutex_lock(&hurry->mutex);
+	/* What was asked for meanwhile does not wait. */
+	if (g_hash_table_size(hurry->asked) == 0)
+		hurry->not_before = ph_clock_mono() + hurry->pause;
+	g_hash_table_iter_init(&iter, databases);
+	while (g_hash_table_iter_next(&iter, &folded, NULL))
+		g_hash_table_add(hurry->asked, g_strdup(folded));
+	g_mutex_unlock(&hurry->mutex);
 }
 
 static void
@@ -254,8 +293,13 @@ look(void *context)
 	search.deadline = ph_clock_mono() + LIMIT_MS;
 	search.snapshot = ph_state_take(hurry->state);
 	search.ids = g_ptr_array_new_with_free_func(g_free);
+	search.unsure = !search.snapshot;
 	if (search.snapshot)
 		ask_for(&search);
+	if (search.unsure)
+		ask_again(hurry, search.databases);
+	else
+		hurry->pause = 0;
 	ph_snapshot_unref(&search.snapshot);
 	g_ptr_array_unref(search.ids);
 	g_hash_table_unref(search.databases);
@@ -306,5 +350,6 @@ ph_hurry_ask(struct ph_hurry *hurry, const char *database)
 		return;
 	g_mutex_lock(&hurry->mutex);
 	g_hash_table_add(hurry->asked, ph_fold(database));
+	hurry->not_before = 0;
 	g_mutex_unlock(&hurry->mutex);
 }

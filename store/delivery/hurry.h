@@ -11,7 +11,8 @@
  * would let it wait until its next try, 300 s and more. A thread that lists
  * the queue of this server's Postfix (postqueue -j), looks for messages with a
  * recipient whose mailbox is in the database, and has them tried (postqueue
- * -i); when they are very many, everything (postqueue -f).
+ * -i); when they are very many, everything (postqueue -f). It looks again as
+ * long as the directory cannot say of some whose they are.
  */
 struct ph_hurry;
 

@@ -3,6 +3,7 @@
 #include "tests/unit/lib/health/organization.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /*
@@ -11,6 +12,32 @@
  */
 static struct organization organization;
 static struct ph_directory *directory;
+
+/* A directory that cannot say, as long as there is an outage. */
+static struct ph_directory *people;
+static atomic_bool outage;
+
+static int
+find(void *self, const char *address, struct ph_object **entry_r,
+     struct ph_found *found_r, struct ph_err *err)
+{
+	(void)self;
+	if (outage)
+		return ph_err_set(err, PH_ERR_TEMP, "outage");
+	return ph_directory_find_from(people, address, entry_r, found_r, err);
+}
+
+static void
+close_nothing(void *self)
+{
+	(void)self;
+}
+
+static const struct ph_directory_ops ops = {
+    .name = "outage",
+    .find = find,
+    .close = close_nothing,
+};
 
 static struct ph_object *
 recipient(const char *address, const char *database)
@@ -38,17 +65,18 @@ has_domain(void)
 static void
 setup(void)
 {
-	struct ph_object *people[2];
+	struct ph_object *objects[2];
 
 	organization_open(&organization);
 	fixture_do(&organization.redis,
 		   "HSET posthub:domain:a.test DomainType Authoritative");
-	people[0] = recipient("one@a.test", "DB1");
-	people[1] = recipient("two@a.test", "DB2");
-	directory =
-	    ph_directory_memory((const struct ph_object *const *)people, 2);
-	ph_object_unref(&people[0]);
-	ph_object_unref(&people[1]);
+	objects[0] = recipient("one@a.test", "DB1");
+	objects[1] = recipient("two@a.test", "DB2");
+	people =
+	    ph_directory_memory((const struct ph_object *const *)objects, 2);
+	directory = ph_directory_new(&ops, NULL);
+	ph_object_unref(&objects[0]);
+	ph_object_unref(&objects[1]);
 	WAIT_UNTIL(has_domain());
 }
 
@@ -56,6 +84,7 @@ static void
 teardown(void)
 {
 	ph_directory_close(&directory);
+	ph_directory_close(&people);
 	organization_close(&organization);
 }
 
@@ -72,15 +101,31 @@ start(const char *rest)
 	return hurry;
 }
 
-static bool
-called(const char *wanted)
+/* g_free; NULL: not at all. */
+static char *
+calls(void)
 {
 	g_autofree char *path =
 	    g_build_filename(organization.redis.dir, "calls", NULL);
-	g_autofree char *text = NULL;
+	char *text = NULL;
 
-	return g_file_get_contents(path, &text, NULL, NULL) &&
-	       strcmp(text, wanted) == 0;
+	return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
+}
+
+static bool
+called(const char *wanted)
+{
+	g_autofree char *text = calls();
+
+	return g_strcmp0(text, wanted) == 0;
+}
+
+static bool
+called_last(const char *wanted)
+{
+	g_autofree char *text = calls();
+
+	return text && g_str_has_suffix(text, wanted);
 }
 
 #define MESSAGE(queue, id, address)                                 \
@@ -109,6 +154,24 @@ START_TEST(test_asks_for_those)
 }
 END_TEST
 
+/* What the directory cannot say is asked again until it can, and no longer. */
+START_TEST(test_outage)
+{
+	struct ph_hurry *hurry;
+
+	setup();
+	outage = true;
+	hurry = start("test $0 = -j || exit 1; " LIST);
+	WAIT_UNTIL(called_last("-j\n-j\n"));
+	outage = false;
+	WAIT_UNTIL(called_last("-j\n-i A\n-i E\n"));
+	ph_hurry_ask(hurry, "db2");
+	WAIT_UNTIL(called_last("-j\n-i A\n-i E\n-j\n-i B\n"));
+	ph_hurry_stop(&hurry);
+	teardown();
+}
+END_TEST
+
 /* A stop ends what runs, and no other is started. */
 START_TEST(test_stop)
 {
@@ -117,7 +180,8 @@ START_TEST(test_stop)
 	    "test $0 = -j || exec sleep 1000 >&-; " LIST,
 	    "exec sleep 1000",
 	};
-	static const char *const calls[] = {"-j\n-i A\n", "-j\n-i A\n", "-j\n"};
+	static const char *const wanted[] = {"-j\n-i A\n", "-j\n-i A\n",
+					     "-j\n"};
 
 	setup();
 	for (size_t i = 0; i < G_N_ELEMENTS(rests); i++) {
@@ -126,16 +190,16 @@ START_TEST(test_stop)
 		struct ph_hurry *hurry = start(rests[i]);
 		int64_t began;
 
-		WAIT_UNTIL(called(calls[i]));
+		WAIT_UNTIL(called(wanted[i]));
 		began = ph_clock_mono();
 		ph_hurry_stop(&hurry);
 		/* The time of one round, which is what a stop waited for. */
 		ck_assert_int_lt(ph_clock_mono() - began, 30000);
-		ck_assert(called(calls[i]));
+		ck_assert(called(wanted[i]));
 		ck_assert_int_eq(unlink(path), 0);
 	}
 	teardown();
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/hurry", test_asks_for_those, test_stop)
+UNIT_MAIN("store/delivery/hurry", test_asks_for_those, test_outage, test_stop)
