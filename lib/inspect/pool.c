@@ -17,22 +17,22 @@
 #define PAUSE_MS ((int64_t)5000)
 /* The child does nothing but fork and kill. */
 #define CHILD_MS ((int64_t)10000)
-#define FOR_EVER (INT64_MAX / 2000)
 
 /*
  * Nobody waits for the child with the mutex: whoever asks it has "asking" to
- * itself, and who finds a worker idle, or brings one back, does not ask.
+ * itself, and who finds a worker idle, or brings one back, does not ask. Who
+ * waits to do so takes a worker that comes back meanwhile.
  */
 struct ph_pool {
 	const struct ph_inspector_options *options;
-	GMutex mutex; /* all that follows */
-	GCond changed;
-	GQueue idle; /* struct ph_worker */
-	uint32_t running;
+	GMutex mutex;	  /* all that follows */
+	GCond changed;	  /* somebody may take a worker, or ask for one */
+	GQueue idle;	  /* struct ph_worker */
+	uint32_t running; /* with those that are being started */
 	uint32_t last_id;
 	bool asking;
-	GCond asked;
-	pid_t pid; /* the child; 0: none; changed by who asks alone */
+	GCond asked; /* not asking any more */
+	pid_t pid;   /* the child; 0: none; changed by who asks alone */
 	int control;
 	int64_t not_before; /* monotonic */
 	char *why;	    /* there is none */
@@ -71,24 +71,21 @@ child_argv(const struct ph_inspector_options *options)
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
-/* With the mutex, from here to end_asking. False: others have asked until the
- * deadline. */
-static bool
-begin_asking(struct ph_pool *pool, int64_t deadline)
+/* With the mutex, from here to end_asking. */
+static void
+begin_asking(struct ph_pool *pool)
 {
 	while (pool->asking)
-		if (!g_cond_wait_until(&pool->asked, &pool->mutex,
-				       deadline * 1000))
-			return false;
+		g_cond_wait(&pool->asked, &pool->mutex);
 	pool->asking = true;
-	return true;
 }
 
 static void
 end_asking(struct ph_pool *pool)
 {
 	pool->asking = false;
-	g_cond_broadcast(&pool->asked);
+	g_cond_signal(&pool->asked);
+	g_cond_signal(&pool->changed);
 }
 
 static int
@@ -313,18 +310,24 @@ fork_and_greet(struct ph_pool *pool, struct ph_worker *worker,
 	return 0;
 }
 
-/* The same. */
+/* With the mutex. */
+static bool
+may_start(const struct ph_pool *pool)
+{
+	return !pool->asking && pool->running < pool->options->workers;
+}
+
+/* With the mutex, which others have meanwhile; where one may be started. */
 static struct ph_worker *
-start_worker(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
+start_worker(struct ph_pool *pool, struct ph_err *err)
 {
 	struct ph_worker *worker = g_new0(struct ph_worker, 1);
 
 	worker->fd = -1;
 	worker->id = ++pool->last_id;
 	pool->running++;
-	if (!begin_asking(pool, deadline))
-		ph_err_set(err, PH_ERR_TEMP, "no worker was started in time");
-	else if (fork_and_greet(pool, worker, err) == 0)
+	begin_asking(pool);
+	if (fork_and_greet(pool, worker, err) == 0)
 		return worker;
 	if (worker->fd >= 0)
 		close(worker->fd);
@@ -347,24 +350,30 @@ take_idle(struct ph_pool *pool)
 	return worker;
 }
 
+static void
+say_what_was_late(const struct ph_pool *pool, struct ph_err *err)
+{
+	ph_err_set(err, PH_ERR_TEMP,
+		   pool->running < pool->options->workers
+		       ? "no worker was started in time"
+		       : "no worker was free in time");
+}
+
 struct ph_worker *
 ph_pool_take(struct ph_pool *pool, int64_t deadline, struct ph_err *err)
 {
-	struct ph_worker *worker = NULL;
+	struct ph_worker *worker;
+	bool in_time = true;
 
 	g_mutex_lock(&pool->mutex);
-	while (pool->idle.length == 0 &&
-	       pool->running >= pool->options->workers)
-		if (!g_cond_wait_until(&pool->changed, &pool->mutex,
-				       deadline * 1000)) {
-			g_mutex_unlock(&pool->mutex);
-			ph_err_set(err, PH_ERR_TEMP,
-				   "no worker was free in time");
-			return NULL;
-		}
-	worker = take_idle(pool);
-	if (worker == NULL)
-		worker = start_worker(pool, deadline, err);
+	while ((worker = take_idle(pool)) == NULL && !may_start(pool) &&
+	       in_time)
+		in_time = g_cond_wait_until(&pool->changed, &pool->mutex,
+					    deadline * 1000);
+	if (worker == NULL && may_start(pool))
+		worker = start_worker(pool, err);
+	else if (worker == NULL)
+		say_what_was_late(pool, err);
 	g_mutex_unlock(&pool->mutex);
 	return worker;
 }
@@ -376,7 +385,7 @@ ph_pool_end(struct ph_pool *pool, struct ph_worker *worker)
 
 	close(worker->fd);
 	g_mutex_lock(&pool->mutex);
-	begin_asking(pool, FOR_EVER);
+	begin_asking(pool);
 	if (pool->pid != 0) {
 		g_mutex_unlock(&pool->mutex);
 		ask_child(pool, PH_CHILD_END, worker->id, -1, &status);
