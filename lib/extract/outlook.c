@@ -1,14 +1,9 @@
 #include "lib/extract/ole2_private.h"
+#include "lib/extract/rtf_packed.h"
 #include "lib/message/charset.h"
 #include "lib/message/content.h"
 
-#include <stdlib.h>
 #include <string.h>
-/* Its headers know neither const nor strict prototypes. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#include <ytnef.h>
-#pragma GCC diagnostic pop
 
 /*
  * A message as Outlook saves it (MS-OXMSG): a storage with a stream a property,
@@ -332,38 +327,16 @@ put_html(struct ph_storage *s, const struct object *object)
 		put_line(s->job, text, size);
 }
 
-/* MS-OXRTFCP: size of the packed, size of the text, mark, checksum; packed, or
- * as it is, which the library does not take. */
-#define RTF_HEAD ((size_t)16)
-#define RTF_PLAIN 0x414c454d
-/* Times as large at the most: 17 bytes of 2, and a bit of each for its kind. */
-#define RTF_MOST 9
-
 /* NULL: it cannot be read. */
 static GBytes *
-unpack_rtf(struct ph_extract_job *job, GByteArray *array)
+unpack_rtf(struct ph_extract_job *job, struct ph_bytes packed)
 {
-	struct ph_bytes bytes = ph_bytes_of(array);
-	uint32_t claimed = ph_bytes_u32(bytes, 4);
-	struct ph_bytes plain = ph_bytes_sub(bytes, RTF_HEAD, claimed);
-	variableLength packed = {.size = (int)MIN(bytes.size, G_MAXINT)};
-	int size = 0;
-	BYTE *rtf;
+	size_t size;
 
-	if (ph_bytes_u32(bytes, 8) == RTF_PLAIN)
-		return g_bytes_new(plain.p, plain.size);
-	if (bytes.size < RTF_HEAD || claimed > G_MAXINT ||
-	    claimed / RTF_MOST > bytes.size ||
-	    !ph_extract_unpacked(job, claimed))
+	if (!ph_rtf_packed_size(packed.p, packed.size, &size) ||
+	    !ph_extract_unpacked(job, size))
 		return NULL;
-	/* The library looks so far behind a reference that is cut. */
-	g_byte_array_append(array, (const guint8 *)"\0", 2);
-	packed.data = array->data;
-	rtf = DecompressRTF(&packed, &size);
-	if (rtf != NULL && size > 0)
-		return g_bytes_new_with_free_func(rtf, (gsize)size, free, rtf);
-	free(rtf);
-	return NULL;
+	return ph_rtf_unpack(packed.p, packed.size);
 }
 
 static void
@@ -371,7 +344,7 @@ put_rtf(struct ph_storage *s, const struct object *object)
 {
 	g_autofree char *name =
 	    g_strconcat(object->prefix, "message.rtf", NULL);
-	GBytes *rtf = unpack_rtf(s->job, object->rtf);
+	GBytes *rtf = unpack_rtf(s->job, ph_bytes_of(object->rtf));
 
 	if (rtf != NULL)
 		ph_extract_file(s->job, name, rtf);

@@ -1,7 +1,8 @@
 #include "lib/inspect/walk_private.h"
 
+#include "lib/extract/rtf_packed.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 /* Its headers know neither const nor strict prototypes. */
 #pragma GCC diagnostic push
@@ -78,22 +79,26 @@ tell_file(struct ph_walk *walk, struct ph_node *node, Attachment *attachment)
 static bool
 tell_rtf(struct ph_walk *walk, struct ph_node *node, TNEFStruct *tnef)
 {
-	variableLength *packed =
+	const variableLength *packed =
 	    find(&tnef->MapiProperties, PT_BINARY, PR_RTF_COMPRESSED);
-	int size = 0;
-	BYTE *rtf = packed != NULL ? DecompressRTF(packed, &size) : NULL;
-	bool more = true;
+	g_autoptr(GBytes) rtf = NULL;
+	struct ph_walk_source source = {.name = "message.rtf",
+					.declared = "text/rtf"};
+	size_t size;
 
-	if (rtf != NULL && size > 0)
-		more = ph_walk_pay(walk, node, (uint64_t)size) &&
-		       ph_walk_child(
-			   walk, node,
-			   &(struct ph_walk_source){.name = "message.rtf",
-						    .declared = "text/rtf",
-						    .data = rtf,
-						    .size = (size_t)size});
-	free(rtf);
-	return more;
+	if (packed == NULL)
+		return true;
+	if (ph_rtf_packed_size(packed->data, (size_t)packed->size, &size)) {
+		if (!ph_walk_pay(walk, node, size))
+			return false;
+		rtf = ph_rtf_unpack(packed->data, (size_t)packed->size);
+	}
+	if (rtf == NULL) {
+		ph_node_flag(node, PH_WALKED_DAMAGED, "damaged");
+		return true;
+	}
+	source.data = g_bytes_get_data(rtf, &source.size);
+	return ph_walk_child(walk, node, &source);
 }
 
 static void
