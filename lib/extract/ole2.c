@@ -301,6 +301,20 @@ take_stream(struct ph_storage *s, const char *name, GsfInput *input)
 	}
 }
 
+/* False: what comes at i is more than may be. */
+static bool
+count_entry(struct ph_storage *s, int i)
+{
+	if (s->depth >= s->job->limits.depth)
+		return false;
+	if (i < s->counted)
+		return true;
+	if (++*s->entries > s->job->limits.entries)
+		return false;
+	s->counted = i + 1;
+	return true;
+}
+
 void
 ph_storage_each(struct ph_storage *s, ph_storage_visit *visit, void *self)
 {
@@ -313,8 +327,7 @@ ph_storage_each(struct ph_storage *s, ph_storage_visit *visit, void *self)
 			       gsf_infile_num_children(GSF_INFILE(child)) >= 0;
 		struct ph_storage inner = *s;
 
-		if (child == NULL || ++*s->entries > s->job->limits.entries ||
-		    s->depth >= s->job->limits.depth) {
+		if (child == NULL || !count_entry(s, i)) {
 			s->job->result->damaged |= child == NULL;
 			s->job->result->limit |= child != NULL;
 			g_clear_object(&child);
@@ -322,6 +335,7 @@ ph_storage_each(struct ph_storage *s, ph_storage_visit *visit, void *self)
 		}
 		if (storage) {
 			inner.infile = GSF_INFILE(child);
+			inner.counted = 0;
 			inner.depth++;
 		}
 		visit(s, name != NULL ? name : "", child,

@@ -12,6 +12,7 @@ struct ph_storage {
 	struct ph_extract_job *job;
 	GsfInfile *infile;
 	unsigned *entries; /* seen so far, in all storages */
+	int counted;	   /* of those in it: they count once */
 	bool *ours;	   /* one stream is of a document that we read */
 	unsigned depth;
 };

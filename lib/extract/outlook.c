@@ -381,13 +381,11 @@ read_message(struct ph_storage *s, const char *name)
 	    .charset = find_charset(0),
 	    .html_charset = "",
 	};
-	unsigned entries = *s->entries;
 
 	*s->ours = true;
 	ph_storage_each(s, find_fixed, &object);
 	ph_storage_each(s, take_value, &object);
 	put_message(s, &object);
-	*s->entries = entries;
 	ph_storage_each(s, take_attachment, &object);
 	clear(&object);
 }
@@ -417,12 +415,9 @@ ph_outlook_is_part(const char *name)
 bool
 ph_outlook_read(struct ph_storage *s, const char *name)
 {
-	unsigned entries = *s->entries;
 	bool found = false;
 
-	/* Who reads it otherwise counts. */
 	ph_storage_each(s, find_message, &found);
-	*s->entries = entries;
 	if (found)
 		read_message(s, name);
 	return found;

@@ -642,8 +642,10 @@ run_syncer(gpointer p)
 	struct ph_duplicates *duplicates = p;
 
 	g_mutex_lock(&duplicates->mutex);
-	while (!duplicates->stop) {
+	for (;;) {
 		duplicates->idle = duplicates->synced >= duplicates->wanted;
+		if (duplicates->idle && duplicates->stop)
+			break;
 		if (duplicates->idle) {
 			g_cond_wait(&duplicates->more, &duplicates->mutex);
 			continue;

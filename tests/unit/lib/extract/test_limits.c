@@ -122,6 +122,38 @@ START_TEST(test_entries)
 }
 END_TEST
 
+/* Eleven streams and storages of the message itself, ten of its attachments,
+ * four and three of the message in it: each counts once, however often it is
+ * looked at. */
+START_TEST(test_entries_of_a_message)
+{
+	struct ph_extract_limits limits = {.entries = 28};
+
+	ck_assert_int_eq(extract_file("outlook.msg", &limits), 1);
+	ck_assert(!result.limit);
+	ck_assert_uint_eq(result.files->len, 4);
+	ph_extract_clear(&result);
+	limits.entries = 27;
+	ck_assert_int_eq(extract_file("outlook.msg", &limits), 1);
+	ck_assert(result.limit);
+	ph_extract_clear(&result);
+}
+END_TEST
+
+/* As many as may be are read, and the rest is not. */
+START_TEST(test_entries_beyond)
+{
+	struct ph_extract_limits limits = {.entries = 11};
+
+	ck_assert_int_eq(extract_file("outlook.msg", &limits), 1);
+	ck_assert(result.limit);
+	ck_assert_ptr_nonnull(strstr(result.text->str, "terbium"));
+	ck_assert_ptr_nonnull(strstr(result.text->str, "holmium"));
+	ck_assert_ptr_null(strstr(result.text->str, "lutetium"));
+	ph_extract_clear(&result);
+}
+END_TEST
+
 START_TEST(test_depth)
 {
 	static const char xml[] = "<a><b><c>three</c></b></a>";
@@ -220,5 +252,6 @@ START_TEST(test_rows)
 END_TEST
 
 UNIT_MAIN("lib/extract/limits", test_text, test_text_character,
-	  test_text_of_each, test_unpacked, test_entries, test_depth,
+	  test_text_of_each, test_unpacked, test_entries,
+	  test_entries_of_a_message, test_entries_beyond, test_depth,
 	  test_one_tag, test_one_xml_tag, test_nothing, test_rows)
