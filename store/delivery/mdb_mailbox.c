@@ -125,15 +125,8 @@ static int
 make_parts(int mailbox, const struct ph_perms *owner, const char *address,
 	   struct ph_err *err)
 {
-	static const char *const parts[] = {"tmp", "new", "cur"};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-		int fd = ph_path_make(mailbox, parts[i], owner, NULL, err);
-
-		if (fd < 0)
-			return -1;
-		ph_path_close(&fd);
-	}
+	if (ph_folder_make_parts(mailbox, owner, err) < 0)
+		return -1;
 	if (fsync(mailbox) < 0)
 		return fail("sync", address, err);
 	ph_fault(PH_FAULT_MAILBOX_MADE);

@@ -197,8 +197,9 @@ make_mark(int folder, const struct ph_perms *owner, struct ph_err *err)
 	return r;
 }
 
-static int
-make_parts(int folder, const struct ph_perms *owner, struct ph_err *err)
+int
+ph_folder_make_parts(int folder, const struct ph_perms *owner,
+		     struct ph_err *err)
 {
 	static const char *const parts[] = {"tmp", "new", "cur"};
 
@@ -220,7 +221,7 @@ ph_folder_make(int mailbox, const char *component, const struct ph_perms *owner,
 
 	if (folder < 0)
 		return -1;
-	if (make_parts(folder, owner, err) == 0 &&
+	if (ph_folder_make_parts(folder, owner, err) == 0 &&
 	    make_mark(folder, owner, err) == 0) {
 		if (fsync(folder) == 0 && fsync(mailbox) == 0)
 			return folder;

@@ -27,6 +27,11 @@ bool ph_folder_is_open(const char *name);
 int ph_folder_find(int mailbox, const char *component, char **component_r,
 		   struct ph_err *err);
 
+/* Makes whatever is missing of tmp, new and cur, of a folder or the mailbox
+ * itself; the caller syncs it. 0, or -1 TEMP with errno kept. */
+int ph_folder_make_parts(int folder, const struct ph_perms *owner,
+			 struct ph_err *err);
+
 /*
  * Opens the folder, with whatever is missing of tmp, new, cur and maildirfolder
  * made and durable. Descriptor, or -1 TEMP with errno kept. *made_r (NULL is

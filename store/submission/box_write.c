@@ -20,16 +20,8 @@
 static int
 make_inbox(struct ph_box *box, struct ph_err *err)
 {
-	static const char *const parts[] = {"tmp", "new", "cur"};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-		int made =
-		    ph_path_make(box->dir, parts[i], &box->owner, NULL, err);
-
-		if (made < 0)
-			return -1;
-		ph_path_close(&made);
-	}
+	if (ph_folder_make_parts(box->dir, &box->owner, err) < 0)
+		return -1;
 	if (fsync(box->dir) < 0)
 		return ph_box_fail("sync", "the Inbox", err);
 	return dup(box->dir);
