@@ -38,6 +38,7 @@ enum {
 	FILTER_BITS = 16,
 	FILTER_LOOKS = 6,
 	GATHER_MS = 100, /* records that nobody waits for */
+	ROUNDS = 4,	 /* of writing what others have added */
 };
 
 G_STATIC_ASSERT(sizeof(gpointer) == sizeof(uint64_t));
@@ -55,18 +56,23 @@ struct segment {
 	uint64_t filter_mask; /* of bit numbers */
 };
 
+/*
+ * Nobody waits with the mutex for a disk to take records. Who adds one while
+ * somebody writes leaves it to that one, or to who comes next.
+ */
 struct ph_duplicates {
 	GMutex mutex;
-	GCond synced_more;
+	GCond done; /* somebody has written or synced */
 	int dir;
 	int64_t window, span;
-	GPtrArray *segments;	  /* oldest first */
-	uint64_t written, synced; /* records of this process */
-	bool syncing;
+	GPtrArray *segments;		 /* oldest first */
+	uint64_t added, written, synced; /* records of this process */
+	GByteArray *pending; /* those not written, of the newest segment */
+	bool writing, syncing;
 	/* Of the thread that syncs for those who do not wait. */
 	GThread *syncer; /* NULL: not needed yet */
 	GCond more;
-	uint64_t wanted; /* as written */
+	uint64_t wanted; /* as added */
 	bool idle, stop, failed;
 };
 
@@ -350,9 +356,10 @@ static void
 duplicates_free(struct ph_duplicates *duplicates)
 {
 	g_ptr_array_unref(duplicates->segments);
+	g_byte_array_unref(duplicates->pending);
 	close(duplicates->dir);
 	g_cond_clear(&duplicates->more);
-	g_cond_clear(&duplicates->synced_more);
+	g_cond_clear(&duplicates->done);
 	g_mutex_clear(&duplicates->mutex);
 	g_free(duplicates);
 }
@@ -369,12 +376,13 @@ ph_duplicates_open(int dir, int64_t window, int64_t now,
 				  g_strerror(errno));
 	duplicates = g_new0(struct ph_duplicates, 1);
 	g_mutex_init(&duplicates->mutex);
-	g_cond_init(&duplicates->synced_more);
+	g_cond_init(&duplicates->done);
 	g_cond_init(&duplicates->more);
 	duplicates->dir = copy;
 	duplicates->window = window;
 	duplicates->span = MAX(window / SEGMENTS, 1000);
 	duplicates->segments = g_ptr_array_new_with_free_func(segment_unref);
+	duplicates->pending = g_byte_array_new();
 	if (load(duplicates, err) < 0) {
 		duplicates_free(duplicates);
 		return -1;
@@ -426,23 +434,30 @@ ph_duplicates_find(struct ph_duplicates *duplicates, struct ph_copy_key key,
 	return r;
 }
 
+static struct segment *
+newest(const struct ph_duplicates *duplicates)
+{
+	const GPtrArray *segments = duplicates->segments;
+
+	return segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
+}
+
 /* The segment that "now" belongs to. After a clock that went back it is the
  * newest, so that order on disk stays order in time. */
 static struct segment *
 current(struct ph_duplicates *duplicates, int64_t now)
 {
-	GPtrArray *segments = duplicates->segments;
-	struct segment *last =
-	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
+	struct segment *last = newest(duplicates);
 
 	return last && now < last->start + duplicates->span &&
-		       last->size / RECORD < RECORDS_MAX
+		       (last->size + duplicates->pending->len) / RECORD <
+			   RECORDS_MAX
 		   ? last
 		   : NULL;
 }
 
 /* Opens or makes the segment's file. A segment whose file could not be made
- * remembers all the same, and tries again with its next record. */
+ * remembers all the same, and tries again when it is to write. */
 static int
 need_file(struct ph_duplicates *duplicates, struct segment *segment,
 	  struct ph_err *err)
@@ -477,44 +492,112 @@ make_room(struct segment *segment)
 		    segment->size + (uint64_t)n - (uint64_t)n % RECORD;
 }
 
+/* Of who writes alone. Part of a record: the next one is written over it. */
 static int
-write_record(struct segment *segment, struct ph_copy_key key, int64_t now,
-	     struct ph_err *err)
+write_records(struct segment *segment, const GByteArray *records,
+	      struct ph_err *err)
 {
-	uint8_t record[RECORD];
 	ssize_t n;
 
 	make_room(segment);
-	format_record(record, key, now);
 	do
-		n = pwrite(segment->fd, record, RECORD, (off_t)segment->size);
+		n = pwrite(segment->fd, records->data, records->len,
+			   (off_t)segment->size);
 	while (n < 0 && errno == EINTR);
-	if (n == RECORD)
+	if (n == (ssize_t)records->len)
 		return 0;
-	/* Part of a record: the next one is written over it. */
 	return ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot write: %s",
 			  n < 0 ? g_strerror(errno) : "disk full");
 }
 
-/* Starts the segment of "now". The one before is synced first, so that sync
- * has only the newest to look after. */
+/* With the mutex held, which others have meanwhile, and nobody writes. What
+ * could not be written stays pending. */
 static int
-next_segment(struct ph_duplicates *duplicates, int64_t now, struct ph_err *err)
+write_once(struct ph_duplicates *duplicates, struct ph_err *err)
 {
-	GPtrArray *segments = duplicates->segments;
-	struct segment *last =
-	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
-	int r = last && last->fd >= 0 ? fdatasync(last->fd) : 0;
+	struct segment *segment = g_atomic_rc_box_acquire(newest(duplicates));
+	GByteArray *records = duplicates->pending;
+	int r;
+
+	duplicates->pending = g_byte_array_new();
+	g_mutex_unlock(&duplicates->mutex);
+	r = write_records(segment, records, err);
+	g_mutex_lock(&duplicates->mutex);
+	if (r == 0) {
+		segment->size += records->len;
+		duplicates->written += records->len / RECORD;
+	} else {
+		g_byte_array_prepend(duplicates->pending, records->data,
+				     records->len);
+	}
+	g_byte_array_unref(records);
+	segment_unref(segment);
+	return r;
+}
+
+/* The same. What was added meanwhile it writes as well, but not for ever. */
+static int
+write_pending(struct ph_duplicates *duplicates, struct ph_err *err)
+{
+	int r = need_file(duplicates, newest(duplicates), err);
+
+	duplicates->writing = true;
+	for (int i = 0; i < ROUNDS && r == 0 && duplicates->pending->len > 0;
+	     i++)
+		r = write_once(duplicates, err);
+	duplicates->writing = false;
+	g_cond_broadcast(&duplicates->done);
+	return r;
+}
+
+/* With the mutex held, which others have meanwhile: until so many of those that
+ * were added are written. */
+static int
+flush(struct ph_duplicates *duplicates, uint64_t until, struct ph_err *err)
+{
+	while (duplicates->written < until)
+		if (duplicates->writing)
+			g_cond_wait(&duplicates->done, &duplicates->mutex);
+		else if (write_pending(duplicates, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The segment before has all its records, or never gets them. */
+static int
+end_newest(struct ph_duplicates *duplicates, struct ph_err *err)
+{
+	struct segment *last = newest(duplicates);
+	int r = last->fd >= 0 ? fdatasync(last->fd) : 0;
 
 	if (r < 0)
 		ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
 			   g_strerror(errno));
+	duplicates->failed |= duplicates->pending->len > 0;
+	duplicates->written = duplicates->added;
+	g_byte_array_set_size(duplicates->pending, 0);
+	segment_shrink(last);
+	return r;
+}
+
+/* Starts the segment of "now", unless somebody else has. The one before is
+ * synced first, so that sync has only the newest to look after. */
+static int
+next_segment(struct ph_duplicates *duplicates, int64_t now, struct ph_err *err)
+{
+	struct segment *last;
+	int r = flush(duplicates, duplicates->added, err);
+
+	if (current(duplicates, now))
+		return r;
+	last = newest(duplicates);
 	if (last) {
-		segment_shrink(last);
+		if (end_newest(duplicates, err) < 0)
+			r = -1;
 		/* One that is full may have begun at the same moment. */
 		now = MAX(now, last->start + 1);
 	}
-	g_ptr_array_add(segments, segment_new(now, -1));
+	g_ptr_array_add(duplicates->segments, segment_new(now, -1));
 	return r;
 }
 
@@ -522,19 +605,18 @@ static int
 add_locked(struct ph_duplicates *duplicates, struct ph_copy_key key,
 	   int64_t now, struct ph_err *err)
 {
-	struct segment *segment;
+	uint8_t record[RECORD];
 	int r = 0;
 
 	if (!current(duplicates, now))
 		r = next_segment(duplicates, now, err);
-	segment = current(duplicates, now);
-	segment_put(segment, key);
-	if (r < 0 || need_file(duplicates, segment, err) < 0 ||
-	    write_record(segment, key, now, err) < 0)
+	segment_put(newest(duplicates), key);
+	format_record(record, key, now);
+	g_byte_array_append(duplicates->pending, record, RECORD);
+	duplicates->added++;
+	if (!duplicates->writing && write_pending(duplicates, err) < 0)
 		return -1;
-	segment->size += RECORD;
-	duplicates->written++;
-	return 0;
+	return r;
 }
 
 int
@@ -554,9 +636,7 @@ ph_duplicates_add(struct ph_duplicates *duplicates, struct ph_copy_key key,
 static int
 sync_newest(struct ph_duplicates *duplicates)
 {
-	GPtrArray *segments = duplicates->segments;
-	const struct segment *last =
-	    segments->len > 0 ? segments->pdata[segments->len - 1] : NULL;
+	const struct segment *last = newest(duplicates);
 	int fd, r;
 
 	if (!last || last->fd < 0)
@@ -571,28 +651,33 @@ sync_newest(struct ph_duplicates *duplicates)
 	return r;
 }
 
+/* The same, of so many that were added. */
 static int
-sync_locked(struct ph_duplicates *duplicates, uint64_t until)
+sync_locked(struct ph_duplicates *duplicates, uint64_t until,
+	    struct ph_err *err)
 {
 	uint64_t target;
-	int r;
+	int r = 0;
 
-	while (duplicates->synced < until) {
+	if (flush(duplicates, until, err) < 0)
+		return -1;
+	while (r == 0 && duplicates->synced < until) {
 		if (duplicates->syncing) {
-			g_cond_wait(&duplicates->synced_more,
-				    &duplicates->mutex);
+			g_cond_wait(&duplicates->done, &duplicates->mutex);
 			continue;
 		}
 		duplicates->syncing = true;
 		target = duplicates->written;
 		r = sync_newest(duplicates);
 		duplicates->syncing = false;
-		g_cond_broadcast(&duplicates->synced_more);
-		if (r != 0)
-			return r;
-		duplicates->synced = target;
+		g_cond_broadcast(&duplicates->done);
+		if (r == 0)
+			duplicates->synced = target;
 	}
-	return 0;
+	if (r == 0)
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
+			  g_strerror(r));
 }
 
 int
@@ -601,24 +686,21 @@ ph_duplicates_sync(struct ph_duplicates *duplicates, struct ph_err *err)
 	int r;
 
 	g_mutex_lock(&duplicates->mutex);
-	r = sync_locked(duplicates, duplicates->written);
+	r = sync_locked(duplicates, duplicates->added, err);
 	g_mutex_unlock(&duplicates->mutex);
-	if (r == 0)
-		return 0;
-	return ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
-			  g_strerror(r));
+	return r;
 }
 
 /* With the mutex held: a failure is not tried again before the next record. */
 static void
 sync_wanted(struct ph_duplicates *duplicates)
 {
-	int r = sync_locked(duplicates, duplicates->wanted);
+	struct ph_err err = PH_ERR_INIT;
 
-	if (r == 0)
+	if (sync_locked(duplicates, duplicates->wanted, &err) == 0)
 		return;
 	if (!duplicates->failed)
-		ph_warn("duplicates: cannot sync: %s", g_strerror(r));
+		ph_warn("%s", err.text);
 	duplicates->failed = true;
 	duplicates->wanted = 0;
 }
@@ -662,7 +744,7 @@ void
 ph_duplicates_sync_soon(struct ph_duplicates *duplicates)
 {
 	g_mutex_lock(&duplicates->mutex);
-	duplicates->wanted = duplicates->written;
+	duplicates->wanted = duplicates->added;
 	if (!duplicates->syncer)
 		duplicates->syncer =
 		    g_thread_new("duplicates", run_syncer, duplicates);

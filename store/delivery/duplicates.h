@@ -37,8 +37,9 @@ int ph_duplicates_close(struct ph_duplicates **duplicates, struct ph_err *err);
 int ph_duplicates_find(struct ph_duplicates *duplicates, struct ph_copy_key key,
 		       int64_t now, struct ph_err *err);
 
-/* Remembers it at once in this process. 0: it is written as well, for sync to
- * make durable; -1 TEMP: only remembered. */
+/* Remembers it at once in this process. 0: it is written as well, or by another
+ * thread a moment later, for sync to make durable; -1 TEMP: only remembered,
+ * and written when the disk takes it again. */
 int ph_duplicates_add(struct ph_duplicates *duplicates, struct ph_copy_key key,
 		      int64_t now, struct ph_err *err);
 

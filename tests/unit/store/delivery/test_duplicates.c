@@ -1,13 +1,16 @@
 #include "store/delivery/duplicates.h"
 
+#include "tests/unit/thread.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -237,8 +240,8 @@ START_TEST(test_foreign_files)
 }
 END_TEST
 
-/* The disk is full in the middle of a record: what was remembered is known
- * until the process ends, and what comes after there is room again is read. */
+/* The disk is full in the middle of a record: what was remembered is known,
+ * and written when there is room again. */
 START_TEST(test_no_room)
 {
 	struct rlimit full = {48, RLIM_INFINITY}, room;
@@ -260,8 +263,74 @@ START_TEST(test_no_room)
 	place_close(&place);
 	place_open(&place, NOW);
 	ck_assert(has(&place, 1, NOW));
-	ck_assert(!has(&place, 2, NOW));
+	ck_assert(has(&place, 2, NOW));
 	ck_assert(has(&place, 3, NOW));
+	place_free(&place);
+}
+END_TEST
+
+/* ---- a disk that does not answer ------------------------------------------
+ */
+
+static struct {
+	atomic_bool shut;
+	atomic_uint waiting, calls;
+} gate;
+
+/* In place of the C library's. */
+ssize_t
+pwrite(int fd, const void *data, size_t size, off_t at)
+{
+	gate.calls++;
+	gate.waiting++;
+	while (gate.shut)
+		g_usleep(1000);
+	gate.waiting--;
+	return syscall(SYS_pwrite64, fd, data, size, at);
+}
+
+static gpointer
+add_ten(gpointer data)
+{
+	add(data, 10, NOW);
+	return NULL;
+}
+
+static gpointer
+sync_all(gpointer data)
+{
+	const struct place *place = data;
+
+	return GINT_TO_POINTER(ph_duplicates_sync(place->duplicates, NULL));
+}
+
+START_TEST(test_only_who_writes_waits)
+{
+	GThread *writer, *syncer;
+	struct place place;
+	unsigned calls;
+
+	place_new(&place);
+	add(&place, 1, NOW);
+	gate.shut = true;
+	writer = g_thread_new("writer", add_ten, &place);
+	UNIT_WAIT(gate.waiting == 1);
+	ck_assert(has(&place, 1, NOW));
+	ck_assert(has(&place, 10, NOW));
+	ck_assert(!has(&place, 11, NOW));
+	for (uint64_t n = 11; n < 14; n++)
+		add(&place, n, NOW);
+	ck_assert(has(&place, 13, NOW));
+	syncer = g_thread_new("syncer", sync_all, &place);
+	calls = gate.calls;
+	gate.shut = false;
+	g_thread_join(writer);
+	ck_assert_int_eq(GPOINTER_TO_INT(g_thread_join(syncer)), 0);
+	ck_assert_uint_eq(gate.calls, calls + 1);
+	place_close(&place);
+	place_open(&place, NOW);
+	for (uint64_t n = 10; n < 14; n++)
+		ck_assert(has(&place, n, NOW));
 	place_free(&place);
 }
 END_TEST
@@ -452,4 +521,5 @@ END_TEST
 UNIT_MAIN("store/delivery/duplicates", test_segment_that_cannot_be_read,
 	  test_remembers, test_window, test_exact_window, test_clock_goes_back,
 	  test_cut_everywhere, test_damage, test_foreign_files, test_no_room,
-	  test_killed, test_many, test_damage_of_an_older_segment)
+	  test_only_who_writes_waits, test_killed, test_many,
+	  test_damage_of_an_older_segment)
