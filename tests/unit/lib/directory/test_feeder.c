@@ -133,7 +133,7 @@ START_TEST(test_follow)
 	ck_assert_str_eq(people_find(l.directory, "U2499@test.org"),
 			 "u2499@test.org");
 	ck_assert_str_eq(people_find(l.directory, "u2500@test.org"), "-");
-	ck_assert(status(&l).connected);
+	WAIT_UNTIL(status(&l).connected);
 	ck_assert_str_eq(status(&l).reason, "");
 
 	hset(&l, "new@test.org", " EmailAddresses n1@test.org");
