@@ -247,7 +247,7 @@ write_marks(const struct run *run, const GPtrArray *list)
 }
 
 /* How long it takes until all that decide about mail know of a change. */
-#define KNOWN_US (2 * G_USEC_PER_SEC)
+#define KNOWN_US (2UL * G_USEC_PER_SEC)
 
 /* Of what is noted now, that which will be there afterwards as well: no mail
  * may go to a transport that is about to be removed. What the queue holds is

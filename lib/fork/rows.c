@@ -37,14 +37,9 @@ set_event(const struct ph_fork_rows *rows, struct ph_track_record *row,
 static void
 set_sender(const struct ph_fork_rows *rows, struct ph_track_record *row)
 {
-	g_autofree char *address = ph_headers_address(rows->headers, "Sender");
-	const char *path = rows->plan->sender;
+	g_autofree char *sender = ph_headers_sender(rows->headers);
 
-	if (address == NULL)
-		address = ph_headers_address(rows->headers, "From");
-	ph_track_set(row, PH_COL_SENDER_ADDRESS,
-		     address != NULL ? address : path);
-	ph_track_set(row, PH_COL_RETURN_PATH, *path != '\0' ? path : "<>");
+	ph_track_set_sender(row, sender, rows->plan->sender);
 }
 
 /* What the milter wrote into the message tells what its RECEIVE row says. */

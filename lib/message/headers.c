@@ -217,3 +217,11 @@ ph_headers_address(struct ph_headers *headers, const char *name)
 
 	return raw != NULL ? ph_header_address(raw) : NULL;
 }
+
+char *
+ph_headers_sender(struct ph_headers *headers)
+{
+	char *address = ph_headers_address(headers, "Sender");
+
+	return address != NULL ? address : ph_headers_address(headers, "From");
+}

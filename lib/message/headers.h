@@ -69,6 +69,8 @@ void ph_headers_remove_all(struct ph_headers *headers, const char *name,
 /* Address (local@domain) of the first mailbox in a From-like field, g_free;
  * NULL: none. */
 char *ph_headers_address(struct ph_headers *headers, const char *name);
+/* Who sent it: of Sender, else of From. The same. */
+char *ph_headers_sender(struct ph_headers *headers);
 
 /* Decodes any raw value as ph_headers_text does; g_free. */
 char *ph_header_decode(const char *raw);

@@ -109,6 +109,16 @@ ph_track_append(struct ph_track_record *record, enum ph_column column,
 }
 
 void
+ph_track_set_sender(struct ph_track_record *record, const char *sender,
+		    const char *reverse_path)
+{
+	ph_track_set(record, PH_COL_SENDER_ADDRESS,
+		     sender ? sender : reverse_path);
+	ph_track_set(record, PH_COL_RETURN_PATH,
+		     *reverse_path != '\0' ? reverse_path : "<>");
+}
+
+void
 ph_track_clear(struct ph_track_record *record)
 {
 	for (size_t i = 0; i < PH_COLUMNS; i++)

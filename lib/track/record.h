@@ -69,6 +69,10 @@ const char *ph_track_get(const struct ph_track_record *record,
 /* Appends to a ';' list (recipients and their status). */
 void ph_track_append(struct ph_track_record *record, enum ph_column column,
 		     const char *value);
+/* sender-address and return-path: who sent it by its header (NULL: nobody is
+ * named), and its reverse path, without angle brackets. */
+void ph_track_set_sender(struct ph_track_record *record, const char *sender,
+			 const char *reverse_path);
 void ph_track_clear(struct ph_track_record *record);
 
 /* By name or property, without case; -1: there is none. */

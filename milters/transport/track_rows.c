@@ -20,14 +20,9 @@ set_text(struct ph_track_record *row, enum ph_column column,
 static void
 set_sender(struct ph_track_record *row, struct ph_mail *mail)
 {
-	g_autofree char *address = ph_headers_address(mail->headers, "Sender");
+	g_autofree char *sender = ph_headers_sender(mail->headers);
 
-	if (address == NULL)
-		address = ph_headers_address(mail->headers, "From");
-	ph_track_set(row, PH_COL_SENDER_ADDRESS,
-		     address != NULL ? address : mail->sender);
-	ph_track_set(row, PH_COL_RETURN_PATH,
-		     *mail->sender != '\0' ? mail->sender : "<>");
+	ph_track_set_sender(row, sender, mail->sender);
 }
 
 /* What all rows of a message have. */

@@ -40,14 +40,9 @@ directionality(struct ph_headers *headers)
 static void
 set_sender(struct ph_track_record *record, const struct ph_row_facts *facts)
 {
-	g_autofree char *sender = ph_headers_address(facts->headers, "Sender");
+	g_autofree char *sender = ph_headers_sender(facts->headers);
 
-	if (!sender)
-		sender = ph_headers_address(facts->headers, "From");
-	ph_track_set(record, PH_COL_SENDER_ADDRESS,
-		     sender ? sender : facts->reverse_path);
-	ph_track_set(record, PH_COL_RETURN_PATH,
-		     *facts->reverse_path ? facts->reverse_path : "<>");
+	ph_track_set_sender(record, sender, facts->reverse_path);
 }
 
 /* What all rows of a message have in common. */

@@ -63,12 +63,10 @@ static void
 set_letter(struct ph_track_record *record, const struct ph_letter *letter,
 	   const char *primary)
 {
-	g_autofree char *sender = ph_headers_address(letter->headers, "Sender");
+	g_autofree char *sender = ph_headers_sender(letter->headers);
 	g_autofree char *id =
 	    g_strdup(ph_headers_text(letter->headers, "Message-ID", 0));
 
-	if (sender == NULL)
-		sender = ph_headers_address(letter->headers, "From");
 	ph_track_set(record, PH_COL_SENDER_ADDRESS,
 		     sender != NULL ? sender : primary);
 	ph_track_set(record, PH_COL_MESSAGE_ID,

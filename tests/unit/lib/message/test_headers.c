@@ -197,5 +197,23 @@ START_TEST(test_address_of_field)
 }
 END_TEST
 
+START_TEST(test_sender)
+{
+	struct ph_headers *h = ph_headers_new();
+	g_autofree char *nobody = ph_headers_sender(h);
+	g_autofree char *from = NULL, *both = NULL;
+
+	ck_assert_ptr_null(nobody);
+	ph_headers_add(h, "From", "A <a@b.test>");
+	from = ph_headers_sender(h);
+	ck_assert_str_eq(from, "a@b.test");
+	ph_headers_add(h, "Sender", "C <c@d.test>");
+	both = ph_headers_sender(h);
+	ck_assert_str_eq(both, "c@d.test");
+	ph_headers_free(&h);
+}
+END_TEST
+
 UNIT_MAIN("lib/message/headers", test_find, test_change, test_remove_all,
-	  test_copy, test_limit, test_many, test_address, test_address_of_field)
+	  test_copy, test_limit, test_many, test_address, test_address_of_field,
+	  test_sender)
