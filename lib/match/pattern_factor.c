@@ -35,12 +35,11 @@ add_node(struct factor *f, const struct ph_pattern_node *node)
 	/* Takes no room, so what stands around it is contiguous. */
 	if (ph_pattern_is_assertion(node))
 		return;
-	if (!ph_pattern_is_once(node))
-		end_run(f);
-	else if (node->kind == PH_PATTERN_CHAR && is_fit(node->c))
+	if (ph_pattern_is_once(node) && node->kind == PH_PATTERN_CHAR &&
+	    is_fit(node->c))
 		g_string_append_c(f->run, g_ascii_tolower((char)node->c));
-	else if (ph_pattern_is_group(node) && node->child != NULL &&
-		 node->child->next == NULL)
+	else if (ph_pattern_is_once(node) && ph_pattern_is_group(node) &&
+		 node->child != NULL && node->child->next == NULL)
 		add_branch(f, node->child);
 	else
 		end_run(f);

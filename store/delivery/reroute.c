@@ -387,7 +387,7 @@ confirm(struct ph_reroute *reroute, struct hop *hop)
 		reply = &replies[k++];
 		if (reply->code)
 			text = ph_smtp_reply_format(reply);
-		if (!ph_smtp_reply_passes(reply)) {
+		if (!text || !ph_smtp_reply_passes(reply)) {
 			char *why =
 			    unconfirmed(hop, passenger, text ? text : err.text);
 

@@ -318,9 +318,11 @@ prepare(struct ph_item *item, struct ph_owner **owner_r, struct ph_err *err)
 	const struct ph_server *own;
 	int r;
 
-	if (item->snapshot == NULL)
-		return ph_err_set(err, PH_ERR_TEMP,
-				  "no state of the organisation yet");
+	if (item->snapshot == NULL) {
+		ph_err_set(err, PH_ERR_TEMP,
+			   "no state of the organisation yet");
+		return -1;
+	}
 	if (!ph_submission_mine(item->submission, item->snapshot,
 				item->name->database, &item->epoch, err))
 		return -1;

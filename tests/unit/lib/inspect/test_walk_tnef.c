@@ -59,9 +59,9 @@ static const struct {
 	size_t size;
 	const char *text; /* NULL: it cannot be read */
 } rows[] = {
-#define ROW(rtf, text)                    \
-	{                                 \
-		rtf, sizeof rtf - 1, text \
+#define ROW(rtf, text)                         \
+	{                                      \
+		(rtf), sizeof(rtf) - 1, (text) \
 	}
     /* The first example of MS-OXRTFCP. */
     ROW("\x2d\0\0\0\x2b\0\0\0LZFu\xf1\xc5\xc7\xa7" HELLO, "hello world\n"),

@@ -133,11 +133,11 @@ check_once(const struct scene *scene, const char *what)
 		ck_assert_msg(n == 1, "%s: %zu times in %s", what, n,
 			      mailboxes[i]);
 	}
-	for (char lane = '0'; lane < '0' + PH_MDB_LANES; lane++) {
+	for (int lane = 0; lane < PH_MDB_LANES; lane++) {
 		g_autofree char *one =
-		    g_strdup_printf("db1/.posthub/tmp/%c", lane);
+		    g_strdup_printf("db1/.posthub/tmp/%d", lane);
 		g_autofree char *two =
-		    g_strdup_printf("db2/.posthub/tmp/%c", lane);
+		    g_strdup_printf("db2/.posthub/tmp/%d", lane);
 
 		ck_assert_uint_eq(count(scene, one, ""), 0);
 		ck_assert_uint_eq(count(scene, two, ""), 0);
