@@ -237,6 +237,20 @@ clear_lane(int lane)
 	closedir(dir);
 }
 
+/* In tmp itself lie those of versions before this one; its directories stay. */
+static void
+clear_tmp(const struct ph_mdb *mdb)
+{
+	const char *const tmp[] = {"tmp", NULL};
+	int fd = ph_path_walk(mdb->own, tmp, false, false, NULL);
+
+	if (fd >= 0)
+		clear_lane(fd);
+	ph_path_close(&fd);
+	for (int i = 0; i < PH_MDB_LANES; i++)
+		clear_lane(mdb->tmp[i]);
+}
+
 static int
 open_duplicates(struct ph_mdb *mdb, struct ph_err *err)
 {
@@ -288,8 +302,7 @@ open_all(struct ph_mdb *mdb, int root, struct ph_err *err)
 		return result;
 	if (note_stop(mdb, fresh, err) < 0)
 		return ph_mdb_result(errno, false);
-	for (int i = 0; i < PH_MDB_LANES; i++)
-		clear_lane(mdb->tmp[i]);
+	clear_tmp(mdb);
 	return open_duplicates(mdb, err) < 0 ? PH_STORE_FAILED : PH_STORE_OK;
 }
 

@@ -370,13 +370,17 @@ START_TEST(test_leftovers)
 	struct ph_store *store = open_maildir(root, DAY);
 	g_autofree char *left =
 	    g_build_filename(root, "db/.posthub/tmp/7/P1Q1", NULL);
+	g_autofree char *older =
+	    g_build_filename(root, "db/.posthub/tmp/P1Q2", NULL);
 
 	ck_assert_int_eq(put(store, "db", "a@b", NMID, "x"), PH_STORE_OK);
 	ph_store_close(&store);
 	ck_assert(g_file_set_contents(left, "x", 1, NULL));
+	ck_assert(g_file_set_contents(older, "x", 1, NULL));
 	store = open_maildir(root, DAY);
 	ck_assert_int_eq(put(store, "db", "a@b", OTHER, "x"), PH_STORE_OK);
 	ck_assert(!g_file_test(left, G_FILE_TEST_EXISTS));
+	ck_assert(!g_file_test(older, G_FILE_TEST_EXISTS));
 	ph_store_close(&store);
 	unit_rmdir(&root);
 }
