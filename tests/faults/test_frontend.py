@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -26,8 +27,19 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
+def takes_by(front: Host, server: str, address: str) -> bool:
+    mail = letter.compose(address)
+    letter.post(front, mail)
+    return frontend.backend_of(front, mail) == server
+
+
 @pytest.fixture
 def front(lab: Lab) -> Iterator[Host]:
+    """It knows that both servers are back from the test before."""
+    for server, address in (("MBX1", NUNO), ("MBX2", MOTA)):
+        wait.until(
+            f"{server} to be chosen", partial(takes_by, lab.hosts["FE1"], server, address)
+        )
     yield lab.hosts["FE1"]
     frontend.nothing_queued(lab, lab.hosts["FE1"])
 
