@@ -29,6 +29,7 @@ struct ph_duplicates {
 	GPtrArray *segments;		 /* oldest first */
 	uint64_t added, written, synced; /* records of this process */
 	GByteArray *pending; /* those not written, of the newest segment */
+	GByteArray *spare;   /* empty; of who writes */
 	bool writing, syncing;
 	/* Of the thread that syncs for those who do not wait. */
 	GThread *syncer; /* NULL: not needed yet */
@@ -109,6 +110,7 @@ duplicates_free(struct ph_duplicates *duplicates)
 {
 	g_ptr_array_unref(duplicates->segments);
 	g_byte_array_unref(duplicates->pending);
+	g_byte_array_unref(duplicates->spare);
 	close(duplicates->dir);
 	g_cond_clear(&duplicates->more);
 	g_cond_clear(&duplicates->done);
@@ -135,6 +137,7 @@ ph_duplicates_open(int dir, int64_t window, int64_t now,
 	duplicates->span = MAX(window / SEGMENTS, 1000);
 	duplicates->segments = g_ptr_array_new_with_free_func(ph_segment_unref);
 	duplicates->pending = g_byte_array_new();
+	duplicates->spare = g_byte_array_new();
 	if (load(duplicates, err) < 0) {
 		duplicates_free(duplicates);
 		return -1;
@@ -220,7 +223,7 @@ write_once(struct ph_duplicates *duplicates, struct ph_err *err)
 	GByteArray *records = duplicates->pending;
 	int r;
 
-	duplicates->pending = g_byte_array_new();
+	duplicates->pending = duplicates->spare;
 	g_mutex_unlock(&duplicates->mutex);
 	r = ph_segment_write(segment, records, err);
 	g_mutex_lock(&duplicates->mutex);
@@ -231,7 +234,8 @@ write_once(struct ph_duplicates *duplicates, struct ph_err *err)
 		g_byte_array_prepend(duplicates->pending, records->data,
 				     records->len);
 	}
-	g_byte_array_unref(records);
+	g_byte_array_set_size(records, 0);
+	duplicates->spare = records;
 	ph_segment_unref(segment);
 	return r;
 }
