@@ -55,8 +55,7 @@ take_texts(struct ph_outlet *outlet)
 	while (!outlet->stopping && outlet->waiting.length == 0)
 		g_cond_wait(&outlet->more, &outlet->mutex);
 	outlet->idle--;
-	if (outlet->ops->batch > 1)
-		gather(outlet);
+	gather(outlet);
 	while (!outlet->stopping && outlet->waiting.length > 0 &&
 	       texts->len < outlet->ops->batch)
 		g_ptr_array_add(texts, g_queue_pop_head(&outlet->waiting));

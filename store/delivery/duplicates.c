@@ -15,6 +15,7 @@ enum {
 	SEGMENTS = 8,	 /* a window, at least */
 	GATHER_MS = 100, /* records that nobody waits for */
 	ROUNDS = 4,	 /* of writing what others have added */
+	AT_ONCE = 1024 * PH_RECORD,
 };
 
 /*
@@ -28,6 +29,7 @@ struct ph_duplicates {
 	int64_t window, span;
 	GPtrArray *segments;		 /* oldest first */
 	uint64_t added, written, synced; /* records of this process */
+	uint64_t dropped;    /* those that count as written and are not */
 	GByteArray *pending; /* those not written, of the newest segment */
 	GByteArray *spare;   /* empty; of who writes */
 	bool writing, syncing;
@@ -221,19 +223,19 @@ write_once(struct ph_duplicates *duplicates, struct ph_err *err)
 	struct ph_segment *segment =
 	    g_atomic_rc_box_acquire(newest(duplicates));
 	GByteArray *records = duplicates->pending;
+	guint size = MIN(records->len, AT_ONCE);
 	int r;
 
 	duplicates->pending = duplicates->spare;
 	g_mutex_unlock(&duplicates->mutex);
-	r = ph_segment_write(segment, records, err);
+	r = ph_segment_write(segment, records->data, size, err);
 	g_mutex_lock(&duplicates->mutex);
 	if (r == 0) {
-		segment->size += records->len;
-		duplicates->written += records->len / PH_RECORD;
-	} else {
-		g_byte_array_prepend(duplicates->pending, records->data,
-				     records->len);
+		segment->size += size;
+		duplicates->written += size / PH_RECORD;
+		g_byte_array_remove_range(records, 0, size);
 	}
+	g_byte_array_prepend(duplicates->pending, records->data, records->len);
 	g_byte_array_set_size(records, 0);
 	duplicates->spare = records;
 	ph_segment_unref(segment);
@@ -260,12 +262,17 @@ write_pending(struct ph_duplicates *duplicates, struct ph_err *err)
 static int
 flush(struct ph_duplicates *duplicates, uint64_t until, struct ph_err *err)
 {
+	const uint64_t dropped = duplicates->dropped;
+
 	while (duplicates->written < until)
 		if (duplicates->writing)
 			g_cond_wait(&duplicates->done, &duplicates->mutex);
 		else if (write_pending(duplicates, err) < 0)
 			return -1;
-	return 0;
+	if (duplicates->dropped == dropped)
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP,
+			  "duplicates: some could not be written in time");
 }
 
 /* The segment before has all its records, or never gets them. */
@@ -278,7 +285,7 @@ end_newest(struct ph_duplicates *duplicates, struct ph_err *err)
 	if (r < 0)
 		ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot sync: %s",
 			   g_strerror(errno));
-	duplicates->failed |= duplicates->pending->len > 0;
+	duplicates->dropped += duplicates->pending->len / PH_RECORD;
 	duplicates->written = duplicates->added;
 	g_byte_array_set_size(duplicates->pending, 0);
 	ph_segment_shrink(last);
@@ -479,7 +486,7 @@ ph_duplicates_close(struct ph_duplicates **duplicates, struct ph_err *err)
 	if (!*duplicates)
 		return 0;
 	stop_syncer(*duplicates);
-	failed = (*duplicates)->failed;
+	failed = (*duplicates)->failed || (*duplicates)->dropped > 0;
 	r = ph_duplicates_sync(*duplicates, err);
 	duplicates_free(g_steal_pointer(duplicates));
 	if (r == 0 && failed)
@@ -499,6 +506,10 @@ ph_duplicates_expire(struct ph_duplicates *duplicates, int64_t now)
 		    duplicates->segments->pdata[0];
 
 		if (oldest->start + duplicates->span + duplicates->window > now)
+			break;
+		/* Somebody is to write into it. */
+		if (oldest == newest(duplicates) &&
+		    duplicates->written < duplicates->added)
 			break;
 		ph_segment_name(oldest->start, name);
 		if (unlinkat(duplicates->dir, name, 0) < 0)

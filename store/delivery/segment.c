@@ -272,17 +272,16 @@ make_room(struct ph_segment *segment)
 }
 
 int
-ph_segment_write(struct ph_segment *segment, const GByteArray *records,
-		 struct ph_err *err)
+ph_segment_write(struct ph_segment *segment, const uint8_t *records,
+		 size_t size, struct ph_err *err)
 {
 	ssize_t n;
 
 	make_room(segment);
 	do
-		n = pwrite(segment->fd, records->data, records->len,
-			   (off_t)segment->size);
+		n = pwrite(segment->fd, records, size, (off_t)segment->size);
 	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)records->len)
+	if (n == (ssize_t)size)
 		return 0;
 	return ph_err_set(err, PH_ERR_TEMP, "duplicates: cannot write: %s",
 			  n < 0 ? g_strerror(errno) : "disk full");

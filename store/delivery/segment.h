@@ -70,7 +70,7 @@ int ph_segment_need_file(struct ph_segment *segment, int dir,
 
 /* Writes records behind those that are there; the caller counts them in size.
  * Part of a record: the next one is written over it. 0, -1 TEMP. */
-int ph_segment_write(struct ph_segment *segment, const GByteArray *records,
-		     struct ph_err *err);
+int ph_segment_write(struct ph_segment *segment, const uint8_t *records,
+		     size_t size, struct ph_err *err);
 
 #endif

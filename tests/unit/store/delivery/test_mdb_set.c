@@ -1,4 +1,5 @@
 #include "store/delivery/mdb_set.h"
+#include "tests/unit/gate.h"
 #include "tests/unit/thread.h"
 #include "tests/unit/unit.h"
 
@@ -11,29 +12,7 @@
  * A disk that does not answer: while the gate is shut, nothing of the database
  * "slow" is synced.
  */
-static struct {
-	GMutex mutex;
-	GCond opened;
-	bool shut;
-	atomic_uint waiting;
-} gate;
-
-static void
-shut_gate(void)
-{
-	g_mutex_lock(&gate.mutex);
-	gate.shut = true;
-	g_mutex_unlock(&gate.mutex);
-}
-
-static void
-open_gate(void)
-{
-	g_mutex_lock(&gate.mutex);
-	gate.shut = false;
-	g_cond_broadcast(&gate.opened);
-	g_mutex_unlock(&gate.mutex);
-}
+static struct unit_gate gate;
 
 static bool
 is_slow(int fd)
@@ -49,14 +28,8 @@ is_slow(int fd)
 int
 fsync(int fd)
 {
-	if (is_slow(fd)) {
-		g_mutex_lock(&gate.mutex);
-		gate.waiting++;
-		while (gate.shut)
-			g_cond_wait(&gate.opened, &gate.mutex);
-		gate.waiting--;
-		g_mutex_unlock(&gate.mutex);
-	}
+	if (is_slow(fd))
+		unit_gate_pass(&gate);
 	return (int)syscall(SYS_fsync, fd);
 }
 
@@ -134,13 +107,13 @@ START_TEST(test_opening_waits_alone)
 	struct ph_mdb_set *set = open_set(root);
 	struct act first, second;
 
-	shut_gate();
+	unit_gate_shut(&gate);
 	start(&first, set, use);
 	UNIT_WAIT(gate.waiting == 1);
 	use_other(set);
 	start(&second, set, use);
 	UNIT_WAIT(unit_is_asleep(second.tid));
-	open_gate();
+	unit_gate_open(&gate);
 	g_thread_join(first.thread);
 	g_thread_join(second.thread);
 	ck_assert_int_eq(first.result, PH_STORE_OK);
@@ -165,13 +138,13 @@ START_TEST(test_closing_waits_alone)
 	ck_assert_int_eq(ph_mdb_set_use(set, "slow", 1, &mdb, NULL),
 			 PH_STORE_OK);
 	ph_mdb_set_leave(set, mdb);
-	shut_gate();
+	unit_gate_shut(&gate);
 	start(&closing, set, sweep);
 	UNIT_WAIT(gate.waiting == 1);
 	use_other(set);
 	start(&again, set, use);
 	UNIT_WAIT(unit_is_asleep(again.tid));
-	open_gate();
+	unit_gate_open(&gate);
 	g_thread_join(closing.thread);
 	g_thread_join(again.thread);
 	ck_assert_int_eq(again.result, PH_STORE_OK);
@@ -193,13 +166,13 @@ START_TEST(test_reopening_waits_alone)
 	ck_assert_int_eq(ph_mdb_set_use(set, "slow", 0, &mdb, NULL),
 			 PH_STORE_OK);
 	ph_mdb_set_leave(set, mdb);
-	shut_gate();
+	unit_gate_shut(&gate);
 	start(&first, set, use);
 	UNIT_WAIT(gate.waiting == 1);
 	use_other(set);
 	start(&second, set, use);
 	UNIT_WAIT(unit_is_asleep(second.tid));
-	open_gate();
+	unit_gate_open(&gate);
 	g_thread_join(first.thread);
 	g_thread_join(second.thread);
 	ck_assert_int_eq(first.result, PH_STORE_OK);
