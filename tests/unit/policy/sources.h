@@ -31,27 +31,30 @@ org_open(struct org *org)
 	    people_mailbox("nuno@test.org",
 			   "|PrimarySmtpAddress=Nuno@test.org"
 			   "|EmailAddresses=n@test.org,n@legacy.test"),
-	    people_object("recipient|mota@test.org|RecipientType=UserMailbox|"
-			  "Database=DB2|EmailAddresses=two@test.org"),
-	    people_object("recipient|lost@test.org|RecipientType=UserMailbox|"
-			  "Database=DB9"),
+	    unit_object_line(
+		"recipient|mota@test.org|RecipientType=UserMailbox|"
+		"Database=DB2|EmailAddresses=two@test.org"),
+	    unit_object_line(
+		"recipient|lost@test.org|RecipientType=UserMailbox|"
+		"Database=DB9"),
 	    people_mailbox("b@test.org", "|EmailAddresses=two@test.org"),
-	    people_object("recipient|c@test.org|RecipientType=MailContact|"
-			  "ExternalEmailAddress=c@outside.test"),
-	    people_object("recipient|d@partner.test|RecipientType=MailContact|"
-			  "ExternalEmailAddress=D@Partner.test"),
-	    people_object("recipient|all@test.org|"
-			  "RecipientType=MailUniversalDistributionGroup|"
-			  "Members=nuno@test.org"),
-	    people_object("recipient|some@test.org|"
-			  "RecipientType=DynamicDistributionGroup|"
-			  "RecipientFilter=Title -eq x"),
-	    people_object("recipient|far@test.org|RecipientType=MailGroup|"
-			  "Members=nuno@test.org|ExpansionServer=mbx2"),
-	    people_object("recipient|near@test.org|RecipientType=MailGroup|"
-			  "Members=nuno@test.org|ExpansionServer=mbx1"),
-	    people_object("recipient|off@test.org|RecipientType=MailGroup|"
-			  "Members=nuno@test.org|ExpansionServer=MBX9"),
+	    unit_object_line("recipient|c@test.org|RecipientType=MailContact|"
+			     "ExternalEmailAddress=c@outside.test"),
+	    unit_object_line(
+		"recipient|d@partner.test|RecipientType=MailContact|"
+		"ExternalEmailAddress=D@Partner.test"),
+	    unit_object_line("recipient|all@test.org|"
+			     "RecipientType=MailUniversalDistributionGroup|"
+			     "Members=nuno@test.org"),
+	    unit_object_line("recipient|some@test.org|"
+			     "RecipientType=DynamicDistributionGroup|"
+			     "RecipientFilter=Title -eq x"),
+	    unit_object_line("recipient|far@test.org|RecipientType=MailGroup|"
+			     "Members=nuno@test.org|ExpansionServer=mbx2"),
+	    unit_object_line("recipient|near@test.org|RecipientType=MailGroup|"
+			     "Members=nuno@test.org|ExpansionServer=mbx1"),
+	    unit_object_line("recipient|off@test.org|RecipientType=MailGroup|"
+			     "Members=nuno@test.org|ExpansionServer=MBX9"),
 	    people_mailbox("only@test.org", "|ForwardingAddress=n@test.org"),
 	    people_mailbox("both@test.org",
 			   "|ForwardingSmtpAddress=x@outside.test"
@@ -66,14 +69,14 @@ org_open(struct org *org)
 					    "|DeliverToMailboxAndForward=true"),
 	    people_mailbox("shared@test.org", "|SendAs=all@test.org"
 					      "|UserLogonName=login\na b,c"),
-	    people_object("recipient|staff@test.org|"
-			  "RecipientType=MailUniversalDistributionGroup|"
-			  "Members=nuno@test.org|"
-			  "AcceptMessagesOnlyFromDLMembers=all@test.org"),
-	    people_object("recipient|inside@test.org|"
-			  "RecipientType=MailUniversalDistributionGroup|"
-			  "Members=nuno@test.org|MaxReceiveSize=10KB|"
-			  "RequireSenderAuthenticationEnabled=true"),
+	    unit_object_line("recipient|staff@test.org|"
+			     "RecipientType=MailUniversalDistributionGroup|"
+			     "Members=nuno@test.org|"
+			     "AcceptMessagesOnlyFromDLMembers=all@test.org"),
+	    unit_object_line("recipient|inside@test.org|"
+			     "RecipientType=MailUniversalDistributionGroup|"
+			     "Members=nuno@test.org|MaxReceiveSize=10KB|"
+			     "RequireSenderAuthenticationEnabled=true"),
 	};
 
 	world_open(&org->world, ORG);

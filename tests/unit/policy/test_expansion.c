@@ -42,7 +42,7 @@ make_directory(void)
 	struct ph_directory *made;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
-		entries[i] = people_object(people[i]);
+		entries[i] = unit_object_line(people[i]);
 	made = ph_directory_memory((const struct ph_object *const *)entries,
 				   G_N_ELEMENTS(entries));
 	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
@@ -59,7 +59,7 @@ save_snapshot(const char *path)
 	struct ph_err err = PH_ERR_INIT;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(state_lines); i++)
-		objects[i] = people_object(state_lines[i]);
+		objects[i] = unit_object_line(state_lines[i]);
 	snapshot = ph_snapshot_build((const struct ph_object *const *)objects,
 				     G_N_ELEMENTS(objects), NULL);
 	ck_assert_msg(ph_snapshot_save(snapshot, path, &err) == 0, "%s",

@@ -43,10 +43,10 @@ static void
 set_up(void)
 {
 	struct ph_object *entries[G_N_ELEMENTS(lines)];
-	struct ph_object *domain = people_object("domain|t.org");
+	struct ph_object *domain = unit_object_line("domain|t.org");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		entries[i] = people_object(lines[i]);
+		entries[i] = unit_object_line(lines[i]);
 	directory = ph_directory_memory(
 	    (const struct ph_object *const *)entries, G_N_ELEMENTS(entries));
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)

@@ -2,33 +2,12 @@
 #define PEOPLE_H
 
 #include "lib/directory/directory.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
 
 /* An object from "kind|name|Field=value|Field=value". */
-G_GNUC_UNUSED static struct ph_object *
-people_object(const char *line)
-{
-	g_auto(GStrv) words = g_strsplit(line, "|", -1);
-	struct ph_pair pairs[16];
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	size_t n = 0;
-
-	for (char **word = words + 2; *word != NULL; word++) {
-		char *equals = strchr(*word, '=');
-
-		ck_assert(equals != NULL && n < G_N_ELEMENTS(pairs));
-		*equals = '\0';
-		pairs[n++] = (struct ph_pair){*word, equals + 1};
-	}
-	ck_assert_msg(ph_object_parse(ph_kind_find(words[0]), words[1], pairs,
-				      n, &object, &err) == 0,
-		      "%s: %s", line, err.text);
-	return object;
-}
-
 /* A mailbox: name, then further fields. */
 G_GNUC_UNUSED static struct ph_object *
 people_mailbox(const char *name, const char *more)
@@ -37,7 +16,7 @@ people_mailbox(const char *name, const char *more)
 	    g_strconcat("recipient|", name,
 			"|RecipientType=UserMailbox|Database=DB1", more, NULL);
 
-	return people_object(line);
+	return unit_object_line(line);
 }
 
 /* What a find says: the entry's name, "-", "temporary" or "permanent". */

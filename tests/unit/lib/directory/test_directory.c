@@ -106,8 +106,8 @@ END_TEST
 START_TEST(test_no_mailbox)
 {
 	struct ph_object *o =
-	    people_object("recipient|c@test.org|RecipientType=MailContact|"
-			  "ExternalEmailAddress=c@far.test|Database=DB1");
+	    unit_object_line("recipient|c@test.org|RecipientType=MailContact|"
+			     "ExternalEmailAddress=c@far.test|Database=DB1");
 
 	ck_assert(!ph_entry_is_mailbox(o));
 	ph_object_unref(&o);

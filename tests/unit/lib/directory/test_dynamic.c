@@ -26,7 +26,7 @@ entries(void)
 		g_ptr_array_add(list, people_mailbox(parts[0], more));
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
-		g_ptr_array_add(list, people_object(groups[i]));
+		g_ptr_array_add(list, unit_object_line(groups[i]));
 	return list;
 }
 
@@ -38,7 +38,7 @@ dynamic(const char *fields)
 	    "Department=Sales",
 	    fields, NULL);
 
-	return people_object(line);
+	return unit_object_line(line);
 }
 
 static const char *

@@ -151,10 +151,10 @@ set_up(void)
 {
 	struct ph_object *entries[G_N_ELEMENTS(lines)];
 	struct ph_object *domain =
-	    people_object("domain|test.org|DomainType=Authoritative");
+	    unit_object_line("domain|test.org|DomainType=Authoritative");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		entries[i] = people_object(lines[i]);
+		entries[i] = unit_object_line(lines[i]);
 	walked = g_new0(struct walked, 1);
 	walked->people = ph_directory_memory(
 	    (const struct ph_object *const *)entries, G_N_ELEMENTS(entries));
@@ -402,7 +402,7 @@ chain(size_t n)
 		g_autofree char *line = g_strdup_printf(
 		    "recipient|g%zu@test.org" GROUP "g%zu@test.org", i, i + 1);
 
-		entries[i] = people_object(line);
+		entries[i] = unit_object_line(line);
 	}
 	d = ph_directory_memory((const struct ph_object *const *)entries, n);
 	for (size_t i = 0; i < n; i++)
@@ -454,8 +454,8 @@ crowd(unsigned groups, unsigned n)
 		    "ExternalEmailAddress=c%u@outside.test",
 		    i, i);
 
-		g_ptr_array_add(entries, people_object(line));
-		g_ptr_array_add(entries, people_object(contact));
+		g_ptr_array_add(entries, unit_object_line(line));
+		g_ptr_array_add(entries, unit_object_line(contact));
 		g_string_append_printf(top, "g%u@test.org,", i);
 	}
 	for (unsigned i = 0; i < MAX(n, 3 * groups); i++) {
@@ -465,7 +465,7 @@ crowd(unsigned groups, unsigned n)
 		if (i < n)
 			g_string_append_printf(top, "%s,", name);
 	}
-	g_ptr_array_add(entries, people_object(top->str));
+	g_ptr_array_add(entries, unit_object_line(top->str));
 	d = ph_directory_memory((const struct ph_object *const *)entries->pdata,
 				entries->len);
 	for (guint i = 0; i < entries->len; i++)

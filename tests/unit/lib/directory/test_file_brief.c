@@ -40,7 +40,7 @@ static void
 put_line(struct place *p, const char *line)
 {
 	struct ph_dirwrite *write = begin(p);
-	struct ph_object *entry = people_object(line);
+	struct ph_object *entry = unit_object_line(line);
 
 	ph_dirfile_round(p->file);
 	ck_assert_int_eq(ph_dirwrite_put(write, entry, NULL), 0);
@@ -163,7 +163,7 @@ START_TEST(test_abort)
 {
 	struct place p;
 	struct ph_dirwrite *write;
-	struct ph_object *entry = people_object(
+	struct ph_object *entry = unit_object_line(
 	    "recipient|a@t.org|RecipientType=UserMailbox|Database=DB2");
 
 	place_make(&p);

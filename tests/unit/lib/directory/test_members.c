@@ -40,7 +40,7 @@ people(void)
 	struct ph_directory *d;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		entries[i] = people_object(lines[i]);
+		entries[i] = unit_object_line(lines[i]);
 	d = ph_directory_memory((const struct ph_object *const *)entries,
 				G_N_ELEMENTS(entries));
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
@@ -296,7 +296,7 @@ chain(size_t n)
 						"nuno@test.org",
 						i);
 
-		entries[i] = people_object(line);
+		entries[i] = unit_object_line(line);
 	}
 	d = ph_directory_memory((const struct ph_object *const *)entries, n);
 	for (size_t i = 0; i < n; i++)
@@ -338,11 +338,11 @@ crowd(unsigned groups, unsigned each)
 					       name);
 			g_ptr_array_add(entries, people_mailbox(name, ""));
 		}
-		g_ptr_array_add(entries, people_object(line->str));
+		g_ptr_array_add(entries, unit_object_line(line->str));
 		g_string_append_printf(top, "%sg%u@test.org", i > 0 ? "," : "",
 				       i);
 	}
-	g_ptr_array_add(entries, people_object(top->str));
+	g_ptr_array_add(entries, unit_object_line(top->str));
 	d = ph_directory_memory((const struct ph_object *const *)entries->pdata,
 				entries->len);
 	for (guint i = 0; i < entries->len; i++)
@@ -460,7 +460,7 @@ START_TEST(test_is_group)
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *line = g_strconcat(
 		    "recipient|a@test.org|RecipientType=", rows[i].type, NULL);
-		struct ph_object *entry = people_object(line);
+		struct ph_object *entry = unit_object_line(line);
 
 		ck_assert_msg(ph_entry_is_group(entry) == rows[i].want, "%s",
 			      rows[i].type);

@@ -16,7 +16,7 @@ make_snapshot(const char *const *lines, size_t n)
 	struct ph_snapshot *snapshot;
 
 	for (size_t i = 0; i < n; i++)
-		g_ptr_array_add(made, people_object(lines[i]));
+		g_ptr_array_add(made, unit_object_line(lines[i]));
 	snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)made->pdata, n, NULL);
 	for (size_t i = 0; i < n; i++) {
@@ -32,10 +32,11 @@ make_directory(void)
 {
 	struct ph_object *entries[] = {
 	    people_mailbox("u@a.test", ""),
-	    people_object("recipient|c@a.test|RecipientType=MailContact|"
-			  "ExternalEmailAddress=c@no-ndr.test"),
-	    people_object("recipient|m@no-ndr.test|RecipientType=UserMailbox|"
-			  "Database=DB1"),
+	    unit_object_line("recipient|c@a.test|RecipientType=MailContact|"
+			     "ExternalEmailAddress=c@no-ndr.test"),
+	    unit_object_line(
+		"recipient|m@no-ndr.test|RecipientType=UserMailbox|"
+		"Database=DB1"),
 	};
 	struct ph_directory *d = ph_directory_memory(
 	    (const struct ph_object *const *)entries, G_N_ELEMENTS(entries));

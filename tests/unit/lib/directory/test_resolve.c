@@ -20,7 +20,7 @@ domains(bool plus)
 	struct ph_snapshot *snapshot;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		objects[i] = people_object(lines[i]);
+		objects[i] = unit_object_line(lines[i]);
 	snapshot = ph_snapshot_build((const struct ph_object *const *)objects,
 				     G_N_ELEMENTS(lines), NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
@@ -39,8 +39,8 @@ people(void)
 			   "|PrimarySmtpAddress=p+lus@test.org"
 			   "|EmailAddresses=real+tag@test.org"),
 	    people_mailbox("b@test.org", "|EmailAddresses=two@test.org"),
-	    people_object("recipient|c@test.org|RecipientType=MailContact|"
-			  "ExternalEmailAddress=c@outside.test"),
+	    unit_object_line("recipient|c@test.org|RecipientType=MailContact|"
+			     "ExternalEmailAddress=c@outside.test"),
 	};
 	struct ph_directory *d = ph_directory_memory(
 	    (const struct ph_object *const *)entries, G_N_ELEMENTS(entries));

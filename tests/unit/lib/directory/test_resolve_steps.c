@@ -73,7 +73,7 @@ static const char *const people[] = {
 static struct ph_snapshot *
 domains(void)
 {
-	struct ph_object *object = people_object("domain|t.org");
+	struct ph_object *object = unit_object_line("domain|t.org");
 	struct ph_snapshot *snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)&object, 1, NULL);
 
@@ -88,7 +88,7 @@ make_directory(const char *const *lines, size_t n)
 	struct ph_directory *d;
 
 	for (size_t i = 0; i < n; i++)
-		made[i] = people_object(lines[i]);
+		made[i] = unit_object_line(lines[i]);
 	d = ph_directory_memory((const struct ph_object *const *)made, n);
 	for (size_t i = 0; i < n; i++)
 		ph_object_unref(&made[i]);

@@ -43,7 +43,7 @@ make_directory(void)
 	struct ph_directory *d;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
-		made[i] = people_object(people[i]);
+		made[i] = unit_object_line(people[i]);
 	d = ph_directory_memory((const struct ph_object *const *)made,
 				G_N_ELEMENTS(made));
 	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
@@ -59,7 +59,7 @@ ask(struct ph_directory *d, const char *fields,
 	g_autofree char *line = g_strconcat(
 	    "recipient|r@t.org|RecipientType=UserMailbox|Database=DB1", fields,
 	    NULL);
-	struct ph_object *recipient = people_object(line);
+	struct ph_object *recipient = unit_object_line(line);
 	struct ph_err err = PH_ERR_INIT;
 	char *refusal = NULL;
 	int r = ph_restrict_check(d, recipient, sender, &refusal, &err);

@@ -40,7 +40,7 @@ make_many(void)
 
 	for (int i = 0; i < PH_SEND_AS_MEMBERS; i++)
 		g_string_append_printf(line, ",m%d@t.org", i);
-	return people_object(line->str);
+	return unit_object_line(line->str);
 }
 
 static void
@@ -48,13 +48,14 @@ org_open(struct org *org)
 {
 	struct ph_object *made[G_N_ELEMENTS(people) + 1];
 
-	struct ph_object *domain = people_object("domain|t.org|Default=true");
+	struct ph_object *domain =
+	    unit_object_line("domain|t.org|Default=true");
 
 	org->snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)&domain, 1, NULL);
 	ph_object_unref(&domain);
 	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
-		made[i] = people_object(people[i]);
+		made[i] = unit_object_line(people[i]);
 	made[G_N_ELEMENTS(people)] = make_many();
 	org->directory = ph_directory_memory(
 	    (const struct ph_object *const *)made, G_N_ELEMENTS(made));

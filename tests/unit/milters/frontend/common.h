@@ -2,6 +2,7 @@
 #define TESTS_UNIT_MILTERS_FRONTEND_COMMON_H
 
 #include "milters/frontend/frontend.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -25,21 +26,6 @@ static const struct ph_derive world_derive[] = {
     [PH_FRONTEND_DERIVED] = {NULL, NULL, NULL, NULL},
 };
 
-static struct ph_object *
-world_parse(const struct object *from)
-{
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	size_t n = 0;
-
-	while (n < G_N_ELEMENTS(from->pairs) && from->pairs[n].field != NULL)
-		n++;
-	ck_assert_msg(ph_object_parse(ph_kind_find(from->kind), from->name,
-				      from->pairs, n, &object, &err) == 0,
-		      "%s", err.text);
-	return object;
-}
-
 static struct ph_directory *
 world_directory(void)
 {
@@ -59,7 +45,9 @@ world_directory(void)
 	struct ph_directory *directory;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
-		made[i] = world_parse(&entries[i]);
+		made[i] = unit_object(entries[i].kind, entries[i].name,
+				      entries[i].pairs,
+				      G_N_ELEMENTS(entries[i].pairs));
 	directory = ph_directory_memory((const struct ph_object *const *)made,
 					G_N_ELEMENTS(made));
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
@@ -135,7 +123,9 @@ world_snapshot(int port1, int port2)
 	struct ph_snapshot *snapshot;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
-		made[i] = world_parse(&objects[i]);
+		made[i] = unit_object(objects[i].kind, objects[i].name,
+				      objects[i].pairs,
+				      G_N_ELEMENTS(objects[i].pairs));
 	snapshot = ph_snapshot_build((const struct ph_object *const *)made,
 				     G_N_ELEMENTS(made), world_derive);
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)

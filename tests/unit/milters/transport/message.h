@@ -5,6 +5,7 @@
 #include "milters/transport/rules/names.h"
 #include "milters/transport/rules/ruleset.h"
 #include "milters/transport/transport.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -98,21 +99,6 @@ static const struct object entries[] = {
       {"Members", "boss@a.test,far@a.test,near@a.test,dynamic@a.test"}}},
 };
 
-static struct ph_object *
-parse(const struct object *from)
-{
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	size_t n = 0;
-
-	while (n < G_N_ELEMENTS(from->pairs) && from->pairs[n].field != NULL)
-		n++;
-	ck_assert_msg(ph_object_parse(ph_kind_find(from->kind), from->name,
-				      from->pairs, n, &object, &err) == 0,
-		      "%s", err.text);
-	return object;
-}
-
 static void
 unref_object(void *data)
 {
@@ -129,9 +115,14 @@ make_snapshot(const struct object *more)
 	    g_ptr_array_new_with_free_func(unref_object);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(objects); i++)
-		g_ptr_array_add(made, parse(&objects[i]));
+		g_ptr_array_add(made,
+				unit_object(objects[i].kind, objects[i].name,
+					    objects[i].pairs,
+					    G_N_ELEMENTS(objects[i].pairs)));
 	for (; more != NULL && more->kind != NULL; more++)
-		g_ptr_array_add(made, parse(more));
+		g_ptr_array_add(made,
+				unit_object(more->kind, more->name, more->pairs,
+					    G_N_ELEMENTS(more->pairs)));
 	return ph_snapshot_build((const struct ph_object *const *)made->pdata,
 				 made->len, derive);
 }
@@ -143,7 +134,9 @@ make_directory(void)
 	struct ph_directory *directory;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)
-		made[i] = parse(&entries[i]);
+		made[i] = unit_object(entries[i].kind, entries[i].name,
+				      entries[i].pairs,
+				      G_N_ELEMENTS(entries[i].pairs));
 	directory = ph_directory_memory((const struct ph_object *const *)made,
 					G_N_ELEMENTS(made));
 	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)

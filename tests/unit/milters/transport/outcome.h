@@ -5,6 +5,7 @@
 #include "lib/routing/topology.h"
 #include "milters/transport/outcome.h"
 #include "milters/transport/rules/names.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -90,21 +91,6 @@ tear_down(void)
 	unit_rmdir(&dir);
 }
 
-static struct ph_object *
-parse(const char *kind, const char *name, const struct ph_pair *pairs, size_t n)
-{
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	size_t used = 0;
-
-	while (used < n && pairs[used].field != NULL)
-		used++;
-	ck_assert_msg(ph_object_parse(ph_kind_find(kind), name, pairs, used,
-				      &object, &err) == 0,
-		      "%s", err.text);
-	return object;
-}
-
 static struct ph_snapshot *
 make_snapshot(void)
 {
@@ -112,8 +98,8 @@ make_snapshot(void)
 	struct ph_snapshot *snapshot;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(objects); i++)
-		made[i] = parse(objects[i].kind, objects[i].name,
-				objects[i].pairs, 3);
+		made[i] = unit_object(objects[i].kind, objects[i].name,
+				      objects[i].pairs, 3);
 	snapshot = ph_snapshot_build((const struct ph_object *const *)made,
 				     G_N_ELEMENTS(made), derive);
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
@@ -138,7 +124,8 @@ make_directory(void)
 	struct ph_directory *directory;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-		made[i] = parse("recipient", rows[i].address, rows[i].pairs, 2);
+		made[i] =
+		    unit_object("recipient", rows[i].address, rows[i].pairs, 2);
 	directory = ph_directory_memory((const struct ph_object *const *)made,
 					G_N_ELEMENTS(made));
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)

@@ -16,7 +16,7 @@ static struct ph_client client = {
 static struct ph_snapshot *
 make_snapshot(const char *remote)
 {
-	struct ph_object *object = people_object(remote);
+	struct ph_object *object = unit_object_line(remote);
 	struct ph_snapshot *snapshot = ph_snapshot_build(
 	    (const struct ph_object *const[]){object}, 1, NULL);
 

@@ -20,7 +20,7 @@ make_directory(void)
 	struct ph_directory *directory;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
-		made[i] = people_object(people[i]);
+		made[i] = unit_object_line(people[i]);
 	directory = ph_directory_memory((const struct ph_object *const *)made,
 					G_N_ELEMENTS(made));
 	for (size_t i = 0; i < G_N_ELEMENTS(people); i++)
@@ -31,7 +31,8 @@ make_directory(void)
 static struct ph_snapshot *
 make_snapshot(void)
 {
-	struct ph_object *domain = people_object("domain|a.test|Default=true");
+	struct ph_object *domain =
+	    unit_object_line("domain|a.test|Default=true");
 	struct ph_snapshot *snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)&domain, 1, NULL);
 

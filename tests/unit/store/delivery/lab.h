@@ -3,6 +3,7 @@
 
 #include "lib/routing/topology.h"
 #include "store/delivery/session.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -36,28 +37,6 @@ static const struct ph_derive lab_derive[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-static inline struct ph_object *
-lab_object(const char *line)
-{
-	g_auto(GStrv) words = g_strsplit(line, "|", -1);
-	struct ph_pair pairs[16];
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	size_t n = 0;
-
-	for (char **word = words + 2; *word; word++) {
-		char *equals = strchr(*word, '=');
-
-		ck_assert(equals && n < G_N_ELEMENTS(pairs));
-		*equals = '\0';
-		pairs[n++] = (struct ph_pair){*word, equals + 1};
-	}
-	ck_assert_msg(ph_object_parse(ph_kind_find(words[0]), words[1], pairs,
-				      n, &object, &err) == 0,
-		      "%s: %s", line, err.text);
-	return object;
-}
-
 /* Where the active copy of DB1 is, and under which Epoch. */
 static inline void
 lab_state(struct lab *lab, const char *active, int epoch)
@@ -80,7 +59,7 @@ lab_state(struct lab *lab, const char *active, int epoch)
 	struct ph_object *objects[G_N_ELEMENTS(lines)];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		objects[i] = lab_object(lines[i]);
+		objects[i] = unit_object_line(lines[i]);
 	ph_snapshot_unref(&lab->snapshot);
 	lab->snapshot =
 	    ph_snapshot_build((const struct ph_object *const *)objects,
@@ -114,14 +93,14 @@ lab_directory(void)
 	size_t n;
 
 	for (n = 0; n < G_N_ELEMENTS(lab_people); n++)
-		entries[n] = lab_object(lab_people[n]);
+		entries[n] = unit_object_line(lab_people[n]);
 	for (size_t i = 0; i < 200; i++) {
 		g_autofree char *line = g_strdup_printf(
 		    "recipient|u%zu@example.com|RecipientType=UserMailbox|"
 		    "Database=DB%d",
 		    i, i % 2 ? 2 : 1);
 
-		entries[n++] = lab_object(line);
+		entries[n++] = unit_object_line(line);
 	}
 	directory =
 	    ph_directory_memory((const struct ph_object *const *)entries, n);

@@ -48,7 +48,7 @@ remote_state(int port, const char *db3)
 	struct ph_snapshot *snapshot;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		objects[i] = lab_object(lines[i]);
+		objects[i] = unit_object_line(lines[i]);
 	snapshot = ph_snapshot_build((const struct ph_object *const *)objects,
 				     G_N_ELEMENTS(objects), lab_derive);
 	for (size_t i = 0; i < G_N_ELEMENTS(objects); i++)

@@ -107,9 +107,9 @@ expect_text(const struct scene *scene, const char *below, const char *text)
 START_TEST(test_by_attribute)
 {
 	struct scene scene = {NULL};
-	struct ph_object *entry =
-	    lab_object("recipient|a@b|RecipientType=UserMailbox|Database=db|"
-		       "CustomAttribute1=../../x|Alias=Ana");
+	struct ph_object *entry = unit_object_line(
+	    "recipient|a@b|RecipientType=UserMailbox|Database=db|"
+	    "CustomAttribute1=../../x|Alias=Ana");
 	struct ph_store_mailbox mailbox = {
 	    .address = "a@b", .nmid = NMID, .entry = entry};
 	struct ph_err err = PH_ERR_INIT;
@@ -422,7 +422,7 @@ START_TEST(test_owners)
 		return;
 	scene_open(&scene, NULL, "{uidNumber}", "0640");
 	for (size_t i = 0; i < 3; i++) {
-		entries[i] = lab_object(people[i].line);
+		entries[i] = unit_object_line(people[i].line);
 		mailboxes[i].address = ph_object_name(entries[i]);
 		mailboxes[i].nmid = NMID;
 		mailboxes[i].entry = entries[i];

@@ -1,36 +1,16 @@
 #include "store/mailbox/placement.h"
 
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static struct ph_object *
-object(const char *line)
-{
-	g_auto(GStrv) words = g_strsplit(line, "|", -1);
-	struct ph_pair pairs[16];
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	size_t n = 0;
-
-	for (char **word = words + 2; *word; word++) {
-		char *equals = strchr(*word, '=');
-
-		ck_assert(equals && n < G_N_ELEMENTS(pairs));
-		*equals = '\0';
-		pairs[n++] = (struct ph_pair){*word, equals + 1};
-	}
-	ck_assert_msg(ph_object_parse(ph_kind_find(words[0]), words[1], pairs,
-				      n, &object, &err) == 0,
-		      "%s: %s", line, err.text);
-	return object;
-}
-
 static struct ph_snapshot *
 state(const char *config, const char *database)
 {
-	struct ph_object *objects[] = {object(config), object(database)};
+	struct ph_object *objects[] = {unit_object_line(config),
+				       unit_object_line(database)};
 	struct ph_snapshot *snapshot = ph_snapshot_build(
 	    (const struct ph_object *const *)objects, 2, NULL);
 
@@ -48,7 +28,7 @@ place(struct ph_placement *placement, const char *more, const char *config,
 			    "Database=DB1%s",
 			    more);
 	struct ph_snapshot *snapshot = state(config, database);
-	struct ph_object *entry = object(line);
+	struct ph_object *entry = unit_object_line(line);
 
 	ph_placement_set(placement, snapshot, entry, "DB1", extension);
 	ph_object_unref(&entry);
@@ -169,8 +149,8 @@ END_TEST
 START_TEST(test_no_config)
 {
 	struct ph_snapshot *snapshot = ph_snapshot_build(NULL, 0, NULL);
-	struct ph_object *entry =
-	    object("recipient|a@b|RecipientType=UserMailbox|Database=DB1");
+	struct ph_object *entry = unit_object_line(
+	    "recipient|a@b|RecipientType=UserMailbox|Database=DB1");
 	struct ph_placement placement;
 
 	ph_placement_set(&placement, snapshot, entry, "DB1", NULL);

@@ -4,6 +4,7 @@
 #include "lib/routing/topology.h"
 #include "store/submission/item.h"
 #include "store/submission/submission.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -236,28 +237,6 @@ static const struct ph_derive lab_derive[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-static inline struct ph_object *
-lab_object(const char *line)
-{
-	g_auto(GStrv) words = g_strsplit(line, "|", -1);
-	struct ph_pair pairs[16];
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	size_t n = 0;
-
-	for (char **word = words + 2; *word; word++) {
-		char *equals = strchr(*word, '=');
-
-		ck_assert(equals && n < G_N_ELEMENTS(pairs));
-		*equals = '\0';
-		pairs[n++] = (struct ph_pair){*word, equals + 1};
-	}
-	ck_assert_msg(ph_object_parse(ph_kind_find(words[0]), words[1], pairs,
-				      n, &object, &err) == 0,
-		      "%s: %s", line, err.text);
-	return object;
-}
-
 /* database: a whole line in place of DB1's, or one more object; NULL is fine.
  */
 static inline struct ph_snapshot *
@@ -293,7 +272,7 @@ lab_snapshot_with(int port, const char *active, const char *more)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
 		if (lines[i] != NULL && (lines[i] != more || active != NULL))
-			objects[n++] = lab_object(lines[i]);
+			objects[n++] = unit_object_line(lines[i]);
 	snapshot = ph_snapshot_build((const struct ph_object *const *)objects,
 				     n, lab_derive);
 	while (n > 0)
@@ -326,7 +305,7 @@ lab_directory(void)
 	struct ph_directory *directory;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-		objects[i] = lab_object(lines[i]);
+		objects[i] = unit_object_line(lines[i]);
 	directory = ph_directory_memory(
 	    (const struct ph_object *const *)objects, G_N_ELEMENTS(objects));
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)

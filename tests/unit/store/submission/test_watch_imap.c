@@ -49,7 +49,7 @@ tell_more(const char *name, ph_directory_each *each, void *arg,
 {
 	g_autofree char *line = g_strdup_printf(
 	    "recipient|%s|RecipientType=UserMailbox|Database=DB1", name);
-	struct ph_object *entry = lab_object(line);
+	struct ph_object *entry = unit_object_line(line);
 	int r = each(entry, arg, err);
 
 	ph_object_unref(&entry);

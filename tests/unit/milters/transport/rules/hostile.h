@@ -3,6 +3,7 @@
 
 #include "lib/directory/directory.h"
 #include "milters/transport/rules/evaluate.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -34,17 +35,12 @@ hostile_add(GPtrArray *objects, const char *kind, const char *name,
 	    const char *const *fields)
 {
 	struct ph_pair pairs[16];
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
 	size_t n = 0;
 
 	for (; *fields != NULL; fields += 2)
 		pairs[n++] = (struct ph_pair){fields[0], fields[1]};
 	ck_assert_uint_le(n, G_N_ELEMENTS(pairs));
-	ck_assert_msg(ph_object_parse(ph_kind_find(kind), name, pairs, n,
-				      &object, &err) == 0,
-		      "%s", err.text);
-	g_ptr_array_add(objects, object);
+	g_ptr_array_add(objects, unit_object(kind, name, pairs, n));
 }
 
 #define HOSTILE_ADD(objects, kind, name, ...) \
