@@ -145,25 +145,28 @@ find_named(const struct run *run, const GPtrArray *transports, bool *named_r,
 
 /* Mail that a rule has sent over a connector names its transport as long as it
  * is in the queue, and would wait there for one that is gone. How many such
- * transports were added to the new file; -1. */
+ * transports were added to the new file; -1: nobody can say, and where the file
+ * is in its place already, all of them were added. */
 static int
-keep_transports(struct run *run, struct ph_err *err)
+keep_transports(struct run *run, bool in_place, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) removed = find_removed(run);
 	g_autofree bool *named = g_new0(bool, removed->len);
-	int kept = 0;
+	int kept = 0, r = 0;
 
 	run->removes = removed->len > 0;
-	if (run->removes && find_named(run, removed, named, err) < 0)
+	if (run->removes)
+		r = find_named(run, removed, named, err);
+	if (r < 0 && !in_place)
 		return -1;
 	for (guint i = 0; i < removed->len; i++) {
-		if (!named[i] ||
+		if ((r == 0 && !named[i]) ||
 		    !ph_setup_is_removed(&run->setup, removed->pdata[i]))
 			continue;
 		keep_transport(run, removed->pdata[i]);
 		kept++;
 	}
-	return kept;
+	return r < 0 ? -1 : kept;
 }
 
 static int
@@ -180,7 +183,7 @@ plan(struct run *run, struct ph_err *err)
 	    ph_conf_text(run->cli->conf, "server", "certificates");
 	if (ph_setup_listeners(&run->setup, run->receive, err) < 0 ||
 	    ph_setup_senders(&run->setup, run->send, err) < 0 ||
-	    keep_transports(run, err) < 0)
+	    keep_transports(run, false, err) < 0)
 		return -1;
 	run->after = ph_master_text(run->setup.master);
 	return 0;
@@ -275,11 +278,14 @@ forget_removed(struct run *run, struct ph_err *err)
 static int
 put_back(struct run *run, struct ph_err *err)
 {
-	int kept = keep_transports(run, err);
+	struct ph_err why = PH_ERR_INIT;
+	int kept = keep_transports(run, true, &why);
 	g_autofree char *text = NULL;
 
-	if (kept <= 0)
-		return kept;
+	if (kept < 0)
+		ph_cli_warn("%s", why.text);
+	if (kept == 0)
+		return 0;
 	text = ph_master_text(run->setup.master);
 	return ph_postfix_replace(run->directory, run->after, run->before, text,
 				  err);
