@@ -91,8 +91,8 @@ int ph_postfix_ports(const char *directory, const struct ph_master *before,
 		     const struct ph_master *after, struct ph_err *err);
 
 /* Which of these transports (a NULL ends them) does mail in the queue name, as
- * a filter (FILTER in access(5)) that it goes to? named_r: one for each. All
- * is read once. 0, or -1 TEMP: a file cannot be read. */
+ * a filter (FILTER in access(5)) that it goes to? named_r: one for each. Each
+ * file is read once for all. 0, or -1 TEMP: a file cannot be read. */
 int ph_postfix_queue_names(const char *queue_directory,
 			   const char *const *transports, bool *named_r,
 			   struct ph_err *err);

@@ -1,8 +1,6 @@
 #include "lib/extract/extract_private.h"
 #include "lib/message/charset.h"
 
-#include <string.h>
-
 /*
  * Excel 2 to 2003 (MS-XLS, BIFF): records of type, size (2 bytes each) and
  * data. The stream is read from its begin to its end without regard to which

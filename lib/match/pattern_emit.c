@@ -1,7 +1,5 @@
 #include "lib/match/pattern_private.h"
 
-#include <string.h>
-
 /* \b also takes the zero-width joiners for word characters. */
 #define WORD "[\\p{L}\\p{Mn}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}]"
 

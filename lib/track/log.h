@@ -44,8 +44,8 @@ void ph_track_log_close(struct ph_track_log **log);
  */
 int ph_track_log_write(struct ph_track_log *log, struct ph_track_record *record,
 		       struct ph_err *err);
-/* Several rows next to each other, in one write(2); n 0: none. -1: the last of
- * them may be missing. */
+/* Several rows next to each other, in one write(2); n 0: none. -1: some or
+ * all are missing, from the end. */
 int ph_track_log_write_rows(struct ph_track_log *log,
 			    struct ph_track_record *records, size_t n,
 			    struct ph_err *err);

@@ -1,7 +1,6 @@
 #include "lib/track/record.h"
 
 #include <stdarg.h>
-#include <string.h>
 
 const struct ph_track_column ph_track_columns[PH_COLUMNS] = {
     [PH_COL_DATE_TIME] = {"date-time", "Timestamp", "when, in UTC"},
@@ -63,14 +62,21 @@ const struct ph_track_column ph_track_columns[PH_COLUMNS] = {
 			       "version of the program that wrote the row"},
 };
 
+/* Takes the value; "" is none. */
+static void
+put(struct ph_track_record *record, enum ph_column column, char *value)
+{
+	if (value && *value == '\0')
+		g_clear_pointer(&value, g_free);
+	g_free(record->value[column]);
+	record->value[column] = value;
+}
+
 void
 ph_track_set(struct ph_track_record *record, enum ph_column column,
 	     const char *value)
 {
-	char *copy = value && *value != '\0' ? g_strdup(value) : NULL;
-
-	g_free(record->value[column]);
-	record->value[column] = copy;
+	put(record, column, g_strdup(value));
 }
 
 void
@@ -83,10 +89,7 @@ ph_track_setf(struct ph_track_record *record, enum ph_column column,
 	va_start(ap, format);
 	value = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	if (*value == '\0')
-		g_clear_pointer(&value, g_free);
-	g_free(record->value[column]);
-	record->value[column] = value;
+	put(record, column, value);
 }
 
 const char *

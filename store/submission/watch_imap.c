@@ -566,6 +566,8 @@ ph_watch_imap_stop(struct ph_watch_imap **watch, int64_t timeout_ms)
 		eventfd_write(w->wake, 1);
 	if (w->thread != NULL)
 		g_thread_join(g_steal_pointer(&w->thread));
+	/* Tells it; looks may need all of the time. */
+	(void)ph_imap_walk_stop(&w->walk, 0);
 	if (!end_looks(w, timeout_ms) ||
 	    !ph_imap_walk_stop(&w->walk, MAX(end - ph_clock_mono(), 0)))
 		return false;

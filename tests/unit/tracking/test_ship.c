@@ -203,7 +203,7 @@ START_TEST(outage)
 		ck_assert_int_ne(err.kind, PH_ERR_PERM);
 	}
 	fixture_run(&redis);
-	WAIT_UNTIL(run(NULL) == 0);
+	UNIT_WAIT(run(NULL) == 0);
 	ck_shipped("<2@x> <3@x> <4@x>");
 	tear_down();
 }

@@ -118,7 +118,7 @@ live_open(struct live *l, int n)
 	live_make(l, "posthub:");
 	people(l, n);
 	live_start(l);
-	WAIT_UNTIL(status(l).complete);
+	UNIT_WAIT(status(l).complete);
 	ck_assert_uint_eq(status(l).entries, (unsigned)n);
 }
 
@@ -133,16 +133,16 @@ START_TEST(test_follow)
 	ck_assert_str_eq(people_find(l.directory, "U2499@test.org"),
 			 "u2499@test.org");
 	ck_assert_str_eq(people_find(l.directory, "u2500@test.org"), "-");
-	WAIT_UNTIL(status(&l).connected);
+	UNIT_WAIT(status(&l).connected);
 	ck_assert_str_eq(status(&l).reason, "");
 
 	hset(&l, "new@test.org", " EmailAddresses n1@test.org");
-	WAIT_UNTIL(FOUND(&l, "n1@test.org", "new@test.org"));
+	UNIT_WAIT(FOUND(&l, "n1@test.org", "new@test.org"));
 	hset(&l, "new@test.org", " EmailAddresses n2@test.org");
-	WAIT_UNTIL(FOUND(&l, "n2@test.org", "new@test.org"));
+	UNIT_WAIT(FOUND(&l, "n2@test.org", "new@test.org"));
 	ck_assert_str_eq(people_find(l.directory, "n1@test.org"), "-");
 	del(&l, "new@test.org");
-	WAIT_UNTIL(FOUND(&l, "new@test.org", "-"));
+	UNIT_WAIT(FOUND(&l, "new@test.org", "-"));
 	ck_assert_uint_eq(status(&l).entries, 2500);
 	live_free(&l);
 }
@@ -164,12 +164,12 @@ START_TEST(test_change_while_reading)
 		hset(&l, name, more);
 	}
 	del(&l, "u2999@test.org");
-	WAIT_UNTIL(FOUND(&l, "u2999@test.org", "-"));
+	UNIT_WAIT(FOUND(&l, "u2999@test.org", "-"));
 	for (int i = 0; i < 200; i++) {
 		g_autofree char *name = g_strdup_printf("u%d@test.org", i);
 		g_autofree char *other = g_strdup_printf("x%d@test.org", i);
 
-		WAIT_UNTIL(FOUND(&l, other, name));
+		UNIT_WAIT(FOUND(&l, other, name));
 	}
 	live_free(&l);
 }
@@ -188,7 +188,7 @@ START_TEST(test_change_goes_first)
 		   "redis.call('HSET','posthub:recipient:u'..i..'@test.org',"
 		   "'RecipientType','UserMailbox','Database','DB1')\tend 0");
 	live_start(&l);
-	WAIT_UNTIL(status(&l).complete);
+	UNIT_WAIT(status(&l).complete);
 	reads = status(&l).reads;
 	fixture_do(&l.redis, "CLIENT KILL TYPE pubsub");
 	while (status(&l).reads == reads) {
@@ -221,7 +221,7 @@ START_TEST(test_any_prefix)
 	fixture_do(&l.redis, "HSET {p}bxyz:recipient:b@test.org "
 			     "RecipientType UserMailbox Database DB1");
 	live_start(&l);
-	WAIT_UNTIL(status(&l).complete);
+	UNIT_WAIT(status(&l).complete);
 	ck_assert_str_eq(people_find(l.directory, "a@test.org"), "a@test.org");
 	ck_assert_str_eq(people_find(l.directory, "b@test.org"), "-");
 	live_free(&l);
@@ -241,9 +241,9 @@ START_TEST(test_missed_changes)
 	/* Until everything is read again the file serves as it was. */
 	ck_assert_str_eq(people_find(l.directory, "u0@test.org"),
 			 "u0@test.org");
-	WAIT_UNTIL(FOUND(&l, "u1@test.org", "-"));
-	WAIT_UNTIL(FOUND(&l, "x@test.org", "u2@test.org"));
-	WAIT_UNTIL(FOUND(&l, "u5@test.org", "u5@test.org"));
+	UNIT_WAIT(FOUND(&l, "u1@test.org", "-"));
+	UNIT_WAIT(FOUND(&l, "x@test.org", "u2@test.org"));
+	UNIT_WAIT(FOUND(&l, "u5@test.org", "u5@test.org"));
 	live_free(&l);
 }
 END_TEST
@@ -261,20 +261,20 @@ START_TEST(test_bad_entry)
 	fixture_do(&l.redis, "SET posthub:recipient:string@test.org x");
 	fixture_do(&l.redis, "HSET posthub:recipient:noaddress "
 			     "RecipientType UserMailbox Database DB1");
-	WAIT_UNTIL(status(&l).errors == 3);
+	UNIT_WAIT(status(&l).errors == 3);
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"),
 			 "u1@test.org");
 	ck_assert_str_eq(people_find(l.directory, "string@test.org"), TEMP);
 	hset(&l, "u1@test.org", "");
 	del(&l, "string@test.org");
-	WAIT_UNTIL(status(&l).errors == 1);
+	UNIT_WAIT(status(&l).errors == 1);
 	ck_assert_str_eq(people_find(l.directory, "string@test.org"), "-");
 
 	/* What was bad and is gone is forgotten after a whole read as well. */
 	live_stop(&l);
 	del(&l, "noaddress");
 	live_start(&l);
-	WAIT_UNTIL(status(&l).errors == 0);
+	UNIT_WAIT(status(&l).errors == 0);
 	live_free(&l);
 }
 END_TEST
@@ -314,8 +314,8 @@ START_TEST(test_shown)
 			     "RecipientType Nonsense");
 	fixture_do(&l.redis, "HSET posthub:recipient:x@test.org "
 			     "RecipientType UserMailbox");
-	WAIT_UNTIL(shown(&l, "recipient:u0@test.org", "RecipientType", true));
-	WAIT_UNTIL(shown(&l, "recipient:x@test.org", "Database", false));
+	UNIT_WAIT(shown(&l, "recipient:u0@test.org", "RecipientType", true));
+	UNIT_WAIT(shown(&l, "recipient:x@test.org", "Database", false));
 	live_free(&l);
 }
 END_TEST
@@ -327,9 +327,9 @@ START_TEST(test_ambiguous)
 	live_open(&l, 1);
 	hset(&l, "a@test.org", " EmailAddresses info@test.org");
 	hset(&l, "b@test.org", " EmailAddresses info@test.org");
-	WAIT_UNTIL(FOUND(&l, "info@test.org", PERM));
+	UNIT_WAIT(FOUND(&l, "info@test.org", PERM));
 	del(&l, "a@test.org");
-	WAIT_UNTIL(FOUND(&l, "info@test.org", "b@test.org"));
+	UNIT_WAIT(FOUND(&l, "info@test.org", "b@test.org"));
 	live_free(&l);
 }
 END_TEST
@@ -342,17 +342,17 @@ START_TEST(test_case_alone)
 	hset(&l, "Bob@test.org", " EmailAddresses b1@test.org");
 	hset(&l, "bob@test.org", " EmailAddresses b2@test.org");
 	live_start(&l);
-	WAIT_UNTIL(status(&l).complete);
+	UNIT_WAIT(status(&l).complete);
 	ck_assert_str_eq(people_find(l.directory, "bob@test.org"), TEMP);
 	ck_assert_str_eq(people_find(l.directory, "b2@test.org"), TEMP);
 	ck_assert_uint_eq(status(&l).errors, 2);
 	/* The other one is read again by itself. */
 	del(&l, "Bob@test.org");
-	WAIT_UNTIL(FOUND(&l, "bob@test.org", "bob@test.org"));
+	UNIT_WAIT(FOUND(&l, "bob@test.org", "bob@test.org"));
 	ck_assert_uint_eq(status(&l).errors, 0);
 	/* Now there is a good one, and it stays. */
 	hset(&l, "BOB@test.org", "");
-	WAIT_UNTIL(status(&l).errors == 2);
+	UNIT_WAIT(status(&l).errors == 2);
 	ck_assert_str_eq(people_find(l.directory, "b2@test.org"),
 			 "bob@test.org");
 	live_free(&l);
@@ -368,15 +368,15 @@ START_TEST(test_killed_and_empty)
 
 	live_open(&l, 20);
 	fixture_kill(&l.redis);
-	WAIT_UNTIL(!status(&l).connected);
+	UNIT_WAIT(!status(&l).connected);
 	ck_assert_str_ne(status(&l).reason, "");
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"),
 			 "u1@test.org");
 	fixture_run(&l.redis);
 	/* Nor is what appears there taken over. */
 	hset(&l, "stranger@test.org", "");
-	WAIT_UNTIL(status(&l).connected);
-	WAIT_UNTIL(strstr(status(&l).reason, "meta") != NULL);
+	UNIT_WAIT(status(&l).connected);
+	UNIT_WAIT(strstr(status(&l).reason, "meta") != NULL);
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"),
 			 "u1@test.org");
 	ck_assert_str_eq(people_find(l.directory, "stranger@test.org"), "-");
@@ -392,7 +392,7 @@ START_TEST(test_flushed)
 
 	live_open(&l, 20);
 	fixture_do(&l.redis, "FLUSHALL");
-	WAIT_UNTIL(*status(&l).reason != '\0');
+	UNIT_WAIT(*status(&l).reason != '\0');
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"),
 			 "u1@test.org");
 	ck_assert_uint_eq(status(&l).entries, 20);
@@ -426,7 +426,7 @@ START_TEST(test_no_file_and_empty)
 	ck_assert_int_eq(unlink(l.file), 0);
 	fixture_do(&l.redis, "FLUSHALL");
 	live_start(&l);
-	WAIT_UNTIL(strstr(status(&l).reason, "meta") != NULL);
+	UNIT_WAIT(strstr(status(&l).reason, "meta") != NULL);
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"), TEMP);
 	ck_assert(!status(&l).complete);
 	live_free(&l);
@@ -445,18 +445,18 @@ START_TEST(test_half_gone)
 		del(&l, name);
 	}
 	live_start(&l);
-	WAIT_UNTIL(strstr(status(&l).reason, "12 of 22") != NULL);
+	UNIT_WAIT(strstr(status(&l).reason, "12 of 22") != NULL);
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"),
 			 "u1@test.org");
 	ck_assert_uint_eq(status(&l).entries, 22);
 	/* A change by somebody is in force all the same. */
 	hset(&l, "new@test.org", "");
-	WAIT_UNTIL(FOUND(&l, "new@test.org", "new@test.org"));
+	UNIT_WAIT(FOUND(&l, "new@test.org", "new@test.org"));
 
 	fixture_do(&l.redis,
 		   "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
-	WAIT_UNTIL(FOUND(&l, "u1@test.org", "-"));
-	WAIT_UNTIL(*status(&l).reason == '\0');
+	UNIT_WAIT(FOUND(&l, "u1@test.org", "-"));
+	UNIT_WAIT(*status(&l).reason == '\0');
 	ck_assert_uint_eq(status(&l).entries, 11);
 	live_free(&l);
 }
@@ -475,7 +475,7 @@ START_TEST(test_few_gone)
 		del(&l, name);
 	}
 	live_start(&l);
-	WAIT_UNTIL(status(&l).entries == 11);
+	UNIT_WAIT(status(&l).entries == 11);
 	live_stop(&l);
 	for (int i = 11; i < 21; i++) {
 		g_autofree char *name = g_strdup_printf("u%d@test.org", i);
@@ -483,7 +483,7 @@ START_TEST(test_few_gone)
 		del(&l, name);
 	}
 	live_start(&l);
-	WAIT_UNTIL(status(&l).entries == 1);
+	UNIT_WAIT(status(&l).entries == 1);
 	live_free(&l);
 }
 END_TEST
@@ -496,7 +496,7 @@ START_TEST(test_adopted_once)
 	live_open(&l, 20);
 	fixture_do(&l.redis,
 		   "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
-	WAIT_UNTIL(status(&l).reads == 2);
+	UNIT_WAIT(status(&l).reads == 2);
 	live_stop(&l);
 	for (int i = 0; i < 20; i++) {
 		g_autofree char *name = g_strdup_printf("u%d@test.org", i);
@@ -504,7 +504,7 @@ START_TEST(test_adopted_once)
 		del(&l, name);
 	}
 	live_start(&l);
-	WAIT_UNTIL(strstr(status(&l).reason, "20 of 20") != NULL);
+	UNIT_WAIT(strstr(status(&l).reason, "20 of 20") != NULL);
 	ck_assert_uint_eq(status(&l).entries, 20);
 	live_free(&l);
 }
@@ -520,7 +520,7 @@ START_TEST(test_orders)
 
 		del(&l, name);
 	}
-	WAIT_UNTIL(status(&l).entries == 0);
+	UNIT_WAIT(status(&l).entries == 0);
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"), "-");
 	ck_assert_str_eq(status(&l).reason, "");
 	live_free(&l);
@@ -535,13 +535,13 @@ START_TEST(test_other_organization)
 	fixture_do(&l.redis, "HSET posthub:meta Organization "
 			     "00000000-0000-4000-8000-000000000001");
 	hset(&l, "stranger@test.org", "");
-	WAIT_UNTIL(*status(&l).reason != '\0');
+	UNIT_WAIT(*status(&l).reason != '\0');
 	ck_assert_str_eq(people_find(l.directory, "stranger@test.org"), "-");
 	del(&l, "u1@test.org");
 	fixture_do(&l.redis,
 		   "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
-	WAIT_UNTIL(FOUND(&l, "stranger@test.org", "stranger@test.org"));
-	WAIT_UNTIL(FOUND(&l, "u1@test.org", "-"));
+	UNIT_WAIT(FOUND(&l, "stranger@test.org", "stranger@test.org"));
+	UNIT_WAIT(FOUND(&l, "u1@test.org", "-"));
 	live_free(&l);
 }
 END_TEST
@@ -557,12 +557,12 @@ START_TEST(test_snapshot_lost)
 	ck_assert_int_eq(unlink(l.snapshot), 0);
 	fixture_do(&l.redis, "FLUSHALL");
 	live_start(&l);
-	WAIT_UNTIL(strstr(status(&l).reason, "another organisation") != NULL);
+	UNIT_WAIT(strstr(status(&l).reason, "another organisation") != NULL);
 	ck_assert_str_eq(people_find(l.directory, "u1@test.org"),
 			 "u1@test.org");
 	fixture_do(&l.redis,
 		   "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
-	WAIT_UNTIL(FOUND(&l, "u1@test.org", "-"));
+	UNIT_WAIT(FOUND(&l, "u1@test.org", "-"));
 	live_free(&l);
 }
 END_TEST
@@ -576,8 +576,8 @@ START_TEST(test_file_removed)
 
 	live_open(&l, 3);
 	ck_assert_int_eq(unlink(l.file), 0);
-	WAIT_UNTIL(g_file_test(l.file, G_FILE_TEST_EXISTS));
-	WAIT_UNTIL(FOUND(&l, "u1@test.org", "u1@test.org"));
+	UNIT_WAIT(g_file_test(l.file, G_FILE_TEST_EXISTS));
+	UNIT_WAIT(FOUND(&l, "u1@test.org", "u1@test.org"));
 	live_free(&l);
 }
 END_TEST
@@ -593,7 +593,7 @@ START_TEST(test_file_damaged)
 	ck_assert(g_file_set_contents(l.file, "not LMDB at all", -1, NULL));
 	live_start(&l);
 	ck_assert(g_file_test(aside, G_FILE_TEST_EXISTS));
-	WAIT_UNTIL(FOUND(&l, "u1@test.org", "u1@test.org"));
+	UNIT_WAIT(FOUND(&l, "u1@test.org", "u1@test.org"));
 	live_free(&l);
 }
 END_TEST

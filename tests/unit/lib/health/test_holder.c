@@ -117,7 +117,7 @@ START_TEST(test_without)
 {
 	setup();
 	set("HSET posthub:database:DB1 Servers MBX1,MBX2");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	fixture_kill(&organization.redis);
 	ck_assert_int_eq(holds("DB1", NULL), 1);
 	fixture_run(&organization.redis);
@@ -133,19 +133,19 @@ START_TEST(test_taken_and_let_go)
 	setup();
 	began = ph_clock_mono();
 	set(DB1 "Active MBX1 Epoch 4");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	ck_assert_int_ge(ph_clock_mono() - began, WAIT);
 	ck_assert(lease_is("MBX1 4"));
 	for (int64_t end = ph_clock_mono() + 2 * LIFE; ph_clock_mono() < end;
 	     g_usleep(1000))
 		ck_assert_int_eq(holds("DB1", NULL), 1);
 	set(DB1 "Active MBX2 Epoch 5");
-	WAIT_UNTIL(lease_is("MBX1 4 free"));
+	UNIT_WAIT(lease_is("MBX1 4 free"));
 	ck_assert_int_eq(holds("DB1", NULL), -1);
 	/* Known to be free, so there is nothing to wait for. */
 	began = ph_clock_mono();
 	set(DB1 "Active MBX1 Epoch 6");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	ck_assert_int_lt(ph_clock_mono() - began, WAIT);
 	ph_holder_stop(&holder);
 	ck_assert(lease_is("MBX1 6 free"));
@@ -162,8 +162,8 @@ START_TEST(test_of_another)
 	set("SET posthub:lease:db1 {\"server\":\"MBX2\",\"epoch\":3}");
 	began = ph_clock_mono();
 	set(DB1 "Active MBX1 Epoch 4");
-	WAIT_UNTIL(says("DB1", "the server that had it may have it still"));
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(says("DB1", "the server that had it may have it still"));
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	ck_assert_int_ge(ph_clock_mono() - began, WAIT);
 	ck_assert(lease_is("MBX1 4"));
 	teardown();
@@ -176,16 +176,16 @@ START_TEST(test_redis_away)
 
 	setup();
 	set(DB1 "Active MBX1 Epoch 4");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	fixture_kill(&organization.redis);
 	away = ph_clock_mono();
-	WAIT_UNTIL(holds("DB1", NULL) == 0);
+	UNIT_WAIT(holds("DB1", NULL) == 0);
 	ck_assert_int_le(ph_clock_mono() - away, 4 * LIFE);
 	ck_assert(says("DB1", "this server has no lease"));
 	fixture_run(&organization.redis);
 	set("HSET posthub:site:A HubSiteEnabled true");
 	set(DB1 "Active MBX1 Epoch 4");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	teardown();
 }
 END_TEST
@@ -195,7 +195,7 @@ START_TEST(test_lower_epoch)
 {
 	setup();
 	set("HSET posthub:database:DB1 Servers MBX1,MBX2 Epoch 7");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	/* Noted by now, or soon. */
 	for (bool noted = false; !noted; g_usleep(1000)) {
 		g_autofree char *path =
@@ -206,12 +206,12 @@ START_TEST(test_lower_epoch)
 			strcmp(text, "7 db1\n") == 0;
 	}
 	set("HSET posthub:database:DB1 Epoch 6");
-	WAIT_UNTIL(says("DB1", "Epoch 6 is below 7"));
+	UNIT_WAIT(says("DB1", "Epoch 6 is below 7"));
 	ph_holder_stop(&holder);
 	start();
 	ck_assert(says("DB1", "Epoch 6 is below 7"));
 	set("HSET posthub:database:DB1 Epoch 8");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	teardown();
 }
 END_TEST
@@ -220,9 +220,9 @@ START_TEST(test_inactive_server)
 {
 	setup();
 	set(DB1 "Active MBX1 Epoch 4");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	set("HSET posthub:server:MBX1 State Inactive");
-	WAIT_UNTIL(lease_is("MBX1 4 free"));
+	UNIT_WAIT(lease_is("MBX1 4 free"));
 	ck_assert_int_eq(holds("DB1", NULL), 0);
 	teardown();
 }
@@ -244,8 +244,8 @@ START_TEST(test_no_replica)
 	replicas = ph_replicas_new(ph_state_redis(organization.state), conf);
 	start();
 	set(DB1 "Active MBX1 Epoch 4");
-	WAIT_UNTIL(says("DB1", "0 replicas have the change, 1 are wanted"));
-	WAIT_UNTIL(lease_is("MBX1 4"));
+	UNIT_WAIT(says("DB1", "0 replicas have the change, 1 are wanted"));
+	UNIT_WAIT(lease_is("MBX1 4"));
 	ck_assert_int_eq(holds("DB1", NULL), 0);
 	ph_conf_free(&conf);
 	teardown();
@@ -287,7 +287,7 @@ START_TEST(test_many_at_once)
 	for (int i = 0; i < MANY; i++) {
 		g_autofree char *name = g_strdup_printf("many%d", i);
 
-		WAIT_UNTIL(holds(name, NULL) == 1);
+		UNIT_WAIT(holds(name, NULL) == 1);
 	}
 	ck_assert_int_ge(runs_of("eval"), MANY);
 	ck_assert_int_lt(runs_of("wait") * 5, runs_of("eval"));
@@ -312,13 +312,13 @@ START_TEST(test_keys_that_expire_prove_nothing)
 {
 	setup();
 	set(DB1 "Active MBX1 Epoch 4");
-	WAIT_UNTIL(holds("DB1", NULL) == 1);
+	UNIT_WAIT(holds("DB1", NULL) == 1);
 	for (int i = 0; i < 20; i++) {
 		set("DEL posthub:lease:db1");
 		ck_assert_int_eq(holds("DB1", NULL), 1);
 		g_usleep(20000);
 	}
-	WAIT_UNTIL(lease_is("MBX1 4"));
+	UNIT_WAIT(lease_is("MBX1 4"));
 	teardown();
 }
 END_TEST

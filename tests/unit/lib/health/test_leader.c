@@ -110,7 +110,7 @@ START_TEST(test_activates)
 	set("HSET posthub:database:DB1 servers MBX1,MBX2 active MBX1 EPOCH 4 "
 	    "autoactivation yes");
 	leader = start();
-	WAIT_UNTIL(is("active", "MBX2"));
+	UNIT_WAIT(is("active", "MBX2"));
 	ck_assert(is("EPOCH", "5"));
 	ck_assert(is("Active", "") && is("Epoch", ""));
 	ck_assert(key_is("posthub:lease:db1", "\"free\":true"));
@@ -136,7 +136,7 @@ START_TEST(test_one_leads)
 	     g_usleep(10000))
 		ck_assert(is("Epoch", "4"));
 	ck_assert(key_is("posthub:lock:leader", "other"));
-	WAIT_UNTIL(is("Active", "MBX2"));
+	UNIT_WAIT(is("Active", "MBX2"));
 	ck_assert(is("Epoch", "5"));
 	ph_leader_stop(&leader);
 	teardown();
@@ -153,7 +153,7 @@ START_TEST(test_two_at_once)
 	set(DB1 "Active MBX1 Epoch 4 AutoActivation true");
 	one = start();
 	two = start();
-	WAIT_UNTIL(is("Active", "MBX2"));
+	UNIT_WAIT(is("Active", "MBX2"));
 	/* Whoever leads now sees its heartbeat, and no reason. */
 	ph_leader_stop(&one);
 	ph_leader_stop(&two);

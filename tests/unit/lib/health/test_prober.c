@@ -80,7 +80,7 @@ START_TEST(test_heartbeat)
 	setup("Transport");
 	start(PH_SERVICE_TRANSPORT);
 	/* Named as in the server: key. */
-	WAIT_UNTIL(alive("MBX1:transport"));
+	UNIT_WAIT(alive("MBX1:transport"));
 	ck_assert_int_eq(ph_redis_call(organization.redis.admin, &reply, NULL,
 				       "GET", "posthub:alive:MBX1:transport",
 				       NULL),
@@ -106,16 +106,16 @@ START_TEST(test_refused)
 {
 	setup("Delivery");
 	start(PH_SERVICE_DELIVERY);
-	WAIT_UNTIL(alive("MBX1:delivery"));
+	UNIT_WAIT(alive("MBX1:delivery"));
 	ck_assert(g_str_has_prefix(script.said->str, "LHLO mbx1.test\n"));
 	g_mutex_lock(&script.lock);
 	script.mail = "451 4.7.1 Service unavailable";
 	g_mutex_unlock(&script.lock);
-	WAIT_UNTIL(!alive("MBX1:delivery"));
+	UNIT_WAIT(!alive("MBX1:delivery"));
 	g_mutex_lock(&script.lock);
 	script.mail = NULL;
 	g_mutex_unlock(&script.lock);
-	WAIT_UNTIL(alive("MBX1:delivery"));
+	UNIT_WAIT(alive("MBX1:delivery"));
 	teardown();
 }
 END_TEST
@@ -144,16 +144,16 @@ START_TEST(test_states)
 	*field = g_ascii_toupper(*field);
 	setup(field);
 	start(announced[_i].service);
-	WAIT_UNTIL(alive(key));
+	UNIT_WAIT(alive(key));
 	fixture_do(&organization.redis, line);
 	if (announced[_i].up) {
 		unsigned before = asked();
 
 		/* More rounds than a heartbeat lives. */
-		WAIT_UNTIL(asked() > before + 8);
+		UNIT_WAIT(asked() > before + 8);
 		ck_assert(alive(key));
 	} else {
-		WAIT_UNTIL(!alive(key));
+		UNIT_WAIT(!alive(key));
 	}
 	teardown();
 }
@@ -166,7 +166,7 @@ START_TEST(test_address_comes_later)
 	start(PH_SERVICE_TRANSPORT);
 	ck_assert(!alive("MBX1:transport"));
 	place("Transport");
-	WAIT_UNTIL(alive("MBX1:transport"));
+	UNIT_WAIT(alive("MBX1:transport"));
 	teardown();
 }
 END_TEST
@@ -175,10 +175,10 @@ START_TEST(test_redis_comes_back)
 {
 	setup("Transport");
 	start(PH_SERVICE_TRANSPORT);
-	WAIT_UNTIL(alive("MBX1:transport"));
+	UNIT_WAIT(alive("MBX1:transport"));
 	fixture_kill(&organization.redis);
 	fixture_run(&organization.redis);
-	WAIT_UNTIL(alive("MBX1:transport"));
+	UNIT_WAIT(alive("MBX1:transport"));
 	teardown();
 }
 END_TEST

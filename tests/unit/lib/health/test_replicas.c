@@ -83,7 +83,7 @@ START_TEST(test_wait)
 	ck_assert_int_eq(err.kind, PH_ERR_MAYBE);
 	follow = g_strdup_printf("REPLICAOF 127.0.0.1 %d", master.port);
 	fixture_do(&replica, follow);
-	WAIT_UNTIL(wait_of(one, &err) == 0);
+	UNIT_WAIT(wait_of(one, &err) == 0);
 	ck_assert_int_eq(wait_of(any, &err), 0);
 	ck_assert_int_eq(wait_of(two, &err), -1);
 	ck_assert_str_eq(err.text, "Redis: 1 replicas have the change, 2 are "

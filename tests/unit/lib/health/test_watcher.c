@@ -66,7 +66,7 @@ wait_looks(int n)
 {
 	int before = mgets();
 
-	WAIT_UNTIL(mgets() >= before + n);
+	UNIT_WAIT(mgets() >= before + n);
 }
 
 START_TEST(test_nobody_has_one)
@@ -91,13 +91,13 @@ START_TEST(test_runs_out)
 	wait_looks(3);
 	set("DEL posthub:alive:MBX2:transport");
 	gone = ph_clock_mono();
-	WAIT_UNTIL(!up("MBX2", T));
+	UNIT_WAIT(!up("MBX2", T));
 	/* It was seen 100 ms before at most. */
 	ck_assert_int_ge(ph_clock_mono() - gone, 3000 - 500);
 	ck_assert(up("MBX2", PH_SERVICE_DELIVERY));
 	ck_assert(up("MBX1", T));
 	set("SET posthub:alive:MBX2:transport x");
-	WAIT_UNTIL(up("MBX2", T));
+	UNIT_WAIT(up("MBX2", T));
 	teardown();
 }
 END_TEST
@@ -110,7 +110,7 @@ START_TEST(test_follows_the_state)
 	set("SET posthub:alive:MBX3:delivery x");
 	wait_looks(15);
 	set("DEL posthub:alive:MBX3:delivery");
-	WAIT_UNTIL(!up("MBX3", PH_SERVICE_DELIVERY));
+	UNIT_WAIT(!up("MBX3", PH_SERVICE_DELIVERY));
 	teardown();
 }
 END_TEST
@@ -126,11 +126,11 @@ START_TEST(test_redis_away)
 	fixture_kill(&organization.redis);
 	away = ph_clock_mono();
 	/* Longer than servers are given: that time must not count. */
-	WAIT_UNTIL(ph_clock_mono() - away > 3500);
+	UNIT_WAIT(ph_clock_mono() - away > 3500);
 	ck_assert(up("MBX2", T));
 	fixture_run(&organization.redis);
 	back = ph_clock_mono();
-	WAIT_UNTIL(!up("MBX2", T));
+	UNIT_WAIT(!up("MBX2", T));
 	ck_assert_int_ge(ph_clock_mono() - back, 5500);
 	teardown();
 }

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/conf.h"
 #include "lib/state/redis.h"
+#include "tests/unit/thread.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -31,18 +32,6 @@ struct fixture {
 };
 
 #define FIXTURE_WAIT 15000
-
-/* Fails the test when the condition does not come true in time. */
-#define WAIT_UNTIL(condition)                                             \
-	do {                                                              \
-		const int64_t wait_end = ph_clock_mono() + FIXTURE_WAIT;  \
-                                                                          \
-		while (!(condition)) {                                    \
-			ck_assert_msg(ph_clock_mono() < wait_end,         \
-				      "never came true: %s", #condition); \
-			g_usleep(2000);                                   \
-		}                                                         \
-	} while (0)
 
 G_GNUC_UNUSED static struct ph_conf *
 fixture_conf(const struct fixture *f, const char *text)
@@ -121,7 +110,7 @@ fixture_run(struct fixture *f)
 				    G_SPAWN_STDOUT_TO_DEV_NULL,
 				fixture_child, NULL, &pid, NULL));
 	f->pid = pid;
-	WAIT_UNTIL(fixture_answers(f));
+	UNIT_WAIT(fixture_answers(f));
 }
 
 static void

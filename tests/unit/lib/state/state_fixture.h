@@ -154,7 +154,7 @@ assert_follows(struct fixture *f, struct ph_state *state)
 	static int n = 100;
 
 	set_rule(f, "Last", ++n);
-	WAIT_UNTIL(priority(state, "Last") == n);
+	UNIT_WAIT(priority(state, "Last") == n);
 }
 
 G_GNUC_UNUSED static json_t *

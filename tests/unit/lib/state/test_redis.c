@@ -142,8 +142,8 @@ START_TEST(test_away_and_back)
 	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
 	ck_assert_ptr_nonnull(strstr(err.text, f.socket));
 	fixture_run(&f);
-	WAIT_UNTIL(ph_redis_call(redis, &reply, &err, "SET", "k", "v", NULL) ==
-		   0);
+	UNIT_WAIT(ph_redis_call(redis, &reply, &err, "SET", "k", "v", NULL) ==
+		  0);
 	ph_reply_free(&reply);
 	ph_redis_close(&redis);
 	fixture_stop(&f);
@@ -224,8 +224,8 @@ START_TEST(test_deadline)
 	ck_assert_int_eq(err.kind, PH_ERR_MAYBE);
 	/* The one without an answer is not used again. */
 	kill(f.pid, SIGCONT);
-	WAIT_UNTIL(ph_redis_call(redis, &reply, &err, "SET", "n", "x", NULL) ==
-		   0);
+	UNIT_WAIT(ph_redis_call(redis, &reply, &err, "SET", "n", "x", NULL) ==
+		  0);
 	ck_assert_str_eq(ph_reply_text(reply, NULL), "OK");
 	ph_reply_free(&reply);
 	ph_redis_close(&redis);
@@ -530,11 +530,11 @@ START_TEST(test_pool_waits)
 		blockers[i] = g_thread_new("blocker", blocker_main, redis);
 	/* Two at a time; each one that is served lets another in. */
 	for (int i = 0; i < 4; i++) {
-		WAIT_UNTIL(blocked_clients(&f) == 2);
+		UNIT_WAIT(blocked_clients(&f) == 2);
 		fixture_do(&f, "RPUSH queue x");
-		WAIT_UNTIL(fixture_do(&f, "LLEN queue") == 0);
+		UNIT_WAIT(fixture_do(&f, "LLEN queue") == 0);
 	}
-	WAIT_UNTIL(blocked_clients(&f) == 1);
+	UNIT_WAIT(blocked_clients(&f) == 1);
 	fixture_do(&f, "RPUSH queue x");
 	for (size_t i = 0; i < 5; i++)
 		ck_assert_ptr_nonnull(g_thread_join(blockers[i]));

@@ -20,13 +20,13 @@ START_TEST(test_change)
 	ck_assert_str_eq(before.reason, "");
 
 	set_rule(&f, "A", 2);
-	WAIT_UNTIL(priority(state, "A") == 2);
+	UNIT_WAIT(priority(state, "A") == 2);
 	ck_assert_uint_gt(status_of(state).generation, before.generation);
 
 	set_rule(&f, "B", 3);
-	WAIT_UNTIL(priority(state, "B") == 3);
+	UNIT_WAIT(priority(state, "B") == 3);
 	fixture_do(&f, "DEL posthub:rule:A");
-	WAIT_UNTIL(priority(state, "A") == NO_RULE);
+	UNIT_WAIT(priority(state, "A") == NO_RULE);
 	ck_assert_int_eq(priority(state, "B"), 3);
 	ph_state_close(&state);
 	ck_assert_ptr_null(state);
@@ -58,7 +58,7 @@ START_TEST(test_redis_cli)
 	ck_assert(g_spawn_sync(NULL, argv, NULL,
 			       G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
 			       NULL, NULL, NULL, NULL, NULL, NULL));
-	WAIT_UNTIL(priority(state, "By Hand") == 7);
+	UNIT_WAIT(priority(state, "By Hand") == 7);
 	ph_state_close(&state);
 	fixture_stop(&f);
 }
@@ -74,28 +74,28 @@ START_TEST(test_bad_edit)
 	set_rule(&f, "A", 1);
 	state = state_open(&f);
 	fixture_do(&f, "HSET posthub:rule:A Priority many");
-	WAIT_UNTIL(error_has(state, "rule:A", "kept: rule A: Priority"));
+	UNIT_WAIT(error_has(state, "rule:A", "kept: rule A: Priority"));
 	ck_assert_int_eq(priority(state, "A"), 1);
 	ck_assert_uint_eq(status_of(state).n_errors, 1);
-	WAIT_UNTIL(status_file_is(&f, true, false, 1));
+	UNIT_WAIT(status_file_is(&f, true, false, 1));
 
 	/* Others go on changing meanwhile. */
 	assert_follows(&f, state);
 	ck_assert_int_eq(priority(state, "A"), 1);
 
 	fixture_do(&f, "HSET posthub:rule:New Priority many");
-	WAIT_UNTIL(error_has(state, "rule:New", "gone: rule New: Priority"));
+	UNIT_WAIT(error_has(state, "rule:New", "gone: rule New: Priority"));
 	ck_assert_int_eq(priority(state, "New"), NO_RULE);
 	ck_assert_uint_eq(status_of(state).n_errors, 2);
 
 	fixture_do(&f, "HSET posthub:rule:A Priority 5");
-	WAIT_UNTIL(priority(state, "A") == 5);
+	UNIT_WAIT(priority(state, "A") == 5);
 	ck_assert(error_has(state, "rule:A", ""));
 	fixture_do(&f, "DEL posthub:rule:New");
-	WAIT_UNTIL(error_has(state, "rule:New", ""));
+	UNIT_WAIT(error_has(state, "rule:New", ""));
 	status = status_of(state);
 	ck_assert_uint_eq(status.n_errors, 0);
-	WAIT_UNTIL(status_file_is(&f, true, false, 0));
+	UNIT_WAIT(status_file_is(&f, true, false, 0));
 	ph_state_close(&state);
 	fixture_stop(&f);
 }
@@ -110,9 +110,9 @@ START_TEST(test_bad_edit_then_deleted)
 	set_rule(&f, "A", 1);
 	state = state_open(&f);
 	fixture_do(&f, "HSET posthub:rule:A Priority many");
-	WAIT_UNTIL(error_has(state, "rule:A", "kept: "));
+	UNIT_WAIT(error_has(state, "rule:A", "kept: "));
 	fixture_do(&f, "DEL posthub:rule:A");
-	WAIT_UNTIL(priority(state, "A") == NO_RULE);
+	UNIT_WAIT(priority(state, "A") == NO_RULE);
 	ck_assert(error_has(state, "rule:A", ""));
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -134,7 +134,7 @@ START_TEST(test_wrong_type)
 	    error_has(state, "dataclassification:P", "not a Redis string"));
 	ck_assert_int_eq(priority(state, "A"), 1);
 	fixture_do(&f, "SET posthub:rule:A x");
-	WAIT_UNTIL(error_has(state, "rule:A", "kept: rule A: not a Redis"));
+	UNIT_WAIT(error_has(state, "rule:A", "kept: rule A: not a Redis"));
 	ck_assert_int_eq(priority(state, "A"), 1);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -156,7 +156,7 @@ START_TEST(test_nul_in_value)
 	state = state_open(&f);
 	ck_assert_int_eq(ph_redis_callv(f.admin, &command, &reply, NULL), 0);
 	ph_reply_free(&reply);
-	WAIT_UNTIL(error_has(state, "rule:A", "NUL"));
+	UNIT_WAIT(error_has(state, "rule:A", "NUL"));
 	ck_assert_int_eq(priority(state, "A"), 9);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -211,8 +211,8 @@ START_TEST(test_bad_package)
 	fixture_do(&f, "SET posthub:dataclassification:P " PACKAGE);
 	state = state_open(&f);
 	fixture_do(&f, "SET posthub:dataclassification:P <RulePackage>");
-	WAIT_UNTIL(error_has(state, "dataclassification:P",
-			     "kept: dataclassification P: Value: line 1: "));
+	UNIT_WAIT(error_has(state, "dataclassification:P",
+			    "kept: dataclassification P: Value: line 1: "));
 	snapshot = ph_state_take(state);
 	object = ph_snapshot_find(snapshot, "dataclassification", "P");
 	ck_assert_ptr_nonnull(object);
@@ -275,7 +275,7 @@ START_TEST(test_case_collision)
 	set_rule(&f, "Secret", 1);
 	state = state_open(&f);
 	set_rule(&f, "SECRET", 2);
-	WAIT_UNTIL(error_has(state, "rule:SECRET", "in case alone"));
+	UNIT_WAIT(error_has(state, "rule:SECRET", "in case alone"));
 	ck_assert(error_has(state, "rule:Secret", "kept: rule Secret"));
 	ck_assert(error_has(state, "rule:SECRET", "gone: rule SECRET"));
 	ck_assert_int_eq(priority(state, "Secret"), 1);
@@ -292,14 +292,14 @@ START_TEST(test_case_collision)
 	ck_assert(error_has(state, "rule:Secret", "kept: "));
 
 	fixture_do(&f, "DEL posthub:rule:SECRET");
-	WAIT_UNTIL(priority(state, "Secret") == 3);
+	UNIT_WAIT(priority(state, "Secret") == 3);
 	ck_assert_uint_eq(status_of(state).n_errors, 0);
 
 	/* The one in force goes, the other stays. */
 	set_rule(&f, "SECRET", 4);
-	WAIT_UNTIL(status_of(state).n_errors == 2);
+	UNIT_WAIT(status_of(state).n_errors == 2);
 	fixture_do(&f, "DEL posthub:rule:Secret");
-	WAIT_UNTIL(priority(state, "secret") == 4);
+	UNIT_WAIT(priority(state, "secret") == 4);
 	ck_assert_uint_eq(status_of(state).n_errors, 0);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -376,7 +376,7 @@ START_TEST(test_multi_is_atomic)
 		fixture_do(&f, touch);
 		set_together(&f, value);
 		if (i % 50 == 0)
-			WAIT_UNTIL(priority(state, "A") == i);
+			UNIT_WAIT(priority(state, "A") == i);
 	}
 	ck_assert_int_gt(g_atomic_int_get(&pairing.seen), 5);
 	ck_assert_int_eq(g_atomic_int_get(&pairing.torn), 0);
@@ -413,7 +413,7 @@ START_TEST(test_big_batch)
 		g_free((void *)(uintptr_t)commands[i].args[1]);
 		g_free((void *)(uintptr_t)commands[i].args);
 	}
-	WAIT_UNTIL(count_rules(state) == N);
+	UNIT_WAIT(count_rules(state) == N);
 	ph_state_close(&state);
 	/* And at the start. */
 	state = state_open_derived(&f, "timeout = 20s\n", NULL);
@@ -439,7 +439,7 @@ START_TEST(test_deletions_are_orders)
 	state = state_open(&f);
 	ck_assert_uint_eq(count_rules(state), 20);
 	fixture_do(&f, line->str);
-	WAIT_UNTIL(count_rules(state) == 0);
+	UNIT_WAIT(count_rules(state) == 0);
 	ck_assert(!status_of(state).refused);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -504,7 +504,7 @@ check_prefix(struct fixture *f, const char *prefix)
 	state = state_open_derived(f, more, NULL);
 	ck_assert_int_eq(priority(state, "A"), 1);
 	fixture_do(f, second);
-	WAIT_UNTIL(priority(state, "A") == 2);
+	UNIT_WAIT(priority(state, "A") == 2);
 	ph_state_close(&state);
 }
 

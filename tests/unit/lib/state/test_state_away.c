@@ -82,8 +82,8 @@ await_refusal(struct ph_state *state, const char *reason)
 {
 	struct ph_state_status status;
 
-	WAIT_UNTIL(status_of(state).refused);
-	WAIT_UNTIL(status_of(state).connected);
+	UNIT_WAIT(status_of(state).refused);
+	UNIT_WAIT(status_of(state).connected);
 	status = status_of(state);
 	ck_assert_msg(strstr(status.reason, reason) != NULL, "%s",
 		      status.reason);
@@ -99,11 +99,11 @@ START_TEST(test_restarted_empty)
 	set_rule(&f, "A", 1);
 	state = state_open(&f);
 	fixture_kill(&f);
-	WAIT_UNTIL(!status_of(state).connected);
+	UNIT_WAIT(!status_of(state).connected);
 	ck_assert_int_eq(priority(state, "A"), 1);
 	fixture_run(&f);
 	await_refusal(state, "no meta");
-	WAIT_UNTIL(status_file_is(&f, true, true, 0));
+	UNIT_WAIT(status_file_is(&f, true, true, 0));
 	ck_assert_int_eq(priority(state, "A"), 1);
 	/* A daemon with a state of its own founds nothing. */
 	ck_assert_int_eq(fixture_do(&f, "EXISTS posthub:meta"), 0);
@@ -111,11 +111,11 @@ START_TEST(test_restarted_empty)
 	/* Single changes are no orders now; another organisation is none. */
 	set_rule(&f, "A", 2);
 	set_meta(&f, ORG_B);
-	WAIT_UNTIL(strstr(status_of(state).reason, ORG_B) != NULL);
+	UNIT_WAIT(strstr(status_of(state).reason, ORG_B) != NULL);
 	ck_assert_int_eq(priority(state, "A"), 1);
 
 	fixture_do(&f, "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
-	WAIT_UNTIL(priority(state, "A") == 2);
+	UNIT_WAIT(priority(state, "A") == 2);
 	ck_assert(!status_of(state).refused);
 	ck_assert_str_eq(status_of(state).reason, "");
 	assert_follows(&f, state);
@@ -136,10 +136,10 @@ START_TEST(test_restarted_with_data)
 	before = status_of(state);
 	fixture_do(&f, "SAVE");
 	fixture_kill(&f);
-	WAIT_UNTIL(!status_of(state).connected);
+	UNIT_WAIT(!status_of(state).connected);
 	ck_assert_int_eq(priority(state, "A"), 1);
 	fixture_run(&f);
-	WAIT_UNTIL(status_of(state).connected);
+	UNIT_WAIT(status_of(state).connected);
 	/* Nothing changed: nothing was swapped. */
 	ck_assert_uint_eq(status_of(state).generation, before.generation);
 	ck_assert(!status_of(state).refused);
@@ -166,7 +166,7 @@ START_TEST(test_flushall)
 	/* Whoever restores the data needs to adopt nothing. */
 	set_rule(&f, "A", 5);
 	set_meta(&f, organization);
-	WAIT_UNTIL(priority(state, "A") == 5);
+	UNIT_WAIT(priority(state, "A") == 5);
 	ck_assert(!status_of(state).refused);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -185,16 +185,16 @@ START_TEST(test_meta_deleted)
 	fixture_do(&f, "DEL posthub:meta");
 	await_refusal(state, "no meta");
 	set_meta(&f, ORG_A);
-	WAIT_UNTIL(!status_of(state).refused);
+	UNIT_WAIT(!status_of(state).refused);
 	set_meta(&f, ORG_B);
 	await_refusal(state, ORG_B);
 	set_rule(&f, "A", 2);
 	set_meta(&f, ORG_A);
-	WAIT_UNTIL(priority(state, "A") == 2);
+	UNIT_WAIT(priority(state, "A") == 2);
 
 	/* A meta that cannot be read is a bad edit like any other. */
 	set_meta(&f, "nonsense");
-	WAIT_UNTIL(error_has(state, "meta", "kept: meta: Organization"));
+	UNIT_WAIT(error_has(state, "meta", "kept: meta: Organization"));
 	ck_assert(!status_of(state).refused);
 	assert_follows(&f, state);
 	ph_state_close(&state);
@@ -225,7 +225,7 @@ START_TEST(test_half_gone_meanwhile)
 	await_refusal(state, "12 of 15");
 	ck_assert_uint_eq(count_rules(state), 15);
 	fixture_do(&f, "HSET posthub:meta Adopted 2026-11-21T10:00:00.000Z");
-	WAIT_UNTIL(count_rules(state) == 3);
+	UNIT_WAIT(count_rules(state) == 3);
 	ph_state_close(&state);
 	fixture_stop(&f);
 }
@@ -240,7 +240,7 @@ START_TEST(test_start_from_disk)
 	set_rule(&f, "A", 1);
 	state = state_open(&f);
 	set_rule(&f, "A", 2);
-	WAIT_UNTIL(priority(state, "A") == 2);
+	UNIT_WAIT(priority(state, "A") == 2);
 	ph_state_close(&state);
 	fixture_do(&f, "SAVE");
 	fixture_kill(&f);
@@ -249,7 +249,7 @@ START_TEST(test_start_from_disk)
 	state = state_open_derived(&f, "timeout = 60s\n", NULL);
 	ck_assert_int_eq(priority(state, "A"), 2);
 	ck_assert(!status_of(state).connected);
-	WAIT_UNTIL(status_file_is(&f, false, false, 0));
+	UNIT_WAIT(status_file_is(&f, false, false, 0));
 	fixture_run(&f);
 	assert_follows(&f, state);
 	ph_state_close(&state);
@@ -278,7 +278,7 @@ START_TEST(test_start_with_nothing)
 		      status.reason);
 	ck_assert_uint_eq(status.generation, 0);
 	fixture_run(&f);
-	WAIT_UNTIL(priority(state, "A") == NO_RULE);
+	UNIT_WAIT(priority(state, "A") == NO_RULE);
 	assert_follows(&f, state);
 	ph_state_close(&state);
 	fixture_stop(&f);
@@ -350,7 +350,7 @@ START_TEST(test_stopped_server)
 	set_rule(&f, "A", 1);
 	state = state_open_derived(&f, "timeout = 400ms\n", NULL);
 	kill(f.pid, SIGSTOP);
-	WAIT_UNTIL(!status_of(state).connected);
+	UNIT_WAIT(!status_of(state).connected);
 	ck_assert_int_eq(priority(state, "A"), 1);
 	kill(f.pid, SIGCONT);
 	assert_follows(&f, state);
@@ -371,7 +371,7 @@ START_TEST(test_status_file)
 	fixture_start(&f);
 	fixture_do(&f, "HSET posthub:rule:\xff Priority many");
 	state = state_open(&f);
-	WAIT_UNTIL(status_file_is(&f, true, false, 1));
+	UNIT_WAIT(status_file_is(&f, true, false, 1));
 	root = read_status(&f);
 	ck_assert_str_eq(json_string_value(json_object_get(root, "program")),
 			 PROGRAM);

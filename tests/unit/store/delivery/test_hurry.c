@@ -77,7 +77,7 @@ setup(void)
 	directory = ph_directory_new(&ops, NULL);
 	ph_object_unref(&objects[0]);
 	ph_object_unref(&objects[1]);
-	WAIT_UNTIL(has_domain());
+	UNIT_WAIT(has_domain());
 }
 
 static void
@@ -147,7 +147,7 @@ START_TEST(test_asks_for_those)
 	setup();
 	hurry = start("test $0 = -j || exit 1; " LIST);
 	/* That one fails does not keep the next from being asked for. */
-	WAIT_UNTIL(called("-j\n-i A\n-i E\n"));
+	UNIT_WAIT(called("-j\n-i A\n-i E\n"));
 	ph_hurry_stop(&hurry);
 	ph_hurry_stop(&hurry);
 	teardown();
@@ -162,11 +162,11 @@ START_TEST(test_outage)
 	setup();
 	outage = true;
 	hurry = start("test $0 = -j || exit 1; " LIST);
-	WAIT_UNTIL(called_last("-j\n-j\n"));
+	UNIT_WAIT(called_last("-j\n-j\n"));
 	outage = false;
-	WAIT_UNTIL(called_last("-j\n-i A\n-i E\n"));
+	UNIT_WAIT(called_last("-j\n-i A\n-i E\n"));
 	ph_hurry_ask(hurry, "db2");
-	WAIT_UNTIL(called_last("-j\n-i A\n-i E\n-j\n-i B\n"));
+	UNIT_WAIT(called_last("-j\n-i A\n-i E\n-j\n-i B\n"));
 	ph_hurry_stop(&hurry);
 	teardown();
 }
@@ -190,7 +190,7 @@ START_TEST(test_stop)
 		struct ph_hurry *hurry = start(rests[i]);
 		int64_t began;
 
-		WAIT_UNTIL(called(wanted[i]));
+		UNIT_WAIT(called(wanted[i]));
 		began = ph_clock_mono();
 		ph_hurry_stop(&hurry);
 		/* The time of one round, which is what a stop waited for. */
