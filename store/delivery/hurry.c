@@ -43,7 +43,8 @@ struct search {
 	struct ph_snapshot *snapshot;
 	GHashTable *databases; /* folded names */
 	GPtrArray *ids;
-	int64_t deadline; /* of the round, monotonic */
+	int64_t deadline;   /* of the round, monotonic */
+	int64_t look_until; /* then all are asked for */
 	unsigned look_ups;
 	bool all;    /* there is too much to choose */
 	bool unsure; /* of some nobody could say whether they are wanted */
@@ -166,7 +167,8 @@ is_wanted(struct search *search, const char *address)
 
 	if (!address)
 		return 0;
-	if (is_stopping(search->hurry) || ph_clock_mono() >= search->deadline ||
+	if (is_stopping(search->hurry) ||
+	    ph_clock_mono() >= search->look_until ||
 	    ++search->look_ups > LOOK_UPS)
 		return -1;
 	/* An address that two entries claim is delivered to neither. */
@@ -217,8 +219,9 @@ take_message(struct search *search, const char *line)
 	if (id && g_strcmp0(queue, "deferred") == 0) {
 		if (has_wanted(search, json_object_get(json, "recipients")))
 			g_ptr_array_add(search->ids, g_strdup(id));
-		search->all =
-		    search->ids->len > FEW || search->look_ups > LOOK_UPS;
+		search->all = search->ids->len > FEW ||
+			      search->look_ups > LOOK_UPS ||
+			      ph_clock_mono() >= search->look_until;
 	}
 	json_decref(json);
 }
@@ -291,6 +294,7 @@ look(void *context)
 	if (!search.databases)
 		return;
 	search.deadline = ph_clock_mono() + LIMIT_MS;
+	search.look_until = search.deadline - LIMIT_MS / 2;
 	search.snapshot = ph_state_take(hurry->state);
 	search.ids = g_ptr_array_new_with_free_func(g_free);
 	search.unsure = !search.snapshot;

@@ -197,12 +197,14 @@ back_off(const struct ph_submission *submission, unsigned failures)
 
 /* It is down, or up, by what a new session met; by nothing else. */
 static void
-note_server(struct ph_watch_imap *watch, const struct ph_imap_look *look_at,
+note_server(struct ph_watch_imap *watch, const struct mailbox *mailbox,
 	    int64_t now)
 {
+	const struct ph_imap_look *look_at = &mailbox->look;
 	bool down = look_at->end == PH_IMAP_LOOK_NO_SERVER;
 
-	if (down)
+	/* Also who asked for it and got no answer. */
+	if (down || (watch->down && mailbox->opening && !look_at->answered))
 		watch->down_until = now + watch->submission->retry_min;
 	if (down && !watch->down)
 		ph_warn("the IMAP server cannot be reached: %s",
@@ -247,7 +249,7 @@ end_look(struct ph_watch_imap *watch, struct mailbox *mailbox)
 	watch->looking--;
 	watch->failing -= mailbox->failing;
 	watch->opening -= mailbox->opening;
-	note_server(watch, look_at, now);
+	note_server(watch, mailbox, now);
 	note_mailbox(watch, mailbox, now);
 	if (look_at->news || mailbox->hurry)
 		mailbox->due = 0;
