@@ -46,4 +46,13 @@ unit_object_line(const char *line)
 	return unit_object(words[0], words[1], pairs, n);
 }
 
+/* A GDestroyNotify. */
+static inline void
+unit_object_unref(void *data)
+{
+	struct ph_object *object = data;
+
+	ph_object_unref(&object);
+}
+
 #endif

@@ -1,6 +1,7 @@
 #include "cli/rule.h"
 #include "cli/trial_private.h"
 #include "lib/routing/topology.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -21,14 +22,6 @@ static struct ph_trial trial;
 static GPtrArray *objects;
 
 static void
-unref_object(void *data)
-{
-	struct ph_object *object = data;
-
-	ph_object_unref(&object);
-}
-
-static void
 person_free(void *data)
 {
 	struct ph_trial_person *person = data;
@@ -46,7 +39,7 @@ begin(void)
 	struct ph_err err = PH_ERR_INIT;
 
 	ck_assert_int_eq(ph_conf_load(NULL, &cli.conf, &err), 0);
-	objects = g_ptr_array_new_with_free_func(unref_object);
+	objects = g_ptr_array_new_with_free_func(unit_object_unref);
 	trial = (struct ph_trial){
 	    .cli = &cli,
 	    .explain = true,
@@ -69,22 +62,9 @@ begin(void)
 static void
 add_rule(const char *name, const char *fields)
 {
-	g_auto(GStrv) parts = g_strsplit(fields, "|", -1);
-	guint n = g_strv_length(parts);
-	g_autofree struct ph_pair *pairs = g_new0(struct ph_pair, n);
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
+	g_autofree char *line = g_strdup_printf("rule|%s|%s", name, fields);
 
-	for (guint i = 0; i < n; i++) {
-		char *equals = strchr(parts[i], '=');
-
-		*equals = '\0';
-		pairs[i] = (struct ph_pair){parts[i], equals + 1};
-	}
-	ck_assert_msg(ph_object_parse(ph_kind_find("rule"), name, pairs, n,
-				      &object, &err) == 0,
-		      "%s", err.text);
-	g_ptr_array_add(objects, object);
+	g_ptr_array_add(objects, unit_object_line(line));
 }
 
 static void

@@ -1,3 +1,4 @@
+#include "lib/base/clock.h"
 #include "tracking/collect.h"
 #include "tracking/received.h"
 
@@ -69,7 +70,7 @@ set_up(void)
 	maillog = g_build_filename(dir, "mail.log", NULL);
 	rows_dir = g_build_filename(dir, "rows", NULL);
 	position = g_build_filename(dir, "tracking.position", NULL);
-	now = 1000000;
+	now = ph_clock_mono();
 	start();
 }
 

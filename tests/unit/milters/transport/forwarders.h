@@ -104,7 +104,8 @@ add_forwarders(struct ph_mail *mail)
 	    *made[G_N_ELEMENTS(entries) + G_N_ELEMENTS(forwarders)];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
-		made[i] = parse(i < G_N_ELEMENTS(entries)
+		made[i] =
+		    make_object(i < G_N_ELEMENTS(entries)
 				    ? &entries[i]
 				    : &forwarders[i - G_N_ELEMENTS(entries)]);
 	ph_directory_close(&mail->directory);

@@ -99,12 +99,11 @@ static const struct object entries[] = {
       {"Members", "boss@a.test,far@a.test,near@a.test,dynamic@a.test"}}},
 };
 
-static void
-unref_object(void *data)
+static struct ph_object *
+make_object(const struct object *from)
 {
-	struct ph_object *object = data;
-
-	ph_object_unref(&object);
+	return unit_object(from->kind, from->name, from->pairs,
+			   G_N_ELEMENTS(from->pairs));
 }
 
 /* With further objects, which end with kind NULL. */
@@ -112,17 +111,12 @@ static struct ph_snapshot *
 make_snapshot(const struct object *more)
 {
 	g_autoptr(GPtrArray) made =
-	    g_ptr_array_new_with_free_func(unref_object);
+	    g_ptr_array_new_with_free_func(unit_object_unref);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(objects); i++)
-		g_ptr_array_add(made,
-				unit_object(objects[i].kind, objects[i].name,
-					    objects[i].pairs,
-					    G_N_ELEMENTS(objects[i].pairs)));
+		g_ptr_array_add(made, make_object(&objects[i]));
 	for (; more != NULL && more->kind != NULL; more++)
-		g_ptr_array_add(made,
-				unit_object(more->kind, more->name, more->pairs,
-					    G_N_ELEMENTS(more->pairs)));
+		g_ptr_array_add(made, make_object(more));
 	return ph_snapshot_build((const struct ph_object *const *)made->pdata,
 				 made->len, derive);
 }
@@ -134,9 +128,7 @@ make_directory(void)
 	struct ph_directory *directory;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)
-		made[i] = unit_object(entries[i].kind, entries[i].name,
-				      entries[i].pairs,
-				      G_N_ELEMENTS(entries[i].pairs));
+		made[i] = make_object(&entries[i]);
 	directory = ph_directory_memory((const struct ph_object *const *)made,
 					G_N_ELEMENTS(made));
 	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)

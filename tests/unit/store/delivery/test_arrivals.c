@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +35,8 @@ start(const char *command, const char *url, int64_t timeout, int concurrency)
 	struct ph_arrivals *arrivals;
 	struct ph_err err = PH_ERR_INIT;
 
+	/* As in the daemon: a command need not read what it is given. */
+	signal(SIGPIPE, SIG_IGN);
 	ck_assert_msg(ph_arrivals_start(&options, &arrivals, &err) == 0, "%s",
 		      err.text);
 	return arrivals;

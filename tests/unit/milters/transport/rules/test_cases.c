@@ -2,6 +2,7 @@
 #include "lib/directory/directory.h"
 #include "lib/routing/topology.h"
 #include "milters/transport/rules/evaluate.h"
+#include "tests/unit/object.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -43,14 +44,6 @@ static struct ph_client client;
 static struct ph_classifier *classifier;
 
 static void
-unref_object(void *data)
-{
-	struct ph_object *object = data;
-
-	ph_object_unref(&object);
-}
-
-static void
 free_rule_text(void *data)
 {
 	struct rule_text *rule = data;
@@ -76,8 +69,8 @@ case_new(const char *name, int line)
 	c->rules = g_ptr_array_new_with_free_func(free_rule_text);
 	c->mail = ph_mail_new(&client, "");
 	c->body = g_string_new(NULL);
-	c->objects = g_ptr_array_new_with_free_func(unref_object);
-	c->entries = g_ptr_array_new_with_free_func(unref_object);
+	c->objects = g_ptr_array_new_with_free_func(unit_object_unref);
+	c->entries = g_ptr_array_new_with_free_func(unit_object_unref);
 	c->files = g_array_new(FALSE, TRUE, sizeof(struct ph_inspect_row));
 	c->properties = g_ptr_array_new_with_free_func(g_free);
 	c->findings =
@@ -105,19 +98,6 @@ case_free(void *data)
 	g_free(c->answer);
 	g_ptr_array_unref(c->expected);
 	g_free(c);
-}
-
-static struct ph_object *
-parse_object(const char *kind, const char *name, const struct ph_pair *pairs,
-	     size_t n)
-{
-	struct ph_object *object = NULL;
-	struct ph_err err = PH_ERR_INIT;
-
-	ck_assert_msg(ph_object_parse(ph_kind_find(kind), name, pairs, n,
-				      &object, &err) == 0,
-		      "%s", err.text);
-	return object;
 }
 
 /* ---- the lines of a case ------------------------------------------------ */
@@ -179,7 +159,7 @@ on_domain(struct rule_case *c, const char *value)
 	g_auto(GStrv) words = g_strsplit(value, " ", 2);
 	struct ph_pair pair = {"DomainType", words[1]};
 
-	g_ptr_array_add(c->objects, parse_object("domain", words[0], &pair, 1));
+	g_ptr_array_add(c->objects, unit_object("domain", words[0], &pair, 1));
 }
 
 /* "name; Field=Value; Field=Value": the name, and the pairs. */
@@ -237,11 +217,10 @@ on_entry(struct rule_case *c, const char *value)
 		add_pair(&words, "Database", "DB1");
 	else if (!g_str_has_suffix(head[1], "Group"))
 		add_pair(&words, "ExternalEmailAddress", head[0]);
-	g_ptr_array_add(
-	    c->entries,
-	    parse_object("recipient", head[0],
-			 (struct ph_pair *)(void *)words.pairs->data,
-			 words.pairs->len));
+	g_ptr_array_add(c->entries,
+			unit_object("recipient", head[0],
+				    (struct ph_pair *)(void *)words.pairs->data,
+				    words.pairs->len));
 	clear_words(&words);
 }
 
@@ -253,11 +232,10 @@ on_object(struct rule_case *c, const char *value)
 
 	split_words(value, &words);
 	head = g_strsplit(words.parts[0], " ", 2);
-	g_ptr_array_add(
-	    c->objects,
-	    parse_object(head[0], head[1],
-			 (struct ph_pair *)(void *)words.pairs->data,
-			 words.pairs->len));
+	g_ptr_array_add(c->objects,
+			unit_object(head[0], head[1],
+				    (struct ph_pair *)(void *)words.pairs->data,
+				    words.pairs->len));
 	clear_words(&words);
 }
 
@@ -546,9 +524,9 @@ add_rules(struct rule_case *c)
 
 		g_ptr_array_add(
 		    c->objects,
-		    parse_object("rule", name,
-				 (struct ph_pair *)(void *)rule->pairs->data,
-				 rule->pairs->len));
+		    unit_object("rule", name,
+				(struct ph_pair *)(void *)rule->pairs->data,
+				rule->pairs->len));
 	}
 }
 
