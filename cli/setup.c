@@ -274,7 +274,9 @@ forget_removed(struct run *run, struct ph_err *err)
 
 /* ---- the verb ------------------------------------------------------------ */
 
-/* The new file with those that mail in the queue has come to name. */
+/* The new file with those that mail in the queue has come to name. What was on
+ * its way into the queue when that was looked at is in it now, so it is looked
+ * at again. */
 static int
 put_back(struct run *run, struct ph_err *err)
 {
@@ -287,40 +289,46 @@ put_back(struct run *run, struct ph_err *err)
 	if (kept == 0)
 		return 0;
 	text = ph_master_text(run->setup.master);
-	return ph_postfix_replace(run->directory, run->after, run->before, text,
-				  err);
-}
-
-/* What was on its way into the queue when that was looked at is in it now, so
- * it is looked at again. */
-static int
-replace(struct run *run, struct ph_err *err)
-{
-	if (ph_postfix_replace(run->directory, run->before, run->before,
-			       run->after, err) < 0)
-		return -1;
-	return put_back(run, err) < 0
-		   ? ph_err_wrap(err, "master.cf is in its place, but a "
-				      "transport that mail in the queue names "
-				      "may be missing in it")
-		   : 0;
+	if (ph_postfix_replace(run->directory, run->after, run->before, text,
+			       err) < 0)
+		return ph_err_wrap(err, "master.cf is in its place, but "
+					"without a transport that mail in the "
+					"queue names");
+	g_free(run->after);
+	run->after = g_steal_pointer(&text);
+	return 0;
 }
 
 /* An exit code. */
 static int
-apply(struct run *run)
+replace(struct run *run, struct ph_err *err)
 {
-	struct ph_err err = PH_ERR_INIT;
-	int status = PH_EXIT_YES;
+	int status;
 
-	if (strcmp(run->before, run->after) != 0) {
-		if (ph_postfix_ports(run->directory, run->was,
-				     run->setup.master, &err) < 0)
-			return ph_cli_err(&err);
-		status = forget_removed(run, &err);
-	}
-	if (status == PH_EXIT_YES && strcmp(run->before, run->after) != 0 &&
-	    replace(run, &err) < 0)
+	if (ph_postfix_ports(run->directory, run->was, run->setup.master, err) <
+	    0)
+		return ph_cli_err(err);
+	status = forget_removed(run, err);
+	if (status != PH_EXIT_YES || strcmp(run->before, run->after) == 0)
+		return status;
+	return ph_postfix_replace(run->directory, run->before, run->before,
+				  run->after, err) < 0 ||
+		       put_back(run, err) < 0
+		   ? ph_cli_err(err)
+		   : PH_EXIT_YES;
+}
+
+/* What is pending although the file says it was perhaps never read. An exit
+ * code. */
+static int
+apply(struct run *run, bool pending)
+{
+	bool differs = strcmp(run->before, run->after) != 0;
+	struct ph_err err = PH_ERR_INIT;
+	int status = differs ? replace(run, &err) : PH_EXIT_YES;
+
+	if (status == PH_EXIT_YES && (differs || pending) &&
+	    ph_postfix_reload(run->directory, &err) < 0)
 		status = ph_cli_err(&err);
 	return status == PH_EXIT_YES ? write_marks(run, run->marks) : status;
 }
@@ -355,16 +363,17 @@ finish(struct run *run, bool wanted)
 	g_autofree char *diff = NULL;
 	int status = PH_EXIT_YES;
 
-	if (plan(run, &err) < 0 ||
-	    ph_postfix_diff(run->directory, run->after, &diff, &err) < 0)
+	if (plan(run, &err) < 0)
 		return ph_cli_err(&err);
 	if (wanted && ph_cli_may_write(run->cli, &status) < 0)
 		return status;
-	if (wanted) {
-		status = apply(run);
-		if (status != PH_EXIT_YES)
-			return status;
-	}
+	if (wanted)
+		status = apply(run, pending->len > 0);
+	if (status != PH_EXIT_YES)
+		return status;
+	if (ph_postfix_diff(run->directory, run->before, run->after, &diff,
+			    &err) < 0)
+		return ph_cli_err(&err);
 	show(run, diff, pending->len, wanted);
 	return wanted || (*diff == '\0' && pending->len == 0) ? PH_EXIT_YES
 							      : PH_EXIT_NO;

@@ -79,9 +79,10 @@ int ph_certificate_find(const char *directory, const char *name, char **path_r,
 int ph_postfix_value(const char *directory, const char *name, char **value_r,
 		     struct ph_err *err);
 
-/* The difference from the file to the text, as diff -u has it; g_free. -1. */
-int ph_postfix_diff(const char *directory, const char *text, char **diff_r,
-		    struct ph_err *err);
+/* The difference from one text of master.cf to another, as diff -u has it;
+ * g_free. -1. */
+int ph_postfix_diff(const char *directory, const char *before,
+		    const char *after, char **diff_r, struct ph_err *err);
 
 /* Can what ours listen at, and nobody before, be listened at, and no two at the
  * same place, whether or not Postfix runs? 0, or -1 PERM: the first that
@@ -99,14 +100,18 @@ int ph_postfix_queue_names(const char *queue_directory,
 
 /*
  * Puts the text in the place of directory/master.cf, which says before:
- * Postfix's own check of it first, backup is kept as
- * master.cf.posthub-backup, and Postfix reads it again if it runs. 0, or -1
- * PERM: Postfix does not accept it, TEMP, as when somebody has edited the file
+ * Postfix's own check of it first, and backup is kept as
+ * master.cf.posthub-backup. Postfix does not know of it yet. 0, or -1 PERM:
+ * Postfix does not accept it, TEMP, as when somebody has edited the file
  * meanwhile; then nothing was changed, except when only what comes after it
  * failed, which err says.
  */
 int ph_postfix_replace(const char *directory, const char *before,
 		       const char *backup, const char *text,
 		       struct ph_err *err);
+
+/* Postfix reads master.cf again; nothing to do where it does not run. 0, or -1
+ * TEMP. */
+int ph_postfix_reload(const char *directory, struct ph_err *err);
 
 #endif

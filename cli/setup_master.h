@@ -80,10 +80,12 @@ ph_master_listener(const struct ph_master *master, const char *host, int port);
 /*
  * Do two services listen at the same place, at least one of them ours? 1: they
  * are *one_r, which is ours, and *other_r; borrowed. 0. -1 TEMP: a host's name
- * has no address; names are looked up as Postfix does. interfaces is what
- * inet_interfaces says: where a service without an address listens.
+ * has no address; names are looked up as Postfix does, each once. interfaces is
+ * what inet_interfaces says, where a service without an address listens;
+ * protocols what inet_protocols does, and what it leaves out listens nowhere.
  */
 int ph_master_overlap(const struct ph_master *master, const char *interfaces,
+		      const char *protocols,
 		      const struct ph_master_service **one_r,
 		      const struct ph_master_service **other_r,
 		      struct ph_err *err);

@@ -70,28 +70,30 @@ write_private(const char *text, struct ph_err *err)
 }
 
 int
-ph_postfix_diff(const char *directory, const char *text, char **diff_r,
-		struct ph_err *err)
+ph_postfix_diff(const char *directory, const char *before, const char *after,
+		char **diff_r, struct ph_err *err)
 {
 	g_autofree char *file = g_build_filename(directory, "master.cf", NULL);
-	g_autofree char *new = write_private(text, err);
+	g_autofree char *old = write_private(before, err);
+	g_autofree char *new = old != NULL ? write_private(after, err) : NULL;
 	const char *const argv[] = {"diff",    "-u",
 				    "--label", file,
 				    "--label", "with what connectors say",
-				    "--",      file,
+				    "--",      old,
 				    new,       NULL};
-	int status;
+	int status = new != NULL ? run(argv, diff_r, err) : -1;
 
-	*diff_r = NULL;
-	if (new == NULL)
-		return -1;
-	status = run(argv, diff_r, err);
-	g_unlink(new);
+	if (old != NULL)
+		g_unlink(old);
+	if (new != NULL)
+		g_unlink(new);
 	if (status == 0 || status == 1)
 		return 0;
-	if (status > 1)
+	if (status > 1) {
 		(void)ph_err_set(err, PH_ERR_TEMP, "diff: %s", *diff_r);
-	g_clear_pointer(diff_r, g_free);
+		g_free(*diff_r);
+	}
+	*diff_r = NULL;
 	return -1;
 }
 
@@ -172,13 +174,14 @@ ph_postfix_ports(const char *directory, const struct ph_master *before,
 		 const struct ph_master *after, struct ph_err *err)
 {
 	const struct ph_master_service *one, *other;
-	g_autofree char *interfaces = NULL;
+	g_autofree char *interfaces = NULL, *protocols = NULL;
 	int r;
 
 	if (ph_postfix_value(directory, "inet_interfaces", &interfaces, err) <
-	    0)
+		0 ||
+	    ph_postfix_value(directory, "inet_protocols", &protocols, err) < 0)
 		return -1;
-	r = ph_master_overlap(after, interfaces, &one, &other, err);
+	r = ph_master_overlap(after, interfaces, protocols, &one, &other, err);
 	if (r < 0)
 		return -1;
 	if (r > 0)
@@ -286,28 +289,6 @@ failed:
 	return -1;
 }
 
-/* Postfix reads master.cf again; nothing to do where it does not run. */
-static int
-reload(const char *directory, struct ph_err *err)
-{
-	const char *const status[] = {"postfix", "-c", directory, "status",
-				      NULL};
-	const char *const again[] = {"postfix", "-c", directory, "reload",
-				     NULL};
-	g_autofree char *said = NULL;
-	int r = run(status, NULL, err);
-
-	if (r != 0)
-		return r < 0 ? -1 : 0;
-	r = run(again, &said, err);
-	if (r > 0)
-		(void)ph_err_set(err, PH_ERR_TEMP,
-				 "master.cf is in its place, but Postfix does "
-				 "not read it again: %s",
-				 g_strchomp(said));
-	return r == 0 ? 0 : -1;
-}
-
 /* Whatever somebody has edited meanwhile would be lost. */
 static int
 is_unchanged(const char *file, const char *before, struct ph_err *err)
@@ -361,8 +342,28 @@ ph_postfix_replace(const char *directory, const char *before,
 		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", name,
 				  g_strerror(errno));
 	if (is_unchanged(file, before, err) < 0 ||
-	    check(directory, text, err) < 0 ||
-	    put(file, before, backup, text, err) < 0)
+	    check(directory, text, err) < 0)
 		return -1;
-	return reload(directory, err);
+	return put(file, before, backup, text, err);
+}
+
+int
+ph_postfix_reload(const char *directory, struct ph_err *err)
+{
+	const char *const status[] = {"postfix", "-c", directory, "status",
+				      NULL};
+	const char *const again[] = {"postfix", "-c", directory, "reload",
+				     NULL};
+	g_autofree char *said = NULL;
+	int r = run(status, NULL, err);
+
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	r = run(again, &said, err);
+	if (r > 0)
+		(void)ph_err_set(err, PH_ERR_TEMP,
+				 "master.cf is in its place, but Postfix does "
+				 "not read it again: %s",
+				 g_strchomp(said));
+	return r == 0 ? 0 : -1;
 }

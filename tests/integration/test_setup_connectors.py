@@ -371,6 +371,36 @@ def test_mail_that_a_rule_sent_over_a_connector_that_is_gone(lab: Lab, host: Hos
         assert sink.wait(mail.ident).hello == f"EHLO {OUT}"
 
 
+def write_postfix(directory: Path, first: str) -> None:
+    """A postfix(1) that does something before it does what it is told."""
+    script = directory / "postfix"
+    script.write_text(f'#!/bin/sh\n{first}\nexec /usr/sbin/postfix "$@"\n', encoding="ascii")
+    script.chmod(0o755)
+
+
+def test_postfix_does_not_read_it_again(
+    lab: Lab, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is in its place, but nothing is said to be in force before
+    Postfix knows of it."""
+    port = ports.ask(host.address)
+    place = f"{host.address}:{port}"
+    fields = {"Server": "MBX1", "Bindings": place, "Banner": "220 Late"}
+    lab.change(lambda: lab.put(RECEIVE, "Late", **fields))
+    write_postfix(tmp_path, '[ "$3" = reload ] && { echo later; exit 75; }')
+    with monkeypatch.context() as patch:
+        patch.setitem(host.env, "PATH", f"{tmp_path}:{host.env['PATH']}")
+        done = run_setup(host, "--apply")
+        assert done.returncode != 0 and "does not read it again: later" in done.stderr
+        assert place in master(host).read_text(encoding="utf-8")
+        assert pending(host) == {("receiveconnector:late", "new")}
+    apply(lab, host)
+    greeting(host.address, port, "220 Late")
+    assert not pending(host)
+    lab.change(lambda: lab.remove(RECEIVE, "Late"))
+    apply(lab, host)
+
+
 def test_mail_that_comes_into_the_queue_meanwhile(
     lab: Lab, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,22 +418,16 @@ def test_mail_that_comes_into_the_queue_meanwhile(
         wait.until("the message on hold", is_held)
         hold.rename(aside)
         hold.mkdir()
-        # It is there when Postfix is told of its new file.
-        script = tmp_path / "postfix"
-        script.write_text(
-            "#!/bin/sh\n"
-            f'if [ "$3" = reload ] && [ -d "{aside}" ]; then\n'
-            f'\trmdir "{hold}"; mv "{aside}" "{hold}"\n'
-            "fi\n"
-            '"/usr/sbin/postfix" "$@"\n',
-            encoding="ascii",
-        )
-        script.chmod(0o755)
+        # It is there when the new file is checked.
+        moved = f'rmdir "{hold}"; mv "{aside}" "{hold}"'
+        write_postfix(tmp_path, f'[ "$3" = check ] && [ -d "{aside}" ] && {{ {moved}; }}')
         with monkeypatch.context() as patch:
             patch.setitem(host.env, "PATH", f"{tmp_path}:{host.env['PATH']}")
             done = run_setup(host, "--apply")
         assert done.returncode == 0, done.stderr
         assert "transport ph-out-for-held stays" in done.stderr
+        assert "\n-ph-out-tls-for-held unix" in done.stdout
+        assert "\n-ph-out-for-held unix" not in done.stdout
         assert "\nph-out-for-held unix" in master(host).read_text(encoding="utf-8")
         assert "ph-out-tls-for-held" not in master(host).read_text(encoding="utf-8")
         backup = host.postfix.conf / "master.cf.posthub-backup"

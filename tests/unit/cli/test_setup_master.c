@@ -142,37 +142,42 @@ END_TEST
 
 /* The second of two services is ours. */
 static const struct {
-	const char *interfaces, *its, *ours;
+	const char *interfaces, *protocols, *its, *ours;
 	bool overlap;
 } overlaps[] = {
-    {"all", "192.0.2.1:25", "192.0.2.2:25", false},
-    {"all", "192.0.2.1:25", "192.0.2.1:26", false},
-    {"all", "192.0.2.1:25", "192.0.2.1:smtp", true},
-    {"all", "smtp", "192.0.2.1:25", true},
-    {"all", "192.0.2.1:25", "25", true},
-    {"192.0.2.2, [::1]", "25", "192.0.2.1:25", false},
-    {"192.0.2.1, 192.0.2.2", "25", "192.0.2.1:25", true},
-    {"192.0.2.2 [2001:db8::1]", "25", "[2001:db8::1]:25", true},
-    {"loopback-only", "25", "127.0.0.1:25", true},
-    {"loopback-only", "25", "192.0.2.1:25", false},
+    {"all", "all", "192.0.2.1:25", "192.0.2.2:25", false},
+    {"all", "all", "192.0.2.1:25", "192.0.2.1:26", false},
+    {"all", "all", "192.0.2.1:25", "192.0.2.1:smtp", true},
+    {"all", "all", "smtp", "192.0.2.1:25", true},
+    {"all", "all", "192.0.2.1:25", "25", true},
+    {"192.0.2.2, [::1]", "all", "25", "192.0.2.1:25", false},
+    {"192.0.2.1, 192.0.2.2", "all", "25", "192.0.2.1:25", true},
+    {"192.0.2.2 [2001:db8::1]", "all", "25", "[2001:db8::1]:25", true},
+    {"loopback-only", "all", "25", "127.0.0.1:25", true},
+    {"loopback-only", "all", "25", "192.0.2.1:25", false},
     /* It takes the other one's place. */
-    {"all", "smtp", "smtp", false},
-    {"all", "smtp", "25", true},
+    {"all", "all", "smtp", "smtp", false},
+    {"all", "all", "smtp", "25", true},
     /* Names, and one address written in two ways. */
-    {"localhost", "25", "127.0.0.1:25", true},
-    {"192.0.2.1 localhost", "127.0.0.1:25", "25", true},
-    {"localhost", "25", "192.0.2.1:25", false},
-    {"192.0.2.1", "localhost:25", "127.0.0.1:25", true},
-    {"192.0.2.1", "[2001:DB8:0::1]:25", "[2001:db8::1]:25", true},
+    {"localhost", "all", "25", "127.0.0.1:25", true},
+    {"192.0.2.1 localhost", "all", "127.0.0.1:25", "25", true},
+    {"localhost", "all", "25", "192.0.2.1:25", false},
+    {"192.0.2.1", "all", "localhost:25", "127.0.0.1:25", true},
+    {"192.0.2.1", "all", "[2001:DB8:0::1]:25", "[2001:db8::1]:25", true},
     /* All of IPv4, or of IPv6, whatever inet_interfaces says. */
-    {"192.0.2.2", "0.0.0.0:25", "192.0.2.1:25", true},
-    {"192.0.2.2", "192.0.2.1:25", "0.0.0.0:25", true},
-    {"192.0.2.2", "0.0.0.0:25", "25", true},
-    {"192.0.2.2", "[::]:25", "[2001:db8::1]:25", true},
-    {"192.0.2.2", "[::]:25", "192.0.2.1:25", false},
-    {"all", "[::]:25", "0.0.0.0:25", false},
-    {"all", "[::]:25", "25", true},
-    {"loopback-only", "[::]:25", "25", true},
+    {"192.0.2.2", "all", "0.0.0.0:25", "192.0.2.1:25", true},
+    {"192.0.2.2", "all", "192.0.2.1:25", "0.0.0.0:25", true},
+    {"192.0.2.2", "all", "0.0.0.0:25", "25", true},
+    {"192.0.2.2", "all", "[::]:25", "[2001:db8::1]:25", true},
+    {"192.0.2.2", "all", "[::]:25", "192.0.2.1:25", false},
+    {"all", "all", "[::]:25", "0.0.0.0:25", false},
+    {"all", "all", "[::]:25", "25", true},
+    {"loopback-only", "all", "[::]:25", "25", true},
+    /* What inet_protocols leaves out. */
+    {"all", "ipv4", "[::]:25", "25", false},
+    {"all", "ipv4", "0.0.0.0:25", "25", true},
+    {"all", "ipv6", "0.0.0.0:25", "25", false},
+    {"all", "ipv4, ipv6", "[::]:25", "25", true},
 };
 
 START_TEST(test_overlap)
@@ -191,11 +196,13 @@ START_TEST(test_overlap)
 		g_free(service->name);
 		service->name = g_strdup(overlaps[i].ours);
 		ph_master_add(master, service, "connector X");
-		ck_assert_msg(ph_master_overlap(master, overlaps[i].interfaces,
-						&one, &other,
-						&err) == overlaps[i].overlap,
-			      "%s, %s, %s", overlaps[i].interfaces,
-			      overlaps[i].its, overlaps[i].ours);
+		ck_assert_msg(
+		    ph_master_overlap(
+			master, overlaps[i].interfaces,
+			overlaps[i].protocols,
+			&one, &other, &err) == overlaps[i].overlap,
+		    "%s, %s, %s", overlaps[i].interfaces, overlaps[i].its,
+		    overlaps[i].ours);
 		if (overlaps[i].overlap)
 			ck_assert(one == service && other != service);
 		ph_master_free(&master);
@@ -217,11 +224,12 @@ START_TEST(test_overlap_of_ours)
 		g_free(service->name);
 		service->name = g_strdup(i == 0 ? "26" : "[::1]:26");
 		ck_assert_int_eq(
-		    ph_master_overlap(master, "all", &one, &other, &err), 0);
+		    ph_master_overlap(master, "all", "all", &one, &other, &err),
+		    0);
 		ph_master_add(master, service, "connector X");
 	}
-	ck_assert_int_eq(ph_master_overlap(master, "all", &one, &other, &err),
-			 1);
+	ck_assert_int_eq(
+	    ph_master_overlap(master, "all", "all", &one, &other, &err), 1);
 	ck_assert_str_eq(one->name, "[::1]:26");
 	ck_assert_str_eq(other->name, "26");
 	ph_master_free(&master);
@@ -247,7 +255,7 @@ START_TEST(test_overlap_with_an_unknown_name)
 		    g_strdup(i == 0 ? "192.0.2.1:26" : "192.0.2.1:25");
 		ph_master_add(master, service, "connector X");
 		ck_assert_int_eq(
-		    ph_master_overlap(master, "all", &one, &other, &err),
+		    ph_master_overlap(master, "all", "all", &one, &other, &err),
 		    answers[i]);
 		if (answers[i] < 0)
 			ck_assert_ptr_nonnull(
