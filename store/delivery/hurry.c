@@ -22,6 +22,7 @@ enum {
 	AGAIN_MOST_MS = 60 * 1000, /* and twice as long after the next */
 	FEW = 100,		   /* more are not asked for one by one */
 	LOOK_UPS = 10000,	   /* in the directory, of one list */
+	FAILURES = 10,		   /* then Postfix's own next try is near */
 	LINE_LIMIT = 64 << 20,	   /* a message with all its recipients */
 };
 
@@ -32,8 +33,12 @@ struct ph_hurry {
 	GMutex mutex;
 	GHashTable *asked;  /* folded names of databases; under the mutex */
 	int64_t not_before; /* monotonic; the same */
-	int64_t pause; /* ms, the last one of the thread; 0: all was said */
-	int stop_fd;   /* readable once a stop was asked for */
+	bool anew;	    /* somebody has asked; the same */
+	/* The thread's: of what was asked for last, until all was said. */
+	int64_t pause;	   /* ms; 0: all was said */
+	unsigned failures; /* of postqueue */
+	GHashTable *told;  /* ids that were asked for */
+	int stop_fd;	   /* readable once a stop was asked for */
 	struct ph_ticker *ticker;
 };
 
@@ -47,6 +52,7 @@ struct search {
 	int64_t look_until; /* then all are asked for */
 	unsigned look_ups;
 	bool all;    /* there is too much to choose */
+	bool failed; /* the list could not be had, or all not asked for */
 	bool unsure; /* of some nobody could say whether they are wanted */
 };
 
@@ -216,7 +222,8 @@ take_message(struct search *search, const char *line)
 		json = json_loads(line, 0, NULL);
 	id = json_string_value(json_object_get(json, "queue_id"));
 	queue = json_string_value(json_object_get(json, "queue_name"));
-	if (id && g_strcmp0(queue, "deferred") == 0) {
+	if (id && g_strcmp0(queue, "deferred") == 0 &&
+	    !g_hash_table_contains(search->hurry->told, id)) {
 		if (has_wanted(search, json_object_get(json, "recipients")))
 			g_ptr_array_add(search->ids, g_strdup(id));
 		search->all = search->ids->len > FEW ||
@@ -227,16 +234,10 @@ take_message(struct search *search, const char *line)
 }
 
 static void
-ask_for(struct search *search)
+ask_for_those(struct search *search)
 {
-	if (!run(search, "-j", NULL, take_message))
-		return;
-	if (search->all) {
-		search->unsure = false;
-		ph_info("deferred mail is asked for: all");
-		run(search, "-f", NULL, NULL);
-		return;
-	}
+	struct ph_hurry *hurry = search->hurry;
+
 	if (search->ids->len > 0)
 		ph_info("deferred mail is asked for: %u messages",
 			search->ids->len);
@@ -244,10 +245,34 @@ ask_for(struct search *search)
 	 * is. */
 	for (guint i = 0;
 	     i < search->ids->len && ph_clock_mono() < search->deadline; i++)
-		run(search, "-i", search->ids->pdata[i], NULL);
+		if (run(search, "-i", search->ids->pdata[i], NULL))
+			g_hash_table_add(hurry->told,
+					 g_strdup(search->ids->pdata[i]));
+}
+
+static void
+ask_for(struct search *search)
+{
+	if (!run(search, "-j", NULL, take_message)) {
+		search->failed = true;
+	} else if (search->all) {
+		search->unsure = false;
+		ph_info("deferred mail is asked for: all");
+		search->failed = !run(search, "-f", NULL, NULL);
+	} else {
+		ask_for_those(search);
+	}
 }
 
 /* ---- the thread --------------------------------------------------------- */
+
+static void
+forget(struct ph_hurry *hurry)
+{
+	hurry->pause = 0;
+	hurry->failures = 0;
+	g_hash_table_remove_all(hurry->told);
+}
 
 /* NULL: nobody has asked, or it is too early. */
 static GHashTable *
@@ -261,6 +286,9 @@ take_asked(struct ph_hurry *hurry)
 		asked = hurry->asked;
 		hurry->asked = g_hash_table_new_full(g_str_hash, g_str_equal,
 						     g_free, NULL);
+		if (hurry->anew)
+			forget(hurry);
+		hurry->anew = false;
 	}
 	g_mutex_unlock(&hurry->mutex);
 	return asked;
@@ -300,10 +328,11 @@ look(void *context)
 	search.unsure = !search.snapshot;
 	if (search.snapshot)
 		ask_for(&search);
-	if (search.unsure)
+	hurry->failures = search.failed ? hurry->failures + 1 : 0;
+	if (search.unsure || (search.failed && hurry->failures < FAILURES))
 		ask_again(hurry, search.databases);
 	else
-		hurry->pause = 0;
+		forget(hurry);
 	ph_snapshot_unref(&search.snapshot);
 	g_ptr_array_unref(search.ids);
 	g_hash_table_unref(search.databases);
@@ -325,6 +354,8 @@ ph_hurry_start(const char *command, struct ph_state *state,
 	g_mutex_init(&hurry->mutex);
 	hurry->asked =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	hurry->told =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	if (hurry->argv)
 		hurry->ticker = ph_ticker_start("hurry", LOOK_MS, look, hurry);
 	return hurry;
@@ -342,6 +373,7 @@ ph_hurry_stop(struct ph_hurry **hurry)
 	ph_ticker_stop(&p->ticker);
 	close(p->stop_fd);
 	g_hash_table_unref(p->asked);
+	g_hash_table_unref(p->told);
 	g_mutex_clear(&p->mutex);
 	g_strfreev(p->argv);
 	g_free(p);
@@ -355,5 +387,6 @@ ph_hurry_ask(struct ph_hurry *hurry, const char *database)
 	g_mutex_lock(&hurry->mutex);
 	g_hash_table_add(hurry->asked, ph_fold(database));
 	hurry->not_before = 0;
+	hurry->anew = true;
 	g_mutex_unlock(&hurry->mutex);
 }

@@ -12,7 +12,8 @@
  * the queue of this server's Postfix (postqueue -j), looks for messages with a
  * recipient whose mailbox is in the database, and has them tried (postqueue
  * -i); when they are very many, everything (postqueue -f). It looks again as
- * long as the directory cannot say of some whose they are.
+ * long as the directory cannot say of some whose they are, and for some minutes
+ * when postqueue fails; what was asked for already is then left alone.
  */
 struct ph_hurry;
 

@@ -1,6 +1,7 @@
 #include "store/delivery/hurry.h"
 
 #include "tests/unit/lib/health/organization.h"
+#include "tests/unit/object.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -13,16 +14,17 @@
 static struct organization organization;
 static struct ph_directory *directory;
 
-/* A directory that cannot say, as long as there is an outage. */
+/* A directory that cannot say, as long as there is an outage, of anybody or of
+ * two@a.test. */
 static struct ph_directory *people;
-static atomic_bool outage;
+static atomic_bool outage, of_two;
 
 static int
 find(void *self, const char *address, struct ph_object **entry_r,
      struct ph_found *found_r, struct ph_err *err)
 {
 	(void)self;
-	if (outage)
+	if (outage || (of_two && strcmp(address, "two@a.test") == 0))
 		return ph_err_set(err, PH_ERR_TEMP, "outage");
 	return ph_directory_find_from(people, address, entry_r, found_r, err);
 }
@@ -44,12 +46,8 @@ recipient(const char *address, const char *database)
 {
 	const struct ph_pair pairs[] = {{"RecipientType", "UserMailbox"},
 					{"Database", database}};
-	struct ph_object *object = NULL;
 
-	ck_assert_int_eq(ph_object_parse(ph_kind_find("recipient"), address,
-					 pairs, 2, &object, NULL),
-			 0);
-	return object;
+	return unit_object("recipient", address, pairs, G_N_ELEMENTS(pairs));
 }
 
 static bool
@@ -172,6 +170,43 @@ START_TEST(test_outage)
 }
 END_TEST
 
+/* What is asked for is left alone in the rounds for the others; but not when a
+ * database is asked for anew. */
+START_TEST(test_asked_for_once)
+{
+	struct ph_hurry *hurry;
+
+	setup();
+	of_two = true;
+	hurry = start(LIST);
+	UNIT_WAIT(called("-j\n-i A\n-i E\n-j\n-j\n"));
+	of_two = false;
+	UNIT_WAIT(called("-j\n-i A\n-i E\n-j\n-j\n-j\n"));
+	ph_hurry_ask(hurry, "db1");
+	UNIT_WAIT(called_last("-j\n-i A\n-i E\n-j\n-j\n-j\n-j\n-i A\n-i E\n"));
+	ph_hurry_stop(&hurry);
+	teardown();
+}
+END_TEST
+
+/* Postfix may be about to start. */
+START_TEST(test_list_fails)
+{
+	g_autofree char *up = NULL, *rest = NULL;
+	struct ph_hurry *hurry;
+
+	setup();
+	up = g_build_filename(organization.redis.dir, "up", NULL);
+	rest = g_strdup_printf("test -e %s || exit 1; " LIST, up);
+	hurry = start(rest);
+	UNIT_WAIT(called("-j\n-j\n"));
+	ck_assert(g_file_set_contents(up, "", 0, NULL));
+	UNIT_WAIT(called_last("-j\n-i A\n-i E\n"));
+	ph_hurry_stop(&hurry);
+	teardown();
+}
+END_TEST
+
 /* A stop ends what runs, and no other is started. */
 START_TEST(test_stop)
 {
@@ -202,4 +237,5 @@ START_TEST(test_stop)
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/hurry", test_asks_for_those, test_outage, test_stop)
+UNIT_MAIN("store/delivery/hurry", test_asks_for_those, test_outage,
+	  test_asked_for_once, test_list_fails, test_stop)
