@@ -431,17 +431,40 @@ ph_quota_read(int mailbox, struct ph_quota *limit_r, struct ph_quota *used_r)
 
 /* ---- above ------------------------------------------------------------- */
 
+/* As ph_quota_says, and -1 with err for what cannot be read. */
+static int
+ask_file(int mailbox, int64_t bytes, struct size_file *file, bool *says_r,
+	 struct ph_err *err)
+{
+	int r = read_file(mailbox, file, err);
+
+	*says_r = r == 1 && (file->used.bytes <= bytes || !is_doubtful(file));
+	return r < 0 ? -1 : 0;
+}
+
+int
+ph_quota_says(int mailbox, int64_t bytes)
+{
+	struct size_file file;
+	bool says;
+
+	(void)ask_file(mailbox, bytes, &file, &says, NULL);
+	ph_path_close(&file.fd);
+	return says ? file.used.bytes > bytes : -1;
+}
+
 int
 ph_quota_above(int mailbox, int64_t bytes, const struct ph_perms *owner,
 	       struct ph_quota *used_r, struct ph_err *err)
 {
 	struct size_file file;
+	bool says;
 	int r;
 
 	if (!ph_quota_is_limit(bytes))
 		return 0;
-	r = read_file(mailbox, &file, err);
-	if (r == 0 || (r == 1 && file.used.bytes > bytes && is_doubtful(&file)))
+	r = ask_file(mailbox, bytes, &file, &says, err);
+	if (r == 0 && !says)
 		r = count_anew(mailbox, &file, owner, err);
 	ph_path_close(&file.fd);
 	if (r < 0)

@@ -53,6 +53,10 @@ void ph_quota_put(int mailbox, int64_t size);
 int ph_quota_read(int mailbox, struct ph_quota *limit_r,
 		  struct ph_quota *used_r);
 
+/* Is by its file more than that in the mailbox? 1, 0; -1: there is none, or
+ * what it says is old. */
+int ph_quota_says(int mailbox, int64_t bytes);
+
 /* Is in the mailbox more than that (0, INT64_MAX: never)? Counted anew before
  * an old sum says yes; owner NULL: which is not written down. 1 and *used_r, 0,
  * -1 TEMP. */

@@ -131,15 +131,14 @@ int
 ph_sizes_above(struct ph_sizes *sizes, const struct ph_box_name *name, int dir,
 	       int64_t limit, uint64_t message, struct ph_err *err)
 {
-	struct ph_quota file_limit, used;
 	g_autofree char *key = NULL;
+	int says;
 
-	if (!ph_quota_is_limit(limit) ||
-	    (ph_quota_read(dir, &file_limit, &used) == 1 &&
-	     used.bytes <= limit))
+	if (!ph_quota_is_limit(limit))
 		return 0;
-	if (sizes == NULL)
-		return ph_quota_above(dir, limit, NULL, &used, err);
+	says = ph_quota_says(dir, limit);
+	if (says >= 0)
+		return says;
 	key = g_strjoin("/", name->database, name->domain, name->local, NULL);
 	return recall_or_count(sizes, key, dir, limit, message, err);
 }

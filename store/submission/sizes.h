@@ -20,8 +20,7 @@ struct ph_sizes *ph_sizes_new(void);
 void ph_sizes_free(struct ph_sizes **sizes);
 
 /* Is more than limit (as ph_quota_above) in the mailbox at dir, of which a
- * message of so many bytes is to be sent? NULL remembers nothing. 1, 0, -1
- * TEMP. */
+ * message of so many bytes is to be sent? 1, 0, -1 TEMP. */
 int ph_sizes_above(struct ph_sizes *sizes, const struct ph_box_name *name,
 		   int dir, int64_t limit, uint64_t message,
 		   struct ph_err *err);

@@ -171,14 +171,14 @@ run_claimed(struct ph_item *item, struct ph_err *err)
 		return refuse(item, err->text);
 	if (is_early(item))
 		return PH_STEP_WAIT;
-	r = is_too_full(item, err);
-	if (r < 0)
-		return PH_STEP_FAILED;
 	memcpy(before, item->state->nmid, sizeof(before));
 	ph_letter_nmid(item->letter, item->state->sender, item->state->nmid);
 	/* It was only judged again. */
 	if (strcmp(before, item->state->nmid) == 0)
 		return go_to(item, "submitting");
+	r = is_too_full(item, err);
+	if (r < 0)
+		return PH_STEP_FAILED;
 	choose_name(item);
 	return r == 1 ? refuse_full(item) : go_to(item, "prepared");
 }

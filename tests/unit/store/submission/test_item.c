@@ -253,6 +253,31 @@ START_TEST(test_size_is_remembered)
 }
 END_TEST
 
+/* "maildirsize" is newer than what is remembered. */
+START_TEST(test_size_file_counts)
+{
+	g_autofree char *path = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	ph_snapshot_unref(&lab.snapshot);
+	lab.snapshot =
+	    lab_snapshot_with(fake.port, NULL,
+			      "database|DB1|Servers=MBX1,MBX2|Active=MBX1|"
+			      "ProhibitSendQuota=40000");
+	send_one(&lab, "1.M1.h", 0, "out0 work0 state0 sent1 drafts0 in0");
+	path = g_build_filename(lab.box, "maildirsize", NULL);
+	ck_assert(g_file_set_contents(path, "0S\n40001 1\n", -1, NULL));
+	send_one(&lab, "1.M2.h", 0, "out0 work0 state0 sent1 drafts1 in1");
+	ck_assert(g_file_set_contents(path, "0S\n40000 1\n", -1, NULL));
+	send_one(&lab, "1.M3.h", 0, "out0 work0 state0 sent2 drafts1 in1");
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 /* ---- what is sent, kept, told ------------------------------------------ */
 
 START_TEST(test_content)
@@ -677,7 +702,8 @@ START_TEST(test_cannot_say)
 END_TEST
 
 UNIT_MAIN("store/submission/item", test_outcomes, test_too_full,
-	  test_size_is_remembered, test_taken, test_content, test_notice,
-	  test_returned, test_sizes, test_retry, test_edited_while_waiting,
-	  test_partial, test_refused_one_after_the_other,
-	  test_expiry_of_the_service, test_expiry, test_cannot_say)
+	  test_size_is_remembered, test_size_file_counts, test_taken,
+	  test_content, test_notice, test_returned, test_sizes, test_retry,
+	  test_edited_while_waiting, test_partial,
+	  test_refused_one_after_the_other, test_expiry_of_the_service,
+	  test_expiry, test_cannot_say)
