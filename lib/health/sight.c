@@ -134,10 +134,15 @@ note_lease(struct ph_sight *sight, const struct ph_database *database,
 		if (!database->auto_activation)
 			note_back(sight, database);
 	}
+	if (!text && known->renewed != 0 &&
+	    now - known->renewed < PH_LEASE_KEY_MS)
+		known->changed = now;
 	if (g_strcmp0(known->text, text) == 0)
 		return;
 	known->changed = now;
 	ph_lease_parse(text, &lease);
+	if (lease.there)
+		known->renewed = lease.free ? 0 : now;
 	if (is_held(&lease) &&
 	    (!is_held(&known->lease) || known->lease.epoch != lease.epoch ||
 	     strcmp(known->lease.server, lease.server) != 0))

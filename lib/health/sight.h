@@ -34,8 +34,12 @@ void ph_sight_note(struct ph_sight *sight, const struct ph_topology *topology,
 struct ph_sight_database {
 	char *text; /* the lease as it was seen last; NULL: none */
 	struct ph_lease lease;
-	int64_t changed;     /* when it last changed, or looking began */
-	int64_t epoch;	     /* of the topology */
+	/* When it last changed, or looking began. As long as a lease that was
+	 * held is gone before it can have expired, somebody took it away, and
+	 * that is a change. */
+	int64_t changed;
+	int64_t renewed; /* when a held one last changed; 0: none was seen */
+	int64_t epoch;	 /* of the topology */
 	int64_t epoch_since; /* when that was first seen */
 	bool seen;	     /* in the last look */
 };

@@ -244,25 +244,19 @@ start_tls(struct ph_imap *imap, const struct ph_imap_server *server,
 	return ph_tls_start(imap->stream, &server->tls, err);
 }
 
-/* 0; -1: PERM, it is the server's word that this one does not come in. */
 static int
 log_in(struct ph_imap *imap, const struct ph_imap_server *server,
        const char *address, enum ph_imap_sign *sign, struct ph_err *err)
 {
 	char *plain = ph_secret_plain(address, server->user, server->password);
 	const GString line = {plain, strlen(plain), strlen(plain) + 1};
-	g_autofree char *code = NULL;
 	int r;
 
 	g_clear_pointer(&imap->capabilities, g_free);
-	r = ph_imap_command(imap, "AUTHENTICATE PLAIN", &line, NULL, NULL,
-			    &code, err);
+	r = ph_imap_command(imap, "AUTHENTICATE PLAIN", &line, NULL, NULL, NULL,
+			    err);
 	ph_secret_free(&plain);
 	*sign = r < 0 ? PH_IMAP_NO_SIGN : PH_IMAP_UP;
-	/* RFC 5530. */
-	if (r == 0 && err != NULL &&
-	    g_ascii_strcasecmp(code, "UNAVAILABLE") != 0)
-		err->kind = PH_ERR_PERM;
 	if (r == 1 && imap->capabilities == NULL)
 		r = ph_imap_must(imap, "CAPABILITY", NULL, NULL, NULL, err) < 0
 			? -1
@@ -270,12 +264,28 @@ log_in(struct ph_imap *imap, const struct ph_imap_server *server,
 	return r == 1 ? 0 : -1;
 }
 
+/* What it does not offer to one it offers to nobody. */
+static int
+check_offers(const struct ph_imap *imap, enum ph_imap_sign *sign,
+	     struct ph_err *err)
+{
+	static const char *const needed[] = {"MOVE", "UIDPLUS"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(needed); i++) {
+		if (ph_imap_offers(imap, needed[i]))
+			continue;
+		*sign = PH_IMAP_DOWN;
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "%s: the server does not know %s",
+				  ph_stream_peer(imap->stream), needed[i]);
+	}
+	return 0;
+}
+
 static int
 begin(struct ph_imap *imap, const struct ph_imap_server *server,
       const char *address, enum ph_imap_sign *sign, struct ph_err *err)
 {
-	static const char *const needed[] = {"MOVE", "UIDPLUS"};
-
 	if (server->security == PH_IMAP_TLS &&
 	    ph_tls_start(imap->stream, &server->tls, err) < 0)
 		return -1;
@@ -284,12 +294,7 @@ begin(struct ph_imap *imap, const struct ph_imap_server *server,
 	     start_tls(imap, server, err) < 0) ||
 	    log_in(imap, server, address, sign, err) < 0)
 		return -1;
-	for (size_t i = 0; i < G_N_ELEMENTS(needed); i++)
-		if (!ph_imap_offers(imap, needed[i]))
-			return ph_err_set(
-			    err, PH_ERR_TEMP, "%s: the server does not know %s",
-			    ph_stream_peer(imap->stream), needed[i]);
-	return 0;
+	return check_offers(imap, sign, err);
 }
 
 int

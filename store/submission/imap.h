@@ -38,15 +38,15 @@ struct ph_imap_server {
 /* What opening a session shows of the server, whoever it was for. */
 enum ph_imap_sign {
 	PH_IMAP_NO_SIGN, /* nothing: a login that hangs may be one user's */
-	PH_IMAP_DOWN,	 /* no connection, TLS as wanted, or greeting */
+	PH_IMAP_DOWN,	 /* no connection, TLS as wanted, or greeting; or it
+			  * lacks what we need */
 	PH_IMAP_UP,	 /* it answered a login, with yes or no */
 };
 
 /*
  * Connects, and logs in for somebody by SASL PLAIN with an authorization
  * identity. The server must know MOVE and UIDPLUS: without them nothing can be
- * moved in one step. 0 or -1: PERM if it answers but refuses the login, which
- * says nothing of other mailboxes. *sign_r: NULL is fine.
+ * moved in one step. 0 or -1. *sign_r: NULL is fine.
  */
 int ph_imap_open(const struct ph_imap_server *server, const char *address,
 		 enum ph_imap_sign *sign_r, struct ph_imap **imap_r,

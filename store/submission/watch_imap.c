@@ -57,7 +57,7 @@ struct ph_watch_imap {
 	uint64_t round;
 	unsigned looking, failing; /* of them */
 	unsigned opening;	   /* without a session that was there */
-	bool down;		   /* the server could not be reached */
+	bool down;		   /* the server could not be used */
 	int64_t down_until;
 	struct ph_imap_walk *walk;
 	bool blind; /* the last one failed */
@@ -207,7 +207,7 @@ note_server(struct ph_watch_imap *watch, const struct mailbox *mailbox,
 	if (down || (watch->down && mailbox->opening && !look_at->answered))
 		watch->down_until = now + watch->submission->retry_min;
 	if (down && !watch->down)
-		ph_warn("the IMAP server cannot be reached: %s",
+		ph_warn("the IMAP server cannot be used: %s",
 			look_at->err.text);
 	if (look_at->answered && watch->down)
 		ph_info("the IMAP server is back");

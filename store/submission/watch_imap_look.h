@@ -17,7 +17,7 @@
 enum ph_imap_look_end {
 	PH_IMAP_LOOK_DONE,
 	PH_IMAP_LOOK_FAILED,	/* this mailbox cannot be looked at */
-	PH_IMAP_LOOK_NO_SERVER, /* the server cannot be reached: none can */
+	PH_IMAP_LOOK_NO_SERVER, /* the server cannot be used: none can */
 };
 
 struct ph_imap_look {

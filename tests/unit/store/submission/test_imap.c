@@ -313,21 +313,23 @@ START_TEST(test_select_no)
 }
 END_TEST
 
-/* The login is refused for good, or for now; or there is no answer at all. */
+/* The login is refused; there is no answer at all; or the server lacks what we
+ * need. */
 START_TEST(test_open_refused)
 {
 	static const struct {
 		const char *command;
 		enum fake_imap_how how;
-		const char *text;
-		enum ph_err_kind kind;
+		const char *text, *said;
+		enum ph_imap_sign sign;
 	} rows[] = {
 	    {"AUTHENTICATE", FAKE_INSTEAD, "NO [AUTHENTICATIONFAILED] you?",
-	     PH_ERR_PERM},
-	    {"AUTHENTICATE", FAKE_INSTEAD, "NO [UNAVAILABLE] later",
-	     PH_ERR_TEMP},
-	    {"AUTHENTICATE", FAKE_HANGS, NULL, PH_ERR_TEMP},
-	    {"greeting", FAKE_HANGS, NULL, PH_ERR_TEMP},
+	     "you?", PH_IMAP_UP},
+	    {"AUTHENTICATE", FAKE_INSTEAD,
+	     "OK [CAPABILITY IMAP4rev1 UIDPLUS] in", "does not know MOVE",
+	     PH_IMAP_DOWN},
+	    {"AUTHENTICATE", FAKE_HANGS, NULL, "", PH_IMAP_NO_SIGN},
+	    {"greeting", FAKE_HANGS, NULL, "", PH_IMAP_DOWN},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -335,6 +337,7 @@ START_TEST(test_open_refused)
 		    {NULL, rows[i].command, rows[i].how, rows[i].text, 0},
 		    {NULL, NULL, 0, NULL, 0}};
 		struct ph_err err = PH_ERR_INIT;
+		enum ph_imap_sign sign;
 		struct world world;
 
 		world_open(&world, NULL);
@@ -342,10 +345,13 @@ START_TEST(test_open_refused)
 		world.fake.rules = rules;
 		if (rows[i].how == FAKE_HANGS)
 			world.server.connect_timeout = 50;
-		ck_assert_int_eq(ph_imap_open(&world.server, FAKE_NUNO, NULL,
+		ck_assert_int_eq(ph_imap_open(&world.server, FAKE_NUNO, &sign,
 					      &world.imap, &err),
 				 -1);
-		ck_assert_int_eq(err.kind, rows[i].kind);
+		ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+		ck_assert_int_eq(sign, rows[i].sign);
+		ck_assert_msg(strstr(err.text, rows[i].said) != NULL, "%s",
+			      err.text);
 		ck_assert_ptr_null(strstr(err.text, "secret"));
 		world_close(&world);
 	}

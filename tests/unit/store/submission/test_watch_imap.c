@@ -730,6 +730,7 @@ START_TEST(test_directory_fails)
 	wait_count(&world, "Sent", 2);
 	wait_heard(&world, MANY ": SELECT",
 		   fake_imap_heard(&world.imap, MANY ": SELECT") + 5);
+	ck_assert_uint_eq(fake_imap_heard(&world.imap, "new@a.example"), 0);
 	set_twin(&world, "new@a.example", false, false);
 	wait_heard(&world, "new@a.example: SELECT", 1);
 	world_close(&world);
