@@ -2,7 +2,8 @@
 """What the store driver makes of a disk: messages a second by LMTP into
 Maildirs, beside Dovecot's LMTP server with mail_fsync = always, and beside a
 program that does open, write, fsync, rename and fsync of the directory, and
-nothing else, with as many threads.
+nothing else, with as many threads; and beside the same program when messages
+come to it by LMTP, which no LMTP server can go below.
 
 They are spoken to by TCP, or with --unix by a UNIX socket, as on the host of a
 Postfix that delivers to them.
@@ -17,11 +18,13 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +33,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.filters import cpu_seconds, megabytes
-from tests.lab import letter, maildir, wait
+from tests.lab import letter, maildir, ports, wait
 from tests.lab.dovecot import ADDRESS, Dovecot
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -50,7 +53,7 @@ class Variant:
     name: str
     run: Callable[[], tuple[float, float]]
     rates: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)  # ms a message
+    cpu: list[float] = field(default_factory=list)  # ms a message, of the server
 
 
 def write_list(lab: Lab, size: int) -> Path:
@@ -131,21 +134,29 @@ def floor(lab: Lab, options: argparse.Namespace) -> tuple[float, float]:
     return float(told["seconds"]), children_cpu() - before
 
 
+@contextmanager
+def floor_by_lmtp(lab: Lab, options: argparse.Namespace) -> Iterator[tuple[int, Target]]:
+    """Its process, and where it listens."""
+    port = ports.ask(ADDRESS)
+    argv = [program(lab, "floor"), "-p", str(port), "-t", str(options.sessions)]
+    with subprocess.Popen([*argv, str(lab.directory / "floor-lmtp")]) as child:
+        wait.until("the floor", lambda: socket.create_connection((ADDRESS, port)).close() is None)
+        yield child.pid, (ADDRESS, port)
+        child.terminate()
+
+
 def ratio(variants: list[Variant], a: int, b: int) -> float:
     pairs = zip(variants[a].rates[1:], variants[b].rates[1:])
     return statistics.median(x / y for x, y in pairs)
 
 
 def show(variants: list[Variant]) -> None:
-    second = f"of {variants[1].name}"
-    print(f"{'variant':<12}{'messages/s':>12}{'of floor':>10}{second:>12}{'CPU ms/message':>16}")
+    heads = [f"of {v.name}" for v in variants[:-1]]
+    print(f"{'variant':<12}{'messages/s':>12}" + "".join(f"{h:>15}" for h in heads) + f"{'CPU ms':>8}")
     for i, v in enumerate(variants):
         rate, cpu = statistics.median(v.rates[1:]), statistics.median(v.cpu[1:])
-        print(
-            f"{v.name:<12}{rate:>12.0f}{ratio(variants, i, 0):>10.2f}"
-            f"{ratio(variants, i, 1):>12.2f}{cpu:>16.2f}",
-            flush=True,
-        )
+        ratios = "".join(f"{ratio(variants, i, k):>15.2f}" for k in range(len(heads)))
+        print(f"{v.name:<12}{rate:>12.0f}{ratios}{cpu:>8.2f}", flush=True)
 
 
 def compare(lab: Lab, options: argparse.Namespace) -> None:
@@ -155,7 +166,7 @@ def compare(lab: Lab, options: argparse.Namespace) -> None:
     dovecot = Dovecot(lab.directory / "dovecot", lab.env, options.sessions)
     for address in MAILBOXES:
         dovecot.add(address)
-    with dovecot:
+    with dovecot, floor_by_lmtp(lab, options) as (pid, by_lmtp):
         own: Target = (host.address, host.lmtp)
         other: Target = (ADDRESS, dovecot.lmtp_port)
         if options.unix:
@@ -163,9 +174,10 @@ def compare(lab: Lab, options: argparse.Namespace) -> None:
         variants = [
             Variant("floor", lambda: floor(lab, options)),
             Variant("Dovecot", lambda: served(lab, dovecot.child.pid, other, options)),
+            Variant("LMTP floor", lambda: served(lab, pid, by_lmtp, options)),
             Variant("posthub", lambda: served(lab, host.daemon("delivery").pid, own, options)),
         ]
-        variants = [v for v in variants if options.only in (None, v.name) or v.name == "floor"]
+        variants = [v for v in variants if options.only in (None, v.name) or "floor" in v.name]
         for _ in range(options.rounds + 1):
             for variant in variants:
                 seconds, cpu = variant.run()

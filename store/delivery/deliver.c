@@ -163,13 +163,13 @@ ph_deliver_trace(const struct ph_deliver_client *client, const char *end,
 			       end, date, end);
 }
 
+/* Written with what comes first of the content. */
 static void
-write_trace(struct ph_deliver_message *message)
+begin_trace(struct ph_deliver_message *message)
 {
 	g_string_printf(message->out, "Return-Path: <%s>\n",
 			message->reverse_path);
 	ph_deliver_trace(message->client, "\n", message->out);
-	write_parts(message);
 }
 
 static char *
@@ -210,7 +210,7 @@ ph_deliver_begin(struct ph_deliver *deliver,
 		message->copies[i].part =
 		    part_of(message, recipients->pdata[i]);
 	}
-	write_trace(message);
+	begin_trace(message);
 	*answer_r = no_part_answer(message);
 	if (!*answer_r) {
 		*message_r = message;
