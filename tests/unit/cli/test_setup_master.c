@@ -196,13 +196,12 @@ START_TEST(test_overlap)
 		g_free(service->name);
 		service->name = g_strdup(overlaps[i].ours);
 		ph_master_add(master, service, "connector X");
-		ck_assert_msg(
-		    ph_master_overlap(
-			master, overlaps[i].interfaces,
-			overlaps[i].protocols,
-			&one, &other, &err) == overlaps[i].overlap,
-		    "%s, %s, %s", overlaps[i].interfaces, overlaps[i].its,
-		    overlaps[i].ours);
+		ck_assert_msg(ph_master_overlap(master, overlaps[i].interfaces,
+						overlaps[i].protocols, &one,
+						&other,
+						&err) == overlaps[i].overlap,
+			      "%s, %s, %s", overlaps[i].interfaces,
+			      overlaps[i].its, overlaps[i].ours);
 		if (overlaps[i].overlap)
 			ck_assert(one == service && other != service);
 		ph_master_free(&master);
