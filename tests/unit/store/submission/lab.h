@@ -42,6 +42,7 @@ struct fake {
 	GMutex mutex;
 	GPtrArray *mails; /* struct fake_mail that were taken */
 	GThread *thread;
+	gint listens; /* atomic */
 };
 
 static inline void
@@ -175,6 +176,7 @@ fake_run(void *data)
 	struct fake *fake = data;
 	int fd;
 
+	g_atomic_int_set(&fake->listens, 1);
 	while ((fd = accept(fake->listener, NULL, NULL)) >= 0) {
 		fake->connections++;
 		fake_serve(fake, fd);
@@ -201,6 +203,9 @@ fake_open(struct fake *fake, const struct fake_rule *rules)
 	getsockname(fake->listener, (struct sockaddr *)&address, &size);
 	fake->port = ntohs(address.sin_port);
 	fake->thread = g_thread_new("hub", fake_run, fake);
+	/* A thread that begins takes locks, with which no test may fork. */
+	while (!g_atomic_int_get(&fake->listens))
+		g_usleep(100);
 }
 
 static inline void
