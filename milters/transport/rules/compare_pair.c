@@ -229,7 +229,7 @@ const struct ph_comparison ph_compare_relationship = {.name = "relationship",
 /* ---- ADComparisonAttribute, ADComparisonOperator ---- */
 
 struct attributes {
-	const char *name;
+	const char *name; /* borrowed of the rule */
 	bool differ;
 };
 
@@ -240,7 +240,7 @@ compile_attributes(const struct ph_compile *c)
 	g_autofree char *operator=
 	    g_strconcat(c->prefix, "ADComparisonOperator", NULL);
 
-	a->name = g_intern_string(ph_object_text(c->rule, c->field));
+	a->name = ph_object_text(c->rule, c->field);
 	a->differ = ph_object_word(c->rule, operator) == 1;
 	return a;
 }

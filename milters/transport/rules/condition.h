@@ -80,7 +80,7 @@ struct ph_compile {
 	const struct ph_object *rule;
 	const char *field;    /* "SubjectContainsWords" or its ExceptIf twin */
 	const char *prefix;   /* "" or "ExceptIf" */
-	const char *selector; /* borrowed for ever (interned), or NULL */
+	const char *selector; /* borrowed of the rule, or NULL */
 	struct ph_vocabulary *vocabulary;
 };
 

@@ -47,13 +47,11 @@ select_for(const struct ph_condition *c, const struct ph_object *object,
 		break;
 	case PH_SELECT_FIELD:
 		with = g_strconcat(prefix, c->with, NULL);
-		return g_intern_string(ph_object_text(object, with));
+		return ph_object_text(object, with);
 	case PH_SELECT_LOCATION:
-		return g_intern_string(
-		    ph_object_text(object, "SenderAddressLocation"));
+		return ph_object_text(object, "SenderAddressLocation");
 	case PH_SELECT_TYPE:
-		return g_intern_string(
-		    ph_object_text(object, "RecipientAddressType"));
+		return ph_object_text(object, "RecipientAddressType");
 	}
 	return NULL;
 }

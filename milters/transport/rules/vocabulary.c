@@ -25,6 +25,7 @@ ph_vocabulary_new(void)
 	v->sources = g_ptr_array_new_with_free_func(free_source);
 	v->source_index =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	v->names = g_string_chunk_new(512);
 	v->terms = ph_terms_new();
 	return v;
 }
@@ -38,6 +39,7 @@ ph_vocabulary_free(struct ph_vocabulary **vocabulary)
 		return;
 	g_ptr_array_unref(v->sources);
 	g_hash_table_unref(v->source_index);
+	g_string_chunk_free(v->names);
 	ph_terms_free(&v->terms);
 	ph_matcher_unref(&v->matcher);
 	if (v->patterns != NULL)
@@ -60,7 +62,8 @@ ph_vocabulary_source(struct ph_vocabulary *v, const struct ph_subject *subject,
 		return GPOINTER_TO_UINT(found) - 1;
 	source = g_new0(struct ph_source, 1);
 	source->subject = subject;
-	source->selector = selector != NULL ? g_intern_string(selector) : NULL;
+	source->selector =
+	    selector != NULL ? g_string_chunk_insert(v->names, selector) : NULL;
 	source->slot = v->n_slots[subject->level]++;
 	g_ptr_array_add(v->sources, source);
 	g_hash_table_insert(v->source_index, g_steal_pointer(&key),

@@ -16,7 +16,7 @@
  */
 struct ph_source {
 	const struct ph_subject *subject;
-	const char *selector; /* interned; NULL: none */
+	const char *selector; /* of the vocabulary; NULL: none */
 	uint32_t slot;	      /* among the sources of its level */
 	/* Gates: what -> GArray of positions of rules (uint32_t). NULL: none.
 	 */
@@ -36,6 +36,7 @@ struct ph_number_gate {
 struct ph_vocabulary {
 	GPtrArray *sources;	  /* struct ph_source */
 	GHashTable *source_index; /* key -> index + 1 */
+	GStringChunk *names;	  /* selectors */
 	uint32_t n_slots[2];	  /* of each level */
 	struct ph_terms *terms;	  /* until they are taken by the matcher */
 	struct ph_matcher *matcher;
