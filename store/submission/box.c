@@ -43,6 +43,12 @@ ph_box_name_free(struct ph_box_name **name)
 	*name = NULL;
 }
 
+char *
+ph_box_name_key(const struct ph_box_name *name)
+{
+	return g_strjoin("/", name->database, name->domain, name->local, NULL);
+}
+
 /* The inverse of ph_path_component; false: a digest, or none of its names. */
 static bool
 unescape(const char *component, GString *out)

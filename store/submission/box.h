@@ -38,6 +38,8 @@ struct ph_box_name *ph_box_name_new(const char *database, const char *domain,
 				    const char *local);
 struct ph_box_name *ph_box_name_copy(const struct ph_box_name *name);
 void ph_box_name_free(struct ph_box_name **name);
+/* "database/domain/local", by which a mailbox is found in a table; g_free. */
+char *ph_box_name_key(const struct ph_box_name *name);
 /* "local@domain" that the directories stand for, g_free; NULL: they stand for
  * none, or for one too long to be told from its directory. */
 char *ph_box_name_address(const struct ph_box_name *name);

@@ -236,8 +236,7 @@ ph_queue_offer(struct ph_queue *queue, const struct ph_box_name *name,
 	       const char *part, const char *file)
 {
 	/* No name of a file holds a '/'. */
-	g_autofree char *box =
-	    g_strjoin("/", name->database, name->domain, name->local, NULL);
+	g_autofree char *box = ph_box_name_key(name);
 	g_autofree char *base = ph_box_base(file);
 	g_autofree char *key = g_strjoin("/", box, base, NULL);
 	int64_t wait;

@@ -139,6 +139,6 @@ ph_sizes_above(struct ph_sizes *sizes, const struct ph_box_name *name, int dir,
 	says = ph_quota_says(dir, limit);
 	if (says >= 0)
 		return says;
-	key = g_strjoin("/", name->database, name->domain, name->local, NULL);
+	key = ph_box_name_key(name);
 	return recall_or_count(sizes, key, dir, limit, message, err);
 }

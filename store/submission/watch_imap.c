@@ -352,8 +352,7 @@ look_at_due(struct ph_watch_imap *watch)
 static void
 see(struct ph_watch_imap *watch, const struct ph_box_name *name)
 {
-	g_autofree char *key =
-	    g_strjoin("/", name->database, name->domain, name->local, NULL);
+	g_autofree char *key = ph_box_name_key(name);
 	struct mailbox *mailbox = g_hash_table_lookup(watch->mailboxes, key);
 
 	if (mailbox == NULL) {

@@ -34,13 +34,11 @@ static void
 see(struct ph_watch *watch, const char *database, const char *component,
     const char *domain, const char *local)
 {
-	char *key = g_strjoin("/", database, domain, local, NULL);
+	struct ph_box_name *name = ph_box_name_new(database, domain, local);
+	char *key = ph_box_name_key(name);
 	struct ph_watch_box *w = g_hash_table_lookup(watch->boxes, key);
 
 	if (w == NULL) {
-		struct ph_box_name *name =
-		    ph_box_name_new(database, domain, local);
-
 		w = g_new0(struct ph_watch_box, 1);
 		w->outbox = ph_outbox_new(name);
 		w->path =
@@ -53,10 +51,10 @@ see(struct ph_watch *watch, const char *database, const char *component,
 		/* As if nobody had told: the poll comes to it. */
 		watch->lost = true;
 		watch->next = 0;
-		ph_box_name_free(&name);
 	}
 	w->round = watch->round;
 	g_ptr_array_add(watch->order, w);
+	ph_box_name_free(&name);
 	g_free(key);
 }
 
