@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from tests.lab.command import DATA, NO, POLICY, TEMPORARY, UNAVAILABLE, USAGE, YES, wait_for
+from tests.lab.command import DATA, NO, POLICY, TEMPORARY, UNAVAILABLE, USAGE, YES
+from tests.lab.wait import until
 
 
 @pytest.fixture
@@ -20,10 +21,10 @@ def policy(world):
         log = open(world.path / "policy.log", "a")
         daemons.append(subprocess.Popen([POLICY, "-c", world.conf, "-f"], stderr=log))
         log.close()
-        wait_for(
+        until(
+            "posthub-policy",
             lambda: os.path.exists(world.path / "map.sock")
             and list(world.state.glob("*.snapshot")),
-            "posthub-policy",
         )
 
     yield start
@@ -59,9 +60,7 @@ def test_map_temp(world, policy):
     """No directory yet: as Postfix would, we are to ask again."""
     policy()
     world.cli("HSET", "posthub:recipient:bad@x.test", "RecipientType", "Cat")
-    wait_for(
-        lambda: world.run("map", "recipient", "bad@x.test").returncode == TEMPORARY, "the error"
-    )
+    until("the error", lambda: world.run("map", "recipient", "bad@x.test").returncode == TEMPORARY)
     world.refused(TEMPORARY, "TEMP: ", "map", "recipient", "bad@x.test")
 
 
@@ -80,14 +79,12 @@ def test_dynamic_group(world, policy):
         done = world.run(*members, "--json")
         return sorted(r["Name"] for r in json.loads(done.stdout)) if done.returncode == YES else []
 
-    wait_for(lambda: names() == ["a@x.test", "b@x.test"], "the members")
+    until("the members", lambda: names() == ["a@x.test", "b@x.test"])
     world.ok("recipient", "set", "c@x.test", "Department=sales")
-    wait_for(lambda: names() == ["a@x.test", "b@x.test", "c@x.test"], "the new member")
+    until("the new member", lambda: names() == ["a@x.test", "b@x.test", "c@x.test"])
     # A bad edit, by hand, leaves the good filter in force.
     world.cli("HSET", "posthub:recipient:dyn@x.test", "RecipientFilter", "Department -eq")
-    wait_for(
-        lambda: "not taken over" in (world.path / "policy.log").read_text(), "the error to be seen"
-    )
+    until("the error is seen", lambda: "not taken over" in (world.path / "policy.log").read_text())
     assert names() == ["a@x.test", "b@x.test", "c@x.test"]
     world.refused(DATA, "expected", "recipient", "list", "--filter", "Department -eq")
 
@@ -96,7 +93,7 @@ def test_resolve_and_route(world, policy):
     organisation(world)
     assert world.run("resolve", "nuno@x.test").returncode == TEMPORARY
     policy()
-    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    until("directory file", lambda: world.run("resolve", "mota@x.test").returncode == YES)
     found = world.json("resolve", "N@x.test")[0]
     assert found["Address"].lower() == "nuno@x.test" or found["Entry"]["Name"] == "nuno@x.test"
     assert (found["Source"], found["AgeSeconds"], found["Stale"]) == ("redis", 0, False)
@@ -132,7 +129,7 @@ def test_resolve_and_route(world, policy):
     assert done.returncode == YES
     assert "m2.test" in done.stdout and "using" in done.stderr
     # What the file says is as old as the outage.
-    wait_for(lambda: world.json("resolve", "n@x.test")[0]["Stale"], "the outage to be seen")
+    until("the outage is seen", lambda: world.json("resolve", "n@x.test")[0]["Stale"])
     found = world.json("resolve", "n@x.test")[0]
     assert found["Source"] == "redis" and found["AgeSeconds"] >= 0
     assert "(stale)" in world.ok("resolve", "n@x.test")
@@ -142,7 +139,7 @@ def test_empty_redis_and_adopt(world, policy):
     organisation(world)
     before = world.cli("HGET", "posthub:meta", "Organization")
     policy()
-    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    until("directory file", lambda: world.run("resolve", "mota@x.test").returncode == YES)
     world.cli("FLUSHALL")
     world.refused(UNAVAILABLE, "state adopt", "site", "set", "C", "Comment=x")
     assert world.cli("DBSIZE") == "0"

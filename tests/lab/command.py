@@ -3,20 +3,14 @@
 import json
 import os
 import subprocess
-import time
+
+from tests.lab.wait import until
 
 BUILD = os.environ.get("BUILD", "build")
 POSTHUB = os.path.abspath(os.path.join(BUILD, "bin", "posthub"))
 POLICY = os.path.abspath(os.path.join(BUILD, "bin", "posthub-policy"))
 
 YES, NO, USAGE, DATA, UNAVAILABLE, TEMPORARY, CONFIG = 0, 1, 64, 65, 69, 75, 78
-
-
-def wait_for(ready, what):
-    end = time.monotonic() + 10
-    while not ready():
-        assert time.monotonic() < end, "no " + what
-        time.sleep(0.01)
 
 
 class World:
@@ -68,7 +62,7 @@ expand = unix:{path}/expand.sock
             ],
             stdout=subprocess.DEVNULL,
         )
-        wait_for(lambda: self.ping(), "Redis")
+        until("Redis", self.ping)
 
     def ping(self):
         return (
