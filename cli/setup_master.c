@@ -384,10 +384,8 @@ ph_master_find(const struct ph_master *master, const char *name,
 static bool
 is_at(const char *at, const char *host)
 {
-	static const char *const any[] = {"", "0.0.0.0", "::", NULL};
-
 	return strcmp(at, host) == 0 ||
-	       (*host == '\0' && g_strv_contains(any, at));
+	       (*host == '\0' && ph_is_any_address(at));
 }
 
 const struct ph_master_service *

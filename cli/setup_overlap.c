@@ -1,5 +1,7 @@
 #include "cli/setup_master.h"
 
+#include "lib/base/text.h"
+
 #include <netdb.h>
 #include <string.h>
 #include <strings.h>
@@ -11,7 +13,6 @@
  * with every address of IPv4, "::" with those of IPv6 alone, since Postfix
  * listens there with IPV6_V6ONLY.
  */
-static const char any4[] = "0.0.0.0", any6[] = "::";
 
 /* A service that listens: found is looked up when it is asked for. */
 struct place {
@@ -84,8 +85,8 @@ add_interfaces(const struct overlap *overlap, GPtrArray *addresses,
 
 		if (all || strcasecmp(*word, "loopback-only") == 0) {
 			add_address(overlap, addresses,
-				    all ? any4 : "127.0.0.1");
-			add_address(overlap, addresses, all ? any6 : "::1");
+				    all ? "0.0.0.0" : "127.0.0.1");
+			add_address(overlap, addresses, all ? "::" : "::1");
 		} else if (**word != '\0' &&
 			   add_host(overlap, addresses, *word, err) < 0) {
 			return ph_err_wrap(err, "inet_interfaces");
@@ -113,12 +114,10 @@ find_addresses(const struct overlap *overlap, struct place *place,
 static bool
 do_meet(const char *a, const char *b)
 {
-	bool six = strchr(a, ':') != NULL;
-	const char *any = six ? any6 : any4;
-
-	if (six != (strchr(b, ':') != NULL))
+	if ((strchr(a, ':') != NULL) != (strchr(b, ':') != NULL))
 		return false;
-	return strcmp(a, b) == 0 || strcmp(a, any) == 0 || strcmp(b, any) == 0;
+	return strcmp(a, b) == 0 || ph_is_any_address(a) ||
+	       ph_is_any_address(b);
 }
 
 /* 1, 0, -1. */

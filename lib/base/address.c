@@ -20,6 +20,12 @@ ph_is_hostname(const char *text)
 	return n >= 1 && n <= 255 && is_fit(text, n, ",[]\"'<>@");
 }
 
+bool
+ph_is_any_address(const char *host)
+{
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
 const char *
 ph_address_domain(const char *address)
 {

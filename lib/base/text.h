@@ -89,4 +89,7 @@ char *ph_decode_xtext(const char *text);
  * to be a host name in a nexthop, a log line or an SMTP command. */
 bool ph_is_hostname(const char *text);
 
+/* "0.0.0.0", "::": where a service listens at all addresses. */
+bool ph_is_any_address(const char *host);
+
 #endif

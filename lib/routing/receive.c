@@ -15,12 +15,6 @@ struct fit {
 /* ---- "192.0.2.1:25", "[2001:db8::1]:25", "0.0.0.0:25", "[::]:25" -------- */
 
 static bool
-is_any(const char *host)
-{
-	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
-}
-
-static bool
 is_at(const char *host, const char *address)
 {
 	struct ph_ip_range range;
@@ -42,7 +36,8 @@ ph_receive_binding(const char *text, char **host_r, int *port_r)
 	host = *text == '[' && colon > text + 1
 		   ? g_strndup(text + 1, (gsize)(colon - text - 2))
 		   : g_strndup(text, (gsize)(colon - text));
-	*host_r = is_any(host) ? g_strdup("") : g_steal_pointer(&host);
+	*host_r =
+	    ph_is_any_address(host) ? g_strdup("") : g_steal_pointer(&host);
 	*port_r = (int)port;
 	return true;
 }

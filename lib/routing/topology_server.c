@@ -1,5 +1,7 @@
 #include "lib/routing/topology_build.h"
 
+#include "lib/base/text.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -80,8 +82,8 @@ enter_peer(struct ph_build *b, const char *host, const struct ph_server *server)
 {
 	g_autofree char *key = NULL;
 
-	/* An address that means "all" would make everybody a server of ours. */
-	if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+	/* It would make everybody a server of ours. */
+	if (!*host || ph_is_any_address(host))
 		return;
 	key = ph_peer_key(host);
 	if (!g_hash_table_contains(b->t->peers, key))
