@@ -103,3 +103,9 @@ ph_extract_codepage_of_mail(unsigned number)
 		   ? charset
 		   : find(mail_pages, G_N_ELEMENTS(mail_pages), number);
 }
+
+const char *
+ph_extract_charset_or_none(const char *charset)
+{
+	return charset != NULL ? charset : "no code page";
+}

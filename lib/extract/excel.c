@@ -93,9 +93,8 @@ put_coded(struct excel *x, struct ph_bytes text)
 	bool ours = x->codepage == 0 || x->codepage == 1200;
 	const char *charset = ph_extract_codepage(ours ? 1252 : x->codepage);
 
-	ph_extract_put_charset(
-	    x->job, charset != NULL ? charset : PH_EXTRACT_NO_CODEPAGE, text.p,
-	    text.size);
+	ph_extract_put_charset(x->job, ph_extract_charset_or_none(charset),
+			       text.p, text.size);
 }
 
 /* Flags and characters of version 8; one with rich text has more before them.

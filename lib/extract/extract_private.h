@@ -79,9 +79,9 @@ const char *ph_extract_codepage(unsigned number);
  * which Outlook keeps mail. */
 const char *ph_extract_codepage_of_mail(unsigned number);
 
-/* In the place of one that is not known: its ASCII is read, and the document is
- * damaged. */
-#define PH_EXTRACT_NO_CODEPAGE "no code page"
+/* The charset itself; NULL: in its place one that nobody knows, of which ASCII
+ * is read, and the document is damaged. */
+const char *ph_extract_charset_or_none(const char *charset);
 
 /* ---- zip.c: a document's container --------------------------------------- */
 

@@ -83,10 +83,8 @@ clear(struct object *object)
 static const char *
 find_charset(unsigned codepage)
 {
-	const char *charset =
-	    ph_extract_codepage_of_mail(codepage != 0 ? codepage : 1252);
-
-	return charset != NULL ? charset : PH_EXTRACT_NO_CODEPAGE;
+	return ph_extract_charset_or_none(
+	    ph_extract_codepage_of_mail(codepage != 0 ? codepage : 1252));
 }
 
 /* Entries of 16 bytes, type, id, flags, value, behind a head of 32 bytes, or 24
