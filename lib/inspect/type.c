@@ -13,55 +13,49 @@ struct ph_types {
 
 /* What decides who opens a file is looked at here, since libmagic weighs it
  * against everything else that the bytes could be. */
-static const struct {
-	size_t at;
-	const char *bytes;
-	size_t size;
-	const char *name;
-	enum ph_reader reader;
-	ph_archive_format *format;
-} signatures[] = {
-#define ZIP(bytes, size)                                               \
-	{                                                              \
-		0, bytes, size, "application/zip", PH_READER_ZIP, NULL \
+static const struct ph_signature signatures[] = {
+#define PLAIN(bytes, size, name, reader)                    \
+	{                                                   \
+		0, bytes, size, {name, reader, NULL}, false \
 	}
-#define ARCHIVE(at, bytes, size, type, format)                           \
-	{                                                                \
-		at, bytes, size, "application/" type, PH_READER_ARCHIVE, \
-		    archive_read_support_format_##format                 \
-	}
-#define COMPRESSED(bytes, size, type)                                      \
-	{                                                                  \
-		0, bytes, size, "application/" type, PH_READER_COMPRESSED, \
-		    NULL                                                   \
+#define ZIP(bytes, size) PLAIN(bytes, size, "application/zip", PH_READER_ZIP)
+#define COMPRESSED(bytes, size, type) \
+	PLAIN(bytes, size, "application/" type, PH_READER_COMPRESSED)
+#define ARCHIVE(at, bytes, size, type, format, inner)        \
+	{                                                    \
+		at, bytes, size,                             \
+		    {"application/" type, PH_READER_ARCHIVE, \
+		     archive_read_support_format_##format},  \
+		    inner                                    \
 	}
     ZIP("PK\3\4", 4),
     ZIP("PK\5\6", 4),
     ZIP("PK00PK\3\4", 8),
     ZIP("PK\7\10PK\3\4", 8),
-    ARCHIVE(0, "Rar!\32\7\1\0", 8, "vnd.rar", rar5),
-    ARCHIVE(0, "Rar!\32\7\0", 7, "vnd.rar", rar),
-    ARCHIVE(0, "7z\274\257\47\34", 6, "x-7z-compressed", 7zip),
-    ARCHIVE(0, "MSCF\0\0\0\0", 8, "vnd.ms-cab-compressed", cab),
-    ARCHIVE(257, "ustar", 5, "x-tar", tar),
-    ARCHIVE(0x8001, "CD001", 5, "x-iso9660-image", iso9660),
-    ARCHIVE(0x8001, "BEA01", 5, "x-iso9660-image", iso9660),
-    ARCHIVE(2, "-lh", 3, "x-lzh-compressed", lha),
-    ARCHIVE(2, "-lz", 3, "x-lzh-compressed", lha),
+    ARCHIVE(0, "Rar!\32\7\1\0", 8, "vnd.rar", rar5, true),
+    ARCHIVE(0, "Rar!\32\7\0", 7, "vnd.rar", rar, true),
+    ARCHIVE(0, "7z\274\257\47\34", 6, "x-7z-compressed", 7zip, true),
+    ARCHIVE(0, "MSCF\0\0\0\0", 8, "vnd.ms-cab-compressed", cab, true),
+    ARCHIVE(257, "ustar", 5, "x-tar", tar, false),
+    ARCHIVE(0x8001, "CD001", 5, "x-iso9660-image", iso9660, false),
+    ARCHIVE(0x8001, "BEA01", 5, "x-iso9660-image", iso9660, false),
+    ARCHIVE(2, "-lh", 3, "x-lzh-compressed", lha, false),
+    ARCHIVE(2, "-lz", 3, "x-lzh-compressed", lha, false),
     COMPRESSED("\37\213\10", 3, "gzip"),
     COMPRESSED("BZh", 3, "x-bzip2"),
     COMPRESSED("\3757zXZ\0", 6, "x-xz"),
     COMPRESSED("\50\265\57\375", 4, "zstd"),
     COMPRESSED("\37\235", 2, "x-compress"),
-    {0, "\170\237\76\42", 4, "application/vnd.ms-tnef", PH_READER_TNEF, NULL},
-    {0, "\320\317\21\340\241\261\32\341", 8, "application/x-ole-storage",
-     PH_READER_OLE, NULL},
-    {0, "%PDF-", 5, "application/pdf", PH_READER_NONE, NULL},
+    PLAIN("\170\237\76\42", 4, "application/vnd.ms-tnef", PH_READER_TNEF),
+    PLAIN("\320\317\21\340\241\261\32\341", 8, "application/x-ole-storage",
+	  PH_READER_OLE),
+    PLAIN("%PDF-", 5, "application/pdf", PH_READER_NONE),
     /* A workbook of before OLE2. */
-    {0, "\11\0\4\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
-    {0, "\11\2\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
-    {0, "\11\4\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE, NULL},
-    {0, "{\\rt", 4, "text/rtf", PH_READER_NONE, NULL},
+    PLAIN("\11\0\4\0", 4, "application/vnd.ms-excel", PH_READER_NONE),
+    PLAIN("\11\2\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE),
+    PLAIN("\11\4\6\0", 4, "application/vnd.ms-excel", PH_READER_NONE),
+    PLAIN("{\\rt", 4, "text/rtf", PH_READER_NONE),
+#undef PLAIN
 #undef ZIP
 #undef ARCHIVE
 #undef COMPRESSED
@@ -114,16 +108,26 @@ static bool
 find_signature(const uint8_t *data, size_t size, struct ph_type *type_r)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(signatures); i++) {
-		if (size < signatures[i].at + signatures[i].size ||
-		    memcmp(data + signatures[i].at, signatures[i].bytes,
-			   signatures[i].size) != 0)
+		const struct ph_signature *one = &signatures[i];
+
+		if (size < one->at + one->size ||
+		    memcmp(data + one->at, one->bytes, one->size) != 0)
 			continue;
-		type_r->name = signatures[i].name;
-		type_r->reader = signatures[i].reader;
-		type_r->format = signatures[i].format;
+		*type_r = one->type;
 		return true;
 	}
 	return false;
+}
+
+const struct ph_signature *
+ph_signature_inner(const struct ph_signature *before)
+{
+	size_t i = before != NULL ? (size_t)(before - signatures) + 1 : 0;
+
+	for (; i < G_N_ELEMENTS(signatures); i++)
+		if (signatures[i].inner)
+			return &signatures[i];
+	return NULL;
 }
 
 bool

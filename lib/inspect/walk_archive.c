@@ -266,24 +266,13 @@ ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
 	read_archive(&r, a);
 }
 
-/* What may stand behind the program of an archive that opens itself. libarchive
- * looks for it where the programs of some years ended. */
-static const struct {
-	const char *bytes;
-	size_t size;
-	ph_archive_format *format;
-} inner[] = {
-    {"Rar!\32\7\1\0", 8, archive_read_support_format_rar5},
-    {"Rar!\32\7\0", 7, archive_read_support_format_rar},
-    {"7z\274\257\47\34", 6, archive_read_support_format_7zip},
-    {"MSCF\0\0\0\0", 8, archive_read_support_format_cab},
-};
-
 /* A program that opens archives has these bytes in it more than once. */
 #define INNER_TRIES 8
 
+/* An archive that opens itself. libarchive looks for what is behind its program
+ * where the programs of some years ended. */
 static void
-read_inner(struct archive_reader *r, size_t i)
+read_inner(struct archive_reader *r, const struct ph_signature *inner)
 {
 	const uint8_t *data = r->node->data;
 	size_t size = r->node->size;
@@ -292,15 +281,15 @@ read_inner(struct archive_reader *r, size_t i)
 	for (int n = 0; n < INNER_TRIES && r->found == 0; n++) {
 		struct archive *a;
 
-		p = memmem(p, size - (size_t)(p - data), inner[i].bytes,
-			   inner[i].size);
+		p = memmem(p, size - (size_t)(p - data), inner->bytes,
+			   inner->size);
 		if (p == NULL)
 			return;
 		a = new_archive();
-		inner[i].format(a);
+		inner->type.format(a);
 		r->skip = (size_t)(p - data);
 		r->names_only =
-		    inner[i].format == archive_read_support_format_rar5 &&
+		    inner->type.format == archive_read_support_format_rar5 &&
 		    ph_rar5_encrypted(p, size - r->skip);
 		read_archive(r, a);
 		p++;
@@ -311,12 +300,13 @@ void
 ph_walk_program(struct ph_walk *walk, struct ph_node *node)
 {
 	struct archive_reader r = {.walk = walk, .node = node};
+	const struct ph_signature *inner = NULL;
 	struct archive *a;
 
 	know_files(node);
-	for (size_t i = 0; i < G_N_ELEMENTS(inner) && !walk->stopped; i++) {
+	while (!walk->stopped && (inner = ph_signature_inner(inner)) != NULL) {
 		r.found = 0;
-		read_inner(&r, i);
+		read_inner(&r, inner);
 	}
 	r.skip = 0;
 	r.names_only = false;

@@ -77,6 +77,19 @@ struct ph_type {
 	ph_archive_format *format; /* of an ARCHIVE; else NULL */
 };
 
+/* What a file is known by. */
+struct ph_signature {
+	size_t at;
+	const char *bytes;
+	size_t size;
+	struct ph_type type;
+	bool inner; /* such an archive may stand behind the program that opens
+		     * it */
+};
+/* The first that is inner, or the next one after it; NULL: no more. */
+const struct ph_signature *
+ph_signature_inner(const struct ph_signature *before);
+
 /* Of this thread; what it was before. */
 locale_t ph_types_use_locale(const struct ph_types *types);
 void ph_type_find(struct ph_types *types, const uint8_t *data, size_t size,
