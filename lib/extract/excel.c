@@ -10,9 +10,6 @@
 #define HEADER 4
 #define VERSION_8 0x0600
 
-#define STRINGS_LIMIT ((size_t)32 * 1024 * 1024)
-#define STRINGS_COUNT 4000000
-
 enum {
 	WIDE = 0x01,  /* UTF-16, else its low bytes */
 	ASIAN = 0x04, /* 4 bytes: size of what follows */
@@ -42,8 +39,7 @@ struct excel {
 	bool version8;
 	unsigned codepage;
 	unsigned row; /* of the last cell */
-	GString *strings;
-	GArray *string_ends; /* size_t */
+	struct ph_shared shared;
 	bool over;
 };
 
@@ -220,7 +216,8 @@ read_characters(struct reader *r, size_t n, bool wide)
 			continue;
 		}
 		size = read_some(r, &p, MIN(n, r->left.size / unit) * unit);
-		append_units(r->x->strings, (struct ph_bytes){p, size}, wide);
+		append_units(r->x->shared.text, (struct ph_bytes){p, size},
+			     wide);
 		n -= size / unit;
 	}
 }
@@ -236,7 +233,7 @@ read_string(struct reader *r)
 	read_characters(r, characters, flags & WIDE);
 	skip(r, runs * 4);
 	skip(r, asian);
-	g_array_append_val(r->x->string_ends, r->x->strings->len);
+	ph_shared_end(&r->x->shared);
 }
 
 static void
@@ -250,25 +247,10 @@ take_strings(struct excel *x, struct ph_bytes data)
 			break;
 		if (r.left.size == 0)
 			continue;
-		if (x->strings->len > STRINGS_LIMIT ||
-		    x->string_ends->len >= STRINGS_COUNT) {
-			x->job->result->limit = true;
+		if (!ph_shared_room(&x->shared, 0))
 			break;
-		}
 		read_string(&r);
 	}
-}
-
-static void
-put_shared(struct excel *x, uint32_t i)
-{
-	size_t begin, end;
-
-	if (i >= x->string_ends->len)
-		return;
-	begin = i > 0 ? g_array_index(x->string_ends, size_t, i - 1) : 0;
-	end = g_array_index(x->string_ends, size_t, i);
-	ph_extract_put(x->job, x->strings->str + begin, end - begin);
 }
 
 /* ---- cells
@@ -358,7 +340,7 @@ static void
 take_labelsst(struct excel *x, struct ph_bytes data)
 {
 	begin_cell(x, data);
-	put_shared(x, ph_bytes_u32(data, 6));
+	ph_shared_put(&x->shared, ph_bytes_u32(data, 6));
 }
 
 /* ---- other records
@@ -482,22 +464,16 @@ static const struct {
 void
 ph_extract_excel(struct ph_extract_job *job, struct ph_bytes book)
 {
-	struct excel x = {
-	    .job = job,
-	    .book = book,
-	    .row = G_MAXUINT,
-	    .strings = g_string_new(NULL),
-	    .string_ends = g_array_new(FALSE, FALSE, sizeof(size_t)),
-	};
+	struct excel x = {.job = job, .book = book, .row = G_MAXUINT};
 	struct ph_bytes data;
 	uint16_t type;
 
+	ph_shared_init(&x.shared, job);
 	while (!x.over && !ph_extract_full(job) &&
 	       next_record(&x, &type, &data))
 		for (size_t i = 0; i < G_N_ELEMENTS(records); i++)
 			if (records[i].type == type)
 				records[i].take(&x, data);
 	ph_extract_separate(job, '\n');
-	g_string_free(x.strings, TRUE);
-	g_array_unref(x.string_ends);
+	ph_shared_fini(&x.shared);
 }

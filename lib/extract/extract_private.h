@@ -83,6 +83,23 @@ const char *ph_extract_codepage_of_mail(unsigned number);
  * is read, and the document is damaged. */
 const char *ph_extract_charset_or_none(const char *charset);
 
+/* ---- shared.c: a workbook's strings, to which its cells point ------------ */
+
+struct ph_shared {
+	struct ph_extract_job *job;
+	GString *text; /* one behind the other; the last may have no end yet */
+	GArray *ends;  /* size_t: where in text */
+};
+void ph_shared_init(struct ph_shared *shared, struct ph_extract_job *job);
+void ph_shared_fini(struct ph_shared *shared);
+/* Is there room for so many bytes more, more of the last one's text, its end.
+ * False: they are too many, or too long; limit is set. */
+bool ph_shared_room(struct ph_shared *shared, size_t size);
+bool ph_shared_append(struct ph_shared *shared, const char *text, size_t size);
+bool ph_shared_end(struct ph_shared *shared);
+/* The text of one of them, if it is there, counted from 0. */
+void ph_shared_put(const struct ph_shared *shared, uint64_t i);
+
 /* ---- zip.c: a document's container --------------------------------------- */
 
 struct ph_zip_member;

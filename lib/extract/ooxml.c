@@ -271,15 +271,9 @@ read_part(struct ph_extract_job *job, struct ph_zip_member *member, void *self)
 static void
 put_lost_strings(struct ph_ooxml *ooxml)
 {
-	size_t begin = 0;
-
-	for (guint i = 0; i < ooxml->string_ends->len; i++) {
-		size_t end = g_array_index(ooxml->string_ends, size_t, i);
-
+	for (guint i = 0; i < ooxml->shared.ends->len; i++) {
 		ph_extract_separate(ooxml->job, '\n');
-		ph_extract_put(ooxml->job, ooxml->strings->str + begin,
-			       end - begin);
-		begin = end;
+		ph_shared_put(&ooxml->shared, i);
 	}
 }
 
@@ -307,14 +301,13 @@ ph_extract_ooxml(struct ph_extract_job *job, struct ph_err *err)
 	    .job = job,
 	    .types =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
-	    .strings = g_string_new(NULL),
-	    .string_ends = g_array_new(FALSE, FALSE, sizeof(size_t)),
 	};
-	int r = read_parts(&ooxml);
+	int r;
 
 	(void)err;
+	ph_shared_init(&ooxml.shared, job);
+	r = read_parts(&ooxml);
 	g_hash_table_unref(ooxml.types);
-	g_string_free(ooxml.strings, TRUE);
-	g_array_unref(ooxml.string_ends);
+	ph_shared_fini(&ooxml.shared);
 	return r;
 }

@@ -9,8 +9,6 @@
  * editions of the standard.
  */
 #define CELL_LIMIT ((size_t)64 * 1024)
-#define STRINGS_LIMIT ((size_t)32 * 1024 * 1024)
-#define STRINGS_COUNT 4000000
 
 enum element_kind {
 	TEXT,	  /* its characters are text */
@@ -111,33 +109,6 @@ find_element(const char *name)
 /* ---- values of cells --------------------------------------------------------
  */
 
-void
-ph_ooxml_put_shared(struct ph_ooxml *ooxml, uint64_t i)
-{
-	size_t begin, end;
-
-	if (i >= ooxml->string_ends->len)
-		return;
-	begin = i > 0 ? g_array_index(ooxml->string_ends, size_t, i - 1) : 0;
-	end = g_array_index(ooxml->string_ends, size_t, i);
-	ph_extract_put(ooxml->job, ooxml->strings->str + begin, end - begin);
-}
-
-bool
-ph_ooxml_add_string(struct ph_ooxml *ooxml, const char *text, size_t size)
-{
-	GString *strings = ooxml->strings;
-
-	if (ooxml->string_ends->len >= STRINGS_COUNT ||
-	    size > STRINGS_LIMIT - strings->len) {
-		ooxml->job->result->limit = true;
-		return false;
-	}
-	g_string_append_len(strings, text, (gssize)size);
-	g_array_append_val(ooxml->string_ends, strings->len);
-	return true;
-}
-
 /* A number is written with an exponent where it is long; a card's is. */
 static void
 put_value(struct state *s)
@@ -147,8 +118,8 @@ put_value(struct state *s)
 	double number = g_ascii_strtod(value, &end);
 
 	if (s->shared)
-		ph_ooxml_put_shared(s->ooxml,
-				    g_ascii_strtoull(value, NULL, 10));
+		ph_shared_put(&s->ooxml->shared,
+			      g_ascii_strtoull(value, NULL, 10));
 	else if (strpbrk(value, "Ee") != NULL && end != value && *end == '\0')
 		ph_extract_put_number(s->ooxml->job, number);
 	else
@@ -424,30 +395,18 @@ end_string(struct ph_xml *xml, const char *name)
 
 	s->text -= strcmp(name, "t") == 0;
 	s->ruby -= strcmp(name, "rPh") == 0;
-	if (strcmp(name, "si") != 0)
-		return;
-	if (s->ooxml->string_ends->len >= STRINGS_COUNT) {
-		xml->job->result->limit = true;
+	if (strcmp(name, "si") == 0 && !ph_shared_end(&s->ooxml->shared))
 		ph_xml_stop(xml);
-		return;
-	}
-	g_array_append_val(s->ooxml->string_ends, s->ooxml->strings->len);
 }
 
 static void
 text_string(struct ph_xml *xml, const char *bytes, size_t size)
 {
 	struct state *s = xml->self;
-	GString *strings = s->ooxml->strings;
 
-	if (s->text == 0 || s->ruby > 0)
-		return;
-	if (size > STRINGS_LIMIT - strings->len) {
-		xml->job->result->limit = true;
+	if (s->text > 0 && s->ruby == 0 &&
+	    !ph_shared_append(&s->ooxml->shared, bytes, size))
 		ph_xml_stop(xml);
-		return;
-	}
-	g_string_append_len(strings, bytes, (gssize)size);
 }
 
 void

@@ -67,14 +67,15 @@ take_shared(const struct xlsb *x)
 	size_t size;
 	g_autofree char *text = get_text(x, 1, NULL, &size);
 
-	ph_ooxml_add_string(x->ooxml, text, size);
+	if (ph_shared_append(&x->ooxml->shared, text, size))
+		ph_shared_end(&x->ooxml->shared);
 }
 
 static void
 put_index(const struct xlsb *x, size_t at)
 {
 	ph_extract_separate(x->ooxml->job, '\t');
-	ph_ooxml_put_shared(x->ooxml, ph_bytes_u32(x->data, at));
+	ph_shared_put(&x->ooxml->shared, ph_bytes_u32(x->data, at));
 	ph_extract_separate(x->ooxml->job, '\t');
 }
 

@@ -8,16 +8,12 @@ static void
 read_parts(struct ph_extract_job *job, struct ph_bytes bytes)
 {
 	size_t n = ph_bytes_u16(bytes, 0);
-	struct ph_ooxml ooxml = {
-	    .job = job,
-	    .strings = g_string_new(NULL),
-	    .string_ends = g_array_new(FALSE, FALSE, sizeof(size_t)),
-	};
+	struct ph_ooxml ooxml = {.job = job};
 
+	ph_shared_init(&ooxml.shared, job);
 	ph_xlsb_parse(&ooxml, ph_bytes_sub(bytes, 2, n));
 	ph_xlsb_parse(&ooxml, ph_bytes_sub(bytes, 2 + n, bytes.size));
-	g_string_free(ooxml.strings, TRUE);
-	g_array_unref(ooxml.string_ends);
+	ph_shared_fini(&ooxml.shared);
 }
 
 int
