@@ -1,6 +1,6 @@
+#include "lib/base/table.h"
 #include "lib/extract/extract_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -69,17 +69,11 @@ struct state {
 	GString *property;
 };
 
-static int
-compare(const void *name, const void *element)
-{
-	return strcmp(name, ((const struct element *)element)->name);
-}
-
 static const struct element *
 find_element(const char *name)
 {
-	return bsearch(name, elements, G_N_ELEMENTS(elements),
-		       sizeof(elements[0]), compare);
+	return ph_table_find(name, elements, G_N_ELEMENTS(elements),
+			     sizeof(elements[0]));
 }
 
 /* ---- asides

@@ -1,6 +1,6 @@
+#include "lib/base/table.h"
 #include "lib/extract/rtf_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Control words that matter for text; the array is the only list, sorted. */
@@ -136,12 +136,6 @@ static const struct rtf_word words[] = {
     {"xmlnstbl", SKIP, 0},
     {"yr", DATE_PART, 0},
 };
-
-static int
-compare(const void *name, const void *word)
-{
-	return strcmp(name, ((const struct rtf_word *)word)->name);
-}
 
 /* ---- code pages
  * ----------------------------------------------------------------- */
@@ -390,8 +384,8 @@ take(struct rtf *r, const struct rtf_word *word, int number, bool has)
 void
 ph_rtf_control(struct rtf *r, const char *name, int number, bool has)
 {
-	const struct rtf_word *word = bsearch(name, words, G_N_ELEMENTS(words),
-					      sizeof(words[0]), compare);
+	const struct rtf_word *word =
+	    ph_table_find(name, words, G_N_ELEMENTS(words), sizeof(words[0]));
 
 	if (word != NULL)
 		take(r, word, number, has);

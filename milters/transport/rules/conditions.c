@@ -1,7 +1,6 @@
 #include "milters/transport/rules/condition.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "lib/base/table.h"
 
 /* Names and levels as Exchange's (facts/exchange-rules.md section 3). */
 const struct ph_condition ph_conditions[] = {
@@ -406,17 +405,12 @@ const struct ph_condition ph_conditions[] = {
     {.name = NULL},
 };
 
-static int
-compare(const void *name, const void *row)
-{
-	return strcmp(name, ((const struct ph_condition *)row)->name);
-}
-
 const struct ph_condition *
 ph_condition_find(const char *name)
 {
-	return bsearch(name, ph_conditions, G_N_ELEMENTS(ph_conditions) - 1,
-		       sizeof(ph_conditions[0]), compare);
+	return ph_table_find(name, ph_conditions,
+			     G_N_ELEMENTS(ph_conditions) - 1,
+			     sizeof(ph_conditions[0]));
 }
 
 unsigned
