@@ -264,20 +264,15 @@ static int
 write_beside(const char *path, const char *text, const char *of,
 	     struct ph_err *err)
 {
-	size_t size = strlen(text), done = 0;
 	struct stat status;
-	ssize_t n = 0;
 	int fd;
 
 	g_unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || stat(of, &status) != 0)
 		goto failed;
-	while (done < size && n >= 0) {
-		n = write(fd, text + done, size - done);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	if (done == size && fchown(fd, status.st_uid, status.st_gid) == 0 &&
+	if (ph_file_write(fd, text, strlen(text)) == 0 &&
+	    fchown(fd, status.st_uid, status.st_gid) == 0 &&
 	    fchmod(fd, status.st_mode & 07777) == 0 && fsync(fd) == 0 &&
 	    close(fd) == 0)
 		return 0;

@@ -1,5 +1,7 @@
 #include "lib/fork/spool.h"
 
+#include "lib/base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -78,16 +80,8 @@ static int
 write_file(struct ph_spool *spool, const char *data, size_t size,
 	   struct ph_err *err)
 {
-	while (size > 0) {
-		ssize_t n = write(spool->fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return failed(spool, err);
-		data += n;
-		size -= (size_t)n;
-	}
+	if (ph_file_write(spool->fd, data, size) < 0)
+		return failed(spool, err);
 	return 0;
 }
 

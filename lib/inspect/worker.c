@@ -1,6 +1,6 @@
+#include "lib/base/file.h"
 #include "lib/inspect/child.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -12,18 +12,9 @@
 static void
 send_records(int fd, const GByteArray *records)
 {
-	size_t done = 0;
-
-	while (done < records->len) {
-		ssize_t n =
-		    write(fd, records->data + done, records->len - done);
-
-		/* The program has lost interest. */
-		if (n < 0 && errno != EINTR)
-			_exit(EXIT_FAILURE);
-		if (n > 0)
-			done += (size_t)n;
-	}
+	/* It fails when the program has lost interest. */
+	if (ph_file_write(fd, records->data, records->len) < 0)
+		_exit(EXIT_FAILURE);
 }
 
 static void

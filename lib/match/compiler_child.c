@@ -1,3 +1,4 @@
+#include "lib/base/file.h"
 #include "lib/match/match_private.h"
 
 #include <errno.h>
@@ -133,22 +134,6 @@ read_request(int fd)
 	return request;
 }
 
-static int
-write_image(int fd, const GByteArray *image)
-{
-	size_t done = 0;
-
-	while (done < image->len) {
-		ssize_t n = write(fd, image->data + done, image->len - done);
-
-		if (n < 0 && errno != EINTR)
-			return EXIT_FAILURE;
-		if (n > 0)
-			done += (size_t)n;
-	}
-	return EXIT_SUCCESS;
-}
-
 int
 ph_match_compiler_main(void)
 {
@@ -164,7 +149,9 @@ ph_match_compiler_main(void)
 	if (ph_request_parse(request, &set) == 0) {
 		image = ph_set_compile(&set);
 		if (image != NULL) {
-			rc = write_image(STDOUT_FILENO, image);
+			if (ph_file_write(STDOUT_FILENO, image->data,
+					  image->len) == 0)
+				rc = EXIT_SUCCESS;
 			g_byte_array_unref(image);
 		}
 		ph_set_clear(&set);

@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "store/mailbox/path.h"
 
@@ -96,7 +97,6 @@ write_mark(struct ph_mdb *mdb, const char *name, int64_t value,
 	   struct ph_err *err)
 {
 	g_autofree char *text = g_strdup_printf("%" PRId64 "\n", value);
-	ssize_t size = (ssize_t)strlen(text);
 	int r = 0;
 	int fd =
 	    openat(mdb->own, name,
@@ -104,7 +104,7 @@ write_mark(struct ph_mdb *mdb, const char *name, int64_t value,
 
 	if (fd < 0)
 		return fail(mdb, "cannot make a mark", err);
-	if (write(fd, text, (size_t)size) != size || fsync(fd) < 0 ||
+	if (ph_file_write(fd, text, strlen(text)) < 0 || fsync(fd) < 0 ||
 	    fsync(mdb->own) < 0)
 		r = fail(mdb, "cannot write a mark", err);
 	ph_path_close(&fd);

@@ -1,5 +1,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "store/delivery/complaints.h"
@@ -151,19 +152,11 @@ maildir_write(void *self, void *p, const char *data, size_t size,
 	      struct ph_err *err)
 {
 	struct message *message = p;
-	ssize_t n;
 
-	while (size > 0) {
-		n = write(message->fd, data, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(self, message, "cannot write", err);
-		data += n;
-		size -= (size_t)n;
-		message->size += (uint64_t)n;
-		ph_fault(PH_FAULT_STAGE_WRITE);
-	}
+	if (ph_file_write(message->fd, data, size) < 0)
+		return fail(self, message, "cannot write", err);
+	message->size += size;
+	ph_fault(PH_FAULT_STAGE_WRITE);
 	return PH_STORE_OK;
 }
 

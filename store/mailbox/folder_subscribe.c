@@ -1,3 +1,4 @@
+#include "lib/base/file.h"
 #include "store/mailbox/folder.h"
 #include "store/mailbox/path.h"
 
@@ -101,7 +102,6 @@ rewrite(int mailbox, int lock, const char *component, struct ph_err *err)
 	g_autofree char *text = read_file(mailbox, err);
 	g_autofree char *line = g_strdup(component + 1);
 	g_autofree char *whole = NULL;
-	ssize_t size;
 
 	if (!text)
 		return -1;
@@ -112,8 +112,7 @@ rewrite(int mailbox, int lock, const char *component, struct ph_err *err)
 	whole = g_strdup_printf(
 	    "%s%s%s\n", text,
 	    *text && !g_str_has_suffix(text, "\n") ? "\n" : "", line);
-	size = (ssize_t)strlen(whole);
-	if (write(lock, whole, (size_t)size) != size || fsync(lock) < 0 ||
+	if (ph_file_write(lock, whole, strlen(whole)) < 0 || fsync(lock) < 0 ||
 	    renameat(mailbox, "subscriptions.lock", mailbox, "subscriptions") <
 		0)
 		return fail("write it", err);

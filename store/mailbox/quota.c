@@ -1,5 +1,6 @@
 #include "store/mailbox/quota.h"
 
+#include "lib/base/file.h"
 #include "store/mailbox/path.h"
 
 #include <dirent.h>
@@ -285,14 +286,13 @@ write_file(int mailbox, const char *text, const struct ph_perms *owner,
 {
 	g_autofree char *name =
 	    g_strdup_printf("%s.P%dR%08x", NAME, (int)getpid(), g_random_int());
-	ssize_t size = (ssize_t)strlen(text);
 	int fd = openat(mailbox, name,
 			O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return fail("make", NAME, err);
 	if (ph_perms_give(fd, owner, false) == 0 &&
-	    write(fd, text, (size_t)size) == size &&
+	    ph_file_write(fd, text, strlen(text)) == 0 &&
 	    renameat(mailbox, name, mailbox, NAME) == 0)
 		return fd;
 	fail("write", NAME, err);

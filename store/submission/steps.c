@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "store/mailbox/path.h"
 #include "store/mailbox/placement.h"
@@ -297,24 +298,15 @@ static int
 copy_piece(void *context, const char *data, size_t size, struct ph_err *err)
 {
 	struct copy *copy = context;
-	const char *p;
-	ssize_t n;
 
 	g_string_truncate(copy->lines, 0);
 	for (size_t i = 0; i < size; i++)
 		if (copy->crlf || data[i] != '\r')
 			g_string_append_c(copy->lines, data[i]);
-	for (p = copy->lines->str; p < copy->lines->str + copy->lines->len;
-	     p += n) {
-		n = write(copy->fd, p,
-			  (size_t)(copy->lines->str + copy->lines->len - p));
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		if (n < 0)
-			return ph_err_set(err, PH_ERR_TEMP,
-					  "cannot write the Sent copy: %s",
-					  g_strerror(errno));
-	}
+	if (ph_file_write(copy->fd, copy->lines->str, copy->lines->len) < 0)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "cannot write the Sent copy: %s",
+				  g_strerror(errno));
 	return 0;
 }
 
