@@ -1,69 +1,22 @@
-#include "lib/health/holder.h"
+#include "lib/health/holder_private.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
-#include "lib/base/ticker.h"
-#include "lib/health/epochs.h"
 #include "lib/health/held.h"
-#include "lib/health/hook.h"
-#include "lib/health/lease.h"
 
-#include <glib.h>
 #include <inttypes.h>
 #include <string.h>
 
 enum {
 	TICK_MS = 200,
-	RENEW_MS = 1000,
 	HOOK_AGAIN_MS = 5000, /* after one that failed */
-};
-
-/* A database that is active here. The thread's, save what check reads: ready,
- * until, gone and reason, which are under the mutex. */
-struct held {
-	char *name;
-	int64_t epoch;
-	bool needs_lease, needs_hook;
-	bool ready;
-	bool gone;     /* not active here any more */
-	int64_t until; /* monotonic; of the lease */
-	char reason[PH_ERR_TEXT];
-	int64_t learnt; /* monotonic: that it is active here */
-	int64_t next;	/* monotonic: of renewal */
-	int64_t count;
-	struct ph_hook *hook;
-	int64_t hook_next;
-	uint64_t round; /* when it was last seen active here */
-	bool said;	/* that it is held */
-	bool due;	/* to be asked for in this round */
-};
-
-/* A lease that was let go of and may still be this server's in Redis. */
-struct leaving {
-	char *name;
-	int64_t epoch, count;
-};
-
-struct ph_holder {
-	struct ph_holder_options options;
-	const char *server; /* as in posthub.conf */
-	char *name;	    /* as in the topology, once known */
-	struct ph_epochs *epochs;
-	GMutex mutex;
-	GHashTable *held; /* folded name: struct held; under the mutex */
-	uint64_t round;
-	GPtrArray *leaving; /* struct leaving */
-	bool changed;	    /* what publish tells */
-	int64_t published;  /* monotonic */
-	bool complained;    /* that Epochs cannot be noted */
-	struct ph_ticker *ticker;
 };
 
 static void
 free_held(gpointer p)
 {
-	struct held *held = p;
+	struct ph_holding *held = p;
 
 	ph_hook_free(&held->hook);
 	g_free(held->name);
@@ -73,29 +26,17 @@ free_held(gpointer p)
 static void
 free_leaving(gpointer p)
 {
-	struct leaving *leaving = p;
+	struct ph_leaving *leaving = p;
 
 	g_free(leaving->name);
 	g_free(leaving);
-}
-
-static int64_t
-life(const struct ph_holder *holder)
-{
-	return holder->options.life ? holder->options.life : PH_LEASE_MS;
-}
-
-static int64_t
-wait_of(const struct ph_holder *holder)
-{
-	return holder->options.wait ? holder->options.wait : PH_LEASE_WAIT_MS;
 }
 
 /* ---- the question ------------------------------------------------------- */
 
 /* Under the mutex. */
 static int
-check_held(const struct held *held, const struct ph_database *database,
+check_held(const struct ph_holding *held, const struct ph_database *database,
 	   struct ph_err *err)
 {
 	if (!held || held->gone || held->epoch != database->epoch)
@@ -144,7 +85,8 @@ ph_holder_check(struct ph_holder *holder, const struct ph_database *database,
 /* ---- the hook ----------------------------------------------------------- */
 
 static void
-set_reason(struct ph_holder *holder, struct held *held, const char *reason)
+set_reason(struct ph_holder *holder, struct ph_holding *held,
+	   const char *reason)
 {
 	g_mutex_lock(&holder->mutex);
 	g_strlcpy(held->reason, reason, sizeof(held->reason));
@@ -152,7 +94,7 @@ set_reason(struct ph_holder *holder, struct held *held, const char *reason)
 }
 
 static void
-start_hook(struct ph_holder *holder, struct held *held)
+start_hook(struct ph_holder *holder, struct ph_holding *held)
 {
 	const struct ph_conf *conf = holder->options.conf;
 	g_autofree char *epoch = g_strdup_printf("%" PRId64, held->epoch);
@@ -179,7 +121,7 @@ start_hook(struct ph_holder *holder, struct held *held)
 }
 
 static void
-run_hook(struct ph_holder *holder, struct held *held)
+run_hook(struct ph_holder *holder, struct ph_holding *held)
 {
 	struct ph_err err = PH_ERR_INIT;
 	int r;
@@ -205,207 +147,13 @@ run_hook(struct ph_holder *holder, struct held *held)
 	g_mutex_unlock(&holder->mutex);
 }
 
-/* ---- the lease ---------------------------------------------------------- */
-
-static struct ph_lease_request
-request_of(const struct ph_holder *holder, const struct held *held, int64_t now)
-{
-	return (struct ph_lease_request){
-	    .database = held->name,
-	    .server = holder->name,
-	    .epoch = held->epoch,
-	    .count = held->count,
-	    .waited = now - held->learnt >= wait_of(holder),
-	};
-}
-
-static void
-note_lease(struct ph_holder *holder, struct held *held, int64_t until,
-	   const char *reason)
-{
-	holder->changed = holder->changed || until > 0;
-	g_mutex_lock(&holder->mutex);
-	if (until > 0)
-		held->until = until;
-	g_strlcpy(held->reason, reason, sizeof(held->reason));
-	g_mutex_unlock(&holder->mutex);
-	if (until > 0 && !held->said)
-		ph_info("database %s: lease for Epoch %" PRId64, held->name,
-			held->epoch);
-	held->said = held->said || until > 0;
-}
-
-/* It was held, and its time is over. */
-static void
-note_lost(struct held *held, const char *reason)
-{
-	if (held->said && ph_clock_mono() >= held->until) {
-		held->said = false;
-		ph_warn("database %s: the lease has run out: %s", held->name,
-			*reason ? reason : "it could not be renewed");
-	}
-}
-
-/* ---- telling the others ------------------------------------------------- */
-
-/* 0 or -1. */
-static int
-publish(struct ph_holder *holder)
-{
-	guint n = g_hash_table_size(holder->held), used = 0;
-	g_autofree struct ph_held_row *rows = g_new0(struct ph_held_row, n + 1);
-	struct ph_err err = PH_ERR_INIT;
-	GHashTableIter iter;
-	gpointer value;
-	int r;
-
-	g_hash_table_iter_init(&iter, holder->held);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct held *held = value;
-
-		if (held->gone || (held->needs_hook && !held->ready))
-			continue;
-		rows[used].database = held->name;
-		rows[used].epoch = held->epoch;
-		rows[used++].until = held->needs_lease
-					 ? held->until
-					 : ph_clock_mono() + life(holder);
-	}
-	r = ph_held_write(holder->options.conf, rows, used, &err);
-	if (r < 0)
-		ph_warn("%s", err.text);
-	holder->changed = false;
-	holder->published = ph_clock_mono();
-	return r;
-}
-
-/* ---- letting go ---------------------------------------------------------- */
-
-/* Nobody here believes in it any more. What is being committed asks once more
- * before it is answered. */
-static void
-let_go(struct ph_holder *holder, struct held *held)
-{
-	struct leaving *leaving;
-	bool had;
-
-	holder->changed = true;
-	g_mutex_lock(&holder->mutex);
-	held->gone = true;
-	had = ph_clock_mono() < held->until;
-	held->until = 0;
-	g_mutex_unlock(&holder->mutex);
-	if (!had)
-		return;
-	leaving = g_new0(struct leaving, 1);
-	leaving->name = g_strdup(held->name);
-	leaving->epoch = held->epoch;
-	leaving->count = held->count;
-	g_ptr_array_add(holder->leaving, leaving);
-	ph_info("database %s: let go of the lease for Epoch %" PRId64,
-		held->name, held->epoch);
-}
-
-/* Others may have them when the host's other programs know: where those may
- * still believe in one it runs out by itself. */
-static void
-tell_before_others(struct ph_holder *holder)
-{
-	if (holder->leaving->len > 0 && publish(holder) < 0)
-		g_ptr_array_set_size(holder->leaving, 0);
-}
-
-/* ---- asking Redis -------------------------------------------------------- */
-
-/* asked: it counts from before Redis can have heard of it. */
-static void
-take_answer(struct ph_holder *holder, struct held *held,
-	    enum ph_lease_answer answer, int64_t asked, const char *trouble)
-{
-	const char *const reasons[] = {
-	    [PH_LEASE_GIVEN] = "",
-	    [PH_LEASE_STALE] = "the database was moved",
-	    [PH_LEASE_TAKEN] = "the server that had it may have it still",
-	    [PH_LEASE_UNKNOWN] = trouble,
-	};
-	bool given = answer == PH_LEASE_GIVEN;
-
-	held->due = false;
-	note_lease(holder, held, given ? asked + life(holder) : 0,
-		   reasons[answer]);
-	if (given)
-		held->next = asked + MIN(RENEW_MS, life(holder) / 3);
-	note_lost(held, held->reason);
-}
-
-/* Leases that were let go of first. */
-static struct ph_lease_job *
-make_jobs(struct ph_holder *holder, int64_t now, GPtrArray *due)
-{
-	const size_t n = holder->leaving->len + due->len;
-	struct ph_lease_job *jobs = g_new0(struct ph_lease_job, n + 1);
-	struct ph_lease_job *job = jobs;
-
-	for (guint i = 0; i < holder->leaving->len; i++) {
-		const struct leaving *leaving = holder->leaving->pdata[i];
-
-		job->release = true;
-		job++->request =
-		    (struct ph_lease_request){.database = leaving->name,
-					      .server = holder->name,
-					      .epoch = leaving->epoch,
-					      .count = leaving->count};
-	}
-	for (guint i = 0; i < due->len; i++) {
-		struct held *held = due->pdata[i];
-
-		job++->request = request_of(holder, held, now);
-		held->count++;
-	}
-	return jobs;
-}
-
-/* Those that are due, and those that were let go of, in one exchange: one after
- * the other, with a Redis that is slow, the first lease would run out before
- * the last one is asked for. */
-static void
-run_jobs(struct ph_holder *holder)
-{
-	struct ph_redis *redis = ph_state_redis(holder->options.state);
-	const guint left = holder->leaving->len;
-	const int64_t asked = ph_clock_mono();
-	g_autoptr(GPtrArray) due = g_ptr_array_new();
-	g_autofree struct ph_lease_job *jobs = NULL;
-	struct ph_err err = PH_ERR_INIT;
-	GHashTableIter iter;
-	gpointer value;
-
-	g_hash_table_iter_init(&iter, holder->held);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct held *held = value;
-
-		if (held->due)
-			g_ptr_array_add(due, value);
-	}
-	if (left + due->len == 0)
-		return;
-	jobs = make_jobs(holder, asked, due);
-	ph_lease_run(holder->options.replicas, redis, jobs, left + due->len,
-		     &err);
-	for (guint i = 0; i < due->len; i++)
-		take_answer(holder, due->pdata[i], jobs[left + i].answer, asked,
-			    err.text);
-	/* Without an answer it runs out by itself. */
-	g_ptr_array_set_size(holder->leaving, 0);
-}
-
 /* ---- what is active here ------------------------------------------------ */
 
-static struct held *
+static struct ph_holding *
 add_held(struct ph_holder *holder, const struct ph_database *database,
 	 const char *folded)
 {
-	struct held *held = g_new0(struct held, 1);
+	struct ph_holding *held = g_new0(struct ph_holding, 1);
 	const struct ph_conf *conf = holder->options.conf;
 
 	held->name = g_strdup(database->name);
@@ -433,10 +181,10 @@ static void
 attend(struct ph_holder *holder, const struct ph_database *database)
 {
 	g_autofree char *folded = ph_fold(database->name);
-	struct held *held = g_hash_table_lookup(holder->held, folded);
+	struct ph_holding *held = g_hash_table_lookup(holder->held, folded);
 
 	if (held && held->epoch != database->epoch) {
-		let_go(holder, held);
+		ph_holder_let_go(holder, held);
 		remove_held(holder, folded);
 		held = NULL;
 	}
@@ -471,11 +219,11 @@ drop_others(struct ph_holder *holder)
 
 	g_hash_table_iter_init(&iter, holder->held);
 	while (g_hash_table_iter_next(&iter, &name, &value)) {
-		struct held *held = value;
+		struct ph_holding *held = value;
 
 		if (held->round == holder->round)
 			continue;
-		let_go(holder, held);
+		ph_holder_let_go(holder, held);
 		g_ptr_array_add(gone, g_strdup(name));
 	}
 	for (guint i = 0; i < gone->len; i++)
@@ -510,8 +258,7 @@ look(struct ph_holder *holder, const struct ph_topology *topology)
 				attend(holder, &list[i]);
 	}
 	drop_others(holder);
-	tell_before_others(holder);
-	run_jobs(holder);
+	ph_holder_ask(holder);
 }
 
 static void
@@ -526,8 +273,8 @@ tick(void *context)
 	ph_snapshot_unref(&snapshot);
 	if (holder->changed ||
 	    (g_hash_table_size(holder->held) > 0 &&
-	     ph_clock_mono() >= holder->published + RENEW_MS))
-		(void)publish(holder);
+	     ph_clock_mono() >= holder->published + PH_HOLDER_RENEW_MS))
+		(void)ph_holder_publish(holder);
 }
 
 int
@@ -564,9 +311,8 @@ ph_holder_stop(struct ph_holder **holder)
 	ph_ticker_stop(&p->ticker);
 	p->round++;
 	drop_others(p);
-	tell_before_others(p);
-	run_jobs(p);
-	(void)publish(p);
+	ph_holder_ask(p);
+	(void)ph_holder_publish(p);
 	ph_epochs_close(&p->epochs);
 	g_hash_table_unref(p->held);
 	g_ptr_array_unref(p->leaving);
