@@ -275,6 +275,19 @@ flush(struct ph_duplicates *duplicates, uint64_t until, struct ph_err *err)
 			  "duplicates: some could not be written in time");
 }
 
+/* The same, until all is written and nobody writes: what is on its way belongs
+ * to the newest segment. */
+static int
+flush_newest(struct ph_duplicates *duplicates, struct ph_err *err)
+{
+	while (duplicates->writing || duplicates->written < duplicates->added)
+		if (duplicates->writing)
+			g_cond_wait(&duplicates->done, &duplicates->mutex);
+		else if (write_pending(duplicates, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* The segment before has all its records, or never gets them. */
 static int
 end_newest(struct ph_duplicates *duplicates, struct ph_err *err)
@@ -298,7 +311,7 @@ static int
 next_segment(struct ph_duplicates *duplicates, int64_t now, struct ph_err *err)
 {
 	struct ph_segment *last;
-	int r = flush(duplicates, duplicates->added, err);
+	int r = flush_newest(duplicates, err);
 
 	if (current(duplicates, now))
 		return r;

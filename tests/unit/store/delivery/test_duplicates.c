@@ -303,16 +303,24 @@ END_TEST
 /* ---- a disk that does not answer ------------------------------------------
  */
 
-static struct unit_gate gate;
-static atomic_uint writes;
+static struct unit_gate gate, second_gate, sync_gate;
+static atomic_uint writes, second; /* the write that passes second_gate */
 
 /* In place of the C library's. */
 ssize_t
 pwrite(int fd, const void *data, size_t size, off_t at)
 {
-	writes++;
-	unit_gate_pass(&gate);
+	bool is_second = ++writes == second;
+
+	unit_gate_pass(is_second ? &second_gate : &gate);
 	return syscall(SYS_pwrite64, fd, data, size, at);
+}
+
+int
+fdatasync(int fd)
+{
+	unit_gate_pass(&sync_gate);
+	return (int)syscall(SYS_fdatasync, fd);
 }
 
 static gpointer
@@ -357,6 +365,55 @@ START_TEST(test_only_who_writes_waits)
 	place_open(&place, NOW);
 	for (uint64_t n = 10; n < 14; n++)
 		ck_assert(has(&place, n, NOW));
+	place_free(&place);
+}
+END_TEST
+
+static atomic_int later; /* the thread that adds to the next segment */
+
+static gpointer
+add_twenty(gpointer data)
+{
+	later = gettid();
+	add(data, 20, NOW + 10000);
+	return NULL;
+}
+
+/* A segment ends while some of its records are on their way to the disk: the
+ * next one begins after them. */
+START_TEST(test_segment_ends_while_it_is_written)
+{
+	GThread *syncer, *writer, *next;
+	struct place place;
+
+	place_new(&place);
+	add(&place, 1, NOW);
+	unit_gate_shut(&sync_gate);
+	syncer = g_thread_new("syncer", sync_all, &place);
+	UNIT_WAIT(sync_gate.waiting == 1);
+	unit_gate_shut(&gate);
+	unit_gate_shut(&second_gate);
+	second = writes + 2;
+	writer = g_thread_new("writer", add_ten, &place);
+	UNIT_WAIT(gate.waiting == 1);
+	next = g_thread_new("next", add_twenty, &place);
+	UNIT_WAIT(later != 0 && unit_is_asleep(later));
+	add(&place, 11, NOW);
+	unit_gate_open(&gate);
+	UNIT_WAIT(second_gate.waiting == 1);
+	/* Its end wakes all that wait. */
+	unit_gate_open(&sync_gate);
+	ck_assert_int_eq(GPOINTER_TO_INT(g_thread_join(syncer)), 0);
+	UNIT_WAIT(unit_is_asleep(later));
+	unit_gate_open(&second_gate);
+	g_thread_join(writer);
+	g_thread_join(next);
+	ck_assert_uint_eq(files(&place), 2);
+	place_close(&place);
+	place_open(&place, NOW);
+	for (uint64_t n = 10; n < 12; n++)
+		ck_assert(has(&place, n, NOW));
+	ck_assert(has(&place, 20, NOW + 10000));
 	place_free(&place);
 }
 END_TEST
@@ -554,5 +611,6 @@ END_TEST
 UNIT_MAIN("store/delivery/duplicates", test_segment_that_cannot_be_read,
 	  test_remembers, test_window, test_exact_window, test_clock_goes_back,
 	  test_cut_everywhere, test_damage, test_foreign_files, test_no_room,
-	  test_no_room_for_long, test_only_who_writes_waits, test_killed,
-	  test_many, test_damage_of_an_older_segment)
+	  test_no_room_for_long, test_only_who_writes_waits,
+	  test_segment_ends_while_it_is_written, test_killed, test_many,
+	  test_damage_of_an_older_segment)
