@@ -52,7 +52,7 @@ struct search {
 	int64_t look_until; /* then all are asked for */
 	unsigned look_ups;
 	bool all;    /* there is too much to choose */
-	bool failed; /* the list could not be had, or all not asked for */
+	bool failed; /* the list could not be had, or not all asked for */
 	bool unsure; /* of some nobody could say whether they are wanted */
 };
 
@@ -243,11 +243,13 @@ ask_for_those(struct search *search)
 			search->ids->len);
 	/* One that has left the queue meanwhile is no reason to stop; the time
 	 * is. */
-	for (guint i = 0;
-	     i < search->ids->len && ph_clock_mono() < search->deadline; i++)
-		if (run(search, "-i", search->ids->pdata[i], NULL))
+	for (guint i = 0; i < search->ids->len; i++)
+		if (ph_clock_mono() < search->deadline &&
+		    run(search, "-i", search->ids->pdata[i], NULL))
 			g_hash_table_add(hurry->told,
 					 g_strdup(search->ids->pdata[i]));
+		else
+			search->failed = true;
 }
 
 static void

@@ -159,7 +159,7 @@ START_TEST(test_outage)
 
 	setup();
 	outage = true;
-	hurry = start("test $0 = -j || exit 1; " LIST);
+	hurry = start(LIST);
 	UNIT_WAIT(called_last("-j\n-j\n"));
 	outage = false;
 	UNIT_WAIT(called_last("-j\n-i A\n-i E\n"));
@@ -219,6 +219,26 @@ START_TEST(test_list_fails)
 }
 END_TEST
 
+/* Or about to stop: what it was not told of is asked for again, and no more. */
+START_TEST(test_asking_fails)
+{
+	g_autofree char *failed = NULL, *rest = NULL;
+	struct ph_hurry *hurry;
+
+	setup();
+	failed = g_build_filename(organization.redis.dir, "failed", NULL);
+	/* The first time. */
+	rest = g_strdup_printf(
+	    "test $0$1 != -iE || ! mkdir %s || exit 1; " LIST, failed);
+	hurry = start(rest);
+	UNIT_WAIT(called("-j\n-i A\n-i E\n-j\n-i E\n"));
+	ph_hurry_ask(hurry, "db2");
+	UNIT_WAIT(called("-j\n-i A\n-i E\n-j\n-i E\n-j\n-i B\n"));
+	ph_hurry_stop(&hurry);
+	teardown();
+}
+END_TEST
+
 /* A stop ends what runs, and no other is started. */
 START_TEST(test_stop)
 {
@@ -250,4 +270,4 @@ START_TEST(test_stop)
 END_TEST
 
 UNIT_MAIN("store/delivery/hurry", test_asks_for_those, test_outage,
-	  test_asked_for_once, test_list_fails, test_stop)
+	  test_asked_for_once, test_list_fails, test_asking_fails, test_stop)
