@@ -12,8 +12,9 @@
 struct beat {
 	int64_t last; /* seen, or looking began */
 	bool alive;   /* at the last look */
-	/* As it was seen last: it says since when the service answers, so that
-	 * a pause shorter than that between two looks is seen, too. */
+	/* As it was seen last, NULL: never. It says since when the service
+	 * answers, so that a pause shorter than that between two looks is seen,
+	 * too. */
 	char *text;
 };
 
@@ -182,13 +183,15 @@ note_beat(struct ph_sight *sight, const struct ph_topology *topology,
 	  const struct ph_server *server, const char *text, int64_t now)
 {
 	struct beat *beat = g_hash_table_lookup(sight->beats, server->name);
+	const bool known = beat != NULL;
 
-	if (!beat) {
+	if (!known) {
 		beat = g_new0(struct beat, 1);
 		beat->last = now;
 		g_hash_table_insert(sight->beats, g_strdup(server->name), beat);
 	}
-	if (text && beat->text && strcmp(text, beat->text) != 0)
+	/* Of one that was there when looking began nobody knows since when. */
+	if (text && known && g_strcmp0(text, beat->text) != 0)
 		note_returned(sight, topology, server);
 	beat->alive = text != NULL;
 	if (text || sight->again)

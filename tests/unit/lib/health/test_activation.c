@@ -298,6 +298,23 @@ START_TEST(test_back)
 }
 END_TEST
 
+/* It was down when looking began, as after a restart of the host. */
+START_TEST(test_back_for_the_first_time)
+{
+	struct scene s;
+
+	scene_open(&s, WORLD(SERVERS));
+	look(&s, "-", "M2");
+	look(&s, "-", "M2");
+	ASSERT_BACK(&s, "");
+	look(&s, "-", "M1 since then");
+	ASSERT_BACK(&s, "DB2");
+	look(&s, "-", "M1 since then");
+	ASSERT_BACK(&s, "");
+	scene_close(&s);
+}
+END_TEST
+
 START_TEST(test_junk_is_no_lease)
 {
 	static const char *const junk[] = {
@@ -322,4 +339,5 @@ END_TEST
 UNIT_MAIN("lib/health/activation", test_lease_and_heartbeat,
 	  test_a_new_observer_waits, test_a_key_that_vanishes,
 	  test_a_note_that_vanishes, test_which_copy, test_not_ready,
-	  test_not_automatic, test_back, test_junk_is_no_lease)
+	  test_not_automatic, test_back, test_back_for_the_first_time,
+	  test_junk_is_no_lease)
