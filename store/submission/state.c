@@ -86,7 +86,6 @@ mtime_of(const struct stat *file)
 void
 ph_item_state_of(struct ph_item_state *state, const struct stat *file)
 {
-	state->inode = (uint64_t)file->st_ino;
 	state->size = (uint64_t)file->st_size;
 	state->mtime = mtime_of(file);
 }
@@ -94,8 +93,7 @@ ph_item_state_of(struct ph_item_state *state, const struct stat *file)
 bool
 ph_item_state_is_of(const struct ph_item_state *state, const struct stat *file)
 {
-	return state->inode == (uint64_t)file->st_ino &&
-	       state->size == (uint64_t)file->st_size &&
+	return state->size == (uint64_t)file->st_size &&
 	       state->mtime == mtime_of(file);
 }
 
@@ -143,7 +141,6 @@ ph_item_state_format(const struct ph_item_state *state)
 
 	g_key_file_set_integer(file, GROUP, "version", VERSION);
 	put(file, GROUP, "step", state->step);
-	g_key_file_set_uint64(file, GROUP, "inode", state->inode);
 	g_key_file_set_uint64(file, GROUP, "size", state->size);
 	g_key_file_set_int64(file, GROUP, "mtime", state->mtime);
 	g_key_file_set_uint64(file, GROUP, "id", state->id);
@@ -204,7 +201,6 @@ get_all(GKeyFile *file, struct ph_item_state *state)
 	    n < 0)
 		return false;
 	get(file, GROUP, "step", &state->step);
-	state->inode = g_key_file_get_uint64(file, GROUP, "inode", NULL);
 	state->size = g_key_file_get_uint64(file, GROUP, "size", NULL);
 	state->mtime = g_key_file_get_int64(file, GROUP, "mtime", NULL);
 	state->id = g_key_file_get_uint64(file, GROUP, "id", NULL);

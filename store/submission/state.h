@@ -17,8 +17,9 @@
  *	[item]
  *	version=1
  *	step=submitting		the step that is to be run next, see steps.h
- *	inode=… size=… mtime=…	of the message file this is about: another file
- *				of the same name begins anew
+ *	size=… mtime=…		of the message file this is about: another file
+ *				of the same name begins anew, but not a copy of
+ *				it on another disk
  *	id=…			internal-message-id of the tracking rows
  *	nmid=…			network message id: the same at each try: the
  *				second copy that a lost answer makes is
@@ -57,7 +58,7 @@ struct ph_rcpt {
 
 struct ph_item_state {
 	char *step;
-	uint64_t inode, size;
+	uint64_t size;
 	int64_t mtime; /* nanoseconds */
 	uint64_t id;
 	char nmid[PH_UUID_TEXT]; /* "" before it is known */

@@ -567,6 +567,37 @@ START_TEST(test_partial)
 }
 END_TEST
 
+/* The store is copied to another disk, or to the server that takes over: those
+ * who have it do not get it again. */
+START_TEST(test_copied_while_it_waits)
+{
+	static const struct fake_rule later[] = {
+	    {1, "RCPT TO:<b@", "450 4.2.0 later"}, {0, NULL, NULL}};
+	g_autofree char *copy = NULL, *command = NULL, *where = NULL;
+	const struct fake_mail *second;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, later);
+	lab_open(&lab, &fake);
+	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
+	ck_assert_int_eq(lab_run(&lab), 5000);
+	copy = g_strconcat(lab.box, ".copy", NULL);
+	command = g_strdup_printf("cp -a %s %s && rm -r %s && mv %s %s",
+				  lab.box, copy, lab.box, copy, lab.box);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	ck_assert_uint_eq(fake.mails->len, 2);
+	second = fake.mails->pdata[1];
+	ck_assert_uint_eq(second->rcpts->len, 1);
+	ck_assert_str_eq(second->rcpts->pdata[0], "<b@x.example>");
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 /* A second recipient is refused later: that is told apart, once each. */
 START_TEST(test_refused_one_after_the_other)
 {
@@ -603,7 +634,7 @@ START_TEST(test_expiry_of_the_service)
 						{0, NULL, NULL}};
 	static const char state[] =
 	    "[item]\nversion=1\nstep=submitting\ncreated=%" G_GINT64_FORMAT
-	    "\nsender=nuno@example.com\nname=1.M1\nrecipients=1\ninode=%lu\n"
+	    "\nsender=nuno@example.com\nname=1.M1\nrecipients=1\n"
 	    "size=%ld\nmtime=%" G_GINT64_FORMAT
 	    "\n[recipient 0]\naddress=mota@example.com\nstate=waiting\n";
 
@@ -624,7 +655,7 @@ START_TEST(test_expiry_of_the_service)
 		ck_assert_int_eq(stat(file, &st), 0);
 		text = g_strdup_printf(
 		    state, g_get_real_time() / 1000 - (old ? 70000 : 50000),
-		    (unsigned long)st.st_ino, (long)st.st_size,
+		    (long)st.st_size,
 		    (int64_t)st.st_mtim.tv_sec * 1000000000 +
 			st.st_mtim.tv_nsec);
 		ck_assert(g_file_set_contents(path, text, -1, NULL));
@@ -704,6 +735,6 @@ END_TEST
 UNIT_MAIN("store/submission/item", test_outcomes, test_too_full,
 	  test_size_is_remembered, test_size_file_counts, test_taken,
 	  test_content, test_notice, test_returned, test_sizes, test_retry,
-	  test_edited_while_waiting, test_partial,
+	  test_edited_while_waiting, test_partial, test_copied_while_it_waits,
 	  test_refused_one_after_the_other, test_expiry_of_the_service,
 	  test_expiry, test_cannot_say)

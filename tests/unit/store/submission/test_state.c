@@ -9,8 +9,7 @@ example(void)
 	struct ph_item_state *state = ph_item_state_new("submitting");
 	struct ph_rcpt *rcpt;
 
-	state->inode = UINT64_MAX;
-	state->size = 7;
+	state->size = UINT64_MAX;
 	state->mtime = INT64_MAX;
 	state->id = 42;
 	state->created = 1352628000000;
@@ -44,7 +43,7 @@ START_TEST(test_round_trip)
 	ck_assert_str_eq(b->deferred, a->deferred);
 	ck_assert(b->due == a->due && b->reports == 2 && b->tries == 3);
 	ck_assert_str_eq(b->nmid, a->nmid);
-	ck_assert(b->inode == UINT64_MAX && b->mtime == INT64_MAX);
+	ck_assert(b->size == UINT64_MAX && b->mtime == INT64_MAX);
 	ck_assert_uint_eq(b->recipients->len, 3);
 	rcpt = b->recipients->pdata[1];
 	ck_assert_str_eq(rcpt->address, "jos\xc3\xa9@x.example");
