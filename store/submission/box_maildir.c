@@ -20,6 +20,18 @@ maildir_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
 	return *names_r == NULL ? -1 : 0;
 }
 
+/* errno is kept. */
+static bool
+is_there(int dir, const char *name)
+{
+	int saved = errno;
+	struct stat st;
+	bool is = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+	errno = saved;
+	return is;
+}
+
 /* A rename that replaces nothing, with both directories synced. 1; 0: the name
  * is gone or the other one is there; -1 TEMP. */
 static int
@@ -27,7 +39,9 @@ move(int from, const char *name, int to, const char *as, enum ph_fault fault,
      struct ph_err *err)
 {
 	if (renameat2(from, name, to, as, RENAME_NOREPLACE) < 0) {
-		if (errno == ENOENT || errno == EEXIST)
+		/* Else it is the directory that is gone. */
+		if (errno == EEXIST ||
+		    (errno == ENOENT && !is_there(from, name)))
 			return 0;
 		return ph_box_fail("move", name, err);
 	}
@@ -95,7 +109,8 @@ maildir_file(struct ph_box *box, const char *name, const char *folder,
 	r = move(substitute ? box->tmp : box->items, name, to, filed,
 		 PH_FAULT_SUBMISSION_FILED, err);
 	ph_path_close(&to);
-	if (r >= 0 && substitute)
+	/* It may be in both places, and would be taken for a new one. */
+	if (r == 0 || (r == 1 && substitute))
 		r = maildir_drop(box, name, err);
 	return r < 0 ? -1 : 0;
 }

@@ -3,7 +3,26 @@
 #include "tests/unit/store/submission/mails.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+/* A directory that its owner removes when something is about to be moved into
+ * it; NULL: none. */
+static char *removed;
+
+/* In place of the C library's. */
+int
+renameat2(int from, const char *name, int to, const char *as, unsigned flags)
+{
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", to);
+	g_autofree char *target = g_file_read_link(path, NULL);
+
+	if (removed != NULL && g_str_has_suffix(target, removed)) {
+		ck_assert_int_eq(rmdir(target), 0);
+		removed = NULL;
+	}
+	return (int)syscall(SYS_renameat2, from, name, to, as, flags);
+}
 
 /* ---- crashes ----------------------------------------------------------- */
 
@@ -203,6 +222,60 @@ START_TEST(test_notice_read)
 }
 END_TEST
 
+/* It waits, and goes on where it was. */
+START_TEST(test_folder_removed_meanwhile)
+{
+	static char drafts[] = "/.Drafts/cur";
+	g_autofree char *where = NULL, *then = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab_put(&lab, "new", "1.M1.h", "From: mota@example.com\n\nx\n", 27);
+	removed = drafts;
+	ck_assert_int_eq(lab_run(&lab), 5000);
+	ck_assert_ptr_null(removed);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work1 state1 sent0 drafts0 in1");
+	ck_assert_int_eq(lab_run(&lab), -1);
+	then = lab_where(&lab);
+	ck_assert_str_eq(then, "out0 work0 state0 sent0 drafts1 in1");
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
+/* Not every file system moves a file in one step: after the power failed it may
+ * be in both places. */
+START_TEST(test_filed_in_both_places)
+{
+	static const char resent[] = "Resent-From: nuno@example.com\n"
+				     "Resent-To: mota@example.com\n" TO_MOTA;
+	g_autofree char *from = NULL, *to = NULL, *where = NULL;
+	g_autoptr(GPtrArray) names = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab_put(&lab, "new", "1.M1.h", resent, strlen(resent));
+	ck_assert(die_at(&lab, "submission.filed"));
+	names = lab_list(&lab, ".Sent/cur");
+	ck_assert_uint_eq(names->len, 1);
+	from = g_build_filename(lab.box, ".Sent/cur", names->pdata[0], NULL);
+	to = lab_folder(&lab, ".posthub-submission/items/1.M1.h");
+	ck_assert_int_eq(link(from, to), 0);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+	ck_assert_uint_eq(fake.mails->len, 1);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 UNIT_MAIN("store/submission/crash", test_crash_sent, test_crash_some_refused,
 	  test_crash_refused, test_crash_down, test_crash_some_later,
-	  test_crash_deferred, test_crash_as_sent, test_notice_read)
+	  test_crash_deferred, test_crash_as_sent, test_notice_read,
+	  test_folder_removed_meanwhile, test_filed_in_both_places)
