@@ -89,9 +89,11 @@ maildir_release(struct ph_box *box, const char *name, struct ph_err *err)
 	return r;
 }
 
+/* With its substitute, if that is not where it belongs. */
 static int
 maildir_drop(struct ph_box *box, const char *name, struct ph_err *err)
 {
+	unlinkat(box->tmp, name, 0);
 	if (unlinkat(box->items, name, 0) < 0 && errno != ENOENT)
 		return ph_box_fail("remove", name, err);
 	return fsync(box->items) < 0 ? ph_box_fail("sync", name, err) : 0;

@@ -191,6 +191,9 @@ ph_box_maildir_notice(struct ph_box *box, const char *name, const char *text,
 	int r = cur < 0 ? -1 : has_notice(cur, name, err);
 
 	ph_path_close(&cur);
+	/* Who died here has left another name of it. */
+	if (r == 1 && ph_box_work(box, true, NULL) == 1)
+		unlinkat(box->tmp, name, 0);
 	if (r == 0 && write_tmp(box, name, text, size, true, err) < 0)
 		r = -1;
 	if (r == 0 && linkat(box->tmp, name, to, name, 0) < 0 &&

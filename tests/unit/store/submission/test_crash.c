@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define TMP ".posthub-submission/tmp"
+
 /* A directory that its owner removes when something is about to be moved into
  * it; NULL: none. */
 static char *removed;
@@ -120,6 +122,8 @@ walk_crash(size_t i, const char *point)
 			  fake.mails->len <= crashes[i].at_most,
 		      "%s: taken %u times", point, fake.mails->len);
 	check_same_id(&fake, point);
+	ck_assert_msg(lab_count(&lab, TMP) == 0, "%s: something is left",
+		      point);
 	fake_close(&fake);
 	lab_close(&lab);
 	return reached;
@@ -217,6 +221,7 @@ START_TEST(test_notice_read)
 	ck_assert_uint_eq(lab_count(&lab, "new"), 0);
 	ck_assert_uint_eq(lab_count(&lab, "cur"), 1);
 	ck_assert_uint_eq(lab_count(&lab, ".Drafts/cur"), 1);
+	ck_assert_uint_eq(lab_count(&lab, TMP), 0);
 	fake_close(&fake);
 	lab_close(&lab);
 }
@@ -241,6 +246,32 @@ START_TEST(test_folder_removed_meanwhile)
 	ck_assert_int_eq(lab_run(&lab), -1);
 	then = lab_where(&lab);
 	ck_assert_str_eq(then, "out0 work0 state0 sent0 drafts1 in1");
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
+/* A mail program saves its copy while ours waits for its folder. */
+START_TEST(test_own_copy_comes_meanwhile)
+{
+	static char sent[] = "/.Sent/cur";
+	g_autofree char *path = NULL, *where = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab.submission.sent_as_sent = true;
+	lab_put(&lab, "new", "1.M1.h", TO_MOTA, strlen(TO_MOTA));
+	removed = sent;
+	ck_assert_int_eq(lab_run(&lab), 5000);
+	path = lab_folder(&lab, ".Sent/new/4000000000.M1.h");
+	ck_assert(g_file_set_contents(path, TO_MOTA, -1, NULL));
+	ck_assert_int_eq(lab_run(&lab), -1);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent0 drafts0 in0");
+	ck_assert_uint_eq(lab_count(&lab, ".Sent/new"), 1);
+	ck_assert_uint_eq(lab_count(&lab, TMP), 0);
 	fake_close(&fake);
 	lab_close(&lab);
 }
@@ -278,4 +309,5 @@ END_TEST
 UNIT_MAIN("store/submission/crash", test_crash_sent, test_crash_some_refused,
 	  test_crash_refused, test_crash_down, test_crash_some_later,
 	  test_crash_deferred, test_crash_as_sent, test_notice_read,
-	  test_folder_removed_meanwhile, test_filed_in_both_places)
+	  test_folder_removed_meanwhile, test_own_copy_comes_meanwhile,
+	  test_filed_in_both_places)
