@@ -318,23 +318,23 @@ replace(struct run *run, struct ph_err *err)
 		   : PH_EXIT_YES;
 }
 
-/* What is pending although the file says it was perhaps never read. An exit
- * code. */
+/* due: the file was perhaps never read as it is. An exit code. */
 static int
-apply(struct run *run, bool pending)
+apply(struct run *run, bool due)
 {
 	bool differs = strcmp(run->before, run->after) != 0;
 	struct ph_err err = PH_ERR_INIT;
 	int status = differs ? replace(run, &err) : PH_EXIT_YES;
 
-	if (status == PH_EXIT_YES && (differs || pending) &&
+	if (status == PH_EXIT_YES && (differs || due) &&
 	    ph_postfix_reload(run->directory, &err) < 0)
 		status = ph_cli_err(&err);
 	return status == PH_EXIT_YES ? write_marks(run, run->marks) : status;
 }
 
+/* due: there was something to be done, even if nothing is different. */
 static void
-show(const struct run *run, const char *diff, guint pending, bool applied)
+show(const struct run *run, const char *diff, bool due, bool applied)
 {
 	json_t *json;
 
@@ -342,13 +342,15 @@ show(const struct run *run, const char *diff, guint pending, bool applied)
 		ph_cli_warn("%s", (char *)run->setup.warnings->pdata[i]);
 	if (!run->cli->json) {
 		fputs(diff, stdout);
-		if (*diff == '\0' && pending == 0)
+		if (!applied && ph_postfix_is_unread(run->directory))
+			puts("Postfix may not have read master.cf as it is.");
+		else if (*diff == '\0' && !due)
 			puts("master.cf says what the connectors say.");
 		return;
 	}
 	json = json_object();
 	json_object_set_new(json, "Pending",
-			    json_boolean(*diff != '\0' || pending > 0));
+			    json_boolean(*diff != '\0' || due));
 	json_object_set_new(json, "Applied", json_boolean(applied));
 	ph_json_set(json, "Diff", diff);
 	ph_json_print(json);
@@ -359,6 +361,8 @@ finish(struct run *run, bool wanted)
 {
 	g_autoptr(GPtrArray) pending =
 	    ph_setup_pending(run->snapshot, run->server);
+	const bool due =
+	    pending->len > 0 || ph_postfix_is_unread(run->directory);
 	struct ph_err err = PH_ERR_INIT;
 	g_autofree char *diff = NULL;
 	int status = PH_EXIT_YES;
@@ -368,15 +372,14 @@ finish(struct run *run, bool wanted)
 	if (wanted && ph_cli_may_write(run->cli, &status) < 0)
 		return status;
 	if (wanted)
-		status = apply(run, pending->len > 0);
+		status = apply(run, due);
 	if (status != PH_EXIT_YES)
 		return status;
 	if (ph_postfix_diff(run->directory, run->before, run->after, &diff,
 			    &err) < 0)
 		return ph_cli_err(&err);
-	show(run, diff, pending->len, wanted);
-	return wanted || (*diff == '\0' && pending->len == 0) ? PH_EXIT_YES
-							      : PH_EXIT_NO;
+	show(run, diff, due, wanted);
+	return wanted || (*diff == '\0' && !due) ? PH_EXIT_YES : PH_EXIT_NO;
 }
 
 int

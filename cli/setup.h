@@ -110,6 +110,10 @@ int ph_postfix_replace(const char *directory, const char *before,
 		       const char *backup, const char *text,
 		       struct ph_err *err);
 
+/* Has Postfix perhaps not been told of a master.cf that ph_postfix_replace put
+ * there? */
+bool ph_postfix_is_unread(const char *directory);
+
 /* Postfix reads master.cf again; nothing to do where it does not run. 0, or -1
  * TEMP. */
 int ph_postfix_reload(const char *directory, struct ph_err *err);

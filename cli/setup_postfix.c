@@ -13,6 +13,8 @@
 
 #define BACKUP ".posthub-backup"
 #define NEW ".posthub-new"
+/* Stands beside the file from before it is replaced until Postfix reads it. */
+#define UNREAD ".posthub-unread"
 
 /* ---- Postfix's own commands ---------------------------------------------- */
 
@@ -300,6 +302,26 @@ is_unchanged(const char *file, const char *before, struct ph_err *err)
 			  file);
 }
 
+/* It may be a link to where it is really kept; NULL: it is not there. */
+static char *
+find_master(const char *directory)
+{
+	g_autofree char *name = g_build_filename(directory, "master.cf", NULL);
+
+	return realpath(name, NULL);
+}
+
+static int
+note_unread(const char *file, struct ph_err *err)
+{
+	g_autofree char *unread = g_strconcat(file, UNREAD, NULL);
+	g_autoptr(GError) error = NULL;
+
+	if (g_file_set_contents(unread, "", 0, &error))
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+}
+
 static int
 put(const char *file, const char *before, const char *backup, const char *text,
     struct ph_err *err)
@@ -310,7 +332,7 @@ put(const char *file, const char *before, const char *backup, const char *text,
 	if (write_beside(kept, backup, file, err) < 0 ||
 	    write_beside(new, text, file, err) < 0)
 		return -1;
-	if (is_unchanged(file, before, err) < 0) {
+	if (is_unchanged(file, before, err) < 0 || note_unread(file, err) < 0) {
 		g_unlink(new);
 		return -1;
 	}
@@ -329,21 +351,37 @@ int
 ph_postfix_replace(const char *directory, const char *before,
 		   const char *backup, const char *text, struct ph_err *err)
 {
-	g_autofree char *name = g_build_filename(directory, "master.cf", NULL);
-	/* It may be a link to where it is really kept. */
-	g_autofree char *file = realpath(name, NULL);
+	g_autofree char *file = find_master(directory);
 
 	if (file == NULL)
-		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", name,
-				  g_strerror(errno));
+		return ph_err_set(err, PH_ERR_TEMP, "%s/master.cf: %s",
+				  directory, g_strerror(errno));
 	if (is_unchanged(file, before, err) < 0 ||
 	    check(directory, text, err) < 0)
 		return -1;
 	return put(file, before, backup, text, err);
 }
 
-int
-ph_postfix_reload(const char *directory, struct ph_err *err)
+/* g_free; NULL: there is no master.cf. */
+static char *
+unread_name(const char *directory)
+{
+	g_autofree char *file = find_master(directory);
+
+	return file != NULL ? g_strconcat(file, UNREAD, NULL) : NULL;
+}
+
+bool
+ph_postfix_is_unread(const char *directory)
+{
+	g_autofree char *unread = unread_name(directory);
+
+	return unread != NULL && g_file_test(unread, G_FILE_TEST_EXISTS);
+}
+
+/* 0, also where nobody is there to read it. */
+static int
+reload(const char *directory, struct ph_err *err)
 {
 	const char *const status[] = {"postfix", "-c", directory, "status",
 				      NULL};
@@ -361,4 +399,16 @@ ph_postfix_reload(const char *directory, struct ph_err *err)
 				 "not read it again: %s",
 				 g_strchomp(said));
 	return r == 0 ? 0 : -1;
+}
+
+int
+ph_postfix_reload(const char *directory, struct ph_err *err)
+{
+	g_autofree char *unread = unread_name(directory);
+
+	if (reload(directory, err) < 0)
+		return -1;
+	if (unread != NULL)
+		g_unlink(unread);
+	return 0;
 }

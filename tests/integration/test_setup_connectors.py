@@ -401,6 +401,37 @@ def test_postfix_does_not_read_it_again(
     apply(lab, host)
 
 
+def test_postfix_does_not_read_again_what_is_gone(
+    lab: Lab, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the file nor a connector tells of it any more, but Postfix still
+    listens there."""
+    port = ports.ask(host.address)
+    fields = {"Server": "MBX1", "Bindings": f"{host.address}:{port}", "Banner": "220 Gone"}
+    lab.change(lambda: lab.put(RECEIVE, "Gone", **fields))
+    apply(lab, host)
+    greeting(host.address, port, "220 Gone")
+    lab.change(lambda: lab.remove(RECEIVE, "Gone"))
+    write_postfix(tmp_path, '[ "$3" = reload ] && { echo later; exit 75; }')
+    with monkeypatch.context() as patch:
+        patch.setitem(host.env, "PATH", f"{tmp_path}:{host.env['PATH']}")
+        done = run_setup(host, "--apply")
+        assert done.returncode != 0 and "does not read it again: later" in done.stderr
+    shown = run_setup(host)
+    assert shown.returncode == 1 and "may not have read" in shown.stdout
+    apply(lab, host)
+
+    def is_closed() -> bool:
+        try:
+            return not protocols.greeting(host.address, port)
+        except OSError:
+            return True
+
+    wait.until("nobody listens there", is_closed)
+    done = run_setup(host)
+    assert done.returncode == 0 and "says what the connectors say" in done.stdout
+
+
 def test_mail_that_comes_into_the_queue_meanwhile(
     lab: Lab, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
