@@ -335,9 +335,9 @@ commit_copy(struct ph_deliver_message *message, struct copy *copy)
 	return format_answer(result, address, err.text);
 }
 
-/* Is what was committed in the active copy? If nobody can say that any more,
- * the client keeps the message, and it comes again: to whoever has the copy
- * now, who recognises it if this one was it all the same. */
+/* Was it the active copy that took the message, or refused it? If nobody can
+ * say that any more, the client keeps it, and it comes again: to whoever has
+ * the copy now, who recognises it if this one was it all the same. */
 static void
 confirm_part(struct ph_deliver_message *message, struct part *part)
 {
@@ -349,9 +349,10 @@ confirm_part(struct ph_deliver_message *message, struct part *part)
 					part->epoch, &part->err);
 	for (size_t i = 0; i < message->n; i++) {
 		struct copy *copy = &message->copies[i];
+		const char *answer = message->answers->pdata[i];
 
 		if (part->verdict == PH_RECIPIENT_OK || copy->part != part ||
-		    !copy->accepted)
+		    *answer == '4')
 			continue;
 		copy->accepted = copy->duplicate = false;
 		g_free(message->answers->pdata[i]);

@@ -82,6 +82,29 @@ START_TEST(test_lost)
 }
 END_TEST
 
+/* Nor does anybody refuse for a copy that may not be the active one. */
+START_TEST(test_lost_and_full)
+{
+	struct ph_store *full = ph_store_failing(
+	    PH_STORE_STEP_COMMIT, PH_STORE_OVER, "nuno@example.com");
+	struct lost lost = {.from = 3};
+	g_autofree char *first = NULL, *second = NULL;
+
+	lab_open(&lost.lab, full);
+	lost.lab.deliver.active = lost_active;
+	lost.lab.deliver.context = &lost;
+	first = lab_talk(&lost.lab, HUB, SAY, strlen(SAY), 0);
+	ck_assert_msg(strstr(first, NOT_HELD) != NULL, "%s", first);
+	ck_assert_ptr_null(strstr(first, "552 "));
+	lost.from = 1000;
+	second = lab_talk(&lost.lab, HUB, SAY, strlen(SAY), 0);
+	ck_assert_msg(strstr(second, "552 5.2.2 <nuno@example.com>") != NULL,
+		      "%s", second);
+	lab_close(&lost.lab);
+	ph_store_close(&full);
+}
+END_TEST
+
 /* It comes again, and has been held all the time: known. */
 START_TEST(test_comes_again)
 {
@@ -250,5 +273,5 @@ START_TEST(test_epoch_of_a_copy)
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/active", test_lost, test_comes_again, test_settings,
-	  test_answers, test_epoch_of_a_copy)
+UNIT_MAIN("store/delivery/active", test_lost, test_lost_and_full,
+	  test_comes_again, test_settings, test_answers, test_epoch_of_a_copy)
