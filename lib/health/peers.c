@@ -23,6 +23,7 @@ struct ph_peers {
 	GHashTable *hosts;
 	uint64_t generation; /* that was looked up */
 	int64_t next;	     /* monotonic ms of the next look */
+	gint stopping;	     /* atomic */
 	struct ph_ticker *ticker;
 };
 
@@ -70,7 +71,8 @@ addresses_of(const char *host)
 	return addresses;
 }
 
-/* What the host's name means now, or meant last. */
+/* What the host's name means now, or meant last; none is as good. Asked once a
+ * round. */
 static GPtrArray *
 look_up_host(struct ph_peers *peers, const char *host, GHashTable *next)
 {
@@ -81,9 +83,10 @@ look_up_host(struct ph_peers *peers, const char *host, GHashTable *next)
 	addresses = addresses_of(host);
 	if (addresses == NULL) {
 		addresses = g_hash_table_lookup(peers->hosts, host);
-		if (addresses == NULL)
-			return NULL;
-		g_ptr_array_ref(addresses);
+		if (addresses != NULL)
+			g_ptr_array_ref(addresses);
+		else
+			addresses = g_ptr_array_new();
 	}
 	g_hash_table_insert(next, g_strdup(host), addresses);
 	return addresses;
@@ -95,11 +98,13 @@ add_host(struct ph_peers *peers, const struct ph_server *server,
 {
 	GPtrArray *addresses;
 
-	/* Addresses the topology knows itself. */
-	if (*host == '\0' || is_address(host))
+	/* Addresses the topology knows itself. Who stops waits for no name
+	 * server. */
+	if (*host == '\0' || is_address(host) ||
+	    g_atomic_int_get(&peers->stopping))
 		return;
 	addresses = look_up_host(peers, host, hosts);
-	for (guint i = 0; addresses != NULL && i < addresses->len; i++)
+	for (guint i = 0; i < addresses->len; i++)
 		g_hash_table_insert(servers, g_strdup(addresses->pdata[i]),
 				    g_strdup(server->name));
 }
@@ -164,6 +169,7 @@ ph_peers_stop(struct ph_peers **peers)
 
 	if (p == NULL)
 		return;
+	g_atomic_int_set(&p->stopping, 1);
 	ph_ticker_stop(&p->ticker);
 	g_hash_table_unref(p->servers);
 	g_hash_table_unref(p->hosts);

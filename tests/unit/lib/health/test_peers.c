@@ -1,18 +1,56 @@
 #include "lib/health/peers.h"
+#include "tests/unit/gate.h"
+#include "tests/unit/lib/health/organization.h"
+#include "tests/unit/thread.h"
 #include "tests/unit/unit.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <unistd.h>
+
+/* ---- a name server ------------------------------------------------------- */
+
+static struct unit_gate gate;
+static atomic_uint questions;
+
+/* In place of the C library's: knows localhost. */
+int
+getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+	    struct addrinfo **list_r)
+{
+	static struct sockaddr_in address = {.sin_family = AF_INET};
+	static struct addrinfo entry = {.ai_family = AF_INET,
+					.ai_addr = (void *)&address,
+					.ai_addrlen = sizeof address};
+
+	(void)service, (void)hints;
+	questions++;
+	unit_gate_pass(&gate);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	*list_r = &entry;
+	return strcmp(host, "localhost") == 0 ? 0 : EAI_AGAIN;
+}
+
+void
+freeaddrinfo(struct addrinfo *list)
+{
+	(void)list;
+}
+
+/* -------------------------------------------------------------------------- */
 
 static const struct ph_derive derive[] = {
     {"topology", ph_topology_build, ph_topology_free, NULL},
     {NULL, NULL, NULL, NULL},
 };
 
-/* "localhost" is the one name that every machine can look up by itself. */
 static struct ph_snapshot *
 make_snapshot(const char *host)
 {
 	g_autofree char *transport = g_strdup_printf("%s:2525", host);
 	const struct ph_pair pairs[] = {{"Fqdn", "mbx1.test.invalid"},
-					{"Transport", transport}};
+					{"Transport", transport},
+					{"Delivery", transport}};
 	struct ph_object *object = NULL;
 	struct ph_snapshot *snapshot;
 	struct ph_err err = PH_ERR_INIT;
@@ -74,5 +112,52 @@ START_TEST(test_old_names_are_forgotten)
 }
 END_TEST
 
+/* A name server that does not answer takes its time for each question. */
+START_TEST(test_each_name_once)
+{
+	struct ph_snapshot *snapshot = make_snapshot("nobody.test.invalid");
+	struct ph_peers *peers = ph_peers_new();
+
+	ph_peers_look_up(peers, topology_of(snapshot));
+	ck_assert_uint_eq(questions, 2);
+	ph_peers_look_up(peers, topology_of(snapshot));
+	ck_assert_uint_eq(questions, 4);
+	ph_peers_stop(&peers);
+	ph_snapshot_unref(&snapshot);
+}
+END_TEST
+
+static atomic_int stopper;
+
+static gpointer
+stop(gpointer data)
+{
+	struct ph_peers *peers = data;
+
+	stopper = gettid();
+	ph_peers_stop(&peers);
+	return NULL;
+}
+
+/* Who stops waits for one answer at most. */
+START_TEST(test_stop)
+{
+	struct organization organization;
+	struct ph_peers *peers;
+	GThread *thread;
+
+	organization_open(&organization);
+	unit_gate_shut(&gate);
+	peers = ph_peers_start(organization.state, 0);
+	UNIT_WAIT(gate.waiting == 1);
+	thread = g_thread_new("stop", stop, peers);
+	UNIT_WAIT(stopper != 0 && unit_is_asleep(stopper));
+	unit_gate_open(&gate);
+	g_thread_join(thread);
+	ck_assert_uint_eq(questions, 1);
+	organization_close(&organization);
+}
+END_TEST
+
 UNIT_MAIN("lib/health/peers", test_names_are_looked_up,
-	  test_old_names_are_forgotten)
+	  test_old_names_are_forgotten, test_each_name_once, test_stop)
