@@ -47,14 +47,20 @@ ph_child_wait(pid_t pid, int stop_fd, int64_t deadline)
 	return r > 0 && (fds[0].revents & POLLIN);
 }
 
+void
+ph_child_kill(pid_t pid)
+{
+	/* The group is there once the child has come as far; it, too. */
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+}
+
 int
 ph_child_end(pid_t pid)
 {
 	int status = 0;
 
-	/* The group is there once the child has come as far; it, too. */
-	kill(-pid, SIGKILL);
-	kill(pid, SIGKILL);
+	ph_child_kill(pid);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return status;

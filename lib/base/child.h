@@ -23,7 +23,10 @@ void ph_child_setup(gpointer unused);
 bool ph_child_wait(pid_t pid, int stop_fd, int64_t deadline);
 
 /* Kills what is left of its group and reaps the child: its status, as
- * waitpid's. */
+ * waitpid's. Waits for a child that is in a system call which nothing ends. */
 int ph_child_end(pid_t pid);
+
+/* Kills the child and its group, and does not wait. */
+void ph_child_kill(pid_t pid);
 
 #endif

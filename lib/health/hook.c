@@ -5,11 +5,13 @@
 
 #include <glib.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 
 struct ph_hook {
 	GPid pid; /* 0: it has ended */
 	int64_t timeout, deadline;
+	bool over; /* the time is: it was killed */
 };
 
 static char **
@@ -47,14 +49,6 @@ ph_hook_start(const char *command, const char *const *pairs, int64_t timeout_ms,
 	return hook;
 }
 
-static void
-end(struct ph_hook *hook)
-{
-	if (hook->pid != 0)
-		ph_child_end(hook->pid);
-	hook->pid = 0;
-}
-
 static int
 judge(int status, struct ph_err *err)
 {
@@ -73,22 +67,39 @@ ph_hook_poll(struct ph_hook *hook, struct ph_err *err)
 	int status;
 	pid_t r = waitpid(hook->pid, &status, WNOHANG);
 
-	if (r == hook->pid) {
-		hook->pid = 0;
-		return judge(status, err);
-	}
-	if (r == 0 && ph_clock_mono() < hook->deadline)
+	if (r == 0) {
+		hook->over |= ph_clock_mono() >= hook->deadline;
+		if (hook->over)
+			ph_child_kill(hook->pid);
 		return 0;
-	end(hook);
+	}
+	hook->pid = 0;
+	if (r > 0 && !hook->over)
+		return judge(status, err);
 	return ph_err_set(err, PH_ERR_PERM, "not ready within %" PRId64 " ms",
 			  hook->timeout);
 }
 
+static gpointer
+reap(gpointer pid)
+{
+	(void)ph_child_end(GPOINTER_TO_INT(pid));
+	return NULL;
+}
+
+/* One that waits for a disk dies when that answers. */
 void
 ph_hook_free(struct ph_hook **hook)
 {
-	if (!*hook)
+	struct ph_hook *p = *hook;
+
+	if (!p)
 		return;
-	end(*hook);
-	g_clear_pointer(hook, g_free);
+	*hook = NULL;
+	if (p->pid != 0) {
+		ph_child_kill(p->pid);
+		g_thread_unref(
+		    g_thread_new("hook", reap, GINT_TO_POINTER(p->pid)));
+	}
+	g_free(p);
 }

@@ -20,11 +20,12 @@ struct ph_hook *ph_hook_start(const char *command,
 			      const char *const *environment,
 			      int64_t timeout_ms, struct ph_err *err);
 
-/* Does not wait. 1: it ended with status 0; 0: it runs; -1 PERM: it failed, or
- * its time is over, and it is gone. */
+/* Does not wait. 1: it ended with status 0; 0: it runs, or was killed because
+ * its time is over, and is not gone yet; -1 PERM: it failed, or its time is
+ * over. */
 int ph_hook_poll(struct ph_hook *hook, struct ph_err *err);
 
-/* Kills it if it still runs. NULL is fine. */
+/* Kills it if it still runs, and does not wait for its end. NULL is fine. */
 void ph_hook_free(struct ph_hook **hook);
 
 #endif

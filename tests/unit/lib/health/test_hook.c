@@ -1,12 +1,17 @@
 #include "lib/health/hook.h"
 
 #include "lib/base/clock.h"
+#include "tests/unit/gate.h"
+#include "tests/unit/thread.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *const nothing[] = {NULL};
@@ -129,5 +134,64 @@ START_TEST(test_stopped)
 }
 END_TEST
 
+/* ---- a process that waits for a disk --------------------------------------
+ */
+
+/* Shut: children are there even when they were killed. */
+static struct unit_gate gate;
+
+/* In place of the C library's. */
+pid_t
+waitpid(pid_t pid, int *status, int options)
+{
+	if (gate.shut && (options & WNOHANG))
+		return 0;
+	unit_gate_pass(&gate);
+	return (pid_t)syscall(SYS_wait4, pid, status, options, NULL);
+}
+
+static bool
+has_children(void)
+{
+	return waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD;
+}
+
+static atomic_bool done;
+
+static gpointer
+poll_and_leave(gpointer data)
+{
+	struct ph_hook *hook = data;
+
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(ph_hook_poll(hook, NULL), 0);
+	ph_hook_free(&hook);
+	done = true;
+	return NULL;
+}
+
+/* Who has leases to renew waits for it neither when its time is over nor when
+ * it is not wanted any more. */
+START_TEST(test_cannot_be_killed)
+{
+	struct ph_err err = PH_ERR_INIT;
+	struct ph_hook *first = ph_hook_start("sleep 1000", nothing, 0, &err);
+	struct ph_hook *second = ph_hook_start("sleep 1000", nothing, 0, &err);
+	GThread *thread;
+
+	ck_assert_msg(first && second, "%s", err.text);
+	unit_gate_shut(&gate);
+	thread = g_thread_new("poll", poll_and_leave, first);
+	UNIT_WAIT(done);
+	g_thread_join(thread);
+	ck_assert_int_eq(ph_hook_poll(second, &err), 0);
+	unit_gate_open(&gate);
+	ck_assert_int_eq(wait_for(second, &err), -1);
+	ck_assert_str_eq(err.text, "not ready within 0 ms");
+	ph_hook_free(&second);
+	UNIT_WAIT(!has_children());
+}
+END_TEST
+
 UNIT_MAIN("lib/health/hook", test_status, test_no_such_command, test_deadline,
-	  test_stopped)
+	  test_stopped, test_cannot_be_killed)
