@@ -131,6 +131,9 @@ ph_scan_key(const struct ph_mail *mail, uint8_t key_r[PH_VERDICT_KEY])
 		sha256_update(&sum, strlen(field->value) + 1,
 			      (const uint8_t *)field->value);
 	}
+	/* No field has an empty name: here the body begins, which may have
+	 * NULs. */
+	sha256_update(&sum, 1, (const uint8_t *)"");
 	if (mail->body != NULL)
 		sha256_update(&sum, mail->body->len, mail->body->data);
 	sha256_digest(&sum, PH_VERDICT_KEY, key_r);

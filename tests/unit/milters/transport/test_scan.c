@@ -70,6 +70,23 @@ START_TEST(test_key)
 }
 END_TEST
 
+/* A body may hold NULs: what looks like a field in it is none, or what was
+ * found clean as text would be clean as what it is. */
+START_TEST(test_key_of_a_body_like_a_field)
+{
+	static const char field[] = "Content-Transfer-Encoding\0base64";
+	struct ph_mail *a = make_mail("");
+	struct ph_mail *b = make_mail("SGVsbG8u\r\n");
+
+	ph_mail_add_body(a, field, sizeof field);
+	ph_mail_add_body(a, "SGVsbG8u\r\n", strlen("SGVsbG8u\r\n"));
+	ph_headers_add(b->headers, "Content-Transfer-Encoding", "base64");
+	ck_assert(!same_key(a, b));
+	ph_mail_free(&a);
+	ph_mail_free(&b);
+}
+END_TEST
+
 START_TEST(test_trouble)
 {
 	static const struct {
@@ -152,5 +169,6 @@ START_TEST(test_whose_level_stands)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/scan", test_message, test_key, test_trouble,
-	  test_once, test_whose_level_stands)
+UNIT_MAIN("milters/transport/scan", test_message, test_key,
+	  test_key_of_a_body_like_a_field, test_trouble, test_once,
+	  test_whose_level_stands)
