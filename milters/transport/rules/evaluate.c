@@ -380,7 +380,7 @@ act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
 
 		if (action->apply != NULL)
 			r = action->apply(&action_run, err);
-		copy->stopped |= action->stops;
+		copy->stopped |= r == 0 && action->stops;
 	}
 	if (r == 0 && copy->stopped)
 		r = note_end(run, rule, copy, err);
