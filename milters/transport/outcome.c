@@ -585,9 +585,10 @@ ph_outcome_apply(const struct ph_transport *transport, struct ph_mail *mail,
 			result->before = ph_headers_copy(mail->headers);
 		ph_recipients_leave(copies);
 		r = ph_outcome_remote(copies, err);
+		if (r == 0)
+			r = ph_outcome_route(transport, copies, err);
 	}
 	if (whole == NULL && r == 0) {
-		ph_outcome_route(transport, copies);
 		groups = make_groups(copies, result->before);
 		r = conclude(transport, mail, groups, result, err);
 	}

@@ -13,9 +13,10 @@ struct ph_group {
 /*
  * Gives recipients outside their next hop where a rule or the server before has
  * asked for one, splitting copies by it (outcome_route.c). Forks are added to
- * copies.
+ * copies. 0; -1 TEMP: one was asked for, and it cannot be said who is outside.
  */
-void ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies);
+int ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies,
+		     struct ph_err *err);
 
 /* Takes out of copies those recipients to whose remote domain such a message
  * may not go (outcome_remote.c); they are dropped. 0; -1: cannot say. */

@@ -15,6 +15,12 @@ struct wish {
 };
 
 static bool
+is_wish(const struct wish *wish)
+{
+	return wish->connector != NULL || wish->require_tls;
+}
+
+static bool
 read_wish(const struct ph_mail *copy, struct wish *wish_r)
 {
 	const char *connector =
@@ -24,7 +30,7 @@ read_wish(const struct ph_mail *copy, struct wish *wish_r)
 	    connector != NULL ? ph_header_decode(connector) : NULL;
 	wish_r->require_tls =
 	    ph_headers_raw(copy->headers, PH_HEADER_REQUIRE_TLS, 0) != NULL;
-	return wish_r->connector != NULL || wish_r->require_tls;
+	return is_wish(wish_r);
 }
 
 static const struct ph_topology *
@@ -87,7 +93,7 @@ route_outside(const struct ph_transport *transport, const struct ph_mail *copy,
 	char *text = ask_connector(transport, copy, wish, address, copy->size);
 	g_autofree char *mapped = NULL;
 
-	if (wish->connector != NULL || wish->require_tls)
+	if (is_wish(wish))
 		return text;
 	mapped = ask_connector(transport, copy, wish, address, 0);
 	if (strcmp(text, mapped) == 0)
@@ -119,22 +125,32 @@ route_inside(const struct ph_transport *transport, const struct ph_mail *copy,
 	return text;
 }
 
-/* transport:nexthop for the recipient, g_free; NULL: as the map says, which the
- * queue manager asks as well when it cannot be told who the recipient is. */
-static char *
+/*
+ * transport:nexthop for the recipient, g_free; NULL: as the map says, which the
+ * queue manager asks as well when it cannot be told who the recipient is. But
+ * the map knows nothing of a wish. 0; -1 TEMP: cannot say.
+ */
+static int
 find_route(const struct ph_transport *transport, const struct ph_mail *copy,
-	   const struct wish *wish, struct ph_recipient *recipient)
+	   const struct wish *wish, struct ph_recipient *recipient,
+	   char **route_r, struct ph_err *err)
 {
+	struct ph_err why = PH_ERR_INIT;
 	const struct ph_object *entry;
-	int r = ph_recipient_entry(copy->directory, recipient, &entry, NULL);
+	int r = ph_recipient_entry(copy->directory, recipient, &entry, &why);
 	const char *address =
 	    r == 1 ? ph_object_text(entry, "ExternalEmailAddress")
 		   : recipient->address;
 
+	*route_r = NULL;
 	if (r < 0)
-		return NULL;
-	return address != NULL ? route_outside(transport, copy, wish, address)
-			       : route_inside(transport, copy, entry);
+		return why.kind == PH_ERR_PERM || !is_wish(wish)
+			   ? 0
+			   : ph_err_set(err, why.kind, "%s", why.text);
+	*route_r = address != NULL
+		       ? route_outside(transport, copy, wish, address)
+		       : route_inside(transport, copy, entry);
+	return 0;
 }
 
 /* "error:5.3.4 reason": it is too large for every way there, and refused as by
@@ -165,20 +181,22 @@ fork_for(GPtrArray *copies, GHashTable *by_route, struct ph_mail *copy,
 	return fork;
 }
 
-/* FILTER sends all recipients of a queue file one way, so each way is a copy.
- */
-static void
+/* FILTER sends all recipients of a queue file one way, so each way is a copy. 0
+ * or -1. */
+static int
 route_copy(const struct ph_transport *transport, GPtrArray *copies,
-	   struct ph_mail *copy, const struct wish *wish)
+	   struct ph_mail *copy, const struct wish *wish, struct ph_err *err)
 {
 	g_autoptr(GHashTable) by_route =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
 	for (guint i = 0; i < copy->recipients->len;) {
 		struct ph_recipient *r = copy->recipients->pdata[i];
-		g_autofree char *route =
-		    r->removed ? NULL : find_route(transport, copy, wish, r);
+		g_autofree char *route = NULL;
 
+		if (!r->removed &&
+		    find_route(transport, copy, wish, r, &route, err) < 0)
+			return -1;
 		if (route == NULL) {
 			i++;
 			continue;
@@ -187,21 +205,25 @@ route_copy(const struct ph_transport *transport, GPtrArray *copies,
 		    fork_for(copies, by_route, copy, route)->recipients,
 		    g_ptr_array_steal_index(copy->recipients, i));
 	}
+	return 0;
 }
 
-void
-ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies)
+int
+ph_outcome_route(const struct ph_transport *transport, GPtrArray *copies,
+		 struct ph_err *err)
 {
 	guint n = copies->len;
+	int r = 0;
 
-	for (guint i = 0; i < n; i++) {
+	for (guint i = 0; i < n && r == 0; i++) {
 		struct ph_mail *copy = copies->pdata[i];
 		struct wish wish;
 
 		if (copy->verdict.decision != PH_DECISION_ACCEPT)
 			continue;
 		if (read_wish(copy, &wish) || is_large(copy))
-			route_copy(transport, copies, copy, &wish);
+			r = route_copy(transport, copies, copy, &wish, err);
 		g_free(wish.connector);
 	}
+	return r;
 }

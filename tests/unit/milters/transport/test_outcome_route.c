@@ -135,5 +135,38 @@ START_TEST(test_route_refused)
 }
 END_TEST
 
+/* Who somebody is, nobody can say: TLS or a connector that a rule wants must
+ * not be left out. */
+START_TEST(test_route_directory_away)
+{
+	static const struct {
+		const char *field, *value;
+		enum ph_err_kind kind;
+		int expected;
+	} cases[] = {
+	    {PH_HEADER_REQUIRE_TLS, "true", PH_ERR_TEMP, -1},
+	    {PH_HEADER_CONNECTOR, "Bank", PH_ERR_TEMP, -1},
+	    {PH_HEADER_REQUIRE_TLS, "true", PH_ERR_PERM, 0},
+	    {NULL, NULL, PH_ERR_TEMP, 0},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_mail *mail = make_mail("x@b.test");
+		struct ph_rules_result result = make_result(mail);
+
+		ph_directory_close(&mail->directory);
+		mail->directory = ph_directory_failing(cases[i].kind, "away");
+		if (cases[i].field != NULL)
+			ph_mail_set_header(mail, cases[i].field, cases[i].value,
+					   NULL);
+		add_recipients(mail, "y@b.test");
+		apply(mail, &result, cases[i].expected);
+		ck_assert_uint_eq(count_plans(), 0);
+		ph_rules_result_clear(&result);
+		mail_clear(&mail);
+	}
+}
+END_TEST
+
 UNIT_MAIN("milters/transport/outcome_route", test_routes, test_route_too_large,
-	  test_route_refused)
+	  test_route_refused, test_route_directory_away)
