@@ -196,7 +196,7 @@ ph_backend_rcpt(const struct ph_frontend *frontend,
 
 	g_ptr_array_add(list, NULL);
 	if (ph_backend_limit(frontend, backend, deadline, err) < 0 ||
-	    ph_smtp_rcpt(backend->smtp, recipient->given,
+	    ph_smtp_rcpt(backend->smtp, ph_recipient_typed(recipient),
 			 (const char *const *)list->pdata, reply_r, err) < 0)
 		return -1;
 	return check_closing(backend, reply_r, err);

@@ -90,7 +90,8 @@ on_rcpt(struct ph_mail *mail, struct ph_recipient *recipient, void *app,
 	(void)err;
 	if (!is_mine(app, mail))
 		return 0;
-	if (!ph_backend_can_say(recipient->given, recipient->params))
+	if (!ph_backend_can_say(ph_recipient_typed(recipient),
+				recipient->params))
 		return ph_verdict_reject(&mail->verdict, PH_OUTBOUND_AGENT,
 					 "5.1.3",
 					 "Bad recipient address syntax");

@@ -62,7 +62,8 @@ on_rcpt(struct ph_mail *mail, struct ph_recipient *recipient, void *app,
 		return 0;
 	if (mail->snapshot == NULL)
 		return ph_work_no_state(mail);
-	if (!ph_backend_can_say(recipient->given, recipient->params))
+	if (!ph_backend_can_say(ph_recipient_typed(recipient),
+				recipient->params))
 		return ph_verdict_reject(&mail->verdict, PH_FRONTEND_AGENT,
 					 "5.1.3",
 					 "Bad recipient address syntax");

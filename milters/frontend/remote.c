@@ -308,7 +308,7 @@ say_rcpt(const struct ph_remote_question *q, const struct ph_remote *remote,
 
 	if (limit(q, remote, err) < 0)
 		return -1;
-	return settle(ph_smtp_rcpt(remote->smtp, recipient->given,
+	return settle(ph_smtp_rcpt(remote->smtp, ph_recipient_typed(recipient),
 				   (const char *const *)list->pdata, reply_r,
 				   err),
 		      2, reply_r, err);

@@ -48,8 +48,12 @@ struct ph_client {
 };
 
 struct ph_recipient {
-	char *given;	  /* as the client named it, without angle brackets;
-			   * NULL: added by an agent */
+	char *given;	  /* as the client named it, without angle brackets
+			   * and as the MTA spells it; NULL: added by an
+			   * agent */
+	char *typed;	  /* where the client has spelt it in another way
+			   * ("user@b.test.", "<@a.test:user@b.test>"); NULL
+			   * else */
 	char *address;	  /* where the message goes on */
 	char **params;	  /* of RCPT ("NOTIFY=NEVER"), NULL-terminated */
 	bool removed;	  /* the message does not go on to it */
@@ -65,6 +69,9 @@ struct ph_recipient {
 };
 
 void ph_recipient_free(void *recipient);
+
+/* As the client has typed it, for who hands it on; borrowed. */
+const char *ph_recipient_typed(const struct ph_recipient *recipient);
 
 /* The entry of the address that the message goes on to, looked up once. 1 and
  * *entry_r (borrowed from the recipient), 0 it has none, -1 cannot say. */

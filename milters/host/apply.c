@@ -146,38 +146,73 @@ ph_apply_params(const struct ph_recipient *recipient)
 	return g_string_free(out, FALSE);
 }
 
+/* By what is deleted under one spelling the MTA deletes others as well: then
+ * all of them come anew. */
 static bool
-unchanged(const struct ph_recipient *recipient)
+is_any_respelt(const struct ph_mail *mail)
+{
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		if (r->typed != NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_unchanged(const struct ph_recipient *recipient)
 {
 	return recipient->given != NULL && !recipient->removed &&
 	       strcmp(recipient->given, recipient->address) == 0;
 }
 
+static bool
+are_unchanged(const struct ph_mail *mail)
+{
+	for (guint i = 0; i < mail->recipients->len; i++)
+		if (!is_unchanged(mail->recipients->pdata[i]))
+			return false;
+	return true;
+}
+
 static int
-delete_recipients(SMFICTX *ctx, const struct ph_mail *mail, struct ph_err *err)
+delete_recipient(SMFICTX *ctx, const char *name, struct ph_err *err)
+{
+	g_autofree char *address = g_strdup_printf("<%s>", name);
+
+	return smfi_delrcpt(ctx, address) == MI_SUCCESS
+		   ? 0
+		   : failed("removal of recipient", name, err);
+}
+
+static int
+delete_recipients(SMFICTX *ctx, const struct ph_mail *mail, bool all,
+		  struct ph_err *err)
 {
 	for (guint i = 0; i < mail->recipients->len; i++) {
 		const struct ph_recipient *r = mail->recipients->pdata[i];
-		g_autofree char *address = NULL;
 
-		if (r->given == NULL || unchanged(r))
+		if (r->given == NULL || (!all && is_unchanged(r)))
 			continue;
-		address = g_strdup_printf("<%s>", r->given);
-		if (smfi_delrcpt(ctx, address) != MI_SUCCESS)
-			return failed("removal of recipient", r->given, err);
+		if (delete_recipient(ctx, r->given, err) < 0 ||
+		    (r->typed != NULL &&
+		     delete_recipient(ctx, r->typed, err) < 0))
+			return -1;
 	}
 	return 0;
 }
 
 static int
-add_recipients(SMFICTX *ctx, const struct ph_mail *mail, struct ph_err *err)
+add_recipients(SMFICTX *ctx, const struct ph_mail *mail, bool all,
+	       struct ph_err *err)
 {
 	for (guint i = 0; i < mail->recipients->len; i++) {
 		const struct ph_recipient *r = mail->recipients->pdata[i];
 		g_autofree char *address = NULL;
 		g_autofree char *params = NULL;
 
-		if (r->removed || unchanged(r))
+		if (r->removed || (!all && is_unchanged(r)))
 			continue;
 		address = g_strdup_printf("<%s>", r->address);
 		params = ph_apply_params(r);
@@ -185,6 +220,19 @@ add_recipients(SMFICTX *ctx, const struct ph_mail *mail, struct ph_err *err)
 			return failed("recipient", r->address, err);
 	}
 	return 0;
+}
+
+static int
+apply_recipients(SMFICTX *ctx, const struct ph_mail *mail, struct ph_err *err)
+{
+	bool all;
+
+	if (are_unchanged(mail))
+		return 0;
+	all = is_any_respelt(mail);
+	return delete_recipients(ctx, mail, all, err) < 0
+		   ? -1
+		   : add_recipients(ctx, mail, all, err);
 }
 
 int
@@ -201,7 +249,5 @@ ph_apply_changes(SMFICTX *ctx, const struct ph_mail *mail, bool leading,
 	    smfi_replacebody(ctx, mail->body->data, (int)mail->body->len) !=
 		MI_SUCCESS)
 		return failed("another", "body", err);
-	if (delete_recipients(ctx, mail, err) < 0)
-		return -1;
-	return add_recipients(ctx, mail, err);
+	return apply_recipients(ctx, mail, err);
 }

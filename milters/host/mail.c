@@ -36,6 +36,7 @@ ph_recipient_free(void *data)
 	struct ph_recipient *recipient = data;
 
 	g_free(recipient->given);
+	g_free(recipient->typed);
 	g_free(recipient->address);
 	g_strfreev(recipient->params);
 	g_free(recipient->refusal);
@@ -43,6 +44,12 @@ ph_recipient_free(void *data)
 	if (recipient->instead_of != NULL)
 		g_ptr_array_unref(recipient->instead_of);
 	g_free(recipient);
+}
+
+const char *
+ph_recipient_typed(const struct ph_recipient *recipient)
+{
+	return recipient->typed != NULL ? recipient->typed : recipient->given;
 }
 
 static void

@@ -47,7 +47,8 @@ static const struct {
 } wanted_macros[] = {
     {SMFIM_CONNECT, "{daemon_addr} {daemon_port} {daemon_name}"},
     {SMFIM_ENVFROM, "{auth_authen} {auth_author} {auth_type} {tls_version} "
-		    "{cert_subject}"},
+		    "{cert_subject} {mail_addr}"},
+    {SMFIM_ENVRCPT, "{rcpt_addr}"},
     {SMFIM_DATA, "i"},
     {SMFIM_EOM, "i"},
 };

@@ -261,6 +261,31 @@ ask_agents(struct ph_mail *mail, mail_event *event)
 	return 0;
 }
 
+/*
+ * Who is meant by "user@b.test.", "<@a.test:user@b.test>" or '"user"@b.test' is
+ * for the MTA to say, or the agents would look at somebody else than it will
+ * deliver to. NULL: as it was typed.
+ */
+static const char *
+spelling(SMFICTX *ctx, const char *name, const char *typed)
+{
+	const char *plain = macro(ctx, name);
+
+	return plain != NULL && *plain != '\0' && strcmp(plain, typed) != 0
+		   ? plain
+		   : NULL;
+}
+
+/* Who hands on what the client has said says it as the client did. */
+static void
+take_sender(SMFICTX *ctx, struct ph_mail *mail)
+{
+	const char *plain = spelling(ctx, "{mail_addr}", mail->sender);
+
+	if (plain != NULL && !serving->streams)
+		replace(&mail->sender, plain);
+}
+
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
@@ -272,6 +297,7 @@ on_mail(SMFICTX *ctx, char **argv)
 	end_message(s);
 	s->refused = s->settled = false;
 	s->mail = ph_mail_new(&s->client, sender);
+	take_sender(ctx, s->mail);
 	s->mail->kept = &s->kept;
 	g_strfreev(s->mail->params);
 	s->mail->params = g_strdupv(argv + 1);
@@ -287,19 +313,30 @@ on_mail(SMFICTX *ctx, char **argv)
 	return proceed(s, SMFIP_NR_MAIL);
 }
 
+static struct ph_recipient *
+add_recipient(SMFICTX *ctx, struct ph_mail *mail, char **argv)
+{
+	g_autofree char *typed = strip_brackets(argv[0]);
+	const char *plain = spelling(ctx, "{rcpt_addr}", typed);
+	struct ph_recipient *recipient = ph_mail_add_recipient(
+	    mail, plain != NULL ? plain : typed, (const char *const *)argv + 1);
+
+	if (plain != NULL)
+		recipient->typed = g_steal_pointer(&typed);
+	return recipient;
+}
+
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
 	struct session *s = get(ctx);
-	g_autofree char *address = strip_brackets(argv[0]);
 	struct ph_recipient *recipient;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
 	if (s->mail == NULL)
 		return proceed(s, SMFIP_NR_RCPT);
-	recipient = ph_mail_add_recipient(s->mail, address,
-					  (const char *const *)argv + 1);
+	recipient = add_recipient(ctx, s->mail, argv);
 	for (const struct ph_agent *const *a = serving->agents; *a != NULL;
 	     a++) {
 		struct ph_err err = PH_ERR_INIT;

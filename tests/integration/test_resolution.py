@@ -218,6 +218,12 @@ def test_a_stranger_is_refused_at_rcpt(
     outcome.copy(lab, NUNO, mail)
 
 
+@pytest.mark.parametrize("to", [f"{INSIDE}.", f"@a.test:{INSIDE}", f"{TEAM}.", f"{STAFF}."])
+def test_a_stranger_is_refused_however_the_address_is_spelt(host: Host, to: str) -> None:
+    mail = letter.post(host, letter.compose(to, sender=BOSS))
+    assert mail.refused[to].startswith("550 5.7.1 "), mail.last
+
+
 def at_rcpt(host: Host, login: str, to: str) -> str:
     """What somebody is told who writes to one group; "": a stranger."""
     mail = letter.compose(to, sender=login or "stranger@outside.test")

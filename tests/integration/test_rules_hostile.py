@@ -283,6 +283,47 @@ def test_two_rules_that_redirect_to_each_other(org: Lab) -> None:
     assert_well(org, before)
 
 
+# ---- addresses --------------------------------------------------------------------
+
+# To Postfix all of them are one; <> are around them.
+SPELLINGS = [
+    "mota@letsexchange.com.",
+    "MOTA@LetsExchange.COM",
+    '"mota"@letsexchange.com',
+    '"mo\\ta"@letsexchange.com.',
+    "@a.test,@b.test:mota@letsexchange.com",
+    "mota(comment)@letsexchange.com",
+    "mota @ letsexchange.com",
+    '"mota@letsexchange.com"',
+    "letsexchange.com!mota",
+    "luis.mota@letsexchange.com.",
+]
+
+
+def test_a_rule_finds_a_recipient_however_he_is_spelt(org: Lab) -> None:
+    org.change(lambda: org.rule("No", SentTo=MOTA, RejectMessageReasonText="not to him"))
+    for spelling in SPELLINGS:
+        mail = letter.post(org.hosts["MBX1"], letter.compose(spelling))
+        assert "550 5.7.1 not to him" in mail.last, (spelling, mail.last)
+
+
+def test_a_redirect_takes_a_recipient_away_however_he_is_spelt(org: Lab) -> None:
+    """And who is named twice, in two ways, does not lose it."""
+    org.change(lambda: org.rule("Away", SentTo=MOTA, RedirectMessageTo=NUNO))
+    host, sent = org.hosts["MBX1"], []
+    for spelling in SPELLINGS:
+        sent.append(letter.post(host, letter.compose(spelling)))
+    for one, two in zip(SPELLINGS, SPELLINGS[1:]):
+        sent.append(letter.post(host, letter.compose(one, two)))
+    sent.append(letter.post(host, letter.compose(NUNO, '"nuno"@letsexchange.com')))
+    for mail in sent:
+        assert mail.accepted == set(mail.recipients), (mail.recipients, mail.last)
+        org.wait_message(NUNO, mail.ident)
+    org.wait_empty()
+    assert org.messages(MOTA) == []
+    assert sorted(m["Message-ID"] for m in org.messages(NUNO)) == sorted(m.ident for m in sent)
+
+
 # ---- names ------------------------------------------------------------------------
 
 ODD = 'a "quoted"\n\'name\' : * ? [x] \\ %s\t{"a":1}; é日本 --json | `y`'

@@ -15,10 +15,10 @@ ph_recipient_resolve(struct ph_mail *mail, struct ph_recipient *recipient,
 		     struct ph_err *err)
 {
 	struct ph_resolution resolution;
-	g_autofree char *before = ph_fold(recipient->given);
+	g_autofree char *before = ph_fold(recipient->address);
 	g_autofree char *after = NULL;
 
-	if (ph_resolve(mail->directory, mail->snapshot, recipient->given,
+	if (ph_resolve(mail->directory, mail->snapshot, recipient->address,
 		       &resolution, err) < 0)
 		return -1;
 	recipient->entry_state =

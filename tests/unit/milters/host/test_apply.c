@@ -212,6 +212,27 @@ START_TEST(test_recipients)
 }
 END_TEST
 
+/* To the MTA <"u"@a.test> is <u@a.test>: one cannot be removed without the
+ * other, who must not be lost. */
+START_TEST(test_two_spellings)
+{
+	struct ph_mail *mail = make();
+	struct ph_recipient *r;
+
+	add_recipient(mail, "u@a.test", "u@a.test", "NOTIFY=NEVER", NULL);
+	r = add_recipient(mail, "u@a.test", "u@a.test", NULL, NULL);
+	r->typed = g_strdup("\"u\"@a.test");
+	r->removed = true;
+	check(mail, true,
+	      "del <u@a.test>\ndel <u@a.test>\ndel <\"u\"@a.test>\n"
+	      "rcpt <u@a.test> NOTIFY=NEVER ORCPT=rfc822;u@a.test\n");
+	mail = make();
+	r = add_recipient(mail, "u@a.test", "u@a.test", NULL, NULL);
+	r->typed = g_strdup("u@a.test.");
+	check(mail, true, "");
+}
+END_TEST
+
 START_TEST(test_refused)
 {
 	struct ph_mail *mail = make();
@@ -229,4 +250,4 @@ END_TEST
 
 UNIT_MAIN("milters/host/apply", test_nothing, test_set, test_body,
 	  test_back_again, test_remove_and_add, test_stamp, test_long_value,
-	  test_recipients, test_refused)
+	  test_recipients, test_two_spellings, test_refused)

@@ -26,12 +26,18 @@ smfi_getpriv(SMFICTX *ctx)
 	return ctx->session;
 }
 
+/* What the MTA says of the address of the command that is running; NULL: it
+ * says nothing. */
+static char *spelling;
+
 char *
 smfi_getsymval(SMFICTX *ctx, char *name)
 {
 	(void)ctx;
-	(void)name;
-	return NULL;
+	return strcmp(name, "{rcpt_addr}") == 0 ||
+		       strcmp(name, "{mail_addr}") == 0
+		   ? spelling
+		   : NULL;
 }
 
 int
@@ -64,15 +70,32 @@ smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
 }
 
 static bool keeps, strips, report, drops;
+static char *envelope; /* as the agent saw it */
 static guint messages;
 static size_t seen; /* bytes of body, by the agent */
 static guint fields;
+
+static void
+note_envelope(const struct ph_mail *mail)
+{
+	GString *text = g_string_new(mail->sender);
+
+	for (guint i = 0; i < mail->recipients->len; i++) {
+		const struct ph_recipient *r = mail->recipients->pdata[i];
+
+		g_string_append_printf(text, " %s %s %s", r->address, r->given,
+				       ph_recipient_typed(r));
+	}
+	g_free(envelope);
+	envelope = g_string_free(text, FALSE);
+}
 
 static int
 on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 {
 	(void)app;
 	(void)err;
+	note_envelope(mail);
 	messages++;
 	seen = mail->body != NULL ? mail->body->len : 0;
 	fields = (guint)ph_headers_count(mail->headers);
@@ -422,7 +445,43 @@ START_TEST(test_budget_of_threads)
 }
 END_TEST
 
-UNIT_MAIN("milters/host/session", test_memory_of_all_sessions,
+static void
+say(SMFICTX *ctx, sfsistat (*command)(SMFICTX *, char **), const char *typed,
+    const char *spelt)
+{
+	g_autofree char *word = g_strdup(typed);
+	g_autofree char *says = g_strdup(spelt);
+	char *words[] = {word, NULL};
+
+	spelling = says;
+	command(ctx, words);
+	spelling = NULL;
+}
+
+/* An address can be typed in many ways: the MTA says which it is. */
+START_TEST(test_spelling)
+{
+	struct smfi_str one;
+
+	setup(0);
+	open_session(&one);
+	say(&one, calls.xxfi_envfrom, "<@x.test:a@b.test.>", "a@b.test");
+	say(&one, calls.xxfi_envrcpt, "<u@a.test.>", "u@a.test");
+	say(&one, calls.xxfi_envrcpt, "<v@a.test>", "v@a.test");
+	say(&one, calls.xxfi_envrcpt, "<w@a.test>", NULL);
+	assert_taken(&one);
+	ck_assert_str_eq(envelope, "a@b.test u@a.test u@a.test u@a.test. "
+				   "v@a.test v@a.test v@a.test "
+				   "w@a.test w@a.test w@a.test");
+	say(&one, calls.xxfi_envfrom, "<>", "");
+	assert_taken(&one);
+	ck_assert_str_eq(envelope, "");
+	close_session(&one);
+	g_clear_pointer(&envelope, g_free);
+}
+END_TEST
+
+UNIT_MAIN("milters/host/session", test_spelling, test_memory_of_all_sessions,
 	  test_deferred_message_comes_again, test_memory_comes_back,
 	  test_header_fields_count, test_body_that_nobody_looks_at,
 	  test_body_above_the_limit_of_one, test_without_limit,
