@@ -514,6 +514,30 @@ tell_sender(const struct ph_transport *transport, struct ph_mail *mail,
 	return 0;
 }
 
+/* A mailbox takes a message once: what is put aside for some is another message
+ * than what is put aside for others, or is for the mailbox itself. */
+static int
+tell_apart(const GPtrArray *groups, struct ph_err *err)
+{
+	for (guint i = 0; i < groups->len; i++) {
+		const struct ph_group *group = groups->pdata[i];
+		struct ph_mail *copy = group->mail;
+		const char *whose =
+		    ph_headers_raw(copy->headers, PH_HEADER_QUARANTINE, 0);
+		g_autofree char *text = NULL;
+		char nmid[PH_UUID_TEXT];
+
+		if (*group->key == '\0' || whose == NULL ||
+		    copy->verdict.decision != PH_DECISION_ACCEPT)
+			continue;
+		text = g_strconcat(copy->nmid, "\n", whose, NULL);
+		ph_uuid_from_text(text, nmid);
+		if (ph_mail_set_header(copy, PH_HEADER_NMID, nmid, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* The message goes on as it came; tokens stand for whom it does not. */
 static int
 fork_message(const struct ph_transport *transport, struct ph_mail *mail,
@@ -524,7 +548,8 @@ fork_message(const struct ph_transport *transport, struct ph_mail *mail,
 	const struct ph_outcome_parts parts = {.groups = groups, .told = told};
 	struct ph_plan *plan = NULL;
 
-	if (ph_outcome_plan(transport, mail, &parts, *before, &plan, err) < 0)
+	if (tell_apart(groups, err) < 0 ||
+	    ph_outcome_plan(transport, mail, &parts, *before, &plan, err) < 0)
 		return -1;
 	for (guint i = 0; i < groups->len; i++) {
 		const struct ph_group *group = groups->pdata[i];

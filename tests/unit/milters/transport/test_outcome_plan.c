@@ -294,6 +294,54 @@ START_TEST(test_redirected)
 }
 END_TEST
 
-UNIT_MAIN("milters/transport/outcome_plan", test_envelope, test_recipients,
-	  test_notice_params, test_no_room_for_a_notice, test_token_params,
-	  test_headers, test_restored, test_unwritable, test_redirected)
+static const char *
+nmid_of(const struct ph_plan *plan, guint i)
+{
+	const struct ph_plan_group *group = plan->groups->pdata[i];
+
+	for (guint j = 0; j < group->headers->len; j++) {
+		const struct ph_plan_header *header = group->headers->pdata[j];
+
+		if (strcmp(header->name, PH_HEADER_NMID) == 0)
+			return header->values->pdata[0];
+	}
+	return NULL;
+}
+
+/* Put aside for two by two rules: two messages to the mailbox, which would take
+ * only one of two copies of a message. */
+START_TEST(test_put_aside_twice)
+{
+	static const char *const whose[] = {"u@a.test", "v@a.test"};
+	struct ph_mail *mail = make_mail("x@b.test");
+	struct ph_rules_result result = make_result(mail);
+	struct ph_plan *plan;
+
+	add_recipients(mail, "w@a.test q@a.test");
+	for (size_t i = 0; i < G_N_ELEMENTS(whose); i++) {
+		struct ph_mail *fork = add_fork(&result, "hello");
+
+		ck_assert_int_eq(ph_mail_set_header(fork, PH_HEADER_QUARANTINE,
+						    whose[i], NULL),
+				 0);
+		add_recipients(fork, "q@a.test");
+	}
+	apply(mail, &result, 0);
+	plan = read_plan(mail);
+	ck_assert_uint_eq(plan->groups->len, 2);
+	for (guint i = 0; i < 2; i++) {
+		ck_assert_ptr_nonnull(nmid_of(plan, i));
+		ck_assert_str_ne(nmid_of(plan, i), mail->nmid);
+		ck_assert(ph_uuid_valid(nmid_of(plan, i)));
+	}
+	ck_assert_str_ne(nmid_of(plan, 0), nmid_of(plan, 1));
+	ph_plan_free(&plan);
+	ph_rules_result_clear(&result);
+	mail_clear(&mail);
+}
+END_TEST
+
+UNIT_MAIN("milters/transport/outcome_plan", test_put_aside_twice, test_envelope,
+	  test_recipients, test_notice_params, test_no_room_for_a_notice,
+	  test_token_params, test_headers, test_restored, test_unwritable,
+	  test_redirected)
