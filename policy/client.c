@@ -21,6 +21,15 @@ ph_client_peer(const struct ph_sources *sources,
 	return NULL;
 }
 
+bool
+ph_client_may_be_peer(const struct ph_sources *sources,
+		      const struct ph_request *request)
+{
+	return *ph_policy_attribute(request, "sasl_username") == '\0' &&
+	       !ph_peers_sure(sources->peers) &&
+	       ph_client_peer(sources, request) == NULL;
+}
+
 /* Postfix names the subject of a certificate that it has verified, no other. */
 static bool
 is_named(const struct ph_server *peer, const char *subject)

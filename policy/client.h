@@ -4,11 +4,17 @@
 #include "policy/maps.h"
 #include "policy/request.h"
 
+#include <stdbool.h>
+
 /* Who sends, as a policy request says it. */
 
 /* The server of ours that the client is; NULL: none. */
 const struct ph_server *ph_client_peer(const struct ph_sources *sources,
 				       const struct ph_request *request);
+
+/* It is none, but may be one whose address nobody can say now. */
+bool ph_client_may_be_peer(const struct ph_sources *sources,
+			   const struct ph_request *request);
 
 /*
  * With [server] peer_tls = encrypt or verify: what is wrong with a client that

@@ -10,6 +10,7 @@
 #define DUNNO "DUNNO"
 #define NO_STATE "451 4.3.0 Temporary system problem"
 #define NO_DIRECTORY "451 4.4.3 Recipient directory is not available"
+#define NO_NAMES "451 4.4.3 Servers of ours cannot be told from others now"
 
 /* ---- who sends? --------------------------------------------------------- */
 
@@ -151,6 +152,9 @@ ph_restrictions_answer(const struct ph_sources *sources,
 			    strcmp(context, "receive") != 0)
 				checks[i].check(sources, request, action, err);
 	}
+	/* Of a server of ours most of it would not have been asked. */
+	if (*action->str == '5' && ph_client_may_be_peer(sources, request))
+		g_string_assign(action, NO_NAMES);
 	ph_policy_reply(out, action->str);
 	/* What we cannot say is not the client's fault. */
 	return *action->str == '5' ? receive.tarpit : 0;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #define LOOK_UP_EVERY INT64_C(60000)
+#define TRY_EVERY INT64_C(5000) /* while one cannot be looked up */
 #define LOOK_EVERY INT64_C(500)
 
 struct ph_peers {
@@ -19,6 +20,7 @@ struct ph_peers {
 	GMutex mutex;
 	/* Under the mutex: address as text, name of the server. */
 	GHashTable *servers;
+	bool sure; /* under the mutex: of each server one is known */
 	/* The ticker's alone: host name, its addresses (GPtrArray of text). */
 	GHashTable *hosts;
 	uint64_t generation; /* that was looked up */
@@ -49,15 +51,18 @@ is_address(const char *host)
 	       inet_pton(AF_INET6, host, &buffer) == 1;
 }
 
-/* NULL: there is no answer, or none that helps. */
+/* NULL: there is no answer, *away_r, or none that helps. */
 static GPtrArray *
-addresses_of(const char *host)
+addresses_of(const char *host, bool *away_r)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	GPtrArray *addresses;
+	int r = getaddrinfo(host, NULL, &hints, &list);
 
-	if (getaddrinfo(host, NULL, &hints, &list) != 0)
+	*away_r =
+	    r != 0 && r != EAI_NONAME && r != EAI_NODATA && r != EAI_ADDRFAMILY;
+	if (r != 0)
 		return NULL;
 	addresses = g_ptr_array_new_with_free_func(g_free);
 	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
@@ -71,65 +76,99 @@ addresses_of(const char *host)
 	return addresses;
 }
 
-/* What the host's name means now, or meant last; none is as good. Asked once a
- * round. */
-static GPtrArray *
-look_up_host(struct ph_peers *peers, const char *host, GHashTable *next)
+/* One round of looking up. */
+struct round {
+	GHashTable *hosts;   /* as of ph_peers; each name is asked for once */
+	GHashTable *away;    /* set of names of which nobody could say any */
+	GHashTable *servers; /* as of ph_peers */
+};
+
+/* What the host's name means now, or meant last. */
+static const GPtrArray *
+look_up_host(struct ph_peers *peers, struct round *round, const char *host)
 {
-	GPtrArray *addresses = g_hash_table_lookup(next, host);
+	GPtrArray *addresses = g_hash_table_lookup(round->hosts, host);
+	bool away;
 
 	if (addresses != NULL)
 		return addresses;
-	addresses = addresses_of(host);
+	addresses = addresses_of(host, &away);
 	if (addresses == NULL) {
 		addresses = g_hash_table_lookup(peers->hosts, host);
-		if (addresses != NULL)
-			g_ptr_array_ref(addresses);
-		else
-			addresses = g_ptr_array_new();
+		addresses = addresses != NULL ? g_ptr_array_ref(addresses)
+					      : g_ptr_array_new();
 	}
-	g_hash_table_insert(next, g_strdup(host), addresses);
+	if (away && addresses->len == 0)
+		g_hash_table_add(round->away, g_strdup(host));
+	g_hash_table_insert(round->hosts, g_strdup(host), addresses);
 	return addresses;
 }
 
-static void
-add_host(struct ph_peers *peers, const struct ph_server *server,
-	 const char *host, GHashTable *hosts, GHashTable *servers)
+/* 1: an address is known, 0: there is none, -1: nobody can say. */
+static int
+add_host(struct ph_peers *peers, struct round *round,
+	 const struct ph_server *server, const char *host)
 {
-	GPtrArray *addresses;
+	const GPtrArray *addresses;
 
-	/* Addresses the topology knows itself. Who stops waits for no name
-	 * server. */
-	if (*host == '\0' || is_address(host) ||
-	    g_atomic_int_get(&peers->stopping))
-		return;
-	addresses = look_up_host(peers, host, hosts);
+	if (*host == '\0')
+		return 0;
+	/* Addresses the topology knows itself. */
+	if (is_address(host))
+		return 1;
+	/* Who stops waits for no name server. */
+	if (g_atomic_int_get(&peers->stopping))
+		return -1;
+	addresses = look_up_host(peers, round, host);
 	for (guint i = 0; i < addresses->len; i++)
-		g_hash_table_insert(servers, g_strdup(addresses->pdata[i]),
+		g_hash_table_insert(round->servers,
+				    g_strdup(addresses->pdata[i]),
 				    g_strdup(server->name));
+	if (addresses->len > 0)
+		return 1;
+	return g_hash_table_contains(round->away, host) ? -1 : 0;
+}
+
+/* Is it sure by what address it comes, or that it has none? */
+static bool
+add_server(struct ph_peers *peers, struct round *round,
+	   const struct ph_server *server)
+{
+	int r = add_host(peers, round, server, server->fqdn);
+	bool known = r == 1, away = r < 0;
+
+	for (size_t s = 0; s < PH_SERVICES; s++) {
+		r = add_host(peers, round, server, server->service[s].host);
+		known |= r == 1;
+		away |= r < 0;
+	}
+	return known || !away;
 }
 
 void
 ph_peers_look_up(struct ph_peers *peers, const struct ph_topology *topology)
 {
-	GHashTable *hosts = g_hash_table_new_full(
-	    g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-	GHashTable *servers =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	struct round round = {
+	    .hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					   (GDestroyNotify)g_ptr_array_unref),
+	    .away =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+	    .servers =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+	};
 	size_t n;
 	const struct ph_server *const *list = ph_topology_servers(topology, &n);
+	bool sure = true;
 
-	for (size_t i = 0; i < n; i++) {
-		add_host(peers, list[i], list[i]->fqdn, hosts, servers);
-		for (size_t s = 0; s < PH_SERVICES; s++)
-			add_host(peers, list[i], list[i]->service[s].host,
-				 hosts, servers);
-	}
+	for (size_t i = 0; i < n; i++)
+		sure &= add_server(peers, &round, list[i]);
+	g_hash_table_unref(round.away);
 	g_hash_table_unref(peers->hosts);
-	peers->hosts = hosts;
+	peers->hosts = round.hosts;
 	g_mutex_lock(&peers->mutex);
 	g_hash_table_unref(peers->servers);
-	peers->servers = servers;
+	peers->servers = round.servers;
+	peers->sure = sure;
 	g_mutex_unlock(&peers->mutex);
 }
 
@@ -146,7 +185,9 @@ follow(void *data)
 		peers->generation = ph_snapshot_generation(snapshot);
 		ph_peers_look_up(
 		    peers, ph_snapshot_derived(snapshot, peers->topology));
-		peers->next = ph_clock_mono() + LOOK_UP_EVERY;
+		peers->next =
+		    ph_clock_mono() +
+		    (ph_peers_sure(peers) ? LOOK_UP_EVERY : TRY_EVERY);
 	}
 	ph_snapshot_unref(&snapshot);
 }
@@ -192,4 +233,17 @@ ph_peers_find(struct ph_peers *peers, const struct ph_topology *topology,
 	name = g_strdup(g_hash_table_lookup(peers->servers, host_or_address));
 	g_mutex_unlock(&peers->mutex);
 	return name != NULL ? ph_topology_server(topology, name) : NULL;
+}
+
+bool
+ph_peers_sure(struct ph_peers *peers)
+{
+	bool sure;
+
+	if (peers == NULL)
+		return true;
+	g_mutex_lock(&peers->mutex);
+	sure = peers->sure;
+	g_mutex_unlock(&peers->mutex);
+	return sure;
 }

@@ -4,6 +4,7 @@
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -29,6 +30,14 @@ void ph_peers_stop(struct ph_peers **peers); /* NULL is fine */
 const struct ph_server *ph_peers_find(struct ph_peers *peers,
 				      const struct ph_topology *topology,
 				      const char *host_or_address);
+
+/*
+ * False: a client that is nobody of ours may be a server of ours all the same,
+ * since nothing was looked up yet, or there is one of which no address is known
+ * because no name server answers. It must not be refused for good as the
+ * stranger that it may not be. peers NULL: true.
+ */
+bool ph_peers_sure(struct ph_peers *peers);
 
 /* One round of looking up what the topology names, on the caller's thread. */
 struct ph_peers *ph_peers_new(void);

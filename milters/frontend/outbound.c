@@ -55,8 +55,14 @@ on_mail(struct ph_mail *mail, void *app, struct ph_err *err)
 	/* The listener says so as well; who may relay must not hang on one
 	 * line of master.cf. */
 	if (!ph_frontend_trusts(frontend, mail))
-		return ph_verdict_reject(&mail->verdict, PH_OUTBOUND_AGENT,
-					 "5.7.1", "Access denied");
+		return ph_peers_sure(frontend->peers)
+			   ? ph_verdict_reject(&mail->verdict,
+					       PH_OUTBOUND_AGENT, "5.7.1",
+					       "Access denied")
+			   : ph_verdict_defer(&mail->verdict, PH_OUTBOUND_AGENT,
+					      "4.4.3",
+					      "Servers of ours cannot be told "
+					      "from others now");
 	if (!ph_backend_can_say(mail->sender, mail->params))
 		return ph_verdict_reject(&mail->verdict, PH_OUTBOUND_AGENT,
 					 "5.1.7", "Bad sender address syntax");

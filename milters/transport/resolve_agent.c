@@ -73,15 +73,32 @@ is_ours(const char *name)
 	       0;
 }
 
+static size_t
+count_ours(const struct ph_mail *mail)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ph_headers_count(mail->headers); i++)
+		n += is_ours(ph_headers_at(mail->headers, i)->name);
+	return n;
+}
+
+/* What says that it comes from a server of ours is not taken from it while its
+ * address may be one that nobody can look up. */
+static bool
+may_be_ours(const struct ph_transport *transport, const struct ph_mail *mail)
+{
+	return *mail->login == '\0' && !ph_peers_sure(transport->peers) &&
+	       count_ours(mail) > 0;
+}
+
 /* Header firewall: what a stranger says in our name is removed. */
 static int
 remove_forged(struct ph_mail *mail)
 {
-	size_t forged = 0, i = 0;
+	size_t i = 0;
 
-	for (size_t j = 0; j < ph_headers_count(mail->headers); j++)
-		forged += is_ours(ph_headers_at(mail->headers, j)->name);
-	if (forged > FORGED_LIMIT)
+	if (count_ours(mail) > FORGED_LIMIT)
 		return ph_verdict_reject(&mail->verdict, AGENT, "5.7.1",
 					 "Too many " PH_HEADER_PREFIX
 					 " header fields");
@@ -356,6 +373,9 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	int r;
 
 	identify(transport, mail);
+	if (!mail->trusted && may_be_ours(transport, mail))
+		return defer(mail, "it may come from a server of ours whose "
+				   "address cannot be looked up");
 	if (!mail->trusted && remove_forged(mail) == 1)
 		return 1;
 	if (set_origin(transport, mail, err) < 0 || set_nmid(mail, err) < 0)

@@ -79,6 +79,8 @@ END_TEST
 	"action=550 5.7.1 Sender is not allowed to send to " \
 	"staff@test.org: ask its owner to let you in; "      \
 	"RESOLVER.RST.NotAuthorized; not authorized\n\n"
+#define NO_NAMES \
+	"action=451 4.4.3 Servers of ours cannot be told from others now\n\n"
 #define TOO_LARGE                                                     \
 	"action=550 5.2.3 Message is too large for inside@test.org; " \
 	"RESOLVER.RST.RecipSizeLimit; message too large for this "    \
@@ -266,5 +268,38 @@ START_TEST(test_peer_tls)
 }
 END_TEST
 
+/* A server of ours whose address nobody can look up would be refused as a
+ * stranger, and would return the mail. */
+START_TEST(test_server_that_is_not_known_yet)
+{
+	static const struct {
+		const char *client, *recipient, *reply;
+	} rows[] = {
+	    {STRANGER, "inside@test.org", NO_NAMES},
+	    {STRANGER, "staff@test.org", NO_NAMES},
+	    {STRANGER, "nuno@test.org", DUNNO},
+	    {STRANGER "sasl_username=mota@test.org\n", "staff@test.org",
+	     NOT_AUTHORIZED},
+	};
+	struct org org;
+
+	org_open(&org);
+	org.sources.peers = ph_peers_new();
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *text =
+		    g_strdup_printf("request=smtpd_access_policy\n"
+				    "protocol_state=RCPT\n%srecipient=%s\n\n",
+				    rows[i].client, rows[i].recipient);
+		g_autofree char *reply = ask(&org.sources, text, NULL);
+
+		ck_assert_msg(strcmp(reply, rows[i].reply) == 0, "%zu: %s", i,
+			      reply);
+	}
+	ph_peers_stop(&org.sources.peers);
+	org_close(&org);
+}
+END_TEST
+
 UNIT_MAIN("policy/restrictions", test_peer_tls, test_recipients, test_senders,
-	  test_forwarding, test_cannot_say, test_other_states)
+	  test_server_that_is_not_known_yet, test_forwarding, test_cannot_say,
+	  test_other_states)

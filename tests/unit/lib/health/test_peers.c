@@ -12,8 +12,9 @@
 
 static struct unit_gate gate;
 static atomic_uint questions;
+static atomic_bool away;
 
-/* In place of the C library's: knows localhost. */
+/* In place of the C library's: knows localhost, as long as it answers. */
 int
 getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 	    struct addrinfo **list_r)
@@ -28,7 +29,9 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 	unit_gate_pass(&gate);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	*list_r = &entry;
-	return strcmp(host, "localhost") == 0 ? 0 : EAI_AGAIN;
+	if (away)
+		return EAI_AGAIN;
+	return strcmp(host, "localhost") == 0 ? 0 : EAI_NONAME;
 }
 
 void
@@ -118,10 +121,12 @@ START_TEST(test_each_name_once)
 	struct ph_snapshot *snapshot = make_snapshot("nobody.test.invalid");
 	struct ph_peers *peers = ph_peers_new();
 
+	away = true;
 	ph_peers_look_up(peers, topology_of(snapshot));
 	ck_assert_uint_eq(questions, 2);
 	ph_peers_look_up(peers, topology_of(snapshot));
 	ck_assert_uint_eq(questions, 4);
+	away = false;
 	ph_peers_stop(&peers);
 	ph_snapshot_unref(&snapshot);
 }
@@ -159,5 +164,37 @@ START_TEST(test_stop)
 }
 END_TEST
 
+/* Who is nobody of ours may be a server all the same while a name cannot be
+ * looked up; not if it has none, or if an address is known. */
+START_TEST(test_sure)
+{
+	static const struct {
+		const char *host;
+		bool away, sure;
+	} rows[] = {
+	    {"localhost", true, false}, /* nothing is known yet */
+	    {"localhost", false, true}, /* it is now */
+	    {"localhost", true, true},	/* and stays */
+	    {"127.0.0.2", true, true},	/* that needs nobody */
+	    {"two.test.invalid", true, false},
+	};
+	struct ph_peers *peers = ph_peers_new();
+
+	ck_assert(ph_peers_sure(NULL));
+	ck_assert(!ph_peers_sure(peers));
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ph_snapshot *snapshot = make_snapshot(rows[i].host);
+
+		away = rows[i].away;
+		ph_peers_look_up(peers, topology_of(snapshot));
+		ck_assert_msg(ph_peers_sure(peers) == rows[i].sure, "%zu", i);
+		ph_snapshot_unref(&snapshot);
+	}
+	away = false;
+	ph_peers_stop(&peers);
+}
+END_TEST
+
 UNIT_MAIN("lib/health/peers", test_names_are_looked_up,
-	  test_old_names_are_forgotten, test_each_name_once, test_stop)
+	  test_old_names_are_forgotten, test_each_name_once, test_stop,
+	  test_sure)

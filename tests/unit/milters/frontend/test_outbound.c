@@ -307,6 +307,13 @@ START_TEST(who_may_not_come)
 	ck_assert_int_eq(say_envelope(&world, mail, &row), 1);
 	ck_assert_str_eq(mail->verdict.enhanced, "5.7.1");
 	ph_mail_free(&mail);
+	/* One that may be a server of ours, as nobody can say now. */
+	world.frontend.peers = ph_peers_new();
+	mail = world_mail(&world);
+	ck_assert_int_eq(say_envelope(&world, mail, &row), 1);
+	ck_assert_str_eq(mail->verdict.code, "451");
+	ph_mail_free(&mail);
+	ph_peers_stop(&world.frontend.peers);
 	world_close(&world);
 }
 END_TEST

@@ -115,6 +115,37 @@ START_TEST(test_many_forged)
 }
 END_TEST
 
+/* What says that it comes from a server of ours waits while addresses of
+ * servers cannot be looked up; nobody else does. */
+START_TEST(test_server_that_is_not_known_yet)
+{
+	static const struct {
+		const char *login;
+		bool says;
+		int expected;
+	} cases[] = {{"", true, 1}, {"", false, 0}, {"u", true, 0}};
+	struct ph_client client = make_client("", "203.0.113.5");
+
+	transport.peers = ph_peers_new();
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ph_mail *mail = make_mail(&client, "hello");
+
+		ph_mail_add_recipient(mail, "z@b.test", NULL);
+		g_free(mail->login);
+		mail->login = g_strdup(cases[i].login);
+		if (cases[i].says)
+			forge(mail);
+		ck_assert_int_eq(run(mail), cases[i].expected);
+		if (cases[i].expected == 1)
+			ck_assert_int_eq(mail->verdict.decision,
+					 PH_DECISION_DEFER);
+		mail_clear(&mail);
+	}
+	ph_peers_stop(&transport.peers);
+	client_clear(&client);
+}
+END_TEST
+
 /* "given>address" or "given-" for one that is removed. */
 static char *
 recipients_of(const struct ph_mail *mail)
@@ -403,5 +434,6 @@ START_TEST(test_severity)
 END_TEST
 
 UNIT_MAIN("milters/transport/agents", test_stranger, test_trusted, test_auth,
-	  test_many_forged, test_resolve, test_directory_away, test_firewall,
-	  test_exempt, test_defer, test_severity)
+	  test_many_forged, test_server_that_is_not_known_yet, test_resolve,
+	  test_directory_away, test_firewall, test_exempt, test_defer,
+	  test_severity)
