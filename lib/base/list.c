@@ -15,7 +15,8 @@ parse_json_list(const char *text, char ***list_r, struct ph_err *err)
 		json_decref(root);
 		return ph_err_set(err, PH_ERR_PERM,
 				  "begins with [ but is no JSON array: "
-				  "%.100s at character %d",
+				  "%.100s at character %d (an element that "
+				  "begins so is put in quotes)",
 				  where.text, where.position);
 	}
 	json_array_foreach(root, i, item)

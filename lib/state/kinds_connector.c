@@ -2,6 +2,7 @@
 
 #include "lib/base/text.h"
 #include "lib/state/object.h"
+#include "lib/state/smart_host.h"
 #include "lib/state/value.h"
 
 #include <string.h>
@@ -118,7 +119,7 @@ const struct ph_field ph_fields_receiveconnector[] = {
     {"Bindings", PH_TYPE_LIST, PH_FIELD_SETUP,
      .help = "address:port it listens on, and by which a client is known to be "
 	     "its"},
-    {"RemoteIPRanges", PH_TYPE_LIST,
+    {"RemoteIPRanges", PH_TYPE_RANGES,
      .value = "0.0.0.0-255.255.255.255,::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:"
 	      "ffff",
      .help = "clients it is for; the most specific range wins"},
@@ -258,6 +259,50 @@ check_spaces(const struct ph_object *connector, struct ph_err *err)
 	return 0;
 }
 
+/* One that is left out would send its mail by another connector. */
+static int
+check_smart_hosts(const struct ph_object *connector, struct ph_err *err)
+{
+	const char *const *list = ph_object_list(connector, "SmartHosts");
+
+	for (; *list != NULL; list++) {
+		struct ph_smart_host host;
+		g_autofree char *quoted = NULL;
+
+		if (ph_smart_host_parse(*list, 25, &host))
+			continue;
+		quoted = ph_value_quote(*list);
+		return ph_err_set(err, PH_ERR_PERM,
+				  "SmartHosts: %s is no host; expected a name, "
+				  "[name] or an address, each with :port or "
+				  "without",
+				  quoted);
+	}
+	return 0;
+}
+
+static int
+check_bindings(const struct ph_object *connector, struct ph_err *err)
+{
+	const char *const *list = ph_object_list(connector, "Bindings");
+
+	for (; *list != NULL; list++) {
+		struct ph_endpoint at;
+		g_autofree char *quoted = NULL;
+
+		if (!g_str_has_prefix(*list, "inet:") &&
+		    ph_parse_endpoint(*list, &at, NULL) == 0 && at.port > 0)
+			continue;
+		quoted = ph_value_quote(*list);
+		return ph_err_set(err, PH_ERR_PERM,
+				  "Bindings: %s is no address and port; "
+				  "expected such as 192.0.2.1:25, 0.0.0.0:25 "
+				  "or [::]:25",
+				  quoted);
+	}
+	return 0;
+}
+
 static bool
 is_tls_domain(const char *name)
 {
@@ -342,7 +387,8 @@ ph_check_sendconnector(const struct ph_object *connector, struct ph_err *err)
 	const char *fqdn = ph_object_text(connector, "Fqdn");
 
 	if (ph_check_name(connector, err) < 0 ||
-	    check_spaces(connector, err) < 0)
+	    check_spaces(connector, err) < 0 ||
+	    check_smart_hosts(connector, err) < 0)
 		return -1;
 	if (fqdn != NULL && !ph_value_is_domain(fqdn))
 		return ph_err_set(err, PH_ERR_PERM,
@@ -362,7 +408,8 @@ ph_check_receiveconnector(const struct ph_object *connector, struct ph_err *err)
 	const char *banner = ph_object_text(connector, "Banner");
 	const char *fqdn = ph_object_text(connector, "Fqdn");
 
-	if (ph_check_name(connector, err) < 0)
+	if (ph_check_name(connector, err) < 0 ||
+	    check_bindings(connector, err) < 0)
 		return -1;
 	if (banner != NULL && !g_str_has_prefix(banner, "220 "))
 		return ph_err_set(err, PH_ERR_PERM,

@@ -275,6 +275,16 @@ def test_recipients(world):
     world.refused(NO, "does not exist", "recipient", "show", "nuno@x.test")
 
 
+def test_hosts_that_cannot_be_read_are_refused(world):
+    connector = ["sendconnector", "set", "Out", "AddressSpaces=*"]
+    world.ok(*connector, "SmartHosts=smart.test:587")
+    world.refused(DATA, '"smart test" is no host', *connector, "SmartHosts=smart test")
+    world.refused(DATA, "is put in quotes", *connector, "SmartHosts=[smart.test]:587")
+    world.ok(*connector, 'SmartHosts="[smart.test]:587"')
+    assert world.json("sendconnector", "show", "Out")["SmartHosts"] == ["[smart.test]:587"]
+    world.ok("sendconnector", "remove", "Out")
+
+
 def test_malformed_filter_is_refused(world):
     group = ["recipient", "set", "dyn@x.test"]
     good = "Department -eq 'Sales'"

@@ -187,7 +187,6 @@ def test_what_a_listener_can_be_told(lab: Lab, host: Host, authority: Authority)
     [
         ({"Bindings": "192.0.2.1:2525", "Banner": "220 x"}, "cannot listen at 192.0.2.1:2525"),
         ({"Bindings": "{busy}"}, "cannot listen at"),
-        ({"Bindings": "somewhere"}, "no address:port"),
         ({"Bindings": "0.0.0.0:{port},127.0.0.1:{port}"}, "as well as at"),
         ({"Bindings": "{free}", "TlsCertificateName": "<I>CN=Lab<S>CN=none"}, "has no *.pem"),
         ({"Bindings": "{free}", "TlsCertificateName": "mine"}, "no name of a certificate"),

@@ -298,15 +298,6 @@ static const struct {
      "M1",
      .want = "ph-out:a:25, b:25, c:25, d:25, e:25, f:25, g:25, h:25, i:25, "
 	     "j:25"},
-    {"a smart host that cannot be read is left out",
-     "sendconnector C AddressSpaces=* "
-     "SmartHosts=a;b,[c,[d]x,e:0,f:65536,g:h,:25,[],10.0.0,x.test,-y,y..z,"
-     "[2001:db8::1,[ipv6:1.2.3.4:5]\n",
-     "M1", .want = "ph-out:x.test:25"},
-    {"with none that can be read: another connector",
-     "sendconnector C AddressSpaces=*.com SmartHosts=a;b\n"
-     "sendconnector D AddressSpaces=* SmartHosts=d.test\n",
-     "M1", .want = "ph-out:d.test:25"},
     {"neither smart hosts nor DNS",
      "sendconnector C AddressSpaces=* DNSRoutingEnabled=false\n", "M1",
      .want = NOBODY},

@@ -289,7 +289,70 @@ START_TEST(address_spaces_are_exchanges)
 }
 END_TEST
 
+/* Each item alone; wrong ones are refused by their field's name. */
+static void
+items(const char *kind, const char *other, const char *field,
+      const char *const *fine, const char *const *wrong)
+{
+	for (; *fine != NULL; fine++) {
+		g_autofree char *text =
+		    g_strdup_printf("%s=\"%s\"", field, *fine);
+		struct ph_object *o = good(kind, "c", FIELDS(text, other));
+
+		ph_object_unref(&o);
+	}
+	for (; *wrong != NULL; wrong++) {
+		g_autofree char *text =
+		    g_strdup_printf("%s=\"%s\"", field, *wrong);
+		g_autofree char *said =
+		    g_strdup_printf("%s c: %s: ", kind, field);
+
+		bad(kind, "c", FIELDS(text, other), said);
+	}
+}
+
+START_TEST(hosts_and_ranges_of_connectors_can_be_read)
+{
+	static const char *const hosts[] = {
+	    "smart.example",	"smart.example:587",  "[smart.example]:587",
+	    "192.0.2.7:26",	"[192.0.2.8]",	      "2001:db8::7",
+	    "[2001:db8::8]:26", "[IPv6:2001:db8::9]", NULL};
+	static const char *const no_hosts[] = {"a;b",
+					       "a b",
+					       "[c",
+					       "[d]x",
+					       "e:0",
+					       "f:65536",
+					       "g:h",
+					       ":25",
+					       "[]",
+					       "10.0.0",
+					       "-y",
+					       "y..z",
+					       "[2001:db8::1",
+					       "[ipv6:1.2.3.4:5]",
+					       NULL};
+	static const char *const bindings[] = {"0.0.0.0:25", "[::]:587",
+					       "192.0.2.10:465", NULL};
+	static const char *const no_bindings[] = {
+	    "x",      "192.0.2.10", "192.0.2.10:0", ":25",
+	    "a b:25", "/run/x",	    "inet:h:25",    NULL};
+	static const char *const ranges[] = {
+	    "192.0.2.0/24", "192.0.2.1-192.0.2.9", "2001:db8::1", NULL};
+	static const char *const no_ranges[] = {"x", "192.0.2.9-192.0.2.1",
+						"192.0.2.0/33", NULL};
+
+	items("sendconnector", "AddressSpaces=*", "SmartHosts", hosts,
+	      no_hosts);
+	items("receiveconnector", "Server=S", "Bindings", bindings,
+	      no_bindings);
+	items("receiveconnector", "Server=S", "RemoteIPRanges", ranges,
+	      no_ranges);
+}
+END_TEST
+
 UNIT_MAIN("lib/state/kinds_check", names_fit_their_use,
 	  a_rule_name_has_64_characters, rules_are_checked_as_a_whole,
 	  whole_rules_are_taken, other_kinds_are_checked_as_a_whole,
-	  address_spaces_are_exchanges)
+	  address_spaces_are_exchanges,
+	  hosts_and_ranges_of_connectors_can_be_read)
