@@ -70,6 +70,14 @@ ph_cli_err(const struct ph_err *err)
 }
 
 int
+ph_cli_unread(struct ph_err *err)
+{
+	if (err != NULL && err->kind == PH_ERR_MAYBE)
+		err->kind = PH_ERR_TEMP;
+	return -1;
+}
+
+int
 ph_cli_redis(struct ph_cli *cli, int *status_r)
 {
 	struct ph_err err = PH_ERR_INIT;
@@ -150,6 +158,7 @@ ph_cli_snapshot(struct ph_cli *cli, bool local, const struct ph_derive *derive,
 		return -1;
 	if (ph_state_read(cli->redis, derive, snapshot_r, &err) == 0)
 		return 0;
+	(void)ph_cli_unread(&err);
 	*snapshot_r = local ? ph_cli_local_snapshot(cli, derive, &path) : NULL;
 	if (!*snapshot_r) {
 		*status_r = ph_cli_err(&err);
@@ -201,9 +210,10 @@ ph_cli_may_write(struct ph_cli *cli, int *status_r)
 	ph_snapshot_unref(&local);
 	if (r == 1 && !foreign)
 		return 0;
-	if (r < 0)
+	if (r < 0) {
+		(void)ph_cli_unread(&err);
 		*status_r = ph_cli_err(&err);
-	else
+	} else
 		*status_r = ph_cli_fail(
 		    PH_EXIT_UNAVAILABLE,
 		    "Redis %s; the daemons keep what they had. If this is the "

@@ -96,6 +96,10 @@ void ph_cli_warn(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* The same for an error: its kind gives the status. */
 int ph_cli_err(const struct ph_err *err);
 
+/* Of requests that only read: one that was not answered has changed nothing, so
+ * that MAYBE becomes TEMP. Answers -1; NULL is fine. */
+int ph_cli_unread(struct ph_err *err);
+
 /* The pool; 0, or -1 and a failure was printed, *status_r is the exit code. */
 int ph_cli_redis(struct ph_cli *cli, int *status_r);
 

@@ -269,6 +269,7 @@ remove_wrong_type(struct ph_cli *cli, const struct ph_kind *kind,
 	bool wrong;
 
 	if (ph_redis_call(cli->redis, &reply, &err, "TYPE", key, NULL) < 0) {
+		(void)ph_cli_unread(&err);
 		*status_r = ph_cli_err(&err);
 		return -1;
 	}

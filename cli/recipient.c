@@ -120,7 +120,7 @@ show_page(struct listing *l, const struct ph_reply *keys, struct ph_err *err)
 	}
 	if (used > 0 && ph_redis_pipeline(l->cli->redis, commands, used, false,
 					  replies, err) < 0)
-		return -1;
+		return ph_cli_unread(err);
 	for (size_t i = 0; i < used; i++) {
 		show_one(l, args[2 * i + 1] + skip, replies[i]);
 		ph_reply_free(&replies[i]);
@@ -158,7 +158,7 @@ scan(struct listing *l, struct ph_err *err)
 		if (ph_redis_call(l->cli->redis, &reply, err, "SCAN", cursor,
 				  "MATCH", pattern, "COUNT", G_STRINGIFY(PAGE),
 				  NULL) < 0)
-			return -1;
+			return ph_cli_unread(err);
 		g_free(cursor);
 		cursor = g_strdup(ph_reply_text(ph_reply_at(reply, 0), NULL));
 		r = show_page(l, ph_reply_at(reply, 1), err);

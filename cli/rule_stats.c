@@ -43,8 +43,10 @@ read_all(struct ph_cli *cli, const GPtrArray *names, struct ph_reply **replies)
 		commands[i] = (struct ph_command){.n = 6, .args = args};
 	}
 	if (ph_redis_pipeline(cli->redis, commands, names->len, false, replies,
-			      &err) < 0)
+			      &err) < 0) {
+		(void)ph_cli_unread(&err);
 		return ph_cli_err(&err);
+	}
 	return PH_EXIT_YES;
 }
 

@@ -76,8 +76,10 @@ ph_stored_read(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
 	int r;
 
 	if (ph_redis_call(cli->redis, &reply, err, string ? "GET" : "HGETALL",
-			  key, NULL) < 0)
+			  key, NULL) < 0) {
+		(void)ph_cli_unread(err);
 		return ph_err_wrap(err, "%s", object);
+	}
 	r = string ? take_string(reply, stored_r, err)
 		   : ph_stored_take(reply, stored_r, err);
 	ph_reply_free(&reply);

@@ -276,7 +276,7 @@ ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,
 
 		if (ph_redis_call(cli->redis, &reply, err, "XREVRANGE", key,
 				  last, first, "COUNT", PAGE, NULL) < 0)
-			return -1;
+			return ph_cli_unread(err);
 		n = ph_reply_count(reply);
 		for (size_t i = 0; i < n; i++)
 			offer_entry(query, ph_reply_at(reply, i));

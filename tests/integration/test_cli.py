@@ -1,6 +1,7 @@
 """The command "posthub" against a private Redis: what it shows and changes."""
 
 import json
+import signal
 import subprocess
 
 import pytest
@@ -347,6 +348,23 @@ def test_redis_absent(world):
     done = world.run("status")
     assert done.returncode == UNAVAILABLE
     assert "away" in done.stdout
+
+
+def test_redis_silent(world):
+    """Who only looked has changed nothing, and is not sent to look again."""
+    world.redis.send_signal(signal.SIGSTOP)
+    try:
+        for words in (
+            ["site", "list"],
+            ["site", "set", "A", "Comment=x"],
+            ["recipient", "list"],
+            ["track"],
+        ):
+            done = world.run(*words)
+            assert done.returncode == UNAVAILABLE, (words, done)
+            assert "may have happened" not in done.stderr
+    finally:
+        world.redis.send_signal(signal.SIGCONT)
 
 
 def test_configuration(world):
