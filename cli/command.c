@@ -262,7 +262,7 @@ ph_cli_main(const struct ph_verb *verbs, int argc, char **argv)
 	g_autofree char *help = NULL;
 	int status = PH_EXIT_YES;
 
-	ph_log_open("posthub", true, false);
+	ph_log_open_command("posthub");
 	if (ph_parsed_init(&parsed, verbs, argc, argv, &err) < 0) {
 		status = ph_cli_fail(PH_EXIT_USAGE, "%s", err.text);
 	} else if (parsed.wish == PH_WISH_HELP) {

@@ -15,7 +15,8 @@ static struct {
 	const char *ident;
 	bool foreground;
 	bool verbose;
-} target = {"posthub", true, false};
+	bool command; /* who typed it knows when, and which process it is */
+} target = {"posthub", true, false, false};
 
 static const struct {
 	int priority;
@@ -37,6 +38,13 @@ ph_log_open(const char *ident, bool foreground, bool verbose)
 		openlog(ident, LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
+void
+ph_log_open_command(const char *ident)
+{
+	ph_log_open(ident, true, false);
+	target.command = true;
+}
+
 static void
 write_line(const char *text)
 {
@@ -47,8 +55,10 @@ write_line(const char *text)
 
 	localtime_r(&now, &tm);
 	strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &tm);
-	n = snprintf(line, sizeof line, "%s %s[%d]: %s\n", stamp, target.ident,
-		     (int)getpid(), text);
+	n = target.command
+		? snprintf(line, sizeof line, "%s: %s\n", target.ident, text)
+		: snprintf(line, sizeof line, "%s %s[%d]: %s\n", stamp,
+			   target.ident, (int)getpid(), text);
 	/* One write a line, so that lines of several threads do not mix. A
 	 * log that cannot be written must not stop the mail. */
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)

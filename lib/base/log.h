@@ -19,6 +19,8 @@ enum ph_log_level {
 
 /* ident is borrowed for the life of the process. */
 void ph_log_open(const char *ident, bool foreground, bool verbose);
+/* Of a command: to standard error as "posthub: warning: text". */
+void ph_log_open_command(const char *ident);
 
 /* queue_id NULL or "": a line about no message. Control characters in the
  * text become '?'; text beyond 2,000 bytes is cut. */

@@ -245,6 +245,15 @@ def test_references_are_warned_of(world):
     assert "site Nowhere does not exist" in done.stderr
 
 
+def test_warnings_are_lines_of_the_command(world):
+    """Those of the libraries too: one line each that begins with its name."""
+    world.ok("server", "set", "MBX1", "Transport=127.0.0.1:2525", "Site=Nowhere")
+    done = world.run("status")
+    assert "posthub: warning: topology: server MBX1: site Nowhere" in done.stderr
+    assert all(line.startswith("posthub: ") for line in done.stderr.splitlines())
+    world.ok("server", "remove", "MBX1")
+
+
 def test_recipients(world):
     world.ok(
         "recipient",
