@@ -267,7 +267,7 @@ draw(struct report *report, const char *file)
 	}
 	if (g_file_set_contents(file, svg->str, (gssize)svg->len, &error))
 		return PH_EXIT_YES;
-	return ph_cli_fail(PH_EXIT_UNAVAILABLE, "%s", error->message);
+	return ph_cli_fail(PH_EXIT_NO_INPUT, "%s", error->message);
 }
 
 /* "transport delivery" */

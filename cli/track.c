@@ -90,7 +90,10 @@ take_columns(const struct ph_input *input, GArray *columns)
 					   *name);
 		g_array_append_val(columns, column);
 	}
-	return 0;
+	return columns->len > 0
+		   ? 0
+		   : ph_cli_fail(PH_EXIT_USAGE,
+				 "--columns is empty; expected NAME,...");
 }
 
 static struct ph_table *
@@ -164,6 +167,22 @@ show(const struct ph_cli *cli, const struct ph_input *input,
 
 /* ---- the verb ----------------------------------------------------------- */
 
+/* Said by name: a directory that is not there is no log without rows. */
+static int
+read_dir(struct ph_track_query *query, const char *path)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GDir) dir = g_dir_open(path, 0, &error);
+	struct ph_err err = PH_ERR_INIT;
+
+	if (!dir)
+		return ph_cli_fail(PH_EXIT_NO_INPUT, "--dir: %s",
+				   error->message);
+	return ph_track_read_dir(query, path, &err) < 0
+		   ? ph_cli_fail(PH_EXIT_DATA, "%s", err.text)
+		   : PH_EXIT_YES;
+}
+
 static int
 read_rows(struct ph_cli *cli, struct ph_track_query *query)
 {
@@ -173,12 +192,13 @@ read_rows(struct ph_cli *cli, struct ph_track_query *query)
 	int status = PH_EXIT_YES;
 
 	if (dir)
-		return ph_track_read_dir(query, dir, &err) < 0
-			   ? ph_cli_fail(PH_EXIT_DATA, "%s", err.text)
-			   : PH_EXIT_YES;
+		return read_dir(query, dir);
+	if (files && !*files)
+		return ph_cli_fail(PH_EXIT_USAGE,
+				   "--files is empty; expected FILE,...");
 	if (files)
 		return ph_track_read_files(query, files, &err) < 0
-			   ? ph_cli_fail(PH_EXIT_DATA, "%s", err.text)
+			   ? ph_cli_fail(PH_EXIT_NO_INPUT, "%s", err.text)
 			   : PH_EXIT_YES;
 	if (ph_cli_redis(cli, &status) < 0)
 		return status;

@@ -317,12 +317,16 @@ offer_line(struct ph_track_query *query, const char *line)
 {
 	static const char bom[] = "\xef\xbb\xbf";
 	struct ph_track_record record = {{NULL}};
+	int64_t when;
 
 	if (g_str_has_prefix(line, bom))
 		line += strlen(bom);
 	if (!*line || *line == '#')
 		return;
-	if (ph_track_parse(line, &record, NULL) < 0)
+	/* Any text is a row of one column; a row has a time. */
+	if (ph_track_parse(line, &record, NULL) < 0 ||
+	    ph_parse_date(ph_track_get(&record, PH_COL_DATE_TIME), &when,
+			  NULL) < 0)
 		query->bad++;
 	else
 		ph_track_query_offer(query, &record, NULL);

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.lab.command import NO, YES
+from tests.lab.command import NO, NO_INPUT, USAGE, YES
 
 COLUMNS = 30
 FIELDS = {
@@ -175,3 +175,22 @@ def test_track_files(world):
     done = world.run("track", "--json")
     assert done.returncode == YES and ids(json.loads(done.stdout)) == "12345"
     assert "this server alone" in done.stderr
+
+
+def test_track_says_what_it_cannot_read(world):
+    nowhere = world.path / "nowhere"
+    world.refused(NO_INPUT, str(nowhere), "track", "--dir", str(nowhere))
+    world.refused(NO_INPUT, str(nowhere), "track", "--files", str(nowhere))
+    world.refused(USAGE, "--files is", "track", "--files", "")
+    world.refused(USAGE, "--columns is", "track", "--columns", "")
+    letter = world.path / "letter.eml"
+    letter.write_text("From: nuno@x.test\n\nNo log at all.\n")
+    done = world.run("track", "--files", str(letter), "--json")
+    assert done.returncode == NO and json.loads(done.stdout) == []
+    assert "2 lines cannot be read" in done.stderr
+
+
+def test_a_picture_that_cannot_be_written(world):
+    world.ok("site", "set", "LON", "Comment=x")
+    world.refused(NO_INPUT, "nowhere", "status", "--svg", str(world.path / "nowhere" / "a.svg"))
+    world.ok("site", "remove", "LON")

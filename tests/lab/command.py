@@ -10,7 +10,7 @@ BUILD = os.environ.get("BUILD", "build")
 POSTHUB = os.path.abspath(os.path.join(BUILD, "bin", "posthub"))
 POLICY = os.path.abspath(os.path.join(BUILD, "bin", "posthub-policy"))
 
-YES, NO, USAGE, DATA, UNAVAILABLE, TEMPORARY, CONFIG = 0, 1, 64, 65, 69, 75, 78
+YES, NO, USAGE, DATA, NO_INPUT, UNAVAILABLE, TEMPORARY, CONFIG = 0, 1, 64, 65, 66, 69, 75, 78
 
 
 class World:
