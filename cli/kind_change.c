@@ -10,23 +10,21 @@
 
 /* ---- set ---------------------------------------------------------------- */
 
-/* Field, value, field, value, ...; 0, or the exit code. */
 static int
-take_field(const struct ph_kind *kind, const char *typed, GPtrArray *fields)
+refuse_field(const struct ph_kind *kind, const char *typed)
 {
-	char *name = ph_field_name(kind, typed);
 	const char *near = ph_kind_suggest(kind, typed);
 
-	if (!name)
-		return ph_cli_fail(
-		    PH_EXIT_USAGE, "%s has no field \"%s\"%s%s%s", kind->name,
-		    typed, near ? "; did you mean " : "; \"posthub ",
-		    near ? near : kind->name,
-		    near ? "?" : " -h\" lists those there are");
-	if (near && !ph_kind_field(kind, typed, NULL))
-		ph_cli_warn("%s is kept as an attribute of the directory; did "
-			    "you mean %s?",
-			    typed, near);
+	return ph_cli_fail(
+	    PH_EXIT_USAGE, "%s has no field \"%s\"%s%s%s", kind->name, typed,
+	    near ? "; did you mean " : "; \"posthub ", near ? near : kind->name,
+	    near ? "?" : " -h\" lists those there are");
+}
+
+/* name is taken. 0, or the exit code. */
+static int
+add_field(const char *typed, char *name, GPtrArray *fields)
+{
 	for (guint i = 0; i < fields->len; i++) {
 		if (g_ascii_strcasecmp(g_ptr_array_index(fields, i), name) != 0)
 			continue;
@@ -35,6 +33,21 @@ take_field(const struct ph_kind *kind, const char *typed, GPtrArray *fields)
 	}
 	g_ptr_array_add(fields, name);
 	return 0;
+}
+
+static int
+take_field(const struct ph_kind *kind, const char *typed, GPtrArray *fields)
+{
+	char *name = ph_field_name(kind, typed);
+	const char *near = ph_kind_suggest(kind, typed);
+
+	if (!name)
+		return refuse_field(kind, typed);
+	if (near && !ph_kind_field(kind, typed, NULL))
+		ph_cli_warn("%s is kept as an attribute of the directory; did "
+			    "you mean %s?",
+			    typed, near);
+	return add_field(typed, name, fields);
 }
 
 /* A package does not fit on a command line: Value=@FILE, or @FILE alone. It may
@@ -53,7 +66,7 @@ take_value(const struct ph_kind *kind, const char *text, GPtrArray *values)
 		return 0;
 	}
 	if (!g_file_get_contents(text + 1, &content, &size, &error))
-		return ph_cli_fail(PH_EXIT_DATA, "%s", error->message);
+		return ph_cli_fail(PH_EXIT_NO_INPUT, "%s", error->message);
 	if (ph_package_decode(content, size, &decoded, &size, &err) < 0)
 		return ph_cli_fail(PH_EXIT_DATA, "%s: %s", text + 1, err.text);
 	g_ptr_array_add(values, decoded);
@@ -207,13 +220,19 @@ ph_kind_set(struct ph_cli *cli, const struct ph_input *input)
 
 /* ---- unset, remove ------------------------------------------------------ */
 
+/* What was typed into Redis by hand goes, though it is no field. */
 static int
 plan_unset(struct ph_change *change, const void *context)
 {
 	const GPtrArray *fields = context;
 
-	for (guint i = 0; i < fields->len; i++)
-		ph_change_unset(change, g_ptr_array_index(fields, i));
+	for (guint i = 0; i < fields->len; i++) {
+		const char *field = g_ptr_array_index(fields, i);
+		g_autofree char *name = ph_field_name(change->kind, field);
+
+		if (!ph_change_unset(change, field) && !name)
+			return refuse_field(change->kind, field);
+	}
 	change->nothing = change->unset->len == 0;
 	return change->nothing ? 0 : check_left(change);
 }
@@ -229,8 +248,13 @@ ph_kind_unset(struct ph_cli *cli, const struct ph_input *input)
 
 	if (status == 0 && ph_recipient_refused(cli, input->kind, &status))
 		return status;
-	for (size_t i = rest; status == 0 && i < input->n; i++)
-		status = take_field(input->kind, input->words[i], fields);
+	for (size_t i = rest; status == 0 && i < input->n; i++) {
+		const char *word = input->words[i];
+		char *field = ph_field_name(input->kind, word);
+
+		status =
+		    add_field(word, field ? field : g_strdup(word), fields);
+	}
 	if (status == 0 && fields->len == 0)
 		status = ph_cli_fail(PH_EXIT_USAGE,
 				     "nothing to unset; expected field names");

@@ -6,7 +6,17 @@ import subprocess
 
 import pytest
 
-from tests.lab.command import CONFIG, DATA, NO, POSTHUB, TEMPORARY, UNAVAILABLE, USAGE, YES
+from tests.lab.command import (
+    CONFIG,
+    DATA,
+    NO,
+    NO_INPUT,
+    POSTHUB,
+    TEMPORARY,
+    UNAVAILABLE,
+    USAGE,
+    YES,
+)
 
 
 def test_set_show_list_unset_remove(world):
@@ -119,6 +129,15 @@ def test_spellings(world):
     world.cli("HSET", "posthub:site:NYC", "comment", "x", "HubSiteEnabled", "0")
     world.ok("site", "unset", "NYC", "Comment")
     assert world.cli("HKEYS", "posthub:site:NYC") == "HubSiteEnabled"
+
+
+def test_a_field_that_there_is_not(world):
+    """Typed into Redis by hand, it can be taken out with the command."""
+    world.cli("HSET", "posthub:site:LON", "Comment", "x", "HubSiteEnabeld", "1")
+    assert "HubSiteEnabeld" in world.json("site", "list")[0]["Problem"]
+    world.refused(USAGE, "did you mean HubSite", "site", "unset", "LON", "HubSiteEnabelt")
+    world.ok("site", "unset", "LON", "hubsiteenabeld")
+    assert world.json("site", "list") == [{"Name": "LON", "Comment": "x"}]
 
 
 def test_wrong_redis_type(world):
@@ -330,6 +349,7 @@ def test_package_from_a_file(world):
     assert world.cli("STRLEN", "posthub:dataclassification:Mine") == str(package.stat().st_size)
     world.ok("dataclassification", "remove", "Mine")
     assert world.cli("EXISTS", "posthub:dataclassification:Mine") == "0"
+    world.refused(NO_INPUT, "none.xml", "dataclassification", "set", "Mine", "@none.xml")
     # A bad one is refused, with the line.
     package.write_text(PACKAGE.replace("[0-9]", "\n\n(["))
     world.refused(DATA, "line 4", "dataclassification", "set", "Mine", f"Value=@{package}")
