@@ -121,7 +121,9 @@ ph_map_run(struct ph_cli *cli, const struct ph_input *input)
 	(void)ph_parse_endpoint(ph_conf_text(cli->conf, "policy", "map"),
 				&endpoint, NULL);
 	if (ph_stream_connect(&endpoint, NULL, TIMEOUT_MS, &stream, &err) < 0)
-		return ph_cli_fail(PH_EXIT_UNAVAILABLE, "[policy] map: %s",
+		return ph_cli_fail(PH_EXIT_UNAVAILABLE,
+				   "[policy] map: %s; posthub-policy answers "
+				   "there when it runs",
 				   err.text);
 	status = ask(cli, stream, input->words[0], input->words[1]);
 	ph_stream_free(&stream);

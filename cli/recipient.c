@@ -208,6 +208,18 @@ show_found(const struct ph_object *entry, void *arg, struct ph_err *err)
 	return 0;
 }
 
+/* As an error of the option, not of the group that stands for it. */
+static int
+name_option(struct ph_err *err)
+{
+	static const char field[] = "RecipientFilter: ";
+	const char *found = strstr(err->text, field);
+	g_autofree char *text =
+	    g_strdup(found ? found + strlen(field) : err->text);
+
+	return ph_err_set(err, err->kind, "--filter: %s", text);
+}
+
 /* What a group of this filter would be. */
 static int
 make_group(const char *filter, struct ph_object **group_r, struct ph_err *err)
@@ -217,9 +229,15 @@ make_group(const char *filter, struct ph_object **group_r, struct ph_err *err)
 	    {"RecipientFilter", filter},
 	};
 
+	if (!*filter)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "--filter is empty; \"posthub recipient "
+				  "list\" without it shows everybody");
 	return ph_object_parse(ph_kind_find("recipient"),
 			       "filter@posthub.invalid", pairs,
-			       G_N_ELEMENTS(pairs), group_r, err);
+			       G_N_ELEMENTS(pairs), group_r, err) < 0
+		   ? name_option(err)
+		   : 0;
 }
 
 static int

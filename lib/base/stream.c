@@ -200,6 +200,9 @@ ph_stream_connect(const struct ph_endpoint *endpoint, const char *bind_address,
 		rc = connect_unix(endpoint->host, deadline, &fd);
 	else
 		rc = connect_tcp(endpoint, bind_address, deadline, &fd);
+	if (rc < 0 && endpoint->unix_socket)
+		return ph_err_set(err, PH_ERR_TEMP, "connect to %s: %s",
+				  endpoint->host, g_strerror(errno));
 	if (rc < 0)
 		return ph_err_set(err, PH_ERR_TEMP, "connect to %s:%d: %s",
 				  endpoint->host, endpoint->port,

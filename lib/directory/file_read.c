@@ -83,7 +83,8 @@ ph_dirfile_need(struct ph_dirfile *file,
 	int r = ph_dirfile_read(file, look, arg, &why);
 
 	if (r == 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s is not there yet",
-				  file->path);
+		return ph_err_set(
+		    err, PH_ERR_TEMP,
+		    "%s is not there yet; posthub-policy makes it", file->path);
 	return r < 0 ? ph_err_set(err, PH_ERR_TEMP, "%s", why.text) : 0;
 }

@@ -331,7 +331,7 @@ def test_map(world):
         "outbound",
         "recipient",
     ]
-    world.refused(UNAVAILABLE, "map.sock", "map", "transport", "a@x.test")
+    world.refused(UNAVAILABLE, "map.sock: No such file or directory; posthub-policy", "map", "transport", "a@x.test")
     world.refused(USAGE, "KEY is missing", "map", "transport")
 
 
