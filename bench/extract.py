@@ -147,9 +147,10 @@ class Peer:
     def run(self, path: Path, count: int) -> tuple[float, float]:
         """Seconds, and those of CPU."""
         before, start = os.times(), time.monotonic()
-        done = subprocess.run(
-            [*self.command, str(path), str(count)], check=True, capture_output=True, text=True
-        )
+        argv = [*self.command, str(path), str(count)]
+        done = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{self.name} cannot be run; --help says which packages it needs")
         wall, after = time.monotonic() - start, os.times()
         found = re.search(r"(\d+) bytes of text", done.stdout)
         if found is None or int(found[1]) == 0:
