@@ -236,6 +236,11 @@ class Host:
         self.start(*names)
         self.wait_up(*names)
 
+    def _has_old_status(self, child: Child) -> bool:
+        """What the process before it had in force says nothing of this one."""
+        path = self.state / f"{child.name}.status"
+        return path.exists() and json.loads(path.read_text(encoding="utf-8"))["pid"] != child.pid
+
     def _up(self, name: str) -> bool:
         if name == "postfix":
             return protocols.greeting(self.address, self.hub).startswith("220 ")
@@ -243,6 +248,8 @@ class Host:
         if not child.alive():
             tail = child.log.read_text(encoding="utf-8", errors="replace")[-2000:]
             raise RuntimeError(f"{name} on {self.name} ended with {child.status()}:\n{tail}")
+        if self._has_old_status(child):
+            return False
         if name.endswith("delivery"):
             return protocols.greeting(self.address, self.lmtp).startswith("220 ")
         if name.endswith(("transport", "frontend")):
