@@ -1,8 +1,7 @@
-#include "milters/transport/rules/evaluate.h"
+#include "milters/transport/rules/evaluate_private.h"
 
 #include "lib/base/clock.h"
 #include "lib/directory/members.h"
-#include "milters/transport/rules/copies.h"
 #include "milters/transport/rules/identity.h"
 #include "milters/transport/rules/recipients.h"
 #include "milters/transport/rules/scan.h"
@@ -162,23 +161,8 @@ not_now(const struct ph_rule *rule, int64_t now)
 
 /* ---- a run ---- */
 
-struct run {
-	struct ph_evaluation e;
-	struct ph_mail *mail;
-	const struct ph_rules_options *options;
-	struct ph_rules_result *result;
-	GPtrArray *copies; /* struct ph_copy */
-	/* Recipients before the first rule, where somebody wants to know; NULL
-	 * else. */
-	GPtrArray *audience;
-	uint64_t *bits; /* rules that may have something to say */
-	struct ph_err defer;
-	bool deferred;
-	struct ph_err err; /* of the predicate asked last that could not say */
-};
-
-static void
-enter(struct run *run, struct ph_copy *copy)
+void
+ph_rules_enter(struct ph_rules_run *run, struct ph_copy *copy)
 {
 	run->e.mail = copy->mail;
 	run->e.scans = copy->scans;
@@ -193,7 +177,7 @@ clear_hit(void *data)
 }
 
 static void
-tell_rule(const struct run *run, const struct ph_rule *rule,
+tell_rule(const struct ph_rules_run *run, const struct ph_rule *rule,
 	  const struct ph_recipient *recipient, enum ph_answer answer,
 	  const char *note)
 {
@@ -204,7 +188,7 @@ tell_rule(const struct run *run, const struct ph_rule *rule,
 }
 
 static void
-tell_copy(const struct run *run, const struct ph_rule *rule,
+tell_copy(const struct ph_rules_run *run, const struct ph_rule *rule,
 	  const struct ph_copy *copy, const char *note)
 {
 	g_autoptr(GPtrArray) all = NULL;
@@ -218,7 +202,7 @@ tell_copy(const struct run *run, const struct ph_rule *rule,
 
 /* Those that are in no copy any more are accounted for as well. */
 static void
-tell_gone(const struct run *run, const struct ph_rule *rule)
+tell_gone(const struct ph_rules_run *run, const struct ph_rule *rule)
 {
 	for (guint i = 0; run->audience != NULL && i < run->audience->len;
 	     i++) {
@@ -231,10 +215,9 @@ tell_gone(const struct run *run, const struct ph_rule *rule)
 	}
 }
 
-/* What cannot be said is noted, and by the rule's own word tried again later.
- */
-static void
-note_error(struct run *run, struct ph_rule_hit *hit, const struct ph_err *err)
+void
+ph_rules_note_error(struct ph_rules_run *run, struct ph_rule_hit *hit,
+		    const struct ph_err *err)
 {
 	if (hit->error == NULL)
 		hit->error = g_strdup(err->text);
@@ -252,8 +235,8 @@ note_error(struct run *run, struct ph_rule_hit *hit, const struct ph_err *err)
  * trace alone.
  */
 static GPtrArray *
-find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
-	     const char *note)
+find_matched(struct ph_rules_run *run, struct ph_copy *copy,
+	     struct ph_rule_hit *hit, const char *note)
 {
 	const struct ph_rule *rule = hit->rule;
 	const struct listener listener = {run->options->trace, rule};
@@ -262,7 +245,7 @@ find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
 	struct verdict m = open_verdict;
 	guint kept = 0;
 
-	enter(run, copy);
+	ph_rules_enter(run, copy);
 	ask_level(rule, l, &run->e, PH_LEVEL_MESSAGE, NULL, &m, &run->err);
 	/* Most rules that are asked end here. */
 	if (l == NULL && conclude(&m) == PH_ANSWER_FALSE)
@@ -293,189 +276,17 @@ find_matched(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
 		if (answer == PH_ANSWER_TRUE)
 			all->pdata[kept++] = all->pdata[i];
 		else if (answer == PH_ANSWER_ERROR)
-			note_error(run, hit, &run->err);
+			ph_rules_note_error(run, hit, &run->err);
 	}
 	g_ptr_array_set_size(all, (gint)kept);
 	return all;
-}
-
-/* ---- acting ---- */
-
-/* Changes when somebody was added to or taken from a copy. */
-static guint
-count_recipients(const struct ph_copy *copy)
-{
-	const GPtrArray *recipients = copy->mail->recipients;
-	guint n = 2 * recipients->len;
-
-	for (guint i = 0; i < recipients->len; i++) {
-		const struct ph_recipient *r = recipients->pdata[i];
-
-		n -= r->removed;
-	}
-	return n;
-}
-
-/* What an action has changed is looked at anew by the rules that follow. */
-static void
-forget_changes(struct run *run, struct ph_copy *copy, guint recipients_before)
-{
-	for (guint i = 0; i < copy->mail->touched->len; i++) {
-		struct ph_touched *touched = copy->mail->touched->pdata[i];
-
-		if (touched->fresh)
-			ph_scans_forget(copy->scans, run->e.set, touched->name);
-		touched->fresh = false;
-	}
-	if (count_recipients(copy) != recipients_before)
-		ph_scans_forget(copy->scans, run->e.set, NULL);
-	enter(run, copy);
-	ph_scan_candidates(&run->e, run->bits);
-}
-
-/* The rules that look at the members of a group that was left whole run later,
- * and must know. */
-static int
-note_end(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
-	 struct ph_err *err)
-{
-	struct ph_mail *mail = copy->mail;
-	bool whole = false;
-
-	if (run->options->recipients_only)
-		return 0;
-	for (guint i = 0; i < mail->recipients->len && !whole; i++)
-		whole = ph_recipient_is_whole(mail, mail->recipients->pdata[i]);
-	return whole ? ph_mail_set_header(mail, PH_HEADER_RULES_ENDED,
-					  rule->guid, err)
-		     : 0;
-}
-
-static struct ph_action_run
-make_action_run(struct run *run, const struct ph_rule *rule,
-		const struct ph_copy *copy, GPtrArray *matched)
-{
-	return (struct ph_action_run){
-	    .rule = rule->object,
-	    .e = &run->e,
-	    .mail = copy->mail,
-	    .matched = matched,
-	    .result = run->result,
-	    .options = run->options,
-	};
-}
-
-static int
-act(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
-    GPtrArray *matched, struct ph_err *err)
-{
-	const struct ph_action_run action_run =
-	    make_action_run(run, rule, copy, matched);
-	guint recipients = count_recipients(copy);
-	int r = 0;
-
-	enter(run, copy);
-	for (guint i = 0; i < rule->actions->len && r == 0; i++) {
-		const struct ph_action *action = rule->actions->pdata[i];
-
-		if (action->apply != NULL)
-			r = action->apply(&action_run, err);
-		copy->stopped |= r == 0 && action->stops;
-	}
-	if (r == 0 && copy->stopped)
-		r = note_end(run, rule, copy, err);
-	copy->stopped |= copy->mail->verdict.decision != PH_DECISION_ACCEPT;
-	forget_changes(run, copy, recipients);
-	return r;
-}
-
-/* Before the first change: the copies are compared with it at the end. */
-static void
-keep_before(struct run *run)
-{
-	if (run->result->before == NULL)
-		run->result->before = ph_headers_copy(run->mail->headers);
-}
-
-static bool
-is_everybody(const struct ph_copy *copy, const GPtrArray *matched)
-{
-	g_autoptr(GPtrArray) all = ph_copy_recipients(copy);
-
-	return all->len == matched->len;
-}
-
-static void
-tell_acted(const struct run *run, const struct ph_rule *rule,
-	   const struct ph_copy *copy, const char *error)
-{
-	const struct ph_rules_trace *trace = run->options->trace;
-
-	if (trace != NULL && trace->acted != NULL)
-		trace->acted(trace->arg, rule, copy->mail, error);
-}
-
-/* Instead of acting, in AuditAndNotify. */
-static void
-notify(struct run *run, const struct ph_rule *rule, struct ph_copy *copy,
-       GPtrArray *matched)
-{
-	const struct ph_action_run action_run =
-	    make_action_run(run, rule, copy, matched);
-
-	if (rule->mode != PH_MODE_AUDIT_AND_NOTIFY)
-		return;
-	for (guint i = 0; i < rule->actions->len; i++) {
-		const struct ph_action *action = rule->actions->pdata[i];
-
-		if (action->notify != NULL)
-			(void)action->notify(&action_run, NULL);
-	}
-}
-
-static void
-apply(struct run *run, struct ph_copy *copy, GPtrArray *matched,
-      struct ph_rule_hit *hit)
-{
-	struct ph_err err = PH_ERR_INIT;
-	struct ph_copy *target = copy;
-
-	if (hit->rule->mode != PH_MODE_ENFORCE) {
-		notify(run, hit->rule, copy, matched);
-		return;
-	}
-	keep_before(run);
-	if (!is_everybody(copy, matched)) {
-		if (run->copies->len >= PH_COPIES_LIMIT) {
-			ph_err_set(&err, PH_ERR_TEMP,
-				   "the message would come to more than %d "
-				   "copies",
-				   PH_COPIES_LIMIT);
-			note_error(run, hit, &err);
-			tell_acted(run, hit->rule, copy, err.text);
-			return;
-		}
-		target =
-		    ph_copies_split(run->copies, run->e.set, copy, matched);
-		g_ptr_array_add(run->result->copies, target->mail);
-	}
-	if (act(run, hit->rule, target, matched, &err) < 0) {
-		hit->answer = PH_ANSWER_ERROR;
-		note_error(run, hit, &err);
-		tell_acted(run, hit->rule, target, err.text);
-		return;
-	}
-	if (target->mail->verdict.decision != PH_DECISION_ACCEPT)
-		g_ptr_array_add(run->result->decided, target->mail);
-	hit->applied = true;
-	tell_acted(run, hit->rule, target, NULL);
 }
 
 /* ---- one rule after the other ---- */
 
 /* Why a rule acts on no copy, whatever it says; NULL: it does. */
 static const char *
-find_idle(const struct run *run, const struct ph_rule *rule)
+find_idle(const struct ph_rules_run *run, const struct ph_rule *rule)
 {
 	const char *why = not_now(rule, run->options->now);
 
@@ -488,8 +299,8 @@ find_idle(const struct run *run, const struct ph_rule *rule)
 }
 
 static void
-run_copy(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
-	 const char *idle)
+run_copy(struct ph_rules_run *run, struct ph_copy *copy,
+	 struct ph_rule_hit *hit, const char *idle)
 {
 	g_autoptr(GPtrArray) matched = NULL;
 	const char *why;
@@ -508,13 +319,13 @@ run_copy(struct run *run, struct ph_copy *copy, struct ph_rule_hit *hit,
 		return;
 	hit->answer = PH_ANSWER_TRUE;
 	hit->recipients += matched->len;
-	apply(run, copy, matched, hit);
+	ph_rules_act(run, copy, matched, hit);
 }
 
 /* About every copy that there is now: one that the rule splits off has been
  * asked about already. */
 static void
-run_copies(struct run *run, struct ph_rule_hit *hit, const char *idle)
+run_copies(struct ph_rules_run *run, struct ph_rule_hit *hit, const char *idle)
 {
 	guint n = run->copies->len;
 
@@ -523,7 +334,7 @@ run_copies(struct run *run, struct ph_rule_hit *hit, const char *idle)
 }
 
 static void
-run_rule(struct run *run, const struct ph_rule *rule)
+run_rule(struct ph_rules_run *run, const struct ph_rule *rule)
 {
 	struct ph_rule_hit hit = {.rule = rule, .answer = PH_ANSWER_FALSE};
 	const char *idle = find_idle(run, rule);
@@ -550,7 +361,7 @@ run_rule(struct run *run, const struct ph_rule *rule)
 /* The first rule at or after i that has its bit; the number of rules if none.
  */
 static guint
-next_rule(const struct run *run, guint i)
+next_rule(const struct ph_rules_run *run, guint i)
 {
 	guint n = run->e.set->rules->len;
 
@@ -569,7 +380,7 @@ next_rule(const struct run *run, guint i)
 /* Has no later rule anything to do? Who wants to know about all rules is told
  * about all. */
 static bool
-is_over(const struct run *run)
+is_over(const struct ph_rules_run *run)
 {
 	if (run->options->trace != NULL)
 		return false;
@@ -587,7 +398,7 @@ is_over(const struct run *run)
 /* Where to end: how many rules there are, or the rule that has ended processing
  * before. */
 static guint
-find_end(const struct run *run)
+find_end(const struct ph_rules_run *run)
 {
 	const GPtrArray *rules = run->e.set->rules;
 	const char *guid =
@@ -607,11 +418,11 @@ find_end(const struct run *run)
 }
 
 static void
-run_rules(struct run *run)
+run_rules(struct ph_rules_run *run)
 {
 	guint end = find_end(run);
 
-	enter(run, run->copies->pdata[0]);
+	ph_rules_enter(run, run->copies->pdata[0]);
 	ph_scan_candidates(&run->e, run->bits);
 	for (guint i = next_rule(run, 0); i < end && !is_over(run);
 	     i = next_rule(run, i + 1))
@@ -619,7 +430,7 @@ run_rules(struct run *run)
 }
 
 static void
-add_origin(struct run *run)
+add_origin(struct ph_rules_run *run)
 {
 	struct ph_copy *copy = g_new0(struct ph_copy, 1);
 
@@ -675,7 +486,7 @@ ph_rules_run(const struct ph_ruleset *set, struct ph_mail *mail,
 	     struct ph_rules_result *result_r, struct ph_err *err)
 {
 	size_t words = set->rules->len / 64 + 1;
-	struct run run = {
+	struct ph_rules_run run = {
 	    .mail = mail,
 	    .options = options,
 	    .result = result_r,
