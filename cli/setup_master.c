@@ -116,19 +116,6 @@ ph_master_service_get(const struct ph_master_service *service, const char *name)
 	return g_strstrip(value);
 }
 
-bool
-ph_master_service_unset(struct ph_master_service *service, const char *name)
-{
-	bool found = false;
-	guint at;
-
-	while ((at = find_option(service, name)) > 0) {
-		g_ptr_array_remove_range(service->arguments, at - 1, 2);
-		found = true;
-	}
-	return found;
-}
-
 char *
 ph_master_service_text(const struct ph_master_service *service)
 {

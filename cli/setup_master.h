@@ -35,9 +35,6 @@ void ph_master_service_set(struct ph_master_service *service, const char *name,
 /* NULL: not set there; g_free. */
 char *ph_master_service_get(const struct ph_master_service *service,
 			    const char *name);
-/* Without it; false: there was none. */
-bool ph_master_service_unset(struct ph_master_service *service,
-			     const char *name);
 
 /* As it is written, with an end of line; g_free. */
 char *ph_master_service_text(const struct ph_master_service *service);

@@ -98,9 +98,6 @@ int ph_dirwrite_row_del(struct ph_dirwrite *write, size_t db,
 int ph_dirwrite_row_get(struct ph_dirwrite *write, size_t db,
 			const GString *key, GString **value_r,
 			struct ph_err *err);
-/* How many values a key has. 0 or -1. */
-int ph_dirwrite_row_count(struct ph_dirwrite *write, size_t db,
-			  const GString *key, size_t *n_r, struct ph_err *err);
 int ph_dirwrite_row_unpack(struct ph_dirwrite *write, const GString *value,
 			   bool *held_r, struct ph_object **entry_r,
 			   struct ph_err *err);

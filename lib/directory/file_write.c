@@ -106,26 +106,6 @@ ph_dirwrite_row_get(struct ph_dirwrite *write, size_t db, const GString *key,
 }
 
 int
-ph_dirwrite_row_count(struct ph_dirwrite *write, size_t db, const GString *key,
-		      size_t *n_r, struct ph_err *err)
-{
-	MDB_val k = ph_dirfile_val(key), v;
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(write->txn, write->file->db[db], &cursor);
-
-	*n_r = 0;
-	if (rc == 0) {
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
-		if (rc == 0)
-			rc = mdb_cursor_count(cursor, n_r);
-		mdb_cursor_close(cursor);
-	}
-	return rc == 0 || rc == MDB_NOTFOUND
-		   ? 0
-		   : ph_dirfile_fail(write->file, rc, "count", err);
-}
-
-int
 ph_dirwrite_row_unpack(struct ph_dirwrite *write, const GString *value,
 		       bool *held_r, struct ph_object **entry_r,
 		       struct ph_err *err)

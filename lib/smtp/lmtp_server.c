@@ -194,18 +194,6 @@ ph_lmtp_reply(struct ph_lmtp *lmtp, const char *text)
 	apply_reply(lmtp, text[0]);
 }
 
-void
-ph_lmtp_replyf(struct ph_lmtp *lmtp, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list ap;
-
-	va_start(ap, format);
-	text = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	ph_lmtp_reply(lmtp, text);
-}
-
 size_t
 ph_lmtp_owed(const struct ph_lmtp *lmtp)
 {

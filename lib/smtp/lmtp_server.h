@@ -87,8 +87,6 @@ enum ph_lmtp_event ph_lmtp_next(struct ph_lmtp *lmtp,
 /* "250 2.1.5 Ok": one line, or lines joined by '\n', each with its code. The
  * engine folds line breaks and non-ASCII it may not send. */
 void ph_lmtp_reply(struct ph_lmtp *lmtp, const char *text);
-void ph_lmtp_replyf(struct ph_lmtp *lmtp, const char *format, ...)
-    G_GNUC_PRINTF(2, 3);
 
 /* Replies that are still owed for the last event. */
 size_t ph_lmtp_owed(const struct ph_lmtp *lmtp);

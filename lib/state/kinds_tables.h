@@ -9,7 +9,6 @@
  * what is expected", without kind and name.
  */
 #define PH_KB INT64_C(1024)
-#define PH_MB (1024 * PH_KB)
 #define PH_SECOND INT64_C(1000)
 #define PH_MINUTE (60 * PH_SECOND)
 #define PH_HOUR (60 * PH_MINUTE)

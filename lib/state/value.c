@@ -15,7 +15,6 @@
 /* How a type is read; the row's index is the type. item: one element of a
  * list, or the whole value. 0, or -1 and *what_r says what is wrong. */
 struct type_row {
-	const char *name;
 	const char *noun; /* for "expected ..." */
 	bool list;
 	int (*item)(const struct ph_field *field, char **item,
@@ -395,62 +394,48 @@ check_filter(const char *text, struct ph_err *err)
 }
 
 static const struct type_row types[] = {
-    [PH_TYPE_TEXT] = {"text", "a text", false, item_text, NULL},
-    [PH_TYPE_BOOL] = {"bool", "true or false", false, item_bool, NULL},
-    [PH_TYPE_INT] = {"int", "a whole number", false, item_int, NULL},
-    [PH_TYPE_SIZE] = {"size", "a size such as 10MB or unlimited", false,
-		      item_size, NULL},
-    [PH_TYPE_SPAN] = {"span", "a time span such as 30s, 5m or 00:10:00", false,
+    [PH_TYPE_TEXT] = {"a text", false, item_text, NULL},
+    [PH_TYPE_BOOL] = {"true or false", false, item_bool, NULL},
+    [PH_TYPE_INT] = {"a whole number", false, item_int, NULL},
+    [PH_TYPE_SIZE] = {"a size such as 10MB or unlimited", false, item_size,
+		      NULL},
+    [PH_TYPE_SPAN] = {"a time span such as 30s, 5m or 00:10:00", false,
 		      item_span, NULL},
-    [PH_TYPE_DATE] = {"date", "a date such as 2026-11-21T10:00:00Z", false,
-		      item_date, NULL},
-    [PH_TYPE_WORD] = {"word", "one of", false, item_word, NULL},
-    [PH_TYPE_LIST] = {"list", "a comma separated list", true, item_list, NULL},
-    [PH_TYPE_WORDS] = {"words",
-		       "a comma separated list of words or phrases without "
+    [PH_TYPE_DATE] = {"a date such as 2026-11-21T10:00:00Z", false, item_date,
+		      NULL},
+    [PH_TYPE_WORD] = {"one of", false, item_word, NULL},
+    [PH_TYPE_LIST] = {"a comma separated list", true, item_list, NULL},
+    [PH_TYPE_WORDS] = {"a comma separated list of words or phrases without "
 		       "blanks at their ends",
 		       true, item_words, NULL},
-    [PH_TYPE_ADDRESS] = {"address", "an address, local@domain", false,
-			 item_address, NULL},
-    [PH_TYPE_ADDRESSES] = {"addresses",
-			   "a comma separated list of addresses, local@domain",
+    [PH_TYPE_ADDRESS] = {"an address, local@domain", false, item_address, NULL},
+    [PH_TYPE_ADDRESSES] = {"a comma separated list of addresses, local@domain",
 			   true, item_address, NULL},
-    [PH_TYPE_ENDPOINT] = {"endpoint", "host:port", false, item_endpoint, NULL},
-    [PH_TYPE_NAME] = {"name", "a name", false, item_name, NULL},
-    [PH_TYPE_NAMES] = {"names", "a comma separated list of names", true,
-		       item_name, NULL},
-    [PH_TYPE_HEADER] = {"header", "the name of a header field", false,
-			item_header, NULL},
-    [PH_TYPE_PATTERNS] = {"patterns",
-			  "a comma separated list of patterns (a comma inside "
+    [PH_TYPE_ENDPOINT] = {"host:port", false, item_endpoint, NULL},
+    [PH_TYPE_NAME] = {"a name", false, item_name, NULL},
+    [PH_TYPE_NAMES] = {"a comma separated list of names", true, item_name,
+		       NULL},
+    [PH_TYPE_HEADER] = {"the name of a header field", false, item_header, NULL},
+    [PH_TYPE_PATTERNS] = {"a comma separated list of patterns (a comma inside "
 			  "brackets does not separate)",
 			  true, item_pattern, NULL},
-    [PH_TYPE_DOMAINS] = {"domains", "a comma separated list of domains", true,
-			 item_domain, NULL},
-    [PH_TYPE_RANGES] = {"ranges",
-			"a comma separated list of IP addresses, first-last or "
+    [PH_TYPE_DOMAINS] = {"a comma separated list of domains", true, item_domain,
+			 NULL},
+    [PH_TYPE_RANGES] = {"a comma separated list of IP addresses, first-last or "
 			"address/bits",
 			true, item_range, NULL},
-    [PH_TYPE_ATTRIBUTE_WORDS] = {"attribute words",
-				 "a list of \"Attribute:word,word two\"", true,
+    [PH_TYPE_ATTRIBUTE_WORDS] = {"a list of \"Attribute:word,word two\"", true,
 				 item_attribute, NULL},
-    [PH_TYPE_ATTRIBUTE_PATTERNS] = {"attribute patterns",
-				    "a list of \"Attribute:pattern\"", true,
+    [PH_TYPE_ATTRIBUTE_PATTERNS] = {"a list of \"Attribute:pattern\"", true,
 				    item_attribute, NULL},
-    [PH_TYPE_FILTER] = {"filter", "a filter such as Department -eq 'Sales'",
-			false, item_text, check_filter},
+    [PH_TYPE_FILTER] = {"a filter such as Department -eq 'Sales'", false,
+			item_text, check_filter},
 };
 
 bool
 ph_type_is_list(enum ph_type type)
 {
 	return types[type].list;
-}
-
-const char *
-ph_type_name(enum ph_type type)
-{
-	return types[type].name;
 }
 
 struct unit {

@@ -45,8 +45,12 @@ static void
 on_done(struct run *run)
 {
 	g_assert(run->recipients > 0);
-	for (size_t i = 0; i < run->recipients; i++)
-		ph_lmtp_replyf(run->lmtp, "250 2.1.5 Number %zu", i);
+	for (size_t i = 0; i < run->recipients; i++) {
+		g_autofree char *reply =
+		    g_strdup_printf("250 2.1.5 Number %zu", i);
+
+		ph_lmtp_reply(run->lmtp, reply);
+	}
 	g_string_append_printf(run->messages, "%zu:", run->content->len);
 	g_string_append_len(run->messages, run->content->str,
 			    (gssize)run->content->len);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #define ORIGIN "here"
-#define ROOM (INT64_C(1) << 40)
 #define HOUR INT64_C(3600000)
 #define KB INT64_C(1024)
 

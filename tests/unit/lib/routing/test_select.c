@@ -1,22 +1,8 @@
 #include "lib/routing/route.h"
 #include "tests/unit/lib/routing/world.h"
 
-/*
- * facts/exchange-routing.md section 4. Sites A, B, C in a row; F1 is a front
- * end in A. Without a random source equals come by name, so each list is
- * exact.
- */
-#define WORLD                                                            \
-	"site A\nsite B\nsite C\nsite D\n"                               \
-	"sitelink AB Sites=A,B Cost=10\nsitelink BC Sites=B,C Cost=10\n" \
-	"server F1 Site=A Roles=FrontendTransport Transport=\n"          \
-	"server A1 Site=A\nserver A2 Site=A\n"                           \
-	"server B1 Site=B\nserver B2 Site=B\n"                           \
-	"server C1 Site=C\nserver C2 Site=C\nserver D1 Site=D\n"         \
-	"dag DAG1 Servers=B2,C2\n"                                       \
-	"database DBA Active=A2\ndatabase DBB Active=B1\n"               \
-	"database DBC Active=C1\ndatabase DBD Active=D1\n"               \
-	"database DAG Servers=C2,B2 Active=C2\n"
+/* facts/exchange-routing.md section 4. Without a random source equals come by
+ * name, so each list is exact. */
 
 static char *
 select_text(const struct world *w, const char *from, enum ph_selector selector,

@@ -81,8 +81,12 @@ on_event(struct talk *talk, enum ph_lmtp_event event,
 		return true;
 	case PH_LMTP_DONE:
 		note(talk, "DONE", ph_lmtp_xforward(talk->lmtp, "IDENT"));
-		for (unsigned i = 1; i <= talk->recipients; i++)
-			ph_lmtp_replyf(talk->lmtp, "250 2.1.5 Number %u", i);
+		for (unsigned i = 1; i <= talk->recipients; i++) {
+			g_autofree char *reply =
+			    g_strdup_printf("250 2.1.5 Number %u", i);
+
+			ph_lmtp_reply(talk->lmtp, reply);
+		}
 		return true;
 	case PH_LMTP_TOO_BIG:
 		note(talk, "TOO_BIG", NULL);
