@@ -340,44 +340,6 @@ ph_member_search_has(struct ph_member_search *search,
 				search->failed.text);
 }
 
-/* All addresses of somebody, folded. 0 or -1. */
-static int
-all_addresses(struct ph_directory *directory, const char *address,
-	      GPtrArray *wanted, struct ph_err *err)
-{
-	struct ph_object *entry = NULL;
-	g_autoptr(GPtrArray) owned = NULL;
-
-	g_ptr_array_add(wanted, ph_fold(address));
-	if (ph_directory_find(directory, address, &entry, err) < 0)
-		return ph_err_wrap(err, "<%s>", address);
-	if (entry == NULL)
-		return 0;
-	owned = ph_entry_addresses(entry);
-	for (guint i = 0; i < owned->len; i++)
-		g_ptr_array_add(wanted, g_strdup(owned->pdata[i]));
-	ph_object_unref(&entry);
-	return 0;
-}
-
-int
-ph_members_of_any(struct ph_directory *directory, const char *const *groups,
-		  const char *address, struct ph_err *err)
-{
-	g_autoptr(GPtrArray) wanted = g_ptr_array_new_with_free_func(g_free);
-	struct ph_member_search *search;
-	int r;
-
-	if (*address == '\0')
-		return 0;
-	if (all_addresses(directory, address, wanted, err) < 0)
-		return -1;
-	search = ph_member_search_new(directory, groups);
-	r = ph_member_search_has(search, wanted, err);
-	ph_member_search_free(search);
-	return r;
-}
-
 /* ---- how many may be in it? ---- */
 
 #define DEFAULT_LIMIT 1000

@@ -25,24 +25,19 @@ bool ph_entry_is_dynamic(const struct ph_object *entry);
 #define PH_MEMBERS_GROUPS 10000
 
 /*
- * Is address, under any of its addresses, a member of one of the groups
- * (NULL-terminated addresses)? 1 yes; 0 no, also for a group that does not
- * exist (facts/exchange-rules.md row 13) or an address that is none; -1 cannot
- * say: TEMP; PERM the filter of a dynamic group is not valid.
- */
-int ph_members_of_any(struct ph_directory *directory, const char *const *groups,
-		      const char *address, struct ph_err *err);
-
-/*
- * The same about many addresses, at the cost of one: what was found of the
- * groups is kept, so a search is for the time of one message. The directory is
- * borrowed. Not thread-safe.
+ * Who is in one of the groups (addresses, NULL-terminated, copied)? About many
+ * at the cost of one: what was found of the groups is kept, so a search is for
+ * the time of one message. The directory is borrowed. Not thread-safe.
  */
 struct ph_member_search;
 struct ph_member_search *ph_member_search_new(struct ph_directory *directory,
 					      const char *const *groups);
 void ph_member_search_free(void *search); /* NULL is fine */
-/* addresses: all of somebody, folded (char *). */
+/*
+ * addresses: all of somebody, folded (char *). 1 one of them is a member; 0
+ * none, also of a group that does not exist (facts/exchange-rules.md row 13);
+ * -1 cannot say: TEMP; PERM the filter of a dynamic group is not valid.
+ */
 int ph_member_search_has(struct ph_member_search *search,
 			 const GPtrArray *addresses, struct ph_err *err);
 

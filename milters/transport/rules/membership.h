@@ -13,7 +13,7 @@ struct ph_groups *ph_groups_new(const char *const *addresses); /* copied */
 void ph_groups_free(void *groups);
 
 /* Is address, under any of its addresses, a member of one of them? As
- * ph_members_of_any. */
+ * ph_member_search_has. */
 int ph_groups_have(const struct ph_groups *groups, struct ph_evaluation *e,
 		   const char *address, struct ph_err *err);
 

@@ -1,3 +1,5 @@
+#include "lib/base/text.h"
+#include "lib/directory/entry.h"
 #include "lib/directory/members.h"
 #include "tests/unit/lib/directory/many.h"
 #include "tests/unit/lib/directory/people.h"
@@ -99,13 +101,51 @@ people_without(const char *about, int good, int answer)
 /* ---- is somebody in it? ---------------------------------------------------
  */
 
+/* All addresses of somebody, folded. 0 or -1. */
+static int
+all_addresses(struct ph_directory *directory, const char *address,
+	      GPtrArray *wanted, struct ph_err *err)
+{
+	struct ph_object *entry = NULL;
+	g_autoptr(GPtrArray) owned = NULL;
+
+	g_ptr_array_add(wanted, ph_fold(address));
+	if (ph_directory_find(directory, address, &entry, err) < 0)
+		return ph_err_wrap(err, "<%s>", address);
+	if (entry == NULL)
+		return 0;
+	owned = ph_entry_addresses(entry);
+	for (guint i = 0; i < owned->len; i++)
+		g_ptr_array_add(wanted, g_strdup(owned->pdata[i]));
+	ph_object_unref(&entry);
+	return 0;
+}
+
+static int
+is_in_any(struct ph_directory *directory, const char *const *groups,
+	  const char *address, struct ph_err *err)
+{
+	g_autoptr(GPtrArray) wanted = g_ptr_array_new_with_free_func(g_free);
+	struct ph_member_search *search;
+	int r;
+
+	if (*address == '\0')
+		return 0;
+	if (all_addresses(directory, address, wanted, err) < 0)
+		return -1;
+	search = ph_member_search_new(directory, groups);
+	r = ph_member_search_has(search, wanted, err);
+	ph_member_search_free(search);
+	return r;
+}
+
 static int
 ask(struct ph_directory *d, const char *groups, const char *address,
     struct ph_err *err)
 {
 	g_auto(GStrv) list = g_strsplit(groups, " ", -1);
 
-	return ph_members_of_any(d, (const char *const *)list, address, err);
+	return is_in_any(d, (const char *const *)list, address, err);
 }
 
 /* Takes d. */
@@ -169,7 +209,7 @@ START_TEST(test_no_groups)
 	static const char *const none[] = {NULL};
 	struct ph_directory *d = people();
 
-	ck_assert_int_eq(ph_members_of_any(d, none, "nuno@test.org", NULL), 0);
+	ck_assert_int_eq(is_in_any(d, none, "nuno@test.org", NULL), 0);
 	ph_directory_close(&d);
 }
 END_TEST
