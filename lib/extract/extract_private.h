@@ -45,6 +45,9 @@ void ph_extract_put_charset(struct ph_extract_job *job, const char *charset,
 void ph_extract_put_aside(struct ph_extract_job *job, const GString *aside);
 /* Keeps what comes apart from what was: ' ', '\t' or '\n'; twice is once. */
 void ph_extract_separate(struct ph_extract_job *job, char with);
+/* Text on lines of its own. */
+void ph_extract_put_line(struct ph_extract_job *job, const char *text,
+			 size_t size);
 /* No more text is wanted. */
 bool ph_extract_full(const struct ph_extract_job *job);
 /* A header or footer of a spreadsheet's page: "&C&\"Arial\"&12Secret". UTF-8.

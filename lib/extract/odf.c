@@ -138,9 +138,7 @@ put_attribute(struct ph_xml *xml, const char *name)
 
 	if (value == NULL)
 		return;
-	ph_extract_separate(xml->job, '\n');
-	ph_extract_put(xml->job, value, strlen(value));
-	ph_extract_separate(xml->job, '\n');
+	ph_extract_put_line(xml->job, value, strlen(value));
 }
 
 static void

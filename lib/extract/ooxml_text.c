@@ -189,9 +189,7 @@ put_named(struct ph_xml *xml)
 		value = ph_xml_attribute(xml, name);
 		if (value == NULL || value[0] == '\0')
 			continue;
-		ph_extract_separate(xml->job, '\n');
-		ph_extract_put(xml->job, value, strlen(value));
-		ph_extract_separate(xml->job, '\n');
+		ph_extract_put_line(xml->job, value, strlen(value));
 	}
 }
 
@@ -428,9 +426,7 @@ start_link(struct ph_xml *xml, const char *name)
 	(void)name;
 	if (mode == NULL || strcmp(mode, "External") != 0 || target == NULL)
 		return;
-	ph_extract_separate(xml->job, '\n');
-	ph_extract_put(xml->job, target, strlen(target));
-	ph_extract_separate(xml->job, '\n');
+	ph_extract_put_line(xml->job, target, strlen(target));
 }
 
 static void

@@ -273,14 +273,6 @@ take_attachment(struct ph_storage *s, const char *name, GsfInput *input,
 
 /* ---- a message ----------------------------------------------------------- */
 
-static void
-put_line(struct ph_extract_job *job, const char *text, size_t size)
-{
-	ph_extract_separate(job, '\n');
-	ph_extract_put(job, text, size);
-	ph_extract_separate(job, '\n');
-}
-
 static const char *
 skip_blanks(const char *text)
 {
@@ -322,7 +314,7 @@ put_html(struct ph_storage *s, const struct object *object)
 		return;
 	text = ph_html_to_text(html->str, html->len, &size);
 	if (body == NULL || !same_words(text, body->str))
-		put_line(s->job, text, size);
+		ph_extract_put_line(s->job, text, size);
 }
 
 /* NULL: it cannot be read. */
@@ -358,7 +350,7 @@ put_message(struct ph_storage *s, const struct object *object)
 
 		if (text == NULL)
 			continue;
-		put_line(s->job, text->str, text->len);
+		ph_extract_put_line(s->job, text->str, text->len);
 		if (rows[row].property != NULL && *object->prefix == '\0')
 			ph_extract_property(s->job, rows[row].property,
 					    text->str);

@@ -13,9 +13,7 @@ put_line(struct ph_extract_job *job, const char *text)
 {
 	if (text == NULL || text[0] == '\0')
 		return;
-	ph_extract_separate(job, '\n');
-	ph_extract_put(job, text, strlen(text));
-	ph_extract_separate(job, '\n');
+	ph_extract_put_line(job, text, strlen(text));
 }
 
 /* ---- pages

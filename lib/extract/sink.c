@@ -89,14 +89,20 @@ ph_extract_separate(struct ph_extract_job *job, char with)
 }
 
 void
+ph_extract_put_line(struct ph_extract_job *job, const char *text, size_t size)
+{
+	ph_extract_separate(job, '\n');
+	ph_extract_put(job, text, size);
+	ph_extract_separate(job, '\n');
+}
+
+void
 ph_extract_put_aside(struct ph_extract_job *job, const GString *aside)
 {
 	bool truncated = job->result->truncated;
 
 	job->result->truncated = false;
-	ph_extract_separate(job, '\n');
-	ph_extract_put(job, aside->str, aside->len);
-	ph_extract_separate(job, '\n');
+	ph_extract_put_line(job, aside->str, aside->len);
 	job->result->truncated |= truncated;
 }
 

@@ -25,9 +25,7 @@ on_entity(void *ctx, const xmlChar *name, int type, const xmlChar *public_id,
 	(void)system_id;
 	if (content == NULL)
 		return;
-	ph_extract_separate(xml->job, '\n');
-	ph_extract_put(xml->job, (char *)content, strlen((char *)content));
-	ph_extract_separate(xml->job, '\n');
+	ph_extract_put_line(xml->job, (char *)content, strlen((char *)content));
 }
 
 static xmlEntityPtr
