@@ -259,20 +259,27 @@ ph_to_ascii(const char *text)
 	return g_string_free(out, FALSE);
 }
 
+int
+ph_hex_byte(const char *digits)
+{
+	int high = g_ascii_xdigit_value(digits[0]);
+	int low = high < 0 ? -1 : g_ascii_xdigit_value(digits[1]);
+
+	return low < 0 ? -1 : high * 16 + low;
+}
+
 char *
 ph_decode_xtext(const char *text)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	for (; *text != '\0'; text++) {
-		int high, low, c = (unsigned char)*text;
+		int c = (unsigned char)*text;
 
 		if (*text == '+') {
-			high = g_ascii_xdigit_value(text[1]);
-			low = high < 0 ? -1 : g_ascii_xdigit_value(text[2]);
-			if (low < 0)
+			c = ph_hex_byte(text + 1);
+			if (c < 0)
 				return NULL;
-			c = high * 16 + low;
 			text += 2;
 		}
 		if (c < 32 || c == 127)

@@ -81,6 +81,10 @@ const char *ph_address_domain(const char *address);
  * character. */
 int ph_split_address(const char *address, char **local_r, char **domain_r);
 
+/* The byte that two hexadecimal digits are, 0 to 255; -1: they are none. Of a
+ * text that ends before no more is read. */
+int ph_hex_byte(const char *digits);
+
 /* Decodes xtext (RFC 3461 section 4); g_free; NULL: bad syntax, or it would
  * decode to a control character or to what is no UTF-8. */
 char *ph_decode_xtext(const char *text);

@@ -71,14 +71,13 @@ read_type(const char *p, GString *type)
 static const char *
 read_escape(const char *p, GString *value)
 {
-	const int high = g_ascii_xdigit_value(p[0]);
-	const int low = high < 0 ? -1 : g_ascii_xdigit_value(p[1]);
+	const int byte = ph_hex_byte(p);
 
-	if (low >= 0) {
-		/* No value of ours holds NUL. */
-		if (high == 0 && low == 0)
-			return NULL;
-		g_string_append_c(value, (char)(high * 16 + low));
+	/* No value of ours holds NUL. */
+	if (byte == 0)
+		return NULL;
+	if (byte > 0) {
+		g_string_append_c(value, (char)byte);
 		return p + 2;
 	}
 	if (*p == '\0' || strchr(" \"#+,;<=>\\", *p) == NULL)

@@ -1,3 +1,4 @@
+#include "lib/base/text.h"
 #include "lib/extract/rtf_private.h"
 
 #include <stdlib.h>
@@ -140,13 +141,7 @@ close_group(struct rtf *r)
 static int
 hex(const struct rtf *r)
 {
-	int high, low;
-
-	if (r->end - r->p < 2)
-		return -1;
-	high = g_ascii_xdigit_value((char)r->p[0]);
-	low = g_ascii_xdigit_value((char)r->p[1]);
-	return high < 0 || low < 0 ? -1 : high << 4 | low;
+	return r->end - r->p < 2 ? -1 : ph_hex_byte((const char *)r->p);
 }
 
 static void

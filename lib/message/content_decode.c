@@ -1,3 +1,4 @@
+#include "lib/base/text.h"
 #include "lib/message/content_private.h"
 
 #include <string.h>
@@ -177,6 +178,7 @@ decode_quoted(const char *in, size_t size, char *out)
 
 	while (p < end) {
 		size_t skip;
+		int byte;
 
 		if (*p == '\n' || (*p == '\r' && end - p > 1 && p[1] == '\n'))
 			n = trim_blanks(out, n, solid);
@@ -184,10 +186,9 @@ decode_quoted(const char *in, size_t size, char *out)
 			out[n++] = *p++;
 			continue;
 		}
-		if (end - p > 2 && g_ascii_isxdigit(p[1]) &&
-		    g_ascii_isxdigit(p[2])) {
-			out[n++] = (char)(g_ascii_xdigit_value(p[1]) * 16 +
-					  g_ascii_xdigit_value(p[2]));
+		byte = end - p > 2 ? ph_hex_byte(p + 1) : -1;
+		if (byte >= 0) {
+			out[n++] = (char)byte;
 			p += 3;
 			solid = n;
 		} else if ((skip = soft_break(p, end)) > 0) {

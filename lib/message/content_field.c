@@ -1,3 +1,4 @@
+#include "lib/base/text.h"
 #include "lib/message/content_private.h"
 
 #include <string.h>
@@ -236,12 +237,10 @@ static void
 append_percent(GString *out, const char *p)
 {
 	for (; *p != '\0'; p++) {
-		if (*p == '%' && g_ascii_isxdigit(p[1]) &&
-		    g_ascii_isxdigit(p[2])) {
-			int c = g_ascii_xdigit_value(p[1]) * 16 +
-				g_ascii_xdigit_value(p[2]);
+		int byte = *p == '%' ? ph_hex_byte(p + 1) : -1;
 
-			g_string_append_c(out, (char)c);
+		if (byte >= 0) {
+			g_string_append_c(out, (char)byte);
 			p += 2;
 		} else {
 			g_string_append_c(out, *p);

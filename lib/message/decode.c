@@ -1,3 +1,4 @@
+#include "lib/base/text.h"
 #include "lib/message/headers.h"
 
 #include <errno.h>
@@ -132,12 +133,11 @@ static void
 decode_q(const struct word *word, GString *out)
 {
 	for (const char *p = word->text; p < word->end; p++) {
-		if (*p == '=' && word->end - p > 2 && g_ascii_isxdigit(p[1]) &&
-		    g_ascii_isxdigit(p[2])) {
-			int c = g_ascii_xdigit_value(p[1]) * 16 +
-				g_ascii_xdigit_value(p[2]);
+		int byte =
+		    *p == '=' && word->end - p > 2 ? ph_hex_byte(p + 1) : -1;
 
-			g_string_append_c(out, (char)c);
+		if (byte >= 0) {
+			g_string_append_c(out, (char)byte);
 			p += 2;
 		} else {
 			g_string_append_c(out, *p == '_' ? ' ' : *p);

@@ -1,5 +1,6 @@
 #include "lib/state/filter_private.h"
 
+#include "lib/base/text.h"
 #include "lib/state/value.h"
 
 #include <string.h>
@@ -48,12 +49,11 @@ note_obstacle(struct parser *parser, const char *attribute, const char *why)
 static int
 read_escape(struct parser *parser, GString *value)
 {
-	const int high = g_ascii_xdigit_value(parser->p[0]);
-	const int low = high < 0 ? -1 : g_ascii_xdigit_value(parser->p[1]);
+	const int byte = ph_hex_byte(parser->p);
 
-	if (low < 0 || high * 16 + low == 0)
+	if (byte <= 0)
 		return expected(parser, "two hexadecimal digits, not 00");
-	g_string_append_c(value, (char)(high * 16 + low));
+	g_string_append_c(value, (char)byte);
 	parser->p += 2;
 	return 0;
 }

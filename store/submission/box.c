@@ -53,6 +53,8 @@ ph_box_name_key(const struct ph_box_name *name)
 static bool
 unescape(const char *component, GString *out)
 {
+	int byte;
+
 	for (const char *p = component; *p != '\0'; p++) {
 		if (*p != '%') {
 			if (*p == '~')
@@ -60,10 +62,10 @@ unescape(const char *component, GString *out)
 			g_string_append_c(out, *p);
 			continue;
 		}
-		if (!g_ascii_isxdigit(p[1]) || !g_ascii_isxdigit(p[2]))
+		byte = ph_hex_byte(p + 1);
+		if (byte < 0)
 			return false;
-		g_string_append_c(out, (char)(g_ascii_xdigit_value(p[1]) * 16 +
-					      g_ascii_xdigit_value(p[2])));
+		g_string_append_c(out, (char)byte);
 		p += 2;
 	}
 	return true;

@@ -285,6 +285,21 @@ START_TEST(test_mail_date)
 }
 END_TEST
 
+START_TEST(test_hex_byte)
+{
+	static const struct {
+		const char *text;
+		int byte;
+	} rows[] = {
+	    {"00", 0}, {"7F", 0x7f}, {"ff", 0xff}, {"A0b", 0xa0}, {"", -1},
+	    {"0", -1}, {"g0", -1},   {"0g", -1},   {" 0", -1},	  {"-1", -1},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		ck_assert_int_eq(ph_hex_byte(rows[i].text), rows[i].byte);
+}
+END_TEST
+
 UNIT_MAIN("lib/base/text", test_bool, test_numbers, test_number_format,
 	  test_date_format, test_list, test_endpoint, test_address, test_fold,
-	  test_uuid, test_err, test_mail_date)
+	  test_uuid, test_err, test_mail_date, test_hex_byte)
