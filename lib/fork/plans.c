@@ -158,20 +158,14 @@ static int
 read_all(const struct ph_plans *plans, int fd, const char *name, char *text,
 	 size_t size, struct ph_err *err)
 {
-	while (size > 0) {
-		ssize_t n = read(fd, text, size);
+	ssize_t n = ph_file_read(fd, text, size);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return failed(plans, name, err);
-		if (n == 0)
-			return ph_err_set(err, PH_ERR_PERM,
-					  "%s/%s: shorter than it was",
-					  plans->path, name);
-		text += n;
-		size -= (size_t)n;
-	}
+	if (n < 0)
+		return failed(plans, name, err);
+	if ((size_t)n < size)
+		return ph_err_set(err, PH_ERR_PERM,
+				  "%s/%s: shorter than it was", plans->path,
+				  name);
 	return 0;
 }
 

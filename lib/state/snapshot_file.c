@@ -112,22 +112,6 @@ damaged(const char *path, const char *what, struct ph_err *err)
 			  what);
 }
 
-static int
-read_all(int fd, uint8_t *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = read(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* The whole file: 1 and *data_r (g_free), 0 there is none, -1. */
 static int
 read_file(const char *path, uint8_t **data_r, size_t *size_r,
@@ -136,6 +120,7 @@ read_file(const char *path, uint8_t **data_r, size_t *size_r,
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	g_autofree uint8_t *data = NULL;
 	struct stat st;
+	ssize_t n;
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -148,12 +133,14 @@ read_file(const char *path, uint8_t **data_r, size_t *size_r,
 	}
 	*size_r = (size_t)st.st_size;
 	data = g_malloc(*size_r);
-	if (read_all(fd, data, *size_r) < 0) {
+	n = ph_file_read(fd, data, *size_r);
+	if (n < 0)
 		failed("cannot read", path, err);
-		close(fd);
-		return -1;
-	}
+	else if ((size_t)n < *size_r)
+		damaged(path, "is shorter than it was", err);
 	close(fd);
+	if (n < 0 || (size_t)n < *size_r)
+		return -1;
 	*data_r = g_steal_pointer(&data);
 	return 1;
 }
