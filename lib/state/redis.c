@@ -182,11 +182,7 @@ ph_redis_callv(struct ph_redis *redis, const struct ph_command *command,
 {
 	if (ph_redis_pipeline(redis, command, 1, false, reply_r, err) != 0)
 		return -1;
-	if (ph_reply_type(*reply_r) != PH_REPLY_ERROR)
-		return 0;
-	ph_redis_reply_err(*reply_r, err);
-	ph_reply_free(reply_r);
-	return -1;
+	return ph_redis_reply_check(reply_r, err);
 }
 
 int

@@ -83,6 +83,8 @@ int ph_redis_conn_reply(struct ph_redis_conn *conn, int64_t deadline,
 /* Sets err from an ERROR reply: TEMP for a Redis that cannot serve just now,
  * PERM otherwise; returns -1. */
 int ph_redis_reply_err(const struct ph_reply *reply, struct ph_err *err);
+/* The same of one that may be an ERROR, which is freed; else 0. */
+int ph_redis_reply_check(struct ph_reply **reply, struct ph_err *err);
 bool ph_redis_reply_is_outage(const struct ph_reply *reply);
 
 /* Takes element i out of an array; it becomes NULL there. */

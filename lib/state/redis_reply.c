@@ -127,3 +127,13 @@ ph_redis_reply_err(const struct ph_reply *reply, struct ph_err *err)
 	    err, ph_redis_reply_is_outage(reply) ? PH_ERR_TEMP : PH_ERR_PERM,
 	    "Redis: %s", ph_reply_text(reply, NULL));
 }
+
+int
+ph_redis_reply_check(struct ph_reply **reply, struct ph_err *err)
+{
+	if (ph_reply_type(*reply) != PH_REPLY_ERROR)
+		return 0;
+	ph_redis_reply_err(*reply, err);
+	ph_reply_free(reply);
+	return -1;
+}

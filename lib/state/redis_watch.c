@@ -38,11 +38,7 @@ command_on(struct ph_redis_conn *conn, size_t n, const char *const *args,
 	if (ph_redis_conn_run(conn, &command, 1, false, deadline, reply_r,
 			      err) != 0)
 		return -1;
-	if (ph_reply_type(*reply_r) != PH_REPLY_ERROR)
-		return 0;
-	ph_redis_reply_err(*reply_r, err);
-	ph_reply_free(reply_r);
-	return -1;
+	return ph_redis_reply_check(reply_r, err);
 }
 
 static int
