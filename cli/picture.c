@@ -98,8 +98,7 @@ server_new(const struct ph_server *server, const bool *alive)
 	return made;
 }
 
-/* ---- sites, in the order of their indexes; at last servers without one ----
- */
+/* ---- sites, in the order of their indexes; at last servers without one -- */
 
 static struct ph_picture_site *
 site_new(const struct ph_site *site)

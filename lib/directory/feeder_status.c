@@ -92,8 +92,7 @@ ph_feeder_commit(struct ph_feeder *feeder, struct ph_dirwrite **write,
 	return 0;
 }
 
-/* ---- the status file ------------------------------------------------------
- */
+/* ---- the status file ---------------------------------------------------- */
 
 static void
 add_error(const char *name, const char *text, bool kept, void *data)

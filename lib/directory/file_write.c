@@ -131,8 +131,7 @@ ph_dirwrite_row_name(struct ph_dirwrite *write, enum ph_dirfile_db db,
 	return name;
 }
 
-/* ---- what the file says about itself --------------------------------------
- */
+/* ---- what the file says about itself ------------------------------------ */
 
 int
 ph_dirwrite_info(struct ph_dirwrite *write, const char *name, char **value_r,

@@ -67,8 +67,7 @@ check_group(const struct walk *walk, const struct ph_object *group,
 	return 0;
 }
 
-/* ---- is somebody in it? -----------------------------------------------------
- */
+/* ---- is somebody in it? ------------------------------------------------- */
 
 /* A member that may be a group. */
 struct inside {

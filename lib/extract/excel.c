@@ -43,8 +43,7 @@ struct excel {
 	bool over;
 };
 
-/* ---- records ----------------------------------------------------------------
- */
+/* ---- records ------------------------------------------------------------ */
 
 static bool
 next_record(struct excel *x, uint16_t *type_r, struct ph_bytes *data_r)
@@ -79,8 +78,7 @@ next_continued(struct excel *x, struct ph_bytes *data_r)
 	return true;
 }
 
-/* ---- strings
- * ------------------------------------------------------------------ */
+/* ---- strings ------------------------------------------------------------ */
 
 static void
 put_coded(struct excel *x, struct ph_bytes text)
@@ -131,8 +129,7 @@ take_line(struct excel *x, struct ph_bytes data, size_t at, size_t width)
 	ph_extract_separate(x->job, '\n');
 }
 
-/* ---- the table of strings
- * -------------------------------------------------------- */
+/* ---- the table of strings ----------------------------------------------- */
 
 /* Reads over the ends of records. */
 struct reader {
@@ -253,8 +250,7 @@ take_strings(struct excel *x, struct ph_bytes data)
 	}
 }
 
-/* ---- cells
- * -------------------------------------------------------------------------- */
+/* ---- cells -------------------------------------------------------------- */
 
 /* Cells of one row are apart by tabs. */
 static void
@@ -343,8 +339,7 @@ take_labelsst(struct excel *x, struct ph_bytes data)
 	ph_shared_put(&x->shared, ph_bytes_u32(data, 6));
 }
 
-/* ---- other records
- * -------------------------------------------------------------------- */
+/* ---- other records ------------------------------------------------------ */
 
 /* BOF of Excel 5 and later has its version; those before were one stream each,
  * whose cells have another form (types below 0x100). */

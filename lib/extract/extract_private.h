@@ -119,8 +119,7 @@ size_t ph_zip_read(struct ph_zip_member *member, void *buffer, size_t size);
 /* The whole, to be unref'd. */
 GBytes *ph_zip_bytes(struct ph_zip_member *member);
 
-/* ---- xml.c: elements and text, and nothing that XML refers to -------------
- */
+/* ---- xml.c: elements and text, and nothing that XML refers to ----------- */
 
 struct ph_xml;
 struct ph_xml_handler {
@@ -153,8 +152,7 @@ void ph_xml_stop(struct ph_xml *xml);
 void ph_extract_xml_part(struct ph_extract_job *job,
 			 struct ph_zip_member *member);
 
-/* ---- readers of one stream: bytes are borrowed, every length is checked ---
- */
+/* ---- readers of one stream: bytes are borrowed, every length is checked - */
 
 struct ph_bytes {
 	const unsigned char *p;

@@ -76,8 +76,7 @@ find_element(const char *name)
 			     sizeof(elements[0]));
 }
 
-/* ---- asides
- * -------------------------------------------------------------------- */
+/* ---- asides ------------------------------------------------------------- */
 
 static void
 start_aside(struct state *s)
@@ -102,8 +101,7 @@ end_aside(struct state *s)
 		s->job->result->text = s->main;
 }
 
-/* ---- cells
- * ----------------------------------------------------------------------- */
+/* ---- cells -------------------------------------------------------------- */
 
 static void
 start_cell(struct ph_xml *xml, struct state *s)
@@ -128,8 +126,7 @@ end_cell(struct ph_xml *xml, struct state *s)
 	ph_extract_separate(xml->job, '\t');
 }
 
-/* ---- elements
- * ---------------------------------------------------------------------- */
+/* ---- elements ----------------------------------------------------------- */
 
 static void
 put_attribute(struct ph_xml *xml, const char *name)
@@ -208,8 +205,7 @@ end_text(struct ph_xml *xml, struct state *s, enum element_kind kind)
 	}
 }
 
-/* ---- properties: document/meta/NAME
- * ---------------------------------------------------- */
+/* ---- properties: document/meta/NAME ------------------------------------- */
 
 static void
 start_meta(struct ph_xml *xml, struct state *s, const char *name)
@@ -306,8 +302,7 @@ read_xml(struct ph_extract_job *job, struct ph_zip_member *member,
 	g_free(s->value);
 }
 
-/* ---- the package
- * ------------------------------------------------------------------------- */
+/* ---- the package -------------------------------------------------------- */
 
 enum rank {
 	RANK_MANIFEST, /* says what is encrypted */

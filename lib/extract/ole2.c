@@ -54,8 +54,7 @@ ph_bytes_of(const GByteArray *array)
 	return (struct ph_bytes){array->data, array->len};
 }
 
-/* ---- streams that are documents
- * -------------------------------------------------- */
+/* ---- streams that are documents ----------------------------------------- */
 
 static void
 take_word(struct ph_storage *s, struct ph_bytes stream)
@@ -160,8 +159,7 @@ static const struct {
     {"\001Ole10Native", take_native},
 };
 
-/* ---- properties
- * --------------------------------------------------------------------- */
+/* ---- properties --------------------------------------------------------- */
 
 static char *format_value(const GValue *value);
 
@@ -285,8 +283,7 @@ read_properties(struct ph_storage *s)
 	g_object_unref(meta);
 }
 
-/* ---- storages
- * -------------------------------------------------------------------------- */
+/* ---- storages ----------------------------------------------------------- */
 
 static void
 take_stream(struct ph_storage *s, const char *name, GsfInput *input)

@@ -84,8 +84,7 @@ static const struct part binary_parts[] = {
      ph_ooxml_read_binary},
 };
 
-/* ---- [Content_Types].xml ---------------------------------------------------
- */
+/* ---- [Content_Types].xml ------------------------------------------------ */
 
 #define TYPES_NAME "/[content_types].xml"
 
@@ -167,8 +166,7 @@ find_types(struct ph_extract_job *job, struct ph_zip_member *member, void *self)
 	return true;
 }
 
-/* ---- parts ------------------------------------------------------------------
- */
+/* ---- parts -------------------------------------------------------------- */
 
 /* NULL: not known; borrowed. */
 static const char *

@@ -100,8 +100,7 @@ find_element(const char *name)
 			     sizeof(elements[0]));
 }
 
-/* ---- values of cells --------------------------------------------------------
- */
+/* ---- values of cells ---------------------------------------------------- */
 
 /* A number is written with an exponent where it is long; a card's is. */
 static void
@@ -120,8 +119,7 @@ put_value(struct state *s)
 		ph_extract_put(s->ooxml->job, value, s->value->len);
 }
 
-/* ---- Choice, Fallback -------------------------------------------------------
- */
+/* ---- Choice, Fallback --------------------------------------------------- */
 
 /* What is the same twice is there once, so that it is not counted twice; what
  * differs is kept, because which of them is shown depends on who reads. */
@@ -158,8 +156,7 @@ end_box(struct state *s)
 		s->ooxml->job->result->text = s->main;
 }
 
-/* ---- elements
- * ---------------------------------------------------------------- */
+/* ---- elements ----------------------------------------------------------- */
 
 static void
 start_cell(struct ph_xml *xml, struct state *s)
@@ -368,8 +365,7 @@ ph_ooxml_read_master(struct ph_ooxml *ooxml, struct ph_zip_member *member)
 	read_with(ooxml, member, true);
 }
 
-/* ---- shared strings
- * ------------------------------------------------------------ */
+/* ---- shared strings ----------------------------------------------------- */
 
 static void
 start_string(struct ph_xml *xml, const char *name)
@@ -414,8 +410,7 @@ ph_ooxml_read_strings(struct ph_ooxml *ooxml, struct ph_zip_member *member)
 	ooxml->job->result->damaged |= xml.doctype;
 }
 
-/* ---- relationships: where links go
- * ---------------------------------------------- */
+/* ---- relationships: where links go -------------------------------------- */
 
 static void
 start_link(struct ph_xml *xml, const char *name)

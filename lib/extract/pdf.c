@@ -16,8 +16,7 @@ put_line(struct ph_extract_job *job, const char *text)
 	ph_extract_put_line(job, text, strlen(text));
 }
 
-/* ---- pages
- * ---------------------------------------------------------------------- */
+/* ---- pages -------------------------------------------------------------- */
 
 static void
 put_notes(struct ph_extract_job *job, PopplerPage *page)
@@ -97,8 +96,7 @@ put_pages(struct ph_extract_job *job, PopplerDocument *document)
 	}
 }
 
-/* ---- outline
- * ----------------------------------------------------------------------- */
+/* ---- outline ------------------------------------------------------------ */
 
 /* An outline may go round in circles: *left bounds all of it. */
 static void
@@ -123,8 +121,7 @@ put_outline(struct ph_extract_job *job, PopplerIndexIter *iter, unsigned depth,
 	} while (poppler_index_iter_next(iter) && !ph_extract_full(job));
 }
 
-/* ---- files, properties
- * --------------------------------------------------------------- */
+/* ---- files, properties -------------------------------------------------- */
 
 struct saving {
 	struct ph_extract_job *job;
@@ -205,8 +202,7 @@ take_properties(struct ph_extract_job *job, PopplerDocument *document)
 	}
 }
 
-/* ---- the document
- * ----------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------- */
 
 static void
 read_document(struct ph_extract_job *job, PopplerDocument *document)

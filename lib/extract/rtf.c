@@ -21,8 +21,7 @@ ph_rtf_group(struct rtf *r)
 	return &g_array_index(r->groups, struct rtf_group, r->groups->len - 1);
 }
 
-/* ---- text -------------------------------------------------------------------
- */
+/* ---- text --------------------------------------------------------------- */
 
 void
 ph_rtf_flush(struct rtf *r)
@@ -94,8 +93,7 @@ ph_rtf_put_unicode(struct rtf *r, int number)
 	r->skip = ph_rtf_group(r)->replaced;
 }
 
-/* ---- groups
- * -------------------------------------------------------------------- */
+/* ---- groups ------------------------------------------------------------- */
 
 static void
 open_group(struct rtf *r)
@@ -135,8 +133,7 @@ close_group(struct rtf *r)
 	g_array_set_size(r->groups, r->groups->len - 1);
 }
 
-/* ---- control words
- * ---------------------------------------------------------------- */
+/* ---- control words ------------------------------------------------------ */
 
 static int
 hex(const struct rtf *r)
@@ -230,8 +227,7 @@ take_control(struct rtf *r)
 		take_symbol(r, *r->p++);
 }
 
-/* ---- the document
- * --------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------- */
 
 /* A property that is too long is no end of the text. */
 static bool

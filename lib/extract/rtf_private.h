@@ -50,16 +50,14 @@ struct rtf {
 	int date[6];	     /* year, ..., second */
 };
 
-/* ---- rtf.c
- * -------------------------------------------------------------------- */
+/* ---- rtf.c -------------------------------------------------------------- */
 
 struct rtf_group *ph_rtf_group(struct rtf *r); /* the innermost */
 void ph_rtf_flush(struct rtf *r);
 void ph_rtf_put(struct rtf *r, gunichar c);
 void ph_rtf_put_unicode(struct rtf *r, int number);
 
-/* ---- rtf_words.c
- * ---------------------------------------------------------------- */
+/* ---- rtf_words.c -------------------------------------------------------- */
 
 void ph_rtf_control(struct rtf *r, const char *word, int number, bool has);
 void ph_rtf_end_destination(struct rtf *r, const struct rtf_word *word);

@@ -137,8 +137,7 @@ static const struct rtf_word words[] = {
     {"yr", DATE_PART, 0},
 };
 
-/* ---- code pages
- * ----------------------------------------------------------------- */
+/* ---- code pages --------------------------------------------------------- */
 
 static const struct {
 	unsigned charset; /* \fcharset */
@@ -190,8 +189,7 @@ declare_font(struct rtf *r, const char *charset)
 		r->fonts[r->font] = charset;
 }
 
-/* ---- destinations
- * ------------------------------------------------------------------ */
+/* ---- destinations ------------------------------------------------------- */
 
 static void
 skip_group(struct rtf *r)
@@ -279,8 +277,7 @@ ph_rtf_end_destination(struct rtf *r, const struct rtf_word *word)
 	}
 }
 
-/* ---- words
- * ------------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 static void
 skip_bytes(struct rtf *r, int number)

@@ -70,8 +70,7 @@ find_charset(uint16_t language)
 	return "windows-1252";
 }
 
-/* ---- characters -------------------------------------------------------------
- */
+/* ---- characters --------------------------------------------------------- */
 
 /* What stands for something else; false: it is a character of the text. */
 static bool
@@ -138,8 +137,7 @@ put_wide(const struct word *w, struct ph_bytes text)
 	ph_extract_put_utf16(w->job, ph_bytes_sub(text, begin, text.size));
 }
 
-/* ---- pieces
- * --------------------------------------------------------------------- */
+/* ---- pieces ------------------------------------------------------------- */
 
 /* At a place in the document; false: enough. */
 static bool

@@ -123,8 +123,7 @@ ph_xml_stop(struct ph_xml *xml)
 	xmlStopParser(xml->parser);
 }
 
-/* ---- attributes: localname, prefix, URI, value, end -----------------------
- */
+/* ---- attributes: localname, prefix, URI, value, end --------------------- */
 
 char *
 ph_xml_attribute(const struct ph_xml *xml, const char *name)
@@ -152,8 +151,7 @@ ph_xml_put_attributes(struct ph_xml *xml)
 	}
 }
 
-/* ---- the parser -----------------------------------------------------------
- */
+/* ---- the parser --------------------------------------------------------- */
 
 static int
 read_member(void *member, char *buffer, int size)
@@ -222,8 +220,7 @@ ph_extract_xml_prepare(void)
 	xmlInitParser();
 }
 
-/* ---- any XML ---------------------------------------------------------------
- */
+/* ---- any XML ------------------------------------------------------------ */
 
 static void
 start_any(struct ph_xml *xml, const char *name)

@@ -105,8 +105,7 @@ struct ph_inspection *ph_inspect_sandboxed(struct ph_inspector *inspector,
 struct ph_inspection *ph_inspect_answered(const struct ph_inspected *results,
 					  struct ph_content *content);
 
-/* ---- the child ------------------------------------------------------------
- */
+/* ---- the child ---------------------------------------------------------- */
 
 /* What a worker does with a request from one attachment on; tests have their
  * own. fd: where records go. */

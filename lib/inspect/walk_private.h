@@ -140,8 +140,7 @@ bool ph_zipdir_document(const struct ph_zipdir *zip);
  * it begins with. */
 bool ph_zipdir_ends(const uint8_t *data, size_t size);
 
-/* ---- readers --------------------------------------------------------------
- */
+/* ---- readers ------------------------------------------------------------ */
 
 /* An ARCHIVE or COMPRESSED. */
 void ph_walk_archive(struct ph_walk *walk, struct ph_node *node,
@@ -153,8 +152,7 @@ void ph_walk_program(struct ph_walk *walk, struct ph_node *node);
 void ph_walk_tnef(struct ph_walk *walk, struct ph_node *node);
 void ph_walk_message(struct ph_walk *walk, struct ph_node *node);
 
-/* ---- walk_rar.c ------------------------------------------------------------
- */
+/* ---- walk_rar.c --------------------------------------------------------- */
 
 /* RAR5 says in records that libarchive passes over whether files are
  * encrypted. */

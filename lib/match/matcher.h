@@ -50,8 +50,7 @@ ph_match_compiler_start(const struct ph_match_compiler_options *options);
 /* Kills a child that is at work. Matchers may live on. NULL is fine. */
 void ph_match_compiler_stop(struct ph_match_compiler **compiler);
 
-/* ---- terms ----------------------------------------------------------------
- */
+/* ---- terms -------------------------------------------------------------- */
 
 /* Collects the terms of a matcher; each gets the number of its first
  * appearance. */
@@ -65,8 +64,7 @@ uint32_t ph_terms_add_pattern(struct ph_terms *terms,
 			      struct ph_pattern *pattern);
 size_t ph_terms_count(const struct ph_terms *terms);
 
-/* ---- matching --------------------------------------------------------------
- */
+/* ---- matching ----------------------------------------------------------- */
 
 /* Immutable for its users, thread-safe, reference counted. */
 struct ph_matcher;

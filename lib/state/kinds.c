@@ -91,8 +91,7 @@ ph_kind_count(void)
 	return G_N_ELEMENTS(ph_kinds) - 1;
 }
 
-/* ---- fields by name ---------------------------------------------------------
- */
+/* ---- fields by name ----------------------------------------------------- */
 
 static guint
 hash_name(gconstpointer name)

@@ -61,8 +61,7 @@ enter(const struct ph_predicate *p, struct ph_vocabulary *vocabulary,
 					 rule);
 }
 
-/* ---- the same recipient ----------------------------------------------------
- */
+/* ---- the same recipient ------------------------------------------------- */
 
 static int
 match_address(struct ph_evaluation *e, const void *operand,
@@ -98,8 +97,7 @@ const struct ph_comparison ph_compare_address = {
     .gate = gate_address,
 };
 
-/* ---- the domain or a parent of it -------------------------------------------
- */
+/* ---- the domain or a parent of it --------------------------------------- */
 
 static int
 match_domain(struct ph_evaluation *e, const void *operand,

@@ -117,8 +117,7 @@ compile_attribute_patterns(const struct ph_compile *c)
 	return pack(array);
 }
 
-/* ---- asking ----------------------------------------------------------------
- */
+/* ---- asking ------------------------------------------------------------- */
 
 /* The texts of a source are said to have the word: where, for people. */
 static void

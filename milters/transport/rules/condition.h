@@ -154,8 +154,7 @@ enum ph_answer ph_predicate_ask(struct ph_evaluation *e,
 				struct ph_recipient *recipient,
 				struct ph_err *err);
 
-/* ---- subjects, in subject_*.c ---------------------------------------------
- */
+/* ---- subjects, in subject_*.c ------------------------------------------- */
 
 extern const struct ph_subject ph_subject_subject, ph_subject_header,
     ph_subject_scl, ph_subject_importance, ph_subject_classification,
@@ -175,8 +174,7 @@ extern const struct ph_subject ph_subject_recipient, ph_subject_sent_to_scope,
 /* For comparisons that obtain their values themselves. */
 extern const struct ph_subject ph_subject_pair, ph_subject_pair_message;
 
-/* ---- comparisons, in compare_*.c ------------------------------------------
- */
+/* ---- comparisons, in compare_*.c ---------------------------------------- */
 
 /*
  * A whole word or phrase, without case: both sides in Unicode case folding and

@@ -36,8 +36,7 @@ ph_evaluation_fini(struct ph_evaluation *e)
 	g_hash_table_unref(e->patience);
 }
 
-/* ---- one rule ---------------------------------------------------------------
- */
+/* ---- one rule ----------------------------------------------------------- */
 
 /* What is known of a rule so far: conditions are joined by AND, exceptions by
  * OR. */

@@ -95,8 +95,7 @@ int ph_rules_run(const struct ph_ruleset *set, struct ph_mail *mail,
 		 const struct ph_rules_options *options,
 		 struct ph_rules_result *result_r, struct ph_err *err);
 
-/* ---- for conditions --------------------------------------------------------
- */
+/* ---- for conditions ----------------------------------------------------- */
 
 struct ph_scans; /* what was found in the texts of a copy */
 

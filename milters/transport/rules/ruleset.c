@@ -33,8 +33,7 @@ find_off(const struct ph_object *object)
 	return NULL;
 }
 
-/* ---- conditions ------------------------------------------------------------
- */
+/* ---- conditions --------------------------------------------------------- */
 
 static const char *
 select_for(const struct ph_condition *c, const struct ph_object *object,
@@ -148,8 +147,7 @@ compile_predicates(struct ph_rule *rule, struct ph_vocabulary *vocabulary)
 	rule->timed = has_patterns(rule->object);
 }
 
-/* ---- actions ---------------------------------------------------------------
- */
+/* ---- actions ------------------------------------------------------------ */
 
 /* "DeleteMessage = false" is no action. */
 static bool
@@ -197,8 +195,7 @@ find_actions(struct ph_rule *rule)
 	g_ptr_array_sort(rule->actions, compare_actions);
 }
 
-/* ---- one rule --------------------------------------------------------------
- */
+/* ---- one rule ----------------------------------------------------------- */
 
 static enum ph_severity
 severity_of(const struct ph_object *object)
@@ -257,8 +254,7 @@ compare_objects(gconstpointer a, gconstpointer b)
 	return strcmp(ph_object_folded(x), ph_object_folded(y));
 }
 
-/* ---- the set ---------------------------------------------------------------
- */
+/* ---- the set ------------------------------------------------------------ */
 
 /*
  * How dear it is to find out whether a rule may have something to say: what has

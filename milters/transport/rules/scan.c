@@ -109,8 +109,7 @@ ph_scan_addresses(struct ph_evaluation *e, const char *name)
 	return addresses;
 }
 
-/* ---- one source ------------------------------------------------------------
- */
+/* ---- one source --------------------------------------------------------- */
 
 int
 ph_source_value(struct ph_evaluation *e, const struct ph_source *source,
@@ -216,8 +215,7 @@ ph_scan_get(struct ph_evaluation *e, uint32_t index,
 	return s;
 }
 
-/* ---- candidates ------------------------------------------------------------
- */
+/* ---- candidates --------------------------------------------------------- */
 
 static void
 mark(const GArray *rules, uint64_t *bits)

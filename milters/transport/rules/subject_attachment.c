@@ -200,8 +200,7 @@ const struct ph_subject ph_subject_attachment_property = {
     "attachment property", PH_LEVEL_MESSAGE, PH_NEED_TEXT, NULL,
     value_property};
 
-/* ---- yes or no, of each file -----------------------------------------------
- */
+/* ---- yes or no, of each file -------------------------------------------- */
 
 static int
 value_flag(struct ph_evaluation *e, enum ph_inspect_flag flag, size_t *cursor,

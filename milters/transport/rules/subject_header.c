@@ -17,8 +17,7 @@ static const char *const override_field[] = {PH_HEADER_OVERRIDE, NULL};
 static const char *const importance_fields[] = {"Importance", "X-Priority",
 						"X-MSMail-Priority", NULL};
 
-/* ---- texts ------------------------------------------------------------------
- */
+/* ---- texts -------------------------------------------------------------- */
 
 static int
 value_header(struct ph_evaluation *e, struct ph_recipient *recipient,

@@ -104,8 +104,7 @@ ph_vocabulary_pattern(struct ph_vocabulary *v, const char *text, unsigned flags)
 	return term;
 }
 
-/* ---- gates ----------------------------------------------------------------
- */
+/* ---- gates -------------------------------------------------------------- */
 
 static void
 unref_array(void *array)

@@ -39,8 +39,7 @@ START_TEST(servers_are_read)
 }
 END_TEST
 
-/* ---- a server of one answer ------------------------------------------------
- */
+/* ---- a server of one answer --------------------------------------------- */
 
 struct server {
 	int fd;

@@ -10,8 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- a certificate of its own, for mx.test --------------------------------
- */
+/* ---- a certificate of its own, for mx.test ------------------------------ */
 
 static char *directory, *cert, *key;
 
@@ -58,8 +57,7 @@ remove_certificate(void)
 	g_clear_pointer(&key, g_free);
 }
 
-/* ---- a server that sends back what it gets --------------------------------
- */
+/* ---- a server that sends back what it gets ------------------------------ */
 
 static void *
 echo(void *arg)
@@ -126,8 +124,7 @@ pair_close(struct pair *pair)
 	remove_certificate();
 }
 
-/* ---- tests -----------------------------------------------------------------
- */
+/* ---- tests -------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

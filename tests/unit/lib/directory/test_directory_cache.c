@@ -272,8 +272,7 @@ START_TEST(test_nobody_since)
 }
 END_TEST
 
-/* ---- many at once ---------------------------------------------------------
- */
+/* ---- many at once ------------------------------------------------------- */
 
 /* The source, which *source_r and *counts_r are of, behind a cache. */
 static struct ph_directory *

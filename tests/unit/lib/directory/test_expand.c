@@ -65,8 +65,7 @@ static const char *const lines[] = {
     "recipient|hops@test.org" GROUP "hop@test.org",
 };
 
-/* ---- a directory that can be walked through, and asked about all but one --
- */
+/* ---- a directory that is walked, and asked about all but one ------------ */
 
 struct walked {
 	struct ph_directory *people;

@@ -122,8 +122,7 @@ live_open(struct live *l, int n)
 	ck_assert_uint_eq(status(l).entries, (unsigned)n);
 }
 
-/* ---- filling and following ------------------------------------------------
- */
+/* ---- filling and following ---------------------------------------------- */
 
 START_TEST(test_follow)
 {
@@ -248,8 +247,7 @@ START_TEST(test_missed_changes)
 }
 END_TEST
 
-/* ---- what is wrong in Redis -----------------------------------------------
- */
+/* ---- what is wrong in Redis --------------------------------------------- */
 
 START_TEST(test_bad_entry)
 {
@@ -359,8 +357,7 @@ START_TEST(test_case_alone)
 }
 END_TEST
 
-/* ---- Redis away, empty, or another ----------------------------------------
- */
+/* ---- Redis away, empty, or another -------------------------------------- */
 
 START_TEST(test_killed_and_empty)
 {
@@ -567,8 +564,7 @@ START_TEST(test_snapshot_lost)
 }
 END_TEST
 
-/* ---- the file --------------------------------------------------------------
- */
+/* ---- the file ----------------------------------------------------------- */
 
 START_TEST(test_file_removed)
 {

@@ -134,8 +134,7 @@ START_TEST(test_bad)
 }
 END_TEST
 
-/* ---- keys that differ in case alone ---------------------------------------
- */
+/* ---- keys that differ in case alone ------------------------------------- */
 
 START_TEST(test_case_first_fill)
 {
@@ -243,8 +242,7 @@ START_TEST(test_full)
 }
 END_TEST
 
-/* ---- threads ---------------------------------------------------------------
- */
+/* ---- threads ------------------------------------------------------------ */
 
 static void *
 look_up(void *data)

@@ -98,8 +98,7 @@ people_without(const char *about, int good, int answer)
 	return ph_directory_new(&trouble_ops, t);
 }
 
-/* ---- is somebody in it? ---------------------------------------------------
- */
+/* ---- is somebody in it? ------------------------------------------------- */
 
 /* All addresses of somebody, folded. 0 or -1. */
 static int

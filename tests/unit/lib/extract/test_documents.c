@@ -53,8 +53,7 @@ count(const char *text, const char *part)
 	return n;
 }
 
-/* ---- one expectation ------------------------------------------------------
- */
+/* ---- one expectation ---------------------------------------------------- */
 
 static void
 check_text(struct check *c)
@@ -154,8 +153,7 @@ check_form(struct check *c)
 		fault(c, "text", "has a NUL");
 }
 
-/* ---- one file
- * ---------------------------------------------------------------- */
+/* ---- one file ----------------------------------------------------------- */
 
 static const char *
 get(const struct check *c, const char *key, const char *otherwise)
@@ -194,8 +192,7 @@ check_file(struct check *c)
 	g_free(c->text);
 }
 
-/* ---- all of them
- * --------------------------------------------------------------- */
+/* ---- all of them -------------------------------------------------------- */
 
 /* struct check, with the bytes. */
 static GArray *

@@ -61,8 +61,7 @@ set_number(size_t at, uint32_t number, size_t width)
 		bytes->data[at + i] = (guint8)(number >> (8 * i));
 }
 
-/* ---- Word ------------------------------------------------------------------
- */
+/* ---- Word --------------------------------------------------------------- */
 
 #define FIB 0x200
 
@@ -140,8 +139,7 @@ START_TEST(test_word_pieces)
 }
 END_TEST
 
-/* ---- Excel
- * ------------------------------------------------------------------- */
+/* ---- Excel -------------------------------------------------------------- */
 
 static size_t record;
 
@@ -356,8 +354,7 @@ START_TEST(test_excel_encrypted)
 }
 END_TEST
 
-/* ---- PowerPoint
- * ---------------------------------------------------------------- */
+/* ---- PowerPoint --------------------------------------------------------- */
 
 static void
 add_atom(uint32_t version, uint32_t type, const void *data, size_t size)

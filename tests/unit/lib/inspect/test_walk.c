@@ -559,8 +559,7 @@ START_TEST(test_link)
 }
 END_TEST
 
-/* ---- cut, and shuffled ----------------------------------------------------
- */
+/* ---- cut, and shuffled -------------------------------------------------- */
 
 /* Whatever is cut away, the attachment itself is told of, last. */
 START_TEST(test_cut)

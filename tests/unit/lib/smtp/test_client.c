@@ -312,8 +312,7 @@ START_TEST(test_close_in_content)
 }
 END_TEST
 
-/* ---- servers of ours ------------------------------------------------------
- */
+/* ---- servers of ours ---------------------------------------------------- */
 
 #define GREETING "S:220 mx ESMTP", "C:EHLO me.example"
 #define OFFER GREETING, "S:250-mx", "S:250 STARTTLS"

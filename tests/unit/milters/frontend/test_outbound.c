@@ -177,8 +177,7 @@ find_in_zone(void *ctx, const char *name, enum ph_dns_type type,
 	return 0;
 }
 
-/* ---- what the host would call ---------------------------------------------
- */
+/* ---- what the host would call ------------------------------------------- */
 
 static char hub_address[] = "127.0.0.1", listener[] = PH_OUTBOUND_LISTENER;
 
@@ -255,8 +254,7 @@ check_verdict(const struct row *row, const struct ph_verdict *verdict)
 		      text);
 }
 
-/* ---- tests -----------------------------------------------------------------
- */
+/* ---- tests -------------------------------------------------------------- */
 
 START_TEST(the_far_ends_answer)
 {

@@ -191,8 +191,7 @@ add_recipients(struct ph_mail *mail, const char *addresses)
 	}
 }
 
-/* ---- what is seen at the end ----------------------------------------------
- */
+/* ---- what is seen at the end -------------------------------------------- */
 
 static gint
 compare_texts(gconstpointer a, gconstpointer b)
@@ -323,8 +322,7 @@ count_plans(void)
 	return n;
 }
 
-/* ---- what is done ---------------------------------------------------------
- */
+/* ---- what is done ------------------------------------------------------- */
 
 static inline struct ph_mail *
 add_fork(struct ph_rules_result *result, const char *subject)

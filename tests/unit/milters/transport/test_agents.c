@@ -220,8 +220,7 @@ START_TEST(test_directory_away)
 }
 END_TEST
 
-/* ---- header firewall ------------------------------------------------------
- */
+/* ---- header firewall ---------------------------------------------------- */
 
 /* What rules of ours have written, and what strangers may not write. */
 static const char *const own_fields[] = {
@@ -273,8 +272,7 @@ START_TEST(test_firewall)
 }
 END_TEST
 
-/* ---- rules ----------------------------------------------------------------
- */
+/* ---- rules -------------------------------------------------------------- */
 
 /* What a server of ours makes, without a sender, is looked at by no rule. */
 START_TEST(test_exempt)

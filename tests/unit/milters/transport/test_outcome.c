@@ -299,8 +299,7 @@ START_TEST(test_situations)
 }
 END_TEST
 
-/* ---- a run that is not applied ----------------------------------------------
- */
+/* ---- a run that is not applied ------------------------------------------ */
 
 START_TEST(test_gather)
 {

@@ -300,8 +300,7 @@ START_TEST(test_no_room_for_long)
 }
 END_TEST
 
-/* ---- a disk that does not answer ------------------------------------------
- */
+/* ---- a disk that does not answer ---------------------------------------- */
 
 static struct unit_gate gate, second_gate, sync_gate;
 static atomic_uint writes, second; /* the write that passes second_gate */

@@ -47,8 +47,7 @@ hostile_add(GPtrArray *objects, const char *kind, const char *name,
 	hostile_add(objects, kind, name,      \
 		    (const char *const[]){__VA_ARGS__, NULL})
 
-/* ---- rules ----------------------------------------------------------------
- */
+/* ---- rules -------------------------------------------------------------- */
 
 /* A value that any field of the type takes, with what is dear to look for. */
 static inline const char *
@@ -127,8 +126,7 @@ hostile_add_rules(GPtrArray *objects)
 	}
 }
 
-/* ---- the organisation ------------------------------------------------------
- */
+/* ---- the organisation --------------------------------------------------- */
 
 static inline struct ph_directory *
 hostile_directory(void)
@@ -166,8 +164,7 @@ hostile_snapshot(GPtrArray *objects)
 	    derive);
 }
 
-/* ---- messages ---------------------------------------------------------------
- */
+/* ---- messages ----------------------------------------------------------- */
 
 /* A field as an MTA shows it: what is behind a NUL is not there. */
 static inline void

@@ -200,8 +200,7 @@ run_everything(struct lab *lab, const char *sender, const GString *text)
 	run(lab);
 }
 
-/* ---- recipients -------------------------------------------------------------
- */
+/* ---- recipients --------------------------------------------------------- */
 
 #define MANY 10000U
 
@@ -330,8 +329,7 @@ START_TEST(test_redirected_in_a_circle)
 }
 END_TEST
 
-/* ---- header fields ----------------------------------------------------------
- */
+/* ---- header fields ------------------------------------------------------ */
 
 #define FIELDS 100000
 
@@ -426,8 +424,7 @@ START_TEST(test_catastrophic_pattern_for_many_recipients)
 }
 END_TEST
 
-/* ---- parts ----------------------------------------------------------------
- */
+/* ---- parts -------------------------------------------------------------- */
 
 static void
 append_part(GString *text, guint i)
@@ -492,8 +489,7 @@ START_TEST(test_body_that_was_cut)
 }
 END_TEST
 
-/* ---- what is not as it should be --------------------------------------------
- */
+/* ---- what is not as it should be ---------------------------------------- */
 
 #define TEXT(s)                  \
 	{                        \
@@ -550,8 +546,7 @@ START_TEST(test_null_sender)
 }
 END_TEST
 
-/* ---- rules at their limits --------------------------------------------------
- */
+/* ---- rules at their limits ---------------------------------------------- */
 
 START_TEST(test_rules_at_their_limits)
 {

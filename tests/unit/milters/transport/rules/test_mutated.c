@@ -32,8 +32,7 @@ static const char *const seeds[] = {
     "Content-Transfer-Encoding: quoted-printable\n\n=ZZ=\n=C3=A9 ne=\nedle=",
 };
 
-/* ---- chance ---------------------------------------------------------------
- */
+/* ---- chance ------------------------------------------------------------- */
 
 static uint32_t
 below(GRand *rand, size_t n)
@@ -92,8 +91,7 @@ mutate(GRand *rand, GString *text)
 		}
 }
 
-/* ---- runs -----------------------------------------------------------------
- */
+/* ---- runs --------------------------------------------------------------- */
 
 static void
 run_one(struct ph_snapshot *snapshot, struct ph_directory *directory,
