@@ -5,21 +5,11 @@
 #include "lib/health/replicas.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 const struct ph_option ph_database_move_options[] = {
     {"to", "SERVER", "the server whose copy becomes the active one"},
     {NULL, NULL, NULL},
 };
-
-static bool
-same_name(const char *a, const char *b)
-{
-	g_autofree char *x = ph_fold(a);
-	g_autofree char *y = ph_fold(b);
-
-	return strcmp(x, y) == 0;
-}
 
 static bool
 has_copy(const struct ph_object *database, const char *server)
@@ -29,9 +19,9 @@ has_copy(const struct ph_object *database, const char *server)
 
 	/* A database that has but one copy needs no list. */
 	if (!*list)
-		return active && same_name(active, server);
+		return active && ph_fold_same(active, server);
 	for (; *list; list++) {
-		if (same_name(*list, server))
+		if (ph_fold_same(*list, server))
 			return true;
 	}
 	return false;
@@ -68,7 +58,7 @@ plan_object(struct ph_change *change, const struct ph_object *database,
 		return ph_cli_fail(PH_EXIT_DATA,
 				   "database %s: Epoch cannot grow any more",
 				   change->name);
-	change->nothing = active && same_name(active, server);
+	change->nothing = active && ph_fold_same(active, server);
 	if (change->nothing)
 		return 0;
 	ph_change_set(change, "Active", server);

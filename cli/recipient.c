@@ -343,15 +343,6 @@ ph_recipient_list(struct ph_cli *cli, const struct ph_input *input)
 	return status;
 }
 
-static bool
-same_name(const char *a, const char *b)
-{
-	g_autofree char *x = ph_fold(a);
-	g_autofree char *y = ph_fold(b);
-
-	return strcmp(x, y) == 0;
-}
-
 /* The key as typed, else that of the directory's entry, when the file is there
  * to ask: it knows keys without case. */
 int
@@ -377,7 +368,7 @@ ph_recipient_known(struct ph_cli *cli, const struct ph_kind *kind,
 	if (ph_directory_open(cli->conf, &directory, NULL) < 0)
 		return 0;
 	if (ph_directory_find(directory, name, &entry, NULL) == 1 &&
-	    same_name(ph_object_name(entry), name) &&
+	    ph_fold_same(ph_object_name(entry), name) &&
 	    strcmp(ph_object_name(entry), name) != 0)
 		*name_r = g_strdup(ph_object_name(entry));
 	ph_object_unref(&entry);

@@ -116,15 +116,6 @@ ph_error_name(const struct ph_snapshot_error *error, const struct ph_kind *kind)
 	return error->key[n] == ':' ? error->key + n + 1 : NULL;
 }
 
-static bool
-same_name(const char *a, const char *b)
-{
-	g_autofree char *x = ph_fold(a);
-	g_autofree char *y = ph_fold(b);
-
-	return strcmp(x, y) == 0;
-}
-
 const struct ph_snapshot_error *
 ph_error_find(const struct ph_snapshot *snapshot, const struct ph_kind *kind,
 	      const char *name)
@@ -135,7 +126,7 @@ ph_error_find(const struct ph_snapshot *snapshot, const struct ph_kind *kind,
 	for (size_t i = 0; i < n; i++) {
 		const char *other = ph_error_name(&errors[i], kind);
 
-		if (!other || !same_name(other, name))
+		if (!other || !ph_fold_same(other, name))
 			continue;
 		/* Of keys that differ in case alone the one that was typed. */
 		if (!found || strcmp(other, name) == 0)

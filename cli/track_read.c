@@ -12,15 +12,6 @@
 /* ---- filters ------------------------------------------------------------ */
 
 static bool
-is_equal(const char *value, const char *want)
-{
-	g_autofree char *x = ph_fold(value);
-	g_autofree char *y = ph_fold(want);
-
-	return strcmp(x, y) == 0;
-}
-
-static bool
 holds(const char *value, const char *want)
 {
 	g_autofree char *x = ph_fold(value);
@@ -37,7 +28,7 @@ is_any(const char *value, const char *want)
 
 	for (char **w = wants; *w; w++) {
 		for (char **v = values; *v; v++) {
-			if (is_equal(g_strstrip(*v), g_strstrip(*w)))
+			if (ph_fold_same(g_strstrip(*v), g_strstrip(*w)))
 				return true;
 		}
 	}
@@ -50,12 +41,12 @@ is_id(const char *value, const char *want)
 	size_t n = strlen(value);
 	g_autofree char *bare = NULL;
 
-	if (is_equal(value, want))
+	if (ph_fold_same(value, want))
 		return true;
 	if (n < 2 || value[0] != '<' || value[n - 1] != '>')
 		return false;
 	bare = g_strndup(value + 1, n - 2);
-	return is_equal(bare, want);
+	return ph_fold_same(bare, want);
 }
 
 static const struct filter {
@@ -65,14 +56,14 @@ static const struct filter {
 	bool message; /* names one message */
 } filters[] = {
     {"message-id", is_id, PH_COL_MESSAGE_ID, true},
-    {"network-message-id", is_equal, PH_COL_NETWORK_MESSAGE_ID, true},
-    {"sender", is_equal, PH_COL_SENDER_ADDRESS, false},
+    {"network-message-id", ph_fold_same, PH_COL_NETWORK_MESSAGE_ID, true},
+    {"sender", ph_fold_same, PH_COL_SENDER_ADDRESS, false},
     {"recipients", is_any, PH_COL_RECIPIENT_ADDRESS, false},
     {"subject", holds, PH_COL_MESSAGE_SUBJECT, false},
-    {"internal-message-id", is_equal, PH_COL_INTERNAL_MESSAGE_ID, false},
-    {"reference", is_equal, PH_COL_REFERENCE, false},
-    {"event-id", is_equal, PH_COL_EVENT_ID, false},
-    {"source", is_equal, PH_COL_SOURCE, false},
+    {"internal-message-id", ph_fold_same, PH_COL_INTERNAL_MESSAGE_ID, false},
+    {"reference", ph_fold_same, PH_COL_REFERENCE, false},
+    {"event-id", ph_fold_same, PH_COL_EVENT_ID, false},
+    {"source", ph_fold_same, PH_COL_SOURCE, false},
 };
 
 /* Does the row fit the filters that name a message, or the others? given_r:
@@ -157,7 +148,7 @@ ph_track_query_offer(struct ph_track_query *query,
 	if (!fits(query, record, true, &one))
 		return;
 	wanted = fits(query, record, false, &others) &&
-		 (!on || is_equal(who, on)) && in_time(query, record);
+		 (!on || ph_fold_same(who, on)) && in_time(query, record);
 	if ((!wanted && !one) ||
 	    (*id && !g_hash_table_add(query->seen, g_strdup(id))))
 		return;

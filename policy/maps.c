@@ -313,15 +313,6 @@ append_steps(const GPtrArray *steps, GString *value)
 	}
 }
 
-static bool
-same_address(const char *a, const char *b)
-{
-	g_autofree char *x = ph_fold(a);
-	g_autofree char *y = ph_fold(b);
-
-	return strcmp(x, y) == 0;
-}
-
 static int
 lookup_alias(const struct ph_sources *sources, const char *key, GString *value,
 	     struct ph_err *err)
@@ -336,7 +327,7 @@ lookup_alias(const struct ph_sources *sources, const char *key, GString *value,
 		return -1;
 	if (ph_directory_brief(sources->directory, key, &brief)) {
 		g_string_append(value, brief.primary);
-		return !same_address(key, value->str);
+		return !ph_fold_same(key, value->str);
 	}
 	/* Of two owners none is chosen; the address goes on as it is. */
 	if (ph_resolve_steps(sources->directory, sources->snapshot, key, NULL,
@@ -345,7 +336,7 @@ lookup_alias(const struct ph_sources *sources, const char *key, GString *value,
 			   ? 0
 			   : ph_err_set(err, why.kind, "%s", why.text);
 	append_steps(steps, value);
-	return !same_address(key, value->str);
+	return !ph_fold_same(key, value->str);
 }
 
 static int

@@ -241,6 +241,15 @@ ph_fold(const char *text)
 	return g_utf8_casefold(text, -1);
 }
 
+bool
+ph_fold_same(const char *a, const char *b)
+{
+	g_autofree char *x = ph_fold(a);
+	g_autofree char *y = ph_fold(b);
+
+	return strcmp(x, y) == 0;
+}
+
 /* GLib's table for "C" has Latin letters and signs, the one for "uk" Cyrillic.
  */
 char *

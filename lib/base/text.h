@@ -68,6 +68,9 @@ int ph_parse_endpoint(const char *text, struct ph_endpoint *endpoint_r,
  * simple folding, nothing else. Free with g_free. */
 char *ph_fold(const char *text);
 
+/* Are they the same when folded? */
+bool ph_fold_same(const char *a, const char *b);
+
 /* Readable ASCII in the place of UTF-8, "?" where there is none: for replies to
  * clients that know no UTF-8. g_free. */
 char *ph_to_ascii(const char *text);

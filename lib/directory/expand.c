@@ -162,24 +162,15 @@ take_recipient(struct work *work, struct ph_member *member,
 	}
 }
 
-static bool
-same_address(const char *a, const char *b)
-{
-	g_autofree char *x = ph_fold(a);
-	g_autofree char *y = ph_fold(b);
-
-	return strcmp(x, y) == 0;
-}
-
 static void
 describe(struct ph_member *member, const struct ph_step *step)
 {
 	const char *to = ph_step_destination(step);
 
 	member->by = step->by;
-	if (!same_address(step->at.original, member->address))
+	if (!ph_fold_same(step->at.original, member->address))
 		member->given = g_strdup(step->at.original);
-	if (!same_address(to, member->address))
+	if (!ph_fold_same(to, member->address))
 		member->to = g_strdup(to);
 }
 

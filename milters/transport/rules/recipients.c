@@ -68,15 +68,6 @@ add_recipient(struct ph_mail *mail, const struct ph_recipient *from,
 	return r;
 }
 
-static bool
-same_address(const char *a, const char *b)
-{
-	g_autofree char *x = ph_fold(a);
-	g_autofree char *y = ph_fold(b);
-
-	return strcmp(x, y) == 0;
-}
-
 static void
 note(const struct ph_expansion_notes *notes, const char *event,
      const char *from, const char *to)
@@ -101,7 +92,7 @@ note_steps(const struct ph_expansion_notes *notes, const GPtrArray *steps)
 			     step->fate == PH_STEP_AGAIN ? "DUPLICATEREDIRECT"
 							 : "REDIRECT",
 			     before->at.address, to);
-		} else if (!same_address(step->at.original, to)) {
+		} else if (!ph_fold_same(step->at.original, to)) {
 			note(notes, "RESOLVE", step->at.original, to);
 		}
 	}
@@ -116,7 +107,7 @@ become(struct ph_recipient *r, struct ph_step *step)
 	r->entry_state = r->entry != NULL ? PH_ENTRY_FOUND : PH_ENTRY_NONE;
 	r->refusal = g_steal_pointer(&step->refusal);
 	/* As it was written, if that is the same. */
-	if (same_address(r->address, step->at.address))
+	if (ph_fold_same(r->address, step->at.address))
 		return;
 	g_free(r->address);
 	r->address = g_steal_pointer(&step->at.address);
@@ -211,7 +202,7 @@ ph_recipients_leave(const GPtrArray *copies)
 			struct ph_recipient *r = copy->recipients->pdata[j];
 			const char *to = find_destination(r);
 
-			if (r->removed || same_address(r->address, to))
+			if (r->removed || ph_fold_same(r->address, to))
 				continue;
 			g_free(r->address);
 			r->address = g_strdup(to);
