@@ -1,12 +1,11 @@
 #include "milters/transport/rules/identity.h"
 #include "milters/transport/rules/names.h"
+#include "milters/transport/rules/recipients.h"
 
 #include "lib/base/text.h"
 #include "lib/directory/resolve_steps.h"
-#include "lib/smtp/client.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* ---- loops ---- */
 
@@ -260,38 +259,18 @@ find_former(const struct ph_action_run *run, GHashTable *texts)
 	return former;
 }
 
-/* Reports name the recipient that the sender knows. */
-static void
-inherit_params(struct ph_recipient *to, const struct ph_recipient *from)
-{
-	GPtrArray *params = g_ptr_array_new();
-	bool orcpt = false;
-
-	for (char **p = from->params; *p != NULL; p++) {
-		if (strncasecmp(*p, "NOTIFY=", 7) != 0 &&
-		    strncasecmp(*p, "ORCPT=", 6) != 0)
-			continue;
-		orcpt |= strncasecmp(*p, "ORCPT=", 6) == 0;
-		g_ptr_array_add(params, g_strdup(*p));
-	}
-	if (!orcpt && from->given != NULL && g_str_is_ascii(from->given)) {
-		GString *param = g_string_new("ORCPT=rfc822;");
-
-		ph_smtp_append_xtext(param, from->given);
-		g_ptr_array_add(params, g_string_free(param, FALSE));
-	}
-	g_ptr_array_add(params, NULL);
-	g_strfreev(to->params);
-	to->params = (char **)g_ptr_array_free(params, FALSE);
-}
-
 static void
 take_place(const struct ph_action_run *run, struct ph_recipient *to,
 	   GPtrArray *former)
 {
+	char **params;
+
 	to->instead_of = g_ptr_array_ref(former);
-	if (run->matched->len > 0)
-		inherit_params(to, run->matched->pdata[0]);
+	if (run->matched->len == 0)
+		return;
+	params = ph_recipient_params(run->matched->pdata[0], true);
+	g_strfreev(to->params);
+	to->params = params;
 }
 
 /* False: a rule has sent one of those it is about away from one of them before.

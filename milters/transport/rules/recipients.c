@@ -35,15 +35,19 @@ ph_recipient_resolve(struct ph_mail *mail, struct ph_recipient *recipient,
 
 /* ---- forwarding ---------------------------------------------------------- */
 
-/* Reports about who gets the message instead name whom the sender knows. */
-static char **
-make_params(const struct ph_recipient *from)
+char **
+ph_recipient_params(const struct ph_recipient *from, bool for_reports)
 {
 	GPtrArray *params = g_ptr_array_new();
 	bool orcpt = false;
 
 	for (char **p = from->params; *p != NULL; p++) {
-		orcpt |= strncasecmp(*p, "ORCPT=", 6) == 0;
+		bool is_orcpt = strncasecmp(*p, "ORCPT=", 6) == 0;
+
+		if (for_reports && !is_orcpt &&
+		    strncasecmp(*p, "NOTIFY=", 7) != 0)
+			continue;
+		orcpt |= is_orcpt;
 		g_ptr_array_add(params, g_strdup(*p));
 	}
 	if (!orcpt && from->given != NULL && g_str_is_ascii(from->given)) {
@@ -60,7 +64,7 @@ static struct ph_recipient *
 add_recipient(struct ph_mail *mail, const struct ph_recipient *from,
 	      const char *address)
 {
-	g_auto(GStrv) params = make_params(from);
+	g_auto(GStrv) params = ph_recipient_params(from, false);
 	struct ph_recipient *r =
 	    ph_mail_add_recipient(mail, address, (const char *const *)params);
 

@@ -30,6 +30,11 @@ int ph_recipient_follow(struct ph_mail *mail, struct ph_recipient *recipient,
 			const struct ph_expansion_notes *notes,
 			struct ph_err *err);
 
+/* Parameters of RCPT for who gets the message in the place of one, or those
+ * for reports alone (NOTIFY, ORCPT): they name whom the sender knows.
+ * g_strfreev. */
+char **ph_recipient_params(const struct ph_recipient *from, bool for_reports);
+
 /* One that is there already under another address is removed. */
 void ph_recipients_merge(struct ph_mail *mail);
 
