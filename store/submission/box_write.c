@@ -70,6 +70,16 @@ give(const struct ph_box *box, int fd, const char *name, struct ph_err *err)
 		   : 0;
 }
 
+/* Makes durable what is whole (r is 0), and closes it. r, or -1. */
+static int
+end_tmp(int fd, const char *name, int r, struct ph_err *err)
+{
+	if (r == 0 && fsync(fd) < 0)
+		r = ph_box_fail("sync", name, err);
+	ph_path_close(&fd);
+	return r;
+}
+
 static int
 write_tmp(struct ph_box *box, const char *name, const char *text, size_t size,
 	  bool message, struct ph_err *err)
@@ -82,10 +92,7 @@ write_tmp(struct ph_box *box, const char *name, const char *text, size_t size,
 					      : 0;
 	if (r == 0 && message)
 		r = give(box, fd, name, err);
-	if (r == 0 && fsync(fd) < 0)
-		r = ph_box_fail("sync", name, err);
-	ph_path_close(&fd);
-	return r;
+	return end_tmp(fd, name, r, err);
 }
 
 static int
@@ -157,10 +164,7 @@ ph_box_substitute(struct ph_box *box, const char *name, ph_box_write write,
 	r = write(fd, context, err);
 	if (r == 0)
 		r = give(box, fd, name, err);
-	if (r == 0 && fsync(fd) < 0)
-		r = ph_box_fail("sync", name, err);
-	ph_path_close(&fd);
-	return r;
+	return end_tmp(fd, name, r, err);
 }
 
 /* ---- notices ----------------------------------------------------------- */

@@ -100,14 +100,36 @@ ph_item_state_is_of(const struct ph_item_state *state, const struct stat *file)
 size_t
 ph_item_state_count(const struct ph_item_state *state, enum ph_rcpt_state which)
 {
-	size_t n = 0;
+	g_autoptr(GPtrArray) list = ph_item_state_list(state, which);
+
+	return list->len;
+}
+
+GPtrArray *
+ph_item_state_list(const struct ph_item_state *state, enum ph_rcpt_state which)
+{
+	GPtrArray *list = g_ptr_array_new();
 
 	for (guint i = 0; i < state->recipients->len; i++) {
-		const struct ph_rcpt *rcpt = state->recipients->pdata[i];
+		struct ph_rcpt *rcpt = state->recipients->pdata[i];
 
-		n += rcpt->state == which;
+		if (rcpt->state == which)
+			g_ptr_array_add(list, rcpt);
 	}
-	return n;
+	return list;
+}
+
+void
+ph_item_state_refuse(struct ph_item_state *state, const char *reply)
+{
+	g_autoptr(GPtrArray) list = ph_item_state_list(state, PH_RCPT_WAITING);
+
+	for (guint i = 0; i < list->len; i++) {
+		struct ph_rcpt *rcpt = list->pdata[i];
+
+		rcpt->state = PH_RCPT_REFUSED;
+		ph_state_text(&rcpt->reply, reply);
+	}
 }
 
 /* ---- the file ---------------------------------------------------------- */

@@ -81,9 +81,15 @@ void ph_item_state_of(struct ph_item_state *state, const struct stat *file);
 bool ph_item_state_is_of(const struct ph_item_state *state,
 			 const struct stat *file);
 
-/* How many recipients are in a state. */
+/* How many recipients are in a state; they (struct ph_rcpt, borrowed;
+ * g_ptr_array_unref). */
 size_t ph_item_state_count(const struct ph_item_state *state,
 			   enum ph_rcpt_state which);
+GPtrArray *ph_item_state_list(const struct ph_item_state *state,
+			      enum ph_rcpt_state which);
+
+/* All that wait are refused with this reply (copied). */
+void ph_item_state_refuse(struct ph_item_state *state, const char *reply);
 
 /* g_free. */
 char *ph_item_state_format(const struct ph_item_state *state);

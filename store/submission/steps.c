@@ -134,16 +134,9 @@ is_too_full(const struct ph_item *item, struct ph_err *err)
 static enum ph_step_end
 refuse_full(struct ph_item *item)
 {
-	for (guint i = 0; i < item->state->recipients->len; i++) {
-		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
-
-		if (rcpt->state != PH_RCPT_WAITING)
-			continue;
-		rcpt->state = PH_RCPT_REFUSED;
-		ph_state_text(&rcpt->reply,
-			      "552 5.2.2 Your mailbox is full and can't send "
-			      "messages now");
-	}
+	ph_item_state_refuse(item->state,
+			     "552 5.2.2 Your mailbox is full and can't send "
+			     "messages now");
 	ph_info("mailbox %s/%s: %s is not sent: the mailbox is above "
 		"ProhibitSendQuota",
 		item->name->domain, item->name->local, item->base);
@@ -242,14 +235,9 @@ static void
 write_fail_row(const struct ph_item *item)
 {
 	struct ph_submission_facts facts = facts_of(item);
-	g_autoptr(GPtrArray) refused = g_ptr_array_new();
+	g_autoptr(GPtrArray) refused =
+	    ph_item_state_list(item->state, PH_RCPT_REFUSED);
 
-	for (guint i = 0; i < item->state->recipients->len; i++) {
-		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
-
-		if (rcpt->state == PH_RCPT_REFUSED)
-			g_ptr_array_add(refused, rcpt);
-	}
 	ph_submission_row(PH_SUBMISSION_FAIL, &facts, refused);
 }
 

@@ -195,17 +195,12 @@ note_deferred(struct ph_item *item, const char *reason)
 	    .letter = item->letter,
 	    .reason = reason,
 	};
-	g_autoptr(GPtrArray) waiting = g_ptr_array_new();
+	g_autoptr(GPtrArray) waiting =
+	    ph_item_state_list(item->state, PH_RCPT_WAITING);
 
 	if (strcmp(item->state->deferred, reason) == 0)
 		return;
 	ph_state_text(&item->state->deferred, reason);
-	for (guint i = 0; i < item->state->recipients->len; i++) {
-		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
-
-		if (rcpt->state == PH_RCPT_WAITING)
-			g_ptr_array_add(waiting, rcpt);
-	}
 	ph_submission_row(PH_SUBMISSION_DEFER, &facts, waiting);
 	ph_info("%s: from=<%s>, deferred: %s", item->state->nmid,
 		item->state->sender, reason);
@@ -217,26 +212,18 @@ expire(struct ph_item *item)
 	g_autofree char *reply = g_strdup_printf(
 	    "550 4.4.7 Message expired: %s", item->state->deferred);
 
-	for (guint i = 0; i < item->state->recipients->len; i++) {
-		struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
-
-		if (rcpt->state != PH_RCPT_WAITING)
-			continue;
-		rcpt->state = PH_RCPT_REFUSED;
-		ph_state_text(&rcpt->reply, reply);
-	}
+	ph_item_state_refuse(item->state, reply);
 }
 
 static const char *
 first_waiting_reply(const struct ph_item *item)
 {
-	for (guint i = 0; i < item->state->recipients->len; i++) {
-		const struct ph_rcpt *rcpt = item->state->recipients->pdata[i];
+	g_autoptr(GPtrArray) waiting =
+	    ph_item_state_list(item->state, PH_RCPT_WAITING);
+	const struct ph_rcpt *first =
+	    waiting->len > 0 ? waiting->pdata[0] : NULL;
 
-		if (rcpt->state == PH_RCPT_WAITING)
-			return rcpt->reply;
-	}
-	return "";
+	return first != NULL ? first->reply : "";
 }
 
 /* MessageExpirationTimeout of this server; from when it was due. */
