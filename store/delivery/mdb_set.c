@@ -13,7 +13,7 @@
  * closed is busy instead, and who wants it waits for the end of that.
  */
 struct ph_mdb_set {
-	int root;
+	char *root;
 	int64_t window;
 	GMutex mutex;	       /* all that follows, and users of databases */
 	GHashTable *databases; /* folded name: struct ph_mdb */
@@ -43,8 +43,9 @@ ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
 	if (fd < 0)
 		return ph_err_set(err, PH_ERR_PERM, "cannot open %s: %s", root,
 				  g_strerror(errno));
+	ph_path_close(&fd);
 	set = g_new0(struct ph_mdb_set, 1);
-	set->root = fd;
+	set->root = g_strdup(root);
 	set->window = window;
 	g_mutex_init(&set->mutex);
 	g_cond_init(&set->settled);
@@ -63,16 +64,23 @@ ph_mdb_set_close(struct ph_mdb_set **set)
 		return;
 	g_hash_table_unref((*set)->databases);
 	g_hash_table_unref((*set)->busy);
-	ph_path_close(&(*set)->root);
 	g_mutex_clear(&(*set)->mutex);
 	g_cond_clear(&(*set)->settled);
+	g_free((*set)->root);
 	g_clear_pointer(set, g_free);
 }
 
 int
-ph_mdb_set_root(const struct ph_mdb_set *set)
+ph_mdb_set_root(const struct ph_mdb_set *set, struct ph_err *err)
 {
-	return set->root;
+	int fd = open(set->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int saved = errno;
+
+	if (fd < 0)
+		ph_err_set(err, PH_ERR_TEMP, "cannot open %s: %s", set->root,
+			   g_strerror(saved));
+	errno = saved;
+	return fd;
 }
 
 /* With the mutex held. OK: it is open under this Epoch, and used; BUSY;
@@ -120,6 +128,20 @@ settle(struct ph_mdb_set *set, const char *folded, struct ph_mdb *mdb)
 	g_cond_broadcast(&set->settled);
 }
 
+static enum ph_store_result
+open_in_root(const struct ph_mdb_set *set, const char *name, int64_t epoch,
+	     struct ph_mdb **mdb_r, struct ph_err *err)
+{
+	int root = ph_mdb_set_root(set, err);
+	enum ph_store_result result;
+
+	if (root < 0)
+		return ph_mdb_result(errno, false);
+	result = ph_mdb_open(root, name, epoch, set->window, mdb_r, err);
+	ph_path_close(&root);
+	return result;
+}
+
 /* With the mutex held, which others have meanwhile. An open database of another
  * Epoch was elsewhere in between, so what is in memory of it may be out of
  * date. */
@@ -133,7 +155,7 @@ open_one(struct ph_mdb_set *set, const char *folded, const char *name,
 
 	g_mutex_unlock(&set->mutex);
 	ph_mdb_close(&old);
-	result = ph_mdb_open(set->root, name, epoch, set->window, &mdb, err);
+	result = open_in_root(set, name, epoch, &mdb, err);
 	saved = errno;
 	g_mutex_lock(&set->mutex);
 	if (result == PH_STORE_OK) {

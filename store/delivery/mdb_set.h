@@ -16,8 +16,10 @@ int ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
 /* None is in use; NULL is fine. */
 void ph_mdb_set_close(struct ph_mdb_set **set);
 
-/* The descriptor of the directory; borrowed. */
-int ph_mdb_set_root(const struct ph_mdb_set *set);
+/* Opens the directory as it is now: what holds the databases may be mounted
+ * there by an activation hook, and unmounted when none is open. The descriptor,
+ * the caller's, or -1 with errno kept and err TEMP. */
+int ph_mdb_set_root(const struct ph_mdb_set *set, struct ph_err *err);
 
 /* Opens it if needed. OK, and until ph_mdb_set_leave it stays open; BUSY: it is
  * in use under another Epoch, or by another process. Of other failures errno is

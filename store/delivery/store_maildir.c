@@ -106,6 +106,19 @@ let_pass(const struct maildir *maildir, int dir, const char *name)
 			g_strerror(errno));
 }
 
+/* Of a database that could not be opened. errno is kept. */
+static void
+complain_of(struct maildir *maildir, const char *database,
+	    const struct ph_err *err)
+{
+	int saved = errno;
+	int root = ph_mdb_set_root(maildir->databases, NULL);
+
+	ph_complain(maildir->complaints, root, database, NULL, saved, err);
+	ph_path_close(&root);
+	errno = saved;
+}
+
 static enum ph_store_result
 maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	      struct ph_err *err)
@@ -121,9 +134,7 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	    ph_mdb_set_use(maildir->databases, database, epoch, &mdb, &why);
 	if (result != PH_STORE_OK) {
 		if (result != PH_STORE_BUSY)
-			ph_complain(maildir->complaints,
-				    ph_mdb_set_root(maildir->databases),
-				    database, NULL, errno, &why);
+			complain_of(maildir, database, &why);
 		if (err)
 			*err = why;
 		return result;
@@ -467,6 +478,7 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 		 struct ph_store **store_r, struct ph_err *err)
 {
 	struct maildir *maildir = g_new0(struct maildir, 1);
+	int root;
 
 	maildir->complaints = ph_complaints_new(options->root);
 	maildir->host = escape_host(options->host);
@@ -482,7 +494,9 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 		maildir_close(maildir);
 		return -1;
 	}
-	let_pass(maildir, ph_mdb_set_root(maildir->databases), options->root);
+	root = ph_mdb_set_root(maildir->databases, NULL);
+	let_pass(maildir, root, options->root);
+	ph_path_close(&root);
 	*store_r = ph_store_new(&maildir_ops, maildir);
 	return 0;
 }

@@ -4,7 +4,9 @@
 #include "tests/unit/unit.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,6 +63,14 @@ keep_other(void *context, const char *database, int64_t epoch)
 	return strcmp(database, "other") == 0;
 }
 
+static bool
+keep_slow(void *context, const char *database, int64_t epoch)
+{
+	(void)context;
+	(void)epoch;
+	return strcmp(database, "slow") == 0;
+}
+
 static gpointer
 sweep(gpointer data)
 {
@@ -99,6 +109,47 @@ open_set(const char *root)
 	ck_assert_int_eq(ph_mdb_set_open(root, 0, &set, NULL), 0);
 	return set;
 }
+
+/* How many descriptors of this process are of what is at a path. */
+static unsigned
+descriptors(const char *root)
+{
+	GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+	const char *name;
+	unsigned n = 0;
+
+	while ((name = g_dir_read_name(dir))) {
+		g_autofree char *path =
+		    g_build_filename("/proc/self/fd", name, NULL);
+		g_autofree char *target = g_file_read_link(path, NULL);
+
+		n += target && g_str_has_prefix(target, root);
+	}
+	g_dir_close(dir);
+	return n;
+}
+
+/* What an activation hook mounts there is where mail goes, and can be unmounted
+ * when the database has moved on. */
+START_TEST(test_store_is_mounted_later)
+{
+	g_autofree char *root = unit_mkdir(), *under = NULL, *there = NULL;
+	struct ph_mdb_set *set = open_set(root);
+
+	under = g_strconcat(root, ".under", NULL);
+	there = g_build_filename(root, "other", NULL);
+	ck_assert_int_eq(rename(root, under), 0);
+	ck_assert_int_eq(mkdir(root, 0700), 0);
+	use_other(set);
+	ck_assert(g_file_test(there, G_FILE_TEST_IS_DIR));
+	ck_assert_uint_gt(descriptors(root), 0);
+	ph_mdb_set_sweep(set, keep_slow, NULL);
+	ck_assert_uint_eq(descriptors(root), 0);
+	ph_mdb_set_close(&set);
+	unit_rmdir(&root);
+	unit_rmdir(&under);
+}
+END_TEST
 
 /* Another is opened meanwhile; itself it is opened once. */
 START_TEST(test_opening_waits_alone)
@@ -185,5 +236,6 @@ START_TEST(test_reopening_waits_alone)
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/mdb_set", test_opening_waits_alone,
-	  test_closing_waits_alone, test_reopening_waits_alone)
+UNIT_MAIN("store/delivery/mdb_set", test_store_is_mounted_later,
+	  test_opening_waits_alone, test_closing_waits_alone,
+	  test_reopening_waits_alone)
