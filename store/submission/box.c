@@ -111,13 +111,26 @@ ph_box_new(const struct ph_box_kind *kind, int dir)
 }
 
 int
-ph_box_open(int root, const struct ph_box_name *name, struct ph_box **box_r,
-	    struct ph_err *err)
+ph_box_root(const char *root, struct ph_err *err)
+{
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? ph_box_fail("open", root, err) : fd;
+}
+
+int
+ph_box_open(const char *root, const struct ph_box_name *name,
+	    struct ph_box **box_r, struct ph_err *err)
 {
 	g_autofree char *database = ph_path_component(name->database);
 	const char *const path[] = {database, name->domain, name->local, NULL};
-	int dir = ph_path_walk(root, path, false, false, err);
+	int fd = ph_box_root(root, err);
+	int dir;
 
+	if (fd < 0)
+		return -1;
+	dir = ph_path_walk(fd, path, false, false, err);
+	ph_path_close(&fd);
 	if (dir < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	*box_r = ph_box_new(&ph_box_maildir, dir);

@@ -46,9 +46,14 @@ char *ph_box_name_address(const struct ph_box_name *name);
 
 struct ph_box; /* an open mailbox */
 
+/* Opens the store's directory as it is now: what holds the mailboxes may be
+ * mounted there later, and unmounted when nothing of it is open. Descriptor, or
+ * -1 TEMP. */
+int ph_box_root(const char *root, struct ph_err *err);
+
 /* 1; 0: it is not there; -1 TEMP. root is the store's directory. */
-int ph_box_open(int root, const struct ph_box_name *name, struct ph_box **box_r,
-		struct ph_err *err);
+int ph_box_open(const char *root, const struct ph_box_name *name,
+		struct ph_box **box_r, struct ph_err *err);
 void ph_box_close(struct ph_box **box);
 
 /* Whose folders and messages are that are made in a Maildir (a copy); what is

@@ -22,12 +22,16 @@ struct self {
 };
 
 static int
-open_work(int root, const struct ph_box_name *name, struct ph_err *err)
+open_work(const char *root, const struct ph_box_name *name, struct ph_err *err)
 {
 	g_autofree char *database = ph_path_component(name->database);
 	const char *const path[] = {database, name->domain, name->local, NULL};
 
-	return ph_path_walk(root, path, true, true, err);
+	int fd = ph_box_root(root, err);
+	int dir = fd < 0 ? -1 : ph_path_walk(fd, path, true, true, err);
+
+	ph_path_close(&fd);
+	return dir;
 }
 
 static void
@@ -40,7 +44,7 @@ imap_close(void *p)
 }
 
 int
-ph_box_imap_open(const struct ph_imap_server *server, int root,
+ph_box_imap_open(const struct ph_imap_server *server, const char *root,
 		 const struct ph_box_name *name, enum ph_imap_sign *sign_r,
 		 struct ph_box **box_r, struct ph_err *err)
 {

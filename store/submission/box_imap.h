@@ -18,7 +18,7 @@
 /* As ph_box_open; root: the directory of states. -1 as well if the server
  * cannot be used, or does not let us into this one. *sign_r (NULL is fine): as
  * of ph_imap_open; none if the server was not asked. */
-int ph_box_imap_open(const struct ph_imap_server *server, int root,
+int ph_box_imap_open(const struct ph_imap_server *server, const char *root,
 		     const struct ph_box_name *name, enum ph_imap_sign *sign_r,
 		     struct ph_box **box_r, struct ph_err *err);
 

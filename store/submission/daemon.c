@@ -17,10 +17,8 @@
 #include "store/submission/watch_imap.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	HOUSE_MS = 500,
@@ -38,6 +36,7 @@ struct app {
 	struct ph_imap_server imap;
 	struct ph_health_watch *health;
 	struct ph_submission submission;
+	char *root;
 	gsize next_id;
 	struct ph_perms_rule *owners;
 	struct ph_ticker *housekeeper;
@@ -109,24 +108,27 @@ static int
 open_root(struct app *app, struct ph_err *err)
 {
 	int imap = ph_imap_server_read(app->conf, &app->imap, err);
-	g_autofree char *path =
-	    imap == 1 ? g_build_filename(
-			    ph_conf_text(app->conf, "server", "state_dir"),
-			    "outbox", NULL)
-		      : g_strdup(ph_conf_text(app->conf, "delivery", "store"));
+	int fd;
 
 	if (imap < 0)
 		return -1;
 	if (imap == 1)
 		app->submission.imap = &app->imap;
-
-	if (g_mkdir_with_parents(path, 0700) < 0)
-		return ph_err_set(err, PH_ERR_PERM, "cannot make %s: %s", path,
-				  g_strerror(errno));
-	app->submission.root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (app->submission.root < 0)
-		return ph_err_set(err, PH_ERR_PERM, "cannot open %s: %s", path,
-				  g_strerror(errno));
+	app->root =
+	    imap == 1 ? g_build_filename(
+			    ph_conf_text(app->conf, "server", "state_dir"),
+			    "outbox", NULL)
+		      : g_strdup(ph_conf_text(app->conf, "delivery", "store"));
+	app->submission.root = app->root;
+	if (g_mkdir_with_parents(app->root, 0700) < 0)
+		return ph_err_set(err, PH_ERR_PERM, "cannot make %s: %s",
+				  app->root, g_strerror(errno));
+	fd = ph_box_root(app->root, err);
+	if (fd < 0 && err != NULL)
+		err->kind = PH_ERR_PERM;
+	if (fd < 0)
+		return -1;
+	ph_path_close(&fd);
 	return 0;
 }
 
@@ -217,7 +219,6 @@ ph_submission_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	struct app *app = g_new0(struct app, 1);
 
 	app->conf = ph_run_conf(run);
-	app->submission.root = -1;
 	if (open_parts(app, err) < 0) {
 		ph_submission_stop(app);
 		return -1;
@@ -264,10 +265,10 @@ ph_submission_stop(void *p)
 	ph_state_close(&app->state);
 	ph_directory_close(&app->directory);
 	ph_track_log_close(&app->log);
-	ph_path_close(&app->submission.root);
 	ph_held_close(&app->submission.held);
 	ph_sizes_free(&app->submission.sizes);
 	ph_imap_server_clear(&app->imap);
 	ph_perms_rule_free(&app->owners);
+	g_free(app->root);
 	g_free(app);
 }

@@ -26,7 +26,7 @@
 struct ph_submission {
 	const char *server;  /* own short name */
 	const char *address; /* own IP address, or "" */
-	int root; /* the store's directory; for IMAP that of states */
+	const char *root; /* the store's directory; for IMAP that of states */
 	const struct ph_imap_server *imap; /* NULL: the store is Maildirs */
 	/* Whose mailboxes are; NULL: this process's own. */
 	const struct ph_perms_rule *owners;

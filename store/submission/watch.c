@@ -31,7 +31,7 @@ look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now)
 		 * look would be heard of by nobody. */
 		if (!ph_watch_put(watch, w, box))
 			due = now + SOON_MS;
-		ph_watch_stamp(watch, w);
+		ph_watch_stamp(w);
 		r = ph_outbox_look(w->outbox, box, watch->queue, &again, &holds,
 				   &err);
 		if (again >= 0)

@@ -2,7 +2,7 @@
 
 #include "lib/base/clock.h"
 
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -20,16 +20,15 @@ static const char *const parts[PH_WATCHED_BOX] = {
 
 /* Only a hint: what is at the path is opened without following links. */
 static void
-read_stamp(const struct ph_watch *watch, const struct ph_watch_box *w, int part,
+read_stamp(const struct ph_watch_box *w, int part,
 	   struct ph_watch_stamp *stamp_r)
 {
-	char path[1024];
+	char path[PATH_MAX];
 	struct stat st;
 
 	*stamp_r = (struct ph_watch_stamp){0, 0};
 	g_snprintf(path, sizeof(path), "%s/%s", w->path, parts[part]);
-	if (fstatat(watch->submission->root, path, &st, AT_SYMLINK_NOFOLLOW) <
-	    0)
+	if (lstat(path, &st) < 0)
 		return;
 	stamp_r->ns =
 	    (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
@@ -37,24 +36,24 @@ read_stamp(const struct ph_watch *watch, const struct ph_watch_box *w, int part,
 }
 
 void
-ph_watch_stamp(const struct ph_watch *watch, struct ph_watch_box *w)
+ph_watch_stamp(struct ph_watch_box *w)
 {
 	int64_t now = ph_clock_wall() * 1000000;
 
 	for (int part = 0; part < PH_WATCHED_BOX; part++) {
-		read_stamp(watch, w, part, &w->stamps[part]);
+		read_stamp(w, part, &w->stamps[part]);
 		if (w->stamps[part].ns > now - GRAIN_NS)
 			w->stamps[part].ns = -1;
 	}
 }
 
 static bool
-has_changed(const struct ph_watch *watch, const struct ph_watch_box *w)
+has_changed(const struct ph_watch_box *w)
 {
 	for (int part = 0; part < PH_WATCHED_BOX; part++) {
 		struct ph_watch_stamp stamp;
 
-		read_stamp(watch, w, part, &stamp);
+		read_stamp(w, part, &stamp);
 		if (stamp.ns != w->stamps[part].ns ||
 		    stamp.inode != w->stamps[part].inode)
 			return true;
@@ -88,7 +87,7 @@ ph_watch_poll(struct ph_watch *watch, int64_t now)
 		if (watch->next >= watch->order->len)
 			watch->next = 0;
 		w = watch->order->pdata[watch->next++];
-		if (w->due <= now || !has_changed(watch, w))
+		if (w->due <= now || !has_changed(w))
 			continue;
 		ph_watch_due(watch, w, now);
 		found = true;

@@ -26,7 +26,7 @@ struct ph_watch_stamp {
 
 struct ph_watch_box {
 	struct ph_outbox *outbox;
-	char *path;	    /* of its .Outbox, below the store */
+	char *path;	    /* of its .Outbox */
 	int wd[PH_WATCHED]; /* -1: none */
 	int64_t due;	    /* monotonic ms: to be looked at; INT64_MAX: not */
 	uint64_t round;	    /* of the last walk that saw it */
@@ -68,7 +68,7 @@ void ph_watch_due(struct ph_watch *watch, struct ph_watch_box *w, int64_t due);
 
 /* Notes when the directories of an Outbox were changed last; before it is
  * looked at. */
-void ph_watch_stamp(const struct ph_watch *watch, struct ph_watch_box *w);
+void ph_watch_stamp(struct ph_watch_box *w);
 
 /*
  * Makes those due whose directories changed: as many of them as belong to the

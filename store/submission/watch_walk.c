@@ -41,8 +41,8 @@ see(struct ph_watch *watch, const char *database, const char *component,
 	if (w == NULL) {
 		w = g_new0(struct ph_watch_box, 1);
 		w->outbox = ph_outbox_new(name);
-		w->path =
-		    g_strjoin("/", component, domain, local, ".Outbox", NULL);
+		w->path = g_strjoin("/", watch->submission->root, component,
+				    domain, local, ".Outbox", NULL);
 		for (int kind = 0; kind < PH_WATCHED; kind++)
 			w->wd[kind] = -1;
 		g_hash_table_insert(watch->boxes, g_steal_pointer(&key), w);
@@ -84,10 +84,10 @@ next_name(DIR *stream)
 }
 
 static void
-walk_database(struct ph_watch *watch, const char *database)
+walk_database(struct ph_watch *watch, int root, const char *database)
 {
 	g_autofree char *component = ph_path_component(database);
-	DIR *domains = open_stream(watch->submission->root, component);
+	DIR *domains = open_stream(root, component);
 	const char *domain, *local;
 
 	if (domains == NULL)
@@ -126,16 +126,21 @@ ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot)
 	size_t n;
 	const struct ph_object *const *databases =
 	    ph_snapshot_list(snapshot, "database", &n);
+	int root = ph_box_root(watch->submission->root, NULL);
 
+	/* No reason to forget what is known. */
+	if (root < 0)
+		return;
 	watch->round++;
 	g_ptr_array_set_size(watch->order, 0);
-	ph_watch_place(watch, watch->submission->root);
+	ph_watch_place(watch, root);
 	for (size_t i = 0; i < n; i++) {
 		const char *name = ph_object_name(databases[i]);
 
 		if (ph_submission_mine(watch->submission, snapshot, name, NULL,
 				       NULL))
-			walk_database(watch, name);
+			walk_database(watch, root, name);
 	}
+	ph_path_close(&root);
 	g_hash_table_foreach_remove(watch->boxes, is_gone, watch);
 }

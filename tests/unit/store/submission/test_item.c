@@ -598,6 +598,30 @@ START_TEST(test_copied_while_it_waits)
 }
 END_TEST
 
+/* As an activation hook does with storage that servers share. */
+START_TEST(test_store_is_mounted_later)
+{
+	g_autofree char *under = NULL, *command = NULL, *where = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	under = g_strconcat(lab.path, ".under", NULL);
+	command = g_strdup_printf("cp -a %s %s.new && mv %s %s && mv %s.new %s",
+				  lab.path, lab.path, lab.path, under, lab.path,
+				  lab.path);
+	ck_assert_int_eq(system(command), 0);
+	lab_put(&lab, "new", "1.M1.h", TO_MOTA, strlen(TO_MOTA));
+	ck_assert_int_eq(lab_run(&lab), -1);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+	unit_rmdir(&under);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 /* A second recipient is refused later: that is told apart, once each. */
 START_TEST(test_refused_one_after_the_other)
 {
@@ -736,5 +760,5 @@ UNIT_MAIN("store/submission/item", test_outcomes, test_too_full,
 	  test_size_is_remembered, test_size_file_counts, test_taken,
 	  test_content, test_notice, test_returned, test_sizes, test_retry,
 	  test_edited_while_waiting, test_partial, test_copied_while_it_waits,
-	  test_refused_one_after_the_other, test_expiry_of_the_service,
-	  test_expiry, test_cannot_say)
+	  test_store_is_mounted_later, test_refused_one_after_the_other,
+	  test_expiry_of_the_service, test_expiry, test_cannot_say)

@@ -176,14 +176,14 @@ END_TEST
 
 /* As if its Outbox had last changed long ago. */
 static void
-age(const struct lab *lab, const struct ph_watch_box *w)
+age(const struct ph_watch_box *w)
 {
 	static const char *const parts[] = {"new", "cur"};
 	const struct timespec then[] = {{1000, 0}, {1000, 0}};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
 		g_autofree char *path =
-		    g_build_filename(lab->path, w->path, parts[i], NULL);
+		    g_build_filename(w->path, parts[i], NULL);
 
 		/* nuno may have none. */
 		if (g_file_test(path, G_FILE_TEST_EXISTS))
@@ -208,8 +208,8 @@ watch_fill(struct ph_watch *watch, struct lab *lab)
 	for (guint i = 0; i < watch->order->len; i++) {
 		struct ph_watch_box *w = watch->order->pdata[i];
 
-		age(lab, w);
-		ph_watch_stamp(watch, w);
+		age(w);
+		ph_watch_stamp(w);
 		ph_watch_due(watch, w, INT64_MAX);
 	}
 }
