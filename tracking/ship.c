@@ -279,8 +279,10 @@ ship_source(struct ph_ship *ship, struct source *source, struct ph_err *err)
 	guint sent = 0;
 	int rc = read_events(ship, source, events, &end, err);
 
-	if (rc < 0)
+	if (rc < 0) {
+		ph_lines_close(&source->lines); /* read again from sent */
 		return -1;
+	}
 	if (events->len > 0 && send_events(ship, events, &sent, err) < 0) {
 		if (sent > 0) {
 			const struct event *last =

@@ -4,9 +4,11 @@
 #include "tests/unit/lib/state/redis_fixture.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 static struct fixture redis;
 static char *rows_dir, *position;
@@ -327,5 +329,39 @@ START_TEST(old_events_go)
 }
 END_TEST
 
+static int failing; /* which of the next reads does; 0: none */
+
+/* In place of the C library's. */
+ssize_t
+pread(int fd, void *data, size_t size, off_t at)
+{
+	if (failing > 0 && --failing == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, data, size, at);
+}
+
+/* What was read before is sent with what comes after. */
+START_TEST(read_fails)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	set_up();
+	write_row(log_, "<1@x>");
+	write_row(log_, "<2@x>");
+	failing = 2;
+	ck_assert_int_eq(run(&err), -1);
+	ck_assert_msg(strstr(err.text, g_strerror(EIO)) != NULL, "%s",
+		      err.text);
+	ck_assert_int_eq(run(NULL), 0);
+	ck_shipped("<1@x> <2@x>");
+	write_row(log_, "<3@x>");
+	ck_assert_int_eq(run(NULL), 0);
+	ck_shipped("<1@x> <2@x> <3@x>");
+	tear_down();
+}
+END_TEST
+
 UNIT_MAIN("tracking/ship", all_files_once, index_keys, outage, killed, refused,
-	  odd_rows, many_rows_and_the_cap, old_events_go)
+	  odd_rows, many_rows_and_the_cap, old_events_go, read_fails)
