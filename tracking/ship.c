@@ -16,6 +16,8 @@
 #define EVENT_BYTES 604 /* measured: memory of an event in a stream */
 #define SAVE_INTERVAL 1000
 #define TRIM_INTERVAL 60000
+/* In the place of -1, which is Redis: this file cannot be read. */
+#define UNREADABLE (-2)
 
 /*
  * KEYS: the stream, then index keys. ARGV: row, server, events at most,
@@ -281,7 +283,7 @@ ship_source(struct ph_ship *ship, struct source *source, struct ph_err *err)
 
 	if (rc < 0) {
 		ph_lines_close(&source->lines); /* read again from sent */
-		return -1;
+		return UNREADABLE;
 	}
 	if (events->len > 0 && send_events(ship, events, &sent, err) < 0) {
 		if (sent > 0) {
@@ -299,7 +301,7 @@ ship_source(struct ph_ship *ship, struct source *source, struct ph_err *err)
 	return rc;
 }
 
-/* 1: the file has unsent bytes and is open; 0: it has none; -1. */
+/* 1: the file has unsent bytes and is open; 0: it has none; UNREADABLE. */
 static int
 open_source(struct ph_ship *ship, struct source *source, struct ph_err *err)
 {
@@ -320,7 +322,9 @@ open_source(struct ph_ship *ship, struct source *source, struct ph_err *err)
 	}
 	if (source->lines)
 		return 1;
-	return ph_lines_open(path, source->sent, &source->lines, err);
+	return ph_lines_open(path, source->sent, &source->lines, err) < 0
+		   ? UNREADABLE
+		   : source->lines != NULL;
 }
 
 static struct source *
@@ -369,6 +373,7 @@ int
 ph_ship_run(struct ph_ship *ship, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) files = NULL;
+	bool unreadable = false;
 	int rc = 0;
 
 	if (ph_track_files_list(ship->directory, NULL, &files, err) < 0)
@@ -384,7 +389,8 @@ ph_ship_run(struct ph_ship *ship, struct ph_err *err)
 		one = open_source(ship, source, err);
 		if (one > 0)
 			one = ship_source(ship, source, err);
-		rc = one;
+		unreadable |= one == UNREADABLE;
+		rc = one == UNREADABLE ? 0 : one;
 	}
 	(void)g_hash_table_foreach_remove(ship->sources, was_removed, NULL);
 	if (rc >= 0)
@@ -392,5 +398,5 @@ ph_ship_run(struct ph_ship *ship, struct ph_err *err)
 	if (ship->changed && ph_clock_mono() - ship->saved >= SAVE_INTERVAL &&
 	    save_position(ship, err) < 0)
 		return -1;
-	return rc;
+	return rc == 0 && unreadable ? -1 : rc;
 }

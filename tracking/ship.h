@@ -30,8 +30,8 @@ void ph_ship_free(struct ph_ship **ship);
 
 /*
  * Sends some rows, at most a few hundred. 1: there may be more; 0: all is
- * sent; -1: Redis is away or refuses, or a file cannot be read: the rows wait,
- * call again later.
+ * sent; -1: Redis is away or refuses, or a file cannot be read, which keeps no
+ * other from being sent: the rows wait, call again later.
  */
 int ph_ship_run(struct ph_ship *ship, struct ph_err *err);
 

@@ -363,5 +363,29 @@ START_TEST(read_fails)
 }
 END_TEST
 
+/* A file that cannot be read keeps no other from Redis. */
+START_TEST(cannot_be_read)
+{
+	g_autofree char *first = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	set_up();
+	first = g_build_filename(rows_dir, "MSGTRK2020010100-1.LOG", NULL);
+	ck_assert_int_eq(g_mkdir(first, 0700), 0);
+	write_row(log_, "<1@x>");
+	ck_assert_int_eq(run(&err), -1);
+	ck_assert_msg(strstr(err.text, first) != NULL, "%s", err.text);
+	ck_shipped("<1@x>");
+	write_row(log_md, "<2@x>");
+	ck_assert_int_eq(run(NULL), -1);
+	ck_shipped("<1@x> <2@x>");
+	ck_assert_int_eq(g_rmdir(first), 0);
+	ck_assert_int_eq(run(NULL), 0);
+	ck_shipped("<1@x> <2@x>");
+	tear_down();
+}
+END_TEST
+
 UNIT_MAIN("tracking/ship", all_files_once, index_keys, outage, killed, refused,
-	  odd_rows, many_rows_and_the_cap, old_events_go, read_fails)
+	  odd_rows, many_rows_and_the_cap, old_events_go, read_fails,
+	  cannot_be_read)
