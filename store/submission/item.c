@@ -71,7 +71,8 @@ is_submitting(const struct ph_item_state *state)
 	return strcmp(state->step, "submitting") == 0;
 }
 
-/* Some have what was judged; the others get nothing else. */
+/* Some have what was judged; the others get nothing else. 1, or -1: PERM, if it
+ * is certain. */
 static int
 check_again(const struct ph_item *item, struct ph_err *err)
 {
@@ -85,11 +86,11 @@ check_again(const struct ph_item *item, struct ph_err *err)
 	state = ph_item_state_new("");
 	r = ph_item_judge(item, state, &why);
 	if (r == 1 && strcmp(state->sender, item->state->sender) != 0)
-		r = ph_err_set(&why, PH_ERR_TEMP, "it has another sender now");
+		r = ph_err_set(&why, PH_ERR_PERM, "it has another sender now");
 	ph_item_state_free(&state);
-	return r == 1 ? 1
-		      : ph_err_set(err, PH_ERR_TEMP, "the rest waits: %s",
-				   why.text);
+	return r == 1
+		   ? 1
+		   : ph_err_set(err, why.kind, "the rest waits: %s", why.text);
 }
 
 int

@@ -85,7 +85,7 @@ int ph_item_judge(const struct ph_item *item, struct ph_item_state *state,
 		  struct ph_err *err);
 
 /* Opens and reads the message if that was not done. 1, 0 refused or gone, -1
- * TEMP. */
+ * TEMP, or PERM: it is on its way, and is not what was judged any more. */
 int ph_item_read(struct ph_item *item, struct ph_err *err);
 
 /*

@@ -258,6 +258,17 @@ wants_another(const struct ph_item *item, size_t taken_before)
 	       g_str_has_prefix(first_waiting_reply(item), "452 ");
 }
 
+/* It cannot be sent any more as it was judged. */
+static enum ph_step_end
+give_up(struct ph_item *item, const char *reason)
+{
+	g_autofree char *valid = g_utf8_make_valid(reason, -1);
+
+	note_deferred(item, valid);
+	expire(item);
+	return finish(item);
+}
+
 enum ph_step_end
 ph_step_submit(struct ph_item *item, struct ph_err *err)
 {
@@ -270,7 +281,9 @@ ph_step_submit(struct ph_item *item, struct ph_err *err)
 		return finish(item);
 	taken = ph_item_state_count(item->state, PH_RCPT_TAKEN);
 	if (ph_item_read(item, err) != 1)
-		return PH_STEP_FAILED;
+		return err->kind == PH_ERR_PERM && has_expired(item)
+			   ? give_up(item, err->text)
+			   : PH_STEP_FAILED;
 	servers = select_servers(item, &why);
 	r = servers == NULL ? 0 : try_servers(item, servers, &why);
 	if (r < 0) {

@@ -240,6 +240,7 @@ START_TEST(test_forged_for_the_rest)
 	if (geteuid() != 0)
 		return;
 	for (int forged = 0; forged < 2; forged++) {
+		g_autofree char *notice = NULL;
 		struct office office;
 
 		office_open(&office, later);
@@ -251,6 +252,19 @@ START_TEST(test_forged_for_the_rest)
 			forge(&office, ".posthub-submission/items");
 		ck_assert_int_eq(lab_run(&office.lab), forged ? 5000 : -1);
 		ck_assert_uint_eq(office.fake.mails->len, forged ? 1 : 2);
+		if (!forged) {
+			office_close(&office);
+			continue;
+		}
+		/* Nor do they wait for ever. */
+		office.lab.submission.expiry = 0;
+		ck_assert_int_eq(lab_run(&office.lab), -1);
+		ck_assert_uint_eq(office.fake.mails->len, 1);
+		ck_where(&office, "out0 work0 state0 sent1 drafts0 in1");
+		notice = lab_content(&office.lab, "new");
+		ck_assert_ptr_nonnull(strstr(notice, "rfc822; b@x.example"));
+		ck_assert_ptr_nonnull(strstr(notice, "4.4.7 Message expired: "
+						     "the rest waits"));
 		office_close(&office);
 	}
 }
