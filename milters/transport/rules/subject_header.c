@@ -3,6 +3,7 @@
 
 #include "lib/base/text.h"
 
+#include <string.h>
 #include <strings.h>
 
 static const char *const selected[] = {"", NULL};
@@ -170,7 +171,10 @@ importance_of(struct ph_headers *headers)
 			if (strcasecmp(word, importances[i]) == 0)
 				return (int64_t)i;
 	}
-	if (priority == NULL || *priority < '1' || *priority > '5')
+	if (priority == NULL)
+		return 1;
+	priority += strspn(priority, " \t\r\n");
+	if (*priority < '1' || *priority > '5')
 		return 1;
 	return *priority < '3' ? 2 : *priority > '3' ? 0 : 1;
 }
