@@ -131,14 +131,17 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 	return ph_negotiate_macros(ctx) == 0 ? SMFIS_CONTINUE : SMFIS_REJECT;
 }
 
+/* A client on a UNIX socket Postfix calls localhost; one that has gone, or of
+ * which a proxy says nothing (XCLIENT), has no address either. */
 static void
-set_address(struct ph_client *client, const struct sockaddr *address)
+set_address(struct ph_client *client, const char *name,
+	    const struct sockaddr *address)
 {
 	char text[INET6_ADDRSTRLEN] = "";
 
 	client->private_socket = false;
 	if (address == NULL || address->sa_family == AF_UNIX) {
-		client->private_socket = true;
+		client->private_socket = strcasecmp(name, "localhost") == 0;
 	} else if (address->sa_family == AF_INET) {
 		const struct sockaddr_in *in = (const void *)address;
 
@@ -163,7 +166,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	replace(&s->client.name,
 		strcasecmp(name, "unknown") == 0 || name[0] == '[' ? NULL
 								   : name);
-	set_address(&s->client, address);
+	set_address(&s->client, name, address);
 	replace(&s->client.server_address, macro(ctx, "{daemon_addr}"));
 	port = macro(ctx, "{daemon_port}");
 	s->client.server_port = port != NULL ? atoi(port) : 0;

@@ -71,6 +71,7 @@ smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
 
 static bool keeps, strips, report, drops;
 static char *envelope; /* as the agent saw it */
+static bool inside;    /* it took the client for a service of ours */
 static guint messages;
 static size_t seen; /* bytes of body, by the agent */
 static guint fields;
@@ -96,6 +97,7 @@ on_message(struct ph_mail *mail, void *app, struct ph_err *err)
 	(void)app;
 	(void)err;
 	note_envelope(mail);
+	inside = mail->client->private_socket;
 	messages++;
 	seen = mail->body != NULL ? mail->body->len : 0;
 	fields = (guint)ph_headers_count(mail->headers);
@@ -481,9 +483,33 @@ START_TEST(test_spelling)
 }
 END_TEST
 
-UNIT_MAIN("milters/host/session", test_spelling, test_memory_of_all_sessions,
-	  test_deferred_message_comes_again, test_memory_comes_back,
-	  test_header_fields_count, test_body_that_nobody_looks_at,
-	  test_body_above_the_limit_of_one, test_without_limit,
-	  test_more_fields_to_remove_than_the_mta_bears, test_report,
-	  test_budget, test_budget_of_threads)
+/* Without an address are those on a socket of ours, and those of whom nothing
+ * is known. */
+START_TEST(test_client_without_address)
+{
+	static const struct {
+		const char *name;
+		bool inside;
+	} rows[] = {{"localhost", true}, {"unknown", false}, {"c.test", false}};
+
+	setup(0);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct smfi_str one;
+		g_autofree char *name = g_strdup(rows[i].name);
+
+		open_session(&one);
+		calls.xxfi_connect(&one, name, NULL);
+		say(&one, calls.xxfi_envfrom, "<a@b.test>", NULL);
+		assert_taken(&one);
+		ck_assert_int_eq(inside, rows[i].inside);
+		close_session(&one);
+	}
+}
+END_TEST
+
+UNIT_MAIN("milters/host/session", test_client_without_address, test_spelling,
+	  test_memory_of_all_sessions, test_deferred_message_comes_again,
+	  test_memory_comes_back, test_header_fields_count,
+	  test_body_that_nobody_looks_at, test_body_above_the_limit_of_one,
+	  test_without_limit, test_more_fields_to_remove_than_the_mta_bears,
+	  test_report, test_budget, test_budget_of_threads)
