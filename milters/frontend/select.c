@@ -86,11 +86,12 @@ ph_frontend_peer(const struct ph_frontend *frontend, const struct ph_mail *mail)
 	return peer;
 }
 
+/* Who logs in is a user, at whatever server he sits. */
 bool
 ph_frontend_trusts(const struct ph_frontend *frontend,
 		   const struct ph_mail *mail)
 {
-	return ph_frontend_peer(frontend, mail) != NULL;
+	return *mail->login == '\0' && ph_frontend_peer(frontend, mail) != NULL;
 }
 
 bool

@@ -60,7 +60,9 @@ identify(const struct ph_transport *transport, struct ph_mail *mail)
 	if (peer != NULL && !is_proven(transport, mail, peer))
 		peer = NULL;
 	mail->peer = peer != NULL ? peer->fqdn : NULL;
-	mail->trusted = peer != NULL || client->private_socket;
+	/* Who logs in is a user, at whatever server he sits. */
+	mail->trusted =
+	    (peer != NULL && *mail->login == '\0') || client->private_socket;
 	mail->members = client->private_socket &&
 			has_field(mail, PH_HEADER_EXPANDED) &&
 			has_field(mail, PH_HEADER_RULES_EXECUTED);

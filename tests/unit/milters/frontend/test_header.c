@@ -156,6 +156,12 @@ START_TEST(test_trust)
 	ck_assert(!ph_frontend_trusts(&world.frontend, mail));
 	world.client.address = ours;
 	ck_assert(ph_frontend_trusts(&world.frontend, mail));
+	/* A user who has logged in there is none. */
+	g_free(mail->login);
+	mail->login = g_strdup("u");
+	ck_assert(!ph_frontend_trusts(&world.frontend, mail));
+	g_free(mail->login);
+	mail->login = g_strdup("");
 	world.client.address = none;
 	world.client.private_socket = true;
 	ck_assert(!ph_frontend_trusts(&world.frontend, mail));

@@ -98,6 +98,27 @@ START_TEST(test_auth)
 }
 END_TEST
 
+/* Who logs in at a server of ours says nothing in its name. */
+START_TEST(test_user_at_a_server)
+{
+	struct ph_client client = make_client("", "192.0.2.1");
+	struct ph_mail *mail = make_mail(&client, "hello");
+
+	forge(mail);
+	ph_mail_add_recipient(mail, "z@b.test", NULL);
+	g_free(mail->login);
+	mail->login = g_strdup("u");
+	ck_assert_int_eq(run(mail), 0);
+	ck_assert(!mail->trusted);
+	ck_assert_int_eq(mail->auth_as, PH_AUTH_INTERNAL);
+	ck_assert_str_eq(mail->original_ip, "192.0.2.1");
+	check_header(mail, "X-PostHub-Rules-Executed", "MBX2");
+	check_header(mail, "X-PostHub-Anything", NULL);
+	mail_clear(&mail);
+	client_clear(&client);
+}
+END_TEST
+
 START_TEST(test_many_forged)
 {
 	struct ph_client client = make_client("", "203.0.113.5");
@@ -432,6 +453,6 @@ START_TEST(test_severity)
 END_TEST
 
 UNIT_MAIN("milters/transport/agents", test_stranger, test_trusted, test_auth,
-	  test_many_forged, test_server_that_is_not_known_yet, test_resolve,
-	  test_directory_away, test_firewall, test_exempt, test_defer,
-	  test_severity)
+	  test_user_at_a_server, test_many_forged,
+	  test_server_that_is_not_known_yet, test_resolve, test_directory_away,
+	  test_firewall, test_exempt, test_defer, test_severity)
