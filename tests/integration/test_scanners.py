@@ -206,6 +206,14 @@ def test_malware_is_refused_in_the_session(office: Office, depth: int) -> None:
     assert [r["source"] for r in rows] == ["AGENT"]
 
 
+@pytest.mark.parametrize("name", ["MZ", "GIF89a", "Rar!", "BZh", "%PDF-1.4", "{\\rtf1"])
+def test_a_message_that_begins_like_a_file_is_mail(office: Office, name: str) -> None:
+    mail = attached(1)
+    mail.content = f"{name}: x\r\n".encode() + mail.content
+    refused = letter.post(office.host, mail).refused[NUNO]
+    assert refused.startswith("550 5.7.1") and VIRUS_NAME in refused
+
+
 def test_clean_mail_goes_on(office: Office) -> None:
     mail = letter.post(office.host, letter.compose(NUNO))
     message = office.lab.wait_message(NUNO, mail.ident)
