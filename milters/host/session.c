@@ -474,18 +474,45 @@ stream_body(struct session *s, const void *data, size_t size)
 	}
 }
 
+/*
+ * The MTA shows 60,000 bytes of a field, and delivers more. What is not seen
+ * may be the boundary without which no attachment is found, or who it is from.
+ * Lists of recipients may be that long, and are none of these.
+ */
+#define SHOWN ((size_t)59000)
+
+static bool
+is_cut(const char *name, const char *value)
+{
+	static const char *const whole[] = {"From", "Sender", "Subject",
+					    "MIME-Version"};
+	static const char content[] = "Content-";
+
+	if (strlen(value) < SHOWN)
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(whole); i++)
+		if (strcasecmp(name, whole[i]) == 0)
+			return true;
+	return strncasecmp(name, content, strlen(content)) == 0;
+}
+
+static void
+refuse_header(struct session *s)
+{
+	s->refused = true;
+	ph_verdict_reject(&s->own, serving->name, "5.3.4",
+			  "Message header size exceeds limit");
+}
+
 static void
 keep_header(struct session *s, const char *name, const char *value)
 {
 	if ((s->steps & SMFIP_HDR_LEADSPC) != 0 &&
 	    (*value == ' ' || *value == '\t'))
 		value++;
-	if (!hold(s, strlen(name) + strlen(value) + PH_HEADER_COST) ||
-	    ph_headers_add(s->mail->headers, name, value))
-		return;
-	s->refused = true;
-	ph_verdict_reject(&s->own, serving->name, "5.3.4",
-			  "Message header size exceeds limit");
+	if (hold(s, strlen(name) + strlen(value) + PH_HEADER_COST) &&
+	    !ph_headers_add(s->mail->headers, name, value))
+		refuse_header(s);
 }
 
 static void
@@ -510,7 +537,9 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	if (!is_open(s))
 		return proceed(s, SMFIP_NR_HDR);
 	s->mail->size += wire_size(name, value);
-	if (serving->streams)
+	if (is_cut(name, value))
+		refuse_header(s);
+	else if (serving->streams)
 		stream_header(s, name, value);
 	else
 		keep_header(s, name, value);

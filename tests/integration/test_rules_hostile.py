@@ -203,6 +203,32 @@ def test_attachment_out_of_sight_is_a_limit_exceeded(everything: Lab) -> None:
     assert message[f"X-Hit-{number}"] == "Limit"
 
 
+PROGRAM = b"--b\r\nContent-Type: application/octet-stream; name=run.exe\r\n\r\nMZ\r\n--b--\r\n"
+MULTIPART = b"Content-Type: multipart/mixed;%s boundary=b\r\n"
+LONG = b"\r\n" + b"\r\n".join([b" (%s)" % (b"x" * 900)] * 70) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "fields, answer",
+    [
+        (MULTIPART % b"", "5.7.1 a program"),
+        (MULTIPART % LONG, "5.3.4"),
+        (MULTIPART % b"" + b"Subject: x%s y\r\n" % LONG, "5.3.4"),
+        (MULTIPART % b"" + b"X-Big: x%s y\r\n" % LONG, "5.7.1 a program"),
+    ],
+    ids=["short", "Content-Type", "Subject", "another"],
+)
+def test_field_of_which_no_milter_sees_the_end(org: Lab, fields: bytes, answer: str) -> None:
+    """60,000 bytes are shown, and more is delivered: the boundary may be there."""
+    no = {"RejectMessageReasonText": "a program"}
+    put_all(org, {"No": {"AttachmentExtensionMatchesWords": "exe"} | no})
+    mail = letter.compose(MOTA)
+    ident = b"Message-ID: %s\r\n" % mail.ident.encode()
+    mail.content = b"MIME-Version: 1.0\r\n" + ident + fields + b"\r\n" + PROGRAM
+    letter.post(org.hosts["MBX1"], mail)
+    assert answer in mail.refused.get(MOTA, ""), mail.last
+
+
 @pytest.mark.parametrize("n, answer", [(1_000, ""), (20_000, "5.3.4")])
 def test_removing_a_field_that_came_many_times(org: Lab, n: int, answer: str) -> None:
     """Each costs Postfix a pass over the header; of 20,000 it gives up."""

@@ -507,7 +507,38 @@ START_TEST(test_client_without_address)
 }
 END_TEST
 
-UNIT_MAIN("milters/host/session", test_client_without_address, test_spelling,
+/* Of what the MTA does not show the rest of, only what cannot change who it is
+ * from or how it is read goes on. */
+START_TEST(test_field_of_which_a_part_is_shown)
+{
+	static const struct {
+		const char *name;
+		size_t size;
+		sfsistat answer;
+	} rows[] = {
+	    {"content-type", 60000, SMFIS_REJECT},
+	    {"Content-Transfer-Encoding", 60000, SMFIS_REJECT},
+	    {"From", 60000, SMFIS_REJECT},
+	    {"Content-Type", 50000, SMFIS_CONTINUE},
+	    {"To", 60000, SMFIS_CONTINUE},
+	};
+
+	setup(0);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct smfi_str one;
+		g_autofree char *name = g_strdup(rows[i].name);
+		g_autofree char *value = g_strnfill(rows[i].size, 'x');
+
+		open_session(&one);
+		calls.xxfi_header(&one, name, value);
+		ck_assert_int_eq(end(&one), rows[i].answer);
+		close_session(&one);
+	}
+}
+END_TEST
+
+UNIT_MAIN("milters/host/session", test_field_of_which_a_part_is_shown,
+	  test_client_without_address, test_spelling,
 	  test_memory_of_all_sessions, test_deferred_message_comes_again,
 	  test_memory_comes_back, test_header_fields_count,
 	  test_body_that_nobody_looks_at, test_body_above_the_limit_of_one,
