@@ -12,8 +12,8 @@ struct set {
 	uint32_t sources[2]; /* UINT32_MAX: none */
 };
 
-static void *
-compile_set(const struct ph_compile *c)
+static struct set *
+make_set(const struct ph_compile *c, char *(*fold)(const char *text))
 {
 	const char *const *item = ph_object_list(c->rule, c->field);
 	const struct ph_subject *subjects[] = {c->condition->subject,
@@ -23,7 +23,7 @@ compile_set(const struct ph_compile *c)
 	set->texts =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (; *item != NULL; item++)
-		g_hash_table_add(set->texts, ph_fold(*item));
+		g_hash_table_add(set->texts, fold(*item));
 	for (size_t i = 0; i < G_N_ELEMENTS(subjects); i++)
 		set->sources[i] =
 		    subjects[i] != NULL
@@ -31,6 +31,18 @@ compile_set(const struct ph_compile *c)
 					       c->selector)
 			: UINT32_MAX;
 	return set;
+}
+
+static void *
+compile_addresses(const struct ph_compile *c)
+{
+	return make_set(c, ph_fold);
+}
+
+static void *
+compile_domains(const struct ph_compile *c)
+{
+	return make_set(c, ph_vocabulary_domain);
 }
 
 static void
@@ -91,7 +103,7 @@ gate_address(const struct ph_predicate *p, struct ph_vocabulary *vocabulary,
 
 const struct ph_comparison ph_compare_address = {
     .name = "address",
-    .compile = compile_set,
+    .compile = compile_addresses,
     .free = free_set,
     .match = match_address,
     .gate = gate_address,
@@ -104,15 +116,18 @@ match_domain(struct ph_evaluation *e, const void *operand,
 	     const struct ph_value *value, struct ph_err *err)
 {
 	const struct set *set = operand;
-	g_autofree char *folded = ph_fold(value->text);
-	const char *domain = strrchr(folded, '@');
+	const char *at = strrchr(value->text, '@');
+	g_autofree char *whole =
+	    at != NULL ? ph_vocabulary_domain(at + 1) : NULL;
+	const char *domain = whole;
 
 	(void)e;
 	(void)err;
 	while (domain != NULL) {
-		if (g_hash_table_contains(set->texts, domain + 1))
+		if (g_hash_table_contains(set->texts, domain))
 			return 1;
-		domain = strchr(domain + 1, '.');
+		domain = strchr(domain, '.');
+		domain += domain != NULL;
 	}
 	return 0;
 }
@@ -126,7 +141,7 @@ gate_domain(const struct ph_predicate *p, struct ph_vocabulary *vocabulary,
 
 const struct ph_comparison ph_compare_domain = {
     .name = "domain",
-    .compile = compile_set,
+    .compile = compile_domains,
     .free = free_set,
     .match = match_domain,
     .gate = gate_domain,

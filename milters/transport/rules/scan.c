@@ -274,12 +274,15 @@ static void
 enter_domain(const struct ph_source *source, const char *address,
 	     uint64_t *bits)
 {
-	g_autofree char *folded = ph_fold(address);
-	const char *domain = strrchr(folded, '@');
+	const char *at = strrchr(address, '@');
+	g_autofree char *whole =
+	    at != NULL ? ph_vocabulary_domain(at + 1) : NULL;
+	const char *domain = whole;
 
 	while (domain != NULL) {
-		mark(g_hash_table_lookup(source->domains, domain + 1), bits);
-		domain = strchr(domain + 1, '.');
+		mark(g_hash_table_lookup(source->domains, domain), bits);
+		domain = strchr(domain, '.');
+		domain += domain != NULL;
 	}
 }
 

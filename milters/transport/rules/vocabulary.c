@@ -1,5 +1,6 @@
 #include "milters/transport/rules/vocabulary.h"
 
+#include "lib/base/text.h"
 #include "lib/match/fold.h"
 
 #include <string.h>
@@ -102,6 +103,15 @@ ph_vocabulary_pattern(struct ph_vocabulary *v, const char *text, unsigned flags)
 	term = ph_terms_add_pattern(v->terms, pattern);
 	ph_pattern_unref(&pattern);
 	return term;
+}
+
+char *
+ph_vocabulary_domain(const char *text)
+{
+	g_autofree char *ascii =
+	    g_str_is_ascii(text) ? NULL : g_hostname_to_ascii(text);
+
+	return ph_fold(ascii != NULL ? ascii : text);
 }
 
 /* ---- gates -------------------------------------------------------------- */

@@ -60,6 +60,9 @@ uint32_t ph_vocabulary_word(struct ph_vocabulary *vocabulary, const char *word);
 uint32_t ph_vocabulary_pattern(struct ph_vocabulary *vocabulary,
 			       const char *text, unsigned flags);
 
+/* A domain as it is compared: as DNS writes it, folded; g_free. */
+char *ph_vocabulary_domain(const char *text);
+
 void ph_vocabulary_gate_term(struct ph_vocabulary *vocabulary, uint32_t source,
 			     uint32_t term, uint32_t rule);
 void ph_vocabulary_gate_address(struct ph_vocabulary *vocabulary,
