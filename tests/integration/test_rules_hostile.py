@@ -350,6 +350,32 @@ def test_a_redirect_takes_a_recipient_away_however_he_is_spelt(org: Lab) -> None
     assert sorted(m["Message-ID"] for m in org.messages(NUNO)) == sorted(m.ident for m in sent)
 
 
+def allow_plus(lab: Lab, value: str) -> None:
+    field = "AllowPlusAddressInRecipients"
+    lab.change(lambda: lab.redis.call("HSET", "posthub:transportconfig", field, value))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"SentTo": MOTA},
+        {"RecipientAddressMatchesPatterns": "^mota@letsexchange\\.com$"},
+        {"AnyOfRecipientAddressMatchesPatterns": "^mota@letsexchange\\.com$"},
+    ],
+    ids=["SentTo", "patterns", "any"],
+)
+def test_a_rule_finds_a_recipient_by_an_address_with_an_extension(
+    org: Lab, condition: dict[str, str]
+) -> None:
+    no = {"RejectMessageReasonText": "not to him"}
+    put_all(org, {"No": condition | no})
+    to = "mota+bills@letsexchange.com"
+    allow_plus(org, "true")
+    mail = letter.post(org.hosts["MBX1"], letter.compose(to))
+    allow_plus(org, "false")
+    assert "not to him" in mail.refused.get(to, ""), mail.last
+
+
 # ---- names ------------------------------------------------------------------------
 
 ODD = 'a "quoted"\n\'name\' : * ? [x] \\ %s\t{"a":1}; é日本 --json | `y`'

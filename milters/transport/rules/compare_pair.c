@@ -101,7 +101,7 @@ is_manager(struct ph_evaluation *e, const struct ph_object *entry,
 {
 	const char *manager = ph_object_text(entry, "Manager");
 	g_autofree char *folded = ph_fold(address);
-	const struct ph_identity *identity;
+	const struct ph_identity *identity, *other;
 
 	if (manager == NULL)
 		return 0;
@@ -110,7 +110,13 @@ is_manager(struct ph_evaluation *e, const struct ph_object *entry,
 	for (guint i = 0; i < identity->addresses->len; i++)
 		if (strcmp(identity->addresses->pdata[i], folded) == 0)
 			return 1;
-	return 0;
+	if (identity->entry == NULL)
+		return 0;
+	if (ph_identity_find(e, address, &other, err) < 0)
+		return -1;
+	return other->entry != NULL &&
+	       strcmp(ph_object_folded(other->entry),
+		      ph_object_folded(identity->entry)) == 0;
 }
 
 struct manager {

@@ -3,6 +3,7 @@
 
 #include "lib/base/text.h"
 #include "lib/directory/entry.h"
+#include "lib/directory/resolve.h"
 
 #include <string.h>
 
@@ -27,6 +28,21 @@ add_addresses(struct ph_identity *identity)
 					g_strdup(owned->pdata[i]));
 }
 
+/* As it is resolved: local+text@domain may be local@domain. */
+static int
+find_entry(const struct ph_mail *mail, const char *address,
+	   struct ph_object **entry_r, struct ph_err *err)
+{
+	struct ph_resolution resolution;
+
+	if (ph_resolve(mail->directory, mail->snapshot, address, &resolution,
+		       err) < 0)
+		return ph_err_wrap(err, "<%s>", address);
+	*entry_r = g_steal_pointer(&resolution.entry);
+	ph_resolution_clear(&resolution);
+	return 0;
+}
+
 int
 ph_identity_find(struct ph_evaluation *e, const char *address,
 		 const struct ph_identity **identity_r, struct ph_err *err)
@@ -37,9 +53,8 @@ ph_identity_find(struct ph_evaluation *e, const char *address,
 	struct ph_object *entry = NULL;
 
 	if (identity == NULL) {
-		if (ph_directory_find(e->mail->directory, folded, &entry, err) <
-		    0)
-			return ph_err_wrap(err, "<%s>", address);
+		if (find_entry(e->mail, folded, &entry, err) < 0)
+			return -1;
 		identity = g_new0(struct ph_identity, 1);
 		identity->entry = entry;
 		identity->addresses = g_ptr_array_new_with_free_func(g_free);

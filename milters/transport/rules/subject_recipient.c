@@ -7,14 +7,20 @@
 #include <string.h>
 #include <strings.h>
 
-/* What RecipientAddressType says; one that a rule has added has no other. */
+/*
+ * What RecipientAddressType says; one that a rule has added has no other. The
+ * resolved one is the primary address: where the message goes on to may have an
+ * extension.
+ */
 static const char *
 address_of(const struct ph_recipient *recipient, const char *type)
 {
 	if (type != NULL && strcasecmp(type, "Original") == 0 &&
 	    recipient->given != NULL)
 		return recipient->given;
-	return recipient->address;
+	return recipient->entry_state == PH_ENTRY_FOUND
+		   ? ph_entry_primary(recipient->entry)
+		   : recipient->address;
 }
 
 /* Conditions on one recipient's address are not for groups
