@@ -73,6 +73,13 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_no_macro_is_shown(page: str) -> None:
+    text = shown(page)
+    assert not re.findall(r"\b(?:Ic|Li|Pa|Fl|Cm|Dv|Xr|[PBDSQ]q) [-a-z]\w*", text)
+    assert not re.findall(r"\S+\) [,;.](?=\s)", text)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_page_is_well_formed(page: str) -> None:
     done = subprocess.run(
         ["mandoc", "-Tlint", "-W", "warning", str(page_path(page))],
