@@ -219,6 +219,11 @@ find_noun(struct ph_parsed *parsed, const struct ph_verb *verbs,
 			return 0;
 	}
 	parsed->noun = NULL;
+	if (noun[0] == '-')
+		return ph_err_set(err, PH_ERR_PERM,
+				  "unknown option %s; \"posthub -h\" lists "
+				  "those there are before a noun",
+				  noun);
 	return ph_err_set(err, PH_ERR_PERM,
 			  "\"%s\" is no noun; \"posthub -h\" lists those "
 			  "there are",
@@ -268,11 +273,11 @@ check_count(const struct ph_parsed *parsed, struct ph_err *err)
 	if (n > verb->max)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "\"%s\" is one argument too many; expected "
-				  "posthub %s%s%s %s",
+				  "posthub %s%s%s%s%s",
 				  parsed->input.words[verb->max], parsed->noun,
 				  verb->verb ? " " : "",
 				  verb->verb ? verb->verb : "",
-				  verb->arguments);
+				  *verb->arguments ? " " : "", verb->arguments);
 	if (n < verb->min)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "an argument is missing; expected posthub "

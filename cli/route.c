@@ -98,7 +98,7 @@ connector_json(const struct ph_connector_route *route)
 static void
 say(const char *name, const char *value)
 {
-	printf("  %-16s%s\n", name, value);
+	printf("  %-16s %s\n", name, value);
 }
 
 static void
@@ -112,8 +112,10 @@ static void
 print_route(const struct ph_route *route)
 {
 	g_autofree char *next = ph_route_format(route);
-	g_autofree char *group = g_strdup_printf(
-	    "%s %s", group_types[route->group], route->group_name);
+	/* Without a name: servers of no site, a group that is opened here. */
+	g_autofree char *group =
+	    g_strdup_printf("%s%s%s", group_types[route->group],
+			    *route->group_name ? " " : "", route->group_name);
 
 	if (route->database)
 		say("Database:", route->database->name);

@@ -89,6 +89,8 @@ def test_all_or_nothing(world):
         ("NAME is missing", ["site", "show"]),
         ("no noun", ["sites", "list"]),
         ("no noun", ["meta", "show"]),
+        ("unknown option -x", ["-x", "site", "list"]),
+        ("expected posthub status\n", ["status", "now"]),
         ("needs a verb", ["site"]),
         ("has no verb", ["site", "delete", "A"]),
         ("--to is missing", ["database", "move", "DB1"]),

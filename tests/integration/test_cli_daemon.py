@@ -117,6 +117,9 @@ def test_resolve_and_route(world, policy):
     world.refused(DATA, "PERM", "map", "nonsense", "x")
     text = world.ok("route", "mota@x.test")
     assert re.search(r"least-cost path A > B \(link [^,]+, cost 10\), cost 10, hops 1", text)
+    world.ok("server", "set", "FE1", "Roles=FrontendTransport", "Site=A")
+    assert "\n  Front end tries: MBX" in world.ok("route", "mota@x.test", "--from", "FE1")
+    world.ok("server", "remove", "FE1")
     assert world.json("route", "mota@x.test", "--size", "1MB")[0]["Route"] == routes[1]["Route"]
     assert world.run("route", "mota@x.test", "--size", "large").returncode == USAGE
     # Nobody has a heartbeat here.
