@@ -269,7 +269,9 @@ write_beside(const char *path, const char *text, const char *of,
 	struct stat status;
 	int fd;
 
-	g_unlink(path);
+	if (g_unlink(path) != 0 && errno != ENOENT)
+		return ph_err_set(err, PH_ERR_TEMP, "%s: %s", path,
+				  g_strerror(errno));
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || stat(of, &status) != 0)
 		goto failed;

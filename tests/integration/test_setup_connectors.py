@@ -210,6 +210,23 @@ def test_what_would_stop_postfix_is_not_applied(
         lab.change(lambda: lab.remove(RECEIVE, "Bad"))
 
 
+def test_a_backup_that_cannot_be_replaced(lab: Lab, host: Host) -> None:
+    """The reason is said, not that the file is there; nothing is changed."""
+    before = master(host).read_bytes()
+    backup = host.postfix.conf / "master.cf.posthub-backup"
+    fields = {"Bindings": f"{host.address}:{ports.ask(host.address)}"}
+    lab.change(lambda: lab.put(RECEIVE, "New", Server="MBX1", **fields))
+    backup.unlink(missing_ok=True)
+    backup.mkdir()
+    try:
+        done = run_setup(host, "--apply")
+        assert done.returncode == 69 and "Is a directory" in done.stderr, done.stderr
+        assert master(host).read_bytes() == before
+    finally:
+        backup.rmdir()
+        lab.change(lambda: lab.remove(RECEIVE, "New"))
+
+
 def test_a_port_of_another_program(lab: Lab, host: Host) -> None:
     """postscreen would not start with what is made for smtpd."""
     good = master(host).read_text(encoding="utf-8")
