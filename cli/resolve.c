@@ -2,12 +2,30 @@
 #include "cli/lookup.h"
 #include "lib/base/clock.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 static const struct ph_derive derive[] = {
     {"topology", ph_topology_build, ph_topology_free, NULL},
     {NULL, NULL, NULL, NULL},
 };
+
+/* Who may not read the file is told so: it would not help to wait. */
+static int
+check_permission(const struct ph_cli *cli)
+{
+	const char *path = ph_conf_text(cli->conf, "directory", "file");
+
+	if (!ph_directory_is_fed(cli->conf) || g_access(path, R_OK) == 0 ||
+	    errno != EACCES)
+		return PH_EXIT_YES;
+	return ph_cli_fail(PH_EXIT_PERMISSION,
+			   "%s: %s; root and the user of the daemons may read "
+			   "it",
+			   path, g_strerror(errno));
+}
 
 int
 ph_lookup_open(struct ph_cli *cli, struct ph_lookup *lookup)
@@ -18,6 +36,9 @@ ph_lookup_open(struct ph_cli *cli, struct ph_lookup *lookup)
 
 	*lookup = (struct ph_lookup){.snapshot = NULL};
 	if (ph_cli_snapshot(cli, true, derive, &lookup->snapshot, &status) < 0)
+		return status;
+	status = check_permission(cli);
+	if (status != PH_EXIT_YES)
 		return status;
 	lookup->topology = ph_snapshot_derived(lookup->snapshot, 0);
 	if (ph_directory_open(cli->conf, &lookup->directory, &err) < 0)

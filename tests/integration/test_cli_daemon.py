@@ -7,7 +7,17 @@ import subprocess
 
 import pytest
 
-from tests.lab.command import DATA, NO, POLICY, TEMPORARY, UNAVAILABLE, USAGE, YES
+from tests.lab.command import (
+    DATA,
+    NO,
+    PERMISSION,
+    POLICY,
+    POSTHUB,
+    TEMPORARY,
+    UNAVAILABLE,
+    USAGE,
+    YES,
+)
 from tests.lab.wait import until
 
 
@@ -138,6 +148,23 @@ def test_resolve_and_route(world, policy):
     found = world.json("resolve", "n@x.test")[0]
     assert found["Source"] == "redis" and found["AgeSeconds"] >= 0
     assert "(stale)" in world.ok("resolve", "n@x.test")
+
+
+def test_who_may_not_read_the_directory_file(world, policy):
+    organisation(world)
+    policy()
+    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    os.chmod(world.path / "directory", 0)
+    for words in (["resolve", "mota@x.test"], ["route", "mota@x.test"], ["mailbox", "n@x.test"]):
+        done = subprocess.run(
+            ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+            + [POSTHUB, "-c", world.conf, *words],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == PERMISSION, (words, done)
+        assert "directory: Permission denied" in done.stderr
 
 
 def test_empty_redis_and_adopt(world, policy):

@@ -11,6 +11,7 @@ POSTHUB = os.path.abspath(os.path.join(BUILD, "bin", "posthub"))
 POLICY = os.path.abspath(os.path.join(BUILD, "bin", "posthub-policy"))
 
 YES, NO, USAGE, DATA, NO_INPUT, UNAVAILABLE, TEMPORARY, CONFIG = 0, 1, 64, 65, 66, 69, 75, 78
+PERMISSION = 77
 
 
 class World:
