@@ -18,6 +18,7 @@ struct ph_tail {
 	uint64_t generation;
 	bool idle;    /* time may have passed since the last call */
 	bool leaving; /* the log daemon uses the next file already */
+	bool absent;  /* and said so */
 	/* Digest of the file's first bytes, up to MARK_SIZE of them. */
 	char *mark;
 	size_t mark_size;
@@ -255,6 +256,21 @@ open_loaded(struct ph_tail *tail, struct ph_err *err)
 	return 1;
 }
 
+/* Without the log there are rows of ours alone, and nothing else says why. */
+static int
+tell_absent(struct ph_tail *tail, int rc)
+{
+	if (rc == 0 && !tail->absent)
+		ph_warn("%s is not there; it is waited for, and rows SEND, "
+			"DEFER, FAIL and DSN with it",
+			tail->path);
+	if (rc == 1 && tail->absent)
+		ph_info("%s is there", tail->path);
+	if (rc >= 0)
+		tail->absent = rc == 0;
+	return rc;
+}
+
 static int
 open_first(struct ph_tail *tail, struct ph_err *err)
 {
@@ -274,7 +290,9 @@ open_first(struct ph_tail *tail, struct ph_err *err)
 			path = find_rotated(tail, &wanted);
 		}
 	}
-	return rc != 0 ? rc : open_anew(tail, path ? path : tail->path, err);
+	if (rc == 0)
+		rc = open_anew(tail, path ? path : tail->path, err);
+	return tell_absent(tail, rc);
 }
 
 /* Was what we have read already replaced by something else? */

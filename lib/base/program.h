@@ -63,8 +63,8 @@ struct ph_program {
 
 /*
  * Options -c FILE, -f (foreground, log to standard error), -t (test the
- * configuration and exit), -v, -V, -h. Exit status: 0, 64 usage, 71 a socket,
- * 75, 77 privileges, 78 configuration.
+ * configuration and exit), -v, -V, -h. Exit status: 0, 64 usage, 75, 78
+ * configuration and what it names.
  *
  * SIGTERM and SIGINT stop: listeners close, idle connections are woken, busy
  * ones have [server] stop_timeout to finish. SIGHUP is ignored, because

@@ -28,6 +28,18 @@ open_socket(const struct ph_host *host, char *connection, struct ph_err *err)
 	return 0;
 }
 
+/* libmilter does not say why; nearly always it is the directory. */
+static int
+check_directory(const char *path, struct ph_err *err)
+{
+	g_autofree char *directory = g_path_get_dirname(path);
+
+	if (access(directory, W_OK | X_OK) == 0)
+		return 0;
+	return ph_err_set(err, PH_ERR_PERM, "cannot listen on unix:%s: %s: %s",
+			  path, directory, g_strerror(errno));
+}
+
 static int
 open_unix(const struct ph_host *host, const struct ph_conf *conf,
 	  const char *path, struct ph_err *err)
@@ -36,7 +48,8 @@ open_unix(const struct ph_host *host, const struct ph_conf *conf,
 	    g_strdup_printf("%s.%d", path, (int)getpid());
 	g_autofree char *connection = g_strconcat("unix:", temporary, NULL);
 
-	if (open_socket(host, connection, err) < 0)
+	if (check_directory(path, err) < 0 ||
+	    open_socket(host, connection, err) < 0)
 		return -1;
 	if (ph_socket_publish(conf, temporary, err) < 0) {
 		(void)unlink(temporary);

@@ -1,0 +1,57 @@
+"""What a daemon says when what its configuration names is not there."""
+
+import os
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from tests.lab.command import BUILD, CONFIG, wait_for
+
+
+def binary(name):
+    return os.path.abspath(os.path.join(BUILD, "bin", name))
+
+
+def add(world, text):
+    with open(world.conf, "a") as conf:
+        conf.write(text)
+
+
+@contextmanager
+def running(world, name):
+    """The daemon, in the foreground; what it has logged so far."""
+    log = world.path / f"{name}.log"
+    with open(log, "w") as file:
+        daemon = subprocess.Popen([binary(name), "-c", world.conf, "-f"], stderr=file)
+    try:
+        yield log.read_text
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+@pytest.mark.parametrize(
+    ("role", "others"), [("transport", "fork = unix:{0}/fork.sock\n"), ("frontend", "")]
+)
+def test_no_directory_for_the_milters_socket(world, role, others):
+    path = world.path / "nowhere" / "milter.sock"
+    add(world, f"[{role}]\nmilter = unix:{path}\n" + others.format(world.path))
+    done = subprocess.run(
+        [binary(f"posthub-{role}"), "-c", world.conf, "-f"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == CONFIG
+    assert f"cannot listen on unix:{path}: {path.parent}: No such file" in done.stderr
+
+
+def test_the_mail_log_is_not_there_yet(world):
+    path = world.path / "mail.log"
+    add(world, f"[tracking]\nmaillog = {path}\n")
+    with running(world, "posthub-tracking") as said:
+        wait_for(lambda: f"warning: {path} is not there; it is waited for" in said(), "a warning")
+        path.touch()
+        wait_for(lambda: f"{path} is there" in said(), "its end")
+        assert said().count("is not there") == 1
