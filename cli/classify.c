@@ -1,6 +1,8 @@
 #include "cli/classify.h"
 
 #include "cli/message.h"
+#include "lib/base/text.h"
+#include "milters/transport/rules/condition.h"
 #include "milters/transport/rules/sensitive.h"
 
 #include <stdio.h>
@@ -220,6 +222,45 @@ open_with(struct ph_cli *cli, struct ph_snapshot *snapshot,
 	if (err.kind != PH_ERR_NONE)
 		ph_cli_warn("%s", err.text);
 	return PH_EXIT_YES;
+}
+
+static bool
+has_type(const struct ph_classifier *classifier, const char *folded)
+{
+	size_t n;
+	const struct ph_classify_type *types =
+	    ph_classifier_types(classifier, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *name = ph_fold(types[i].rule->name);
+
+		if (strcmp(name, folded) == 0 ||
+		    g_ascii_strcasecmp(types[i].rule->id, folded) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+ph_classify_warn(struct ph_cli *cli, const char *field, const char *list)
+{
+	struct ph_classifier *classifier = NULL;
+	g_auto(GStrv) items = NULL;
+
+	if (ph_parse_list(list, &items, NULL) < 0 || !items[0] ||
+	    ph_classifier_open(cli, &classifier) != PH_EXIT_YES)
+		return;
+	for (char **item = items; *item; item++) {
+		g_autofree char *name = ph_classified_name(*item);
+
+		if (!name || !has_type(classifier, name))
+			ph_cli_warn("%s: there is no sensitive information "
+				    "type \"%s\"; \"posthub "
+				    "dataclassification types\" lists those "
+				    "there are",
+				    field, *item);
+	}
+	ph_classifier_unref(&classifier);
 }
 
 int

@@ -166,6 +166,21 @@ warn_references(const struct ph_snapshot *snapshot, const struct ph_kind *kind,
 	}
 }
 
+static void
+warn_types(struct ph_cli *cli, const struct ph_kind *kind,
+	   const struct assignments *a)
+{
+	for (guint i = 0; i < a->fields->len; i++) {
+		const char *name = g_ptr_array_index(a->fields, i);
+		const struct ph_field *field = ph_kind_field(kind, name, NULL);
+
+		if (field && strcmp(field->name,
+				    "MessageContainsDataClassifications") == 0)
+			ph_classify_warn(cli, name,
+					 g_ptr_array_index(a->values, i));
+	}
+}
+
 /* Two keys that differ in case alone are an error for both: refused here. */
 static int
 check_name(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
@@ -185,6 +200,7 @@ check_name(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
 		if (!(kind->flags & PH_KIND_SINGLETON))
 			known = ph_object_known(snapshot, kind, name);
 		warn_references(snapshot, kind, a);
+		warn_types(cli, kind, a);
 		ph_snapshot_unref(&snapshot);
 	}
 	if (known && strcmp(known, name) != 0)

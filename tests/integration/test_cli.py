@@ -266,6 +266,18 @@ def test_references_are_warned_of(world):
     assert "site Nowhere does not exist" in done.stderr
 
 
+def test_a_sensitive_type_that_there_is_not_is_warned_of(world):
+    rule = ["rule", "set", "Cards", "PrependSubject=x"]
+    field = "ExceptIfMessageContainsDataClassifications"
+    for known in ("credit card number", "@{Name=Credit Card Number; minCount=2}"):
+        assert not world.run(*rule, f"{field}={known}").stderr
+    done = world.run(*rule, f"{field}=Credit Card Number,@{{Name=Credit Cards}}")
+    assert done.returncode == YES
+    assert f"{field}: there is no" in done.stderr and '"@{Name=Credit Cards}"' in done.stderr
+    assert done.stderr.count("\n") == 1
+    world.ok("rule", "remove", "Cards")
+
+
 def test_warnings_are_lines_of_the_command(world):
     """Those of the libraries too: one line each that begins with its name."""
     world.ok("server", "set", "MBX1", "Transport=127.0.0.1:2525", "Site=Nowhere")
@@ -333,7 +345,8 @@ def test_map(world):
         "outbound",
         "recipient",
     ]
-    world.refused(UNAVAILABLE, "map.sock: No such file or directory; posthub-policy", "map", "transport", "a@x.test")
+    missing = "map.sock: No such file or directory; posthub-policy"
+    world.refused(UNAVAILABLE, missing, "map", "transport", "a@x.test")
     world.refused(USAGE, "KEY is missing", "map", "transport")
 
 

@@ -83,6 +83,15 @@ parse(const char *item, struct wanted *wanted)
 	}
 }
 
+char *
+ph_classified_name(const char *item)
+{
+	struct wanted wanted = {.name = NULL};
+
+	parse(item, &wanted);
+	return wanted.name;
+}
+
 static void *
 compile(const struct ph_compile *c)
 {

@@ -197,6 +197,9 @@ extern const struct ph_comparison ph_compare_bool;
 extern const struct ph_comparison ph_compare_name; /* text, without case */
 extern const struct ph_comparison ph_compare_range;
 extern const struct ph_comparison ph_compare_classified;
+/* The name or GUID of an item of MessageContainsDataClassifications, folded;
+ * NULL: it has none. g_free. */
+char *ph_classified_name(const char *item);
 extern const struct ph_comparison ph_compare_between; /* two groups */
 extern const struct ph_comparison ph_compare_manager;
 extern const struct ph_comparison ph_compare_relationship;
