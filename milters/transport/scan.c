@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/scan/rspamd.h"
+#include "lib/state/value.h"
 
 #include <nettle/sha2.h>
 #include <string.h>
@@ -22,6 +23,8 @@ int
 ph_scan_configure(const struct ph_conf *conf, struct ph_scan_conf *scan_r,
 		  struct ph_err *err)
 {
+	const char *mailbox =
+	    ph_conf_text(conf, "transport", "quarantine_mailbox");
 	struct ph_err why = PH_ERR_INIT;
 
 	*scan_r = (struct ph_scan_conf){0};
@@ -35,8 +38,12 @@ ph_scan_configure(const struct ph_conf *conf, struct ph_scan_conf *scan_r,
 			 &why) < 0)
 		return ph_err_set(err, PH_ERR_PERM, "[spam] scl: %s", why.text);
 	scan_r->malware.action = ph_conf_word(conf, "malware", "action");
-	if (scan_r->malware.action == PH_MALWARE_QUARANTINE &&
-	    *ph_conf_text(conf, "transport", "quarantine_mailbox") == '\0')
+	if (*mailbox != '\0' && !ph_value_is_address(mailbox))
+		return ph_err_set(err, PH_ERR_PERM,
+				  "[transport] quarantine_mailbox: \"%s\" is "
+				  "not an address; expected local@domain",
+				  mailbox);
+	if (scan_r->malware.action == PH_MALWARE_QUARANTINE && *mailbox == '\0')
 		return ph_err_set(err, PH_ERR_PERM,
 				  "[malware] action = quarantine needs "
 				  "[transport] quarantine_mailbox");

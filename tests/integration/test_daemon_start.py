@@ -47,6 +47,19 @@ def test_no_directory_for_the_milters_socket(world, role, others):
     assert f"cannot listen on unix:{path}: {path.parent}: No such file" in done.stderr
 
 
+def test_a_quarantine_mailbox_that_is_no_address(world):
+    """Each message for it would be put off when it comes."""
+    add(world, f"[transport]\nfork = unix:{world.path}/f.sock\nquarantine_mailbox = quarantine\n")
+    done = subprocess.run(
+        [binary("posthub-transport"), "-c", world.conf, "-f"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == CONFIG
+    assert 'quarantine_mailbox: "quarantine" is not an address' in done.stderr
+
+
 def test_the_mail_log_is_not_there_yet(world):
     path = world.path / "mail.log"
     add(world, f"[tracking]\nmaillog = {path}\n")
