@@ -2,7 +2,6 @@
 
 CC ?= cc
 PREFIX ?= /usr/local
-SYSCONFDIR ?= /etc/posthub
 MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 BUILD ?= build
@@ -251,7 +250,7 @@ format:
 	@clang-format -i $(C_FILES) $(H_FILES)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSCONFDIR) \
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/posthub \
 		$(DESTDIR)$(PREFIX)/share/posthub
 	install -m755 $(filter-out %/posthub,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin
 	install -m755 $(BUILD)/bin/posthub $(DESTDIR)$(PREFIX)/bin

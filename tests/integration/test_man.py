@@ -315,7 +315,7 @@ def test_install_into_a_directory(tmp_path: Path) -> None:
     env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE") and k != "MFLAGS"}
     command = [
         "make", "-s", "install", f"DESTDIR={tmp_path}", "PREFIX=/usr",
-        f"BUILD={binaries().parent}",
+        "SYSCONFDIR=/usr/etc", f"BUILD={binaries().parent}",
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
@@ -333,6 +333,7 @@ def test_install_into_a_directory(tmp_path: Path) -> None:
     shipped = tmp_path / "usr/share/posthub/postfix-conf"
     for path in (ROOT / "postfix-conf").rglob("*"):
         assert (shipped / path.relative_to(ROOT / "postfix-conf")).exists()
+    # Where the programs look, whatever packages are used to say.
     assert (tmp_path / "etc/posthub").is_dir()
     assert {path.name for path in tmp_path.iterdir()} == {"usr", "etc"}
 
