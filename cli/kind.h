@@ -45,6 +45,11 @@ struct ph_table *ph_object_table(const struct ph_object *object, bool all);
 void ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
 		    bool all);
 
+/* recipient.c: warns of each address of a recipient that another one has, too,
+ * as far as the directory file of this server is there to ask. */
+void ph_recipient_warn(struct ph_cli *cli, const struct ph_kind *kind,
+		       const char *name);
+
 /* recipient.c: the directory is not in a snapshot. As ph_object_known, from
  * Redis and the directory file. */
 int ph_recipient_known(struct ph_cli *cli, const struct ph_kind *kind,

@@ -231,7 +231,10 @@ ph_kind_set(struct ph_cli *cli, const struct ph_input *input)
 		status = check_name(cli, input->kind, name, &a);
 	if (status != 0)
 		return status;
-	return ph_change_run(cli, input->kind, name, "set", plan_set, &a);
+	status = ph_change_run(cli, input->kind, name, "set", plan_set, &a);
+	if (status == PH_EXIT_YES && (input->kind->flags & PH_KIND_DIRECTORY))
+		ph_recipient_warn(cli, input->kind, name);
+	return status;
 }
 
 /* ---- unset, remove ------------------------------------------------------ */

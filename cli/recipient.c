@@ -2,6 +2,7 @@
 #include "cli/kind.h"
 #include "lib/base/text.h"
 #include "lib/directory/directory.h"
+#include "lib/directory/entry.h"
 #include "lib/directory/members.h"
 
 #include <stdio.h>
@@ -374,4 +375,47 @@ ph_recipient_known(struct ph_cli *cli, const struct ph_kind *kind,
 	ph_object_unref(&entry);
 	ph_directory_close(&directory);
 	return 0;
+}
+
+/* Two with one address are refused all mail for it. The file may have the
+ * change already, and then it is the file that says so. */
+static void
+warn_address(struct ph_directory *directory, const char *address,
+	     const char *name)
+{
+	struct ph_object *entry = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	int r = ph_directory_find(directory, address, &entry, &err);
+
+	if (r == 1 && !same_name(ph_object_name(entry), name))
+		ph_cli_warn("%s belongs to recipient:%s as well; mail for it "
+			    "is refused (5.1.4) while both have it",
+			    address, ph_object_name(entry));
+	else if (r < 0 && err.kind == PH_ERR_PERM)
+		ph_cli_warn("%s; mail for it is refused (5.1.4) while both "
+			    "have it",
+			    err.text);
+	ph_object_unref(&entry);
+}
+
+void
+ph_recipient_warn(struct ph_cli *cli, const struct ph_kind *kind,
+		  const char *name)
+{
+	g_autoptr(GPtrArray) stored = NULL;
+	g_autoptr(GPtrArray) addresses = NULL;
+	struct ph_directory *directory = NULL;
+	struct ph_object *object = NULL;
+
+	if (ph_stored_read(cli, kind, name, &stored, NULL) < 0 ||
+	    ph_stored_parse(kind, name, stored, &object, NULL) < 0 ||
+	    ph_directory_open(cli->conf, &directory, NULL) < 0) {
+		ph_object_unref(&object);
+		return;
+	}
+	addresses = ph_entry_addresses(object);
+	for (guint i = 0; i < addresses->len; i++)
+		warn_address(directory, addresses->pdata[i], name);
+	ph_directory_close(&directory);
+	ph_object_unref(&object);
 }

@@ -74,6 +74,21 @@ def test_map_temp(world, policy):
     world.refused(TEMPORARY, "TEMP: ", "map", "recipient", "bad@x.test")
 
 
+def test_an_address_of_two_is_warned_of(world, policy):
+    organisation(world)
+    policy()
+    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    rita = ["recipient", "set", "rita@x.test", "RecipientType=UserMailbox", "Database=DB1"]
+    assert not world.run(*rita, "EmailAddresses=smtp:r@x.test").stderr
+    done = world.run(*rita, "EmailAddresses=smtp:N@x.test")
+    assert done.returncode == YES
+    assert "n@x.test belongs to" in done.stderr and "nuno@x.test" in done.stderr
+    assert "5.1.4" in done.stderr and len(done.stderr.splitlines()) == 1
+    wait_for(lambda: world.run("resolve", "n@x.test").returncode == DATA, "both")
+    assert "both" in world.run(*rita, "DisplayName=Rita").stderr
+    assert not world.run(*rita, "EmailAddresses=").stderr
+
+
 def test_dynamic_group(world, policy):
     """Who is in it now, from the directory file."""
     person = ["RecipientType=UserMailbox", "Database=DB1"]
