@@ -67,6 +67,22 @@ static const struct global globals[] = {
     {"-V", "--version", false, take_version},
 };
 
+/* The value in "--config=FILE" and "-cFILE"; NULL: it is something else. */
+static const char *
+joined_value(const struct global *global, const char *word)
+{
+	size_t n = strlen(global->other);
+
+	if (!global->argument)
+		return NULL;
+	if (strncmp(word, global->other, n) == 0 && word[n] == '=')
+		return word + n + 1;
+	n = strlen(global->option);
+	return strncmp(word, global->option, n) == 0 && word[n] != '\0'
+		   ? word + n
+		   : NULL;
+}
+
 /* Arguments that are not options of the whole command; GPtrArray of borrowed
  * strings. What comes after "--" is never an option: "--" stays. */
 static int
@@ -77,13 +93,20 @@ take_globals(struct ph_parsed *parsed, int argc, char **argv, GPtrArray *rest,
 
 	for (int i = 1; i < argc; i++) {
 		const struct global *found = NULL;
+		const char *value = NULL;
 
-		for (size_t k = 0; !words && k < G_N_ELEMENTS(globals); k++) {
+		for (size_t k = 0;
+		     !words && !value && k < G_N_ELEMENTS(globals); k++) {
+			value = joined_value(&globals[k], argv[i]);
+			if (value)
+				globals[k].take(parsed, value);
 			if (strcmp(argv[i], globals[k].option) == 0 ||
 			    strcmp(argv[i], globals[k].other) == 0)
 				found = &globals[k];
 		}
 		words = words || strcmp(argv[i], "--") == 0;
+		if (value)
+			continue;
 		if (!found)
 			g_ptr_array_add(rest, argv[i]);
 		else if (!found->argument)

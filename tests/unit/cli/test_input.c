@@ -108,6 +108,13 @@ START_TEST(test_options)
 	ck_assert_ptr_null(ph_input_option(&parsed.input, "all"));
 	ph_parsed_clear(&parsed);
 
+	ck_assert_int_eq(parse("--config=a=b|database|move|DB1"), 0);
+	ck_assert_str_eq(parsed.conf_path, "a=b");
+	ph_parsed_clear(&parsed);
+	ck_assert_int_eq(parse("database|move|-cf.conf|DB1"), 0);
+	ck_assert_str_eq(parsed.conf_path, "f.conf");
+	ph_parsed_clear(&parsed);
+
 	ck_assert_int_eq(parse("database|move|DB1|--all|--TO=a=b"), 0);
 	ck_assert(!parsed.json);
 	ck_assert_ptr_null(parsed.conf_path);
