@@ -387,7 +387,7 @@ warn_address(struct ph_directory *directory, const char *address,
 	struct ph_err err = PH_ERR_INIT;
 	int r = ph_directory_find(directory, address, &entry, &err);
 
-	if (r == 1 && !same_name(ph_object_name(entry), name))
+	if (r == 1 && !ph_fold_same(ph_object_name(entry), name))
 		ph_cli_warn("%s belongs to recipient:%s as well; mail for it "
 			    "is refused (5.1.4) while both have it",
 			    address, ph_object_name(entry));

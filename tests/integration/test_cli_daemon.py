@@ -77,14 +77,14 @@ def test_map_temp(world, policy):
 def test_an_address_of_two_is_warned_of(world, policy):
     organisation(world)
     policy()
-    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    until("the directory file", lambda: world.run("resolve", "mota@x.test").returncode == YES)
     rita = ["recipient", "set", "rita@x.test", "RecipientType=UserMailbox", "Database=DB1"]
     assert not world.run(*rita, "EmailAddresses=smtp:r@x.test").stderr
     done = world.run(*rita, "EmailAddresses=smtp:N@x.test")
     assert done.returncode == YES
     assert "n@x.test belongs to" in done.stderr and "nuno@x.test" in done.stderr
     assert "5.1.4" in done.stderr and len(done.stderr.splitlines()) == 1
-    wait_for(lambda: world.run("resolve", "n@x.test").returncode == DATA, "both")
+    until("both", lambda: world.run("resolve", "n@x.test").returncode == DATA)
     assert "both" in world.run(*rita, "DisplayName=Rita").stderr
     assert not world.run(*rita, "EmailAddresses=").stderr
 
@@ -168,7 +168,7 @@ def test_resolve_and_route(world, policy):
 def test_who_may_not_read_the_directory_file(world, policy):
     organisation(world)
     policy()
-    wait_for(lambda: world.run("resolve", "mota@x.test").returncode == YES, "directory file")
+    until("the directory file", lambda: world.run("resolve", "mota@x.test").returncode == YES)
     os.chmod(world.path / "directory", 0)
     for words in (["resolve", "mota@x.test"], ["route", "mota@x.test"], ["mailbox", "n@x.test"]):
         done = subprocess.run(

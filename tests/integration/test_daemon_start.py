@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.lab.command import BUILD, CONFIG, wait_for
+from tests.lab.command import BUILD, CONFIG
+from tests.lab.wait import until
 
 
 def binary(name):
@@ -64,7 +65,7 @@ def test_the_mail_log_is_not_there_yet(world):
     path = world.path / "mail.log"
     add(world, f"[tracking]\nmaillog = {path}\n")
     with running(world, "posthub-tracking") as said:
-        wait_for(lambda: f"warning: {path} is not there; it is waited for" in said(), "a warning")
+        until("a warning", lambda: f"warning: {path} is not there; it is waited for" in said())
         path.touch()
-        wait_for(lambda: f"{path} is there" in said(), "its end")
+        until("its end", lambda: f"{path} is there" in said())
         assert said().count("is not there") == 1
