@@ -127,7 +127,8 @@ match_domain(struct ph_evaluation *e, const void *operand,
 		if (g_hash_table_contains(set->texts, domain))
 			return 1;
 		domain = strchr(domain, '.');
-		domain += domain != NULL;
+		if (domain != NULL)
+			domain++;
 	}
 	return 0;
 }

@@ -282,7 +282,8 @@ enter_domain(const struct ph_source *source, const char *address,
 	while (domain != NULL) {
 		mark(g_hash_table_lookup(source->domains, domain), bits);
 		domain = strchr(domain, '.');
-		domain += domain != NULL;
+		if (domain != NULL)
+			domain++;
 	}
 }
 
