@@ -147,6 +147,23 @@ ph_cli_local_snapshot(const struct ph_cli *cli, const struct ph_derive *derive,
 	return newest;
 }
 
+/* Nothing is shown of a Redis that was emptied, or of another prefix, as of one
+ * in which nothing is yet: what the daemons here follow tells them apart. */
+static void
+warn_lost(struct ph_cli *cli, const struct ph_snapshot *snapshot)
+{
+	struct ph_snapshot *local;
+
+	if (*ph_snapshot_organization(snapshot))
+		return;
+	local = ph_cli_local_snapshot(cli, NULL, NULL);
+	if (local && *ph_snapshot_organization(local))
+		ph_cli_warn("Redis holds no state with the prefix %s, and the "
+			    "daemons here do; \"posthub status\" says more",
+			    ph_redis_prefix(cli->redis));
+	ph_snapshot_unref(&local);
+}
+
 int
 ph_cli_snapshot(struct ph_cli *cli, bool local, const struct ph_derive *derive,
 		struct ph_snapshot **snapshot_r, int *status_r)
@@ -156,8 +173,10 @@ ph_cli_snapshot(struct ph_cli *cli, bool local, const struct ph_derive *derive,
 
 	if (ph_cli_redis(cli, status_r) < 0)
 		return -1;
-	if (ph_state_read(cli->redis, derive, snapshot_r, &err) == 0)
+	if (ph_state_read(cli->redis, derive, snapshot_r, &err) == 0) {
+		warn_lost(cli, *snapshot_r);
 		return 0;
+	}
 	(void)ph_cli_unread(&err);
 	*snapshot_r = local ? ph_cli_local_snapshot(cli, derive, &path) : NULL;
 	if (!*snapshot_r) {

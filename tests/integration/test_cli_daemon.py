@@ -190,6 +190,8 @@ def test_empty_redis_and_adopt(world, policy):
     world.cli("FLUSHALL")
     world.refused(UNAVAILABLE, "state adopt", "site", "set", "C", "Comment=x")
     assert world.cli("DBSIZE") == "0"
+    for words in (["site", "list"], ["rule", "list"], ["route", "mota@x.test"]):
+        assert "no state with the prefix posthub:" in world.run(*words).stderr
     status = world.run("state", "show")
     assert status.returncode == NO and before in status.stdout
     assert "state adopt" in world.ok("status")
