@@ -83,6 +83,10 @@ bool ph_run_stopping(const struct ph_run *run);
 const char *ph_run_text(const struct ph_run *run, const char *name);
 int64_t ph_run_int(const struct ph_run *run, const char *name);
 
+/* Does nobody listen at a UNIX socket yet? A second start must not take the
+ * place of a daemon that runs. 0, or -1 PERM. */
+int ph_socket_check_free(const char *path, struct ph_err *err);
+
 /*
  * Gives a UNIX socket that somebody else made (libmilter opens its own) what
  * every socket of ours has: group [server] socket_group and mode 0660. Not

@@ -71,6 +71,27 @@ ph_socket_publish(const struct ph_conf *conf, const char *path,
 			  path, name, g_strerror(errno));
 }
 
+int
+ph_socket_check_free(const char *path, struct ph_err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool served;
+
+	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+	/* EAGAIN: more wait there than it can take. */
+	served = fd >= 0 && (connect(fd, (struct sockaddr *)&address,
+				     sizeof address) == 0 ||
+			     errno == EAGAIN);
+	if (fd >= 0)
+		close(fd);
+	return served ? ph_err_set(err, PH_ERR_PERM,
+				   "cannot listen on unix:%s: somebody "
+				   "listens there already",
+				   path)
+		      : 0;
+}
+
 static int
 listen_unix(const struct ph_conf *conf, const char *path, int *fd_r,
 	    struct ph_err *err)
@@ -85,6 +106,8 @@ listen_unix(const struct ph_conf *conf, const char *path, int *fd_r,
 				  "%s: the path of a UNIX socket has at most "
 				  "%zu bytes",
 				  path, sizeof address.sun_path - 9);
+	if (ph_socket_check_free(path, err) < 0)
+		return -1;
 	g_strlcpy(address.sun_path, temporary, sizeof address.sun_path);
 	(void)unlink(temporary);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

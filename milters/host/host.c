@@ -49,6 +49,7 @@ open_unix(const struct ph_host *host, const struct ph_conf *conf,
 	g_autofree char *connection = g_strconcat("unix:", temporary, NULL);
 
 	if (check_directory(path, err) < 0 ||
+	    ph_socket_check_free(path, err) < 0 ||
 	    open_socket(host, connection, err) < 0)
 		return -1;
 	if (ph_socket_publish(conf, temporary, err) < 0) {

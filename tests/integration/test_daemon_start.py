@@ -48,6 +48,26 @@ def test_no_directory_for_the_milters_socket(world, role, others):
     assert f"cannot listen on unix:{path}: {path.parent}: No such file" in done.stderr
 
 
+@pytest.mark.parametrize("role", ["policy", "frontend"])
+def test_a_second_start(world, role):
+    """It takes nothing from the daemon that runs."""
+    names = ("map", "policy", "expand") if role == "policy" else ("milter",)
+    paths = [world.path / f"{name}.sock" for name in names]
+    add(world, f"[{role}]\n" + "".join(f"{p.stem} = unix:{p}\n" for p in paths))
+    argv = [binary(f"posthub-{role}"), "-c", world.conf, "-f"]
+    with running(world, f"posthub-{role}"):
+        until("its socket", paths[0].exists)
+        before = [path.stat().st_ino for path in paths]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+        assert done.returncode == CONFIG
+        said = [f"unix:{path}: somebody listens there already" for path in paths]
+        assert sum(done.stderr.count(line) for line in said) == 1, done.stderr
+        assert [path.stat().st_ino for path in paths] == before
+    # One that was left behind is nobody's.
+    with running(world, f"posthub-{role}"):
+        until("another one", lambda: paths[0].exists() and paths[0].stat().st_ino != before[0])
+
+
 def test_a_quarantine_mailbox_that_is_no_address(world):
     """Each message for it would be put off when it comes."""
     add(world, f"[transport]\nfork = unix:{world.path}/f.sock\nquarantine_mailbox = quarantine\n")
