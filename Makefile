@@ -255,6 +255,9 @@ install: all
 	install -m755 $(filter-out %/posthub,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin
 	install -m755 $(BUILD)/bin/posthub $(DESTDIR)$(PREFIX)/bin
 	cp -r postfix-conf share/posthub/* $(DESTDIR)$(PREFIX)/share/posthub
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' share/systemd/posthub@.service.in \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/posthub@.service
 	for page in $(MAN); do \
 		install -D -m644 $$page \
 			$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \

@@ -333,6 +333,13 @@ def test_install_into_a_directory(tmp_path: Path) -> None:
     shipped = tmp_path / "usr/share/posthub/postfix-conf"
     for path in (ROOT / "postfix-conf").rglob("*"):
         assert (shipped / path.relative_to(ROOT / "postfix-conf")).exists()
+    unit = (tmp_path / "usr/lib/systemd/system/posthub@.service").read_text()
+    start = re.search(r"^ExecStart=/(\S+)%i -f$", unit, re.MULTILINE)
+    assert start is not None, unit
+    for path in binaries().glob("posthub-*"):
+        assert f"{tmp_path}/{start[1]}{path.name.removeprefix('posthub-')}" == str(
+            tmp_path / "usr/sbin" / path.name
+        )
     # Where the programs look, whatever packages are used to say.
     assert (tmp_path / "etc/posthub").is_dir()
     assert {path.name for path in tmp_path.iterdir()} == {"usr", "etc"}
