@@ -227,6 +227,7 @@ add_folders(DIR *dir, bool stamp_only, struct sum *sum, struct ph_err *err)
 	struct dirent *entry;
 	int r = 0;
 
+	/* readdir tells its end from an error by errno alone. */
 	while (r == 0 && (errno = 0, entry = readdir(dir))) {
 		int fd =
 		    is_folder(entry->d_name)
@@ -238,7 +239,7 @@ add_folders(DIR *dir, bool stamp_only, struct sum *sum, struct ph_err *err)
 		r = add_folder(fd, stamp_only, sum, err);
 		ph_path_close(&fd);
 	}
-	return r;
+	return r == 0 && errno != 0 ? fail("read", "the folders", err) : r;
 }
 
 static int

@@ -2,6 +2,8 @@
 
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -475,8 +477,56 @@ START_TEST(test_limits_stay)
 }
 END_TEST
 
-UNIT_MAIN("store/mailbox/quota", test_counted_for_notice, test_notable,
-	  test_above, test_told_once_a_day, test_limits_stay, test_no_quota,
-	  test_counted, test_reached_exactly, test_doubted, test_whose_limit,
-	  test_padded, test_damaged, test_cut_off, test_grown_long, test_holes,
+static const char *unreadable; /* the end of a directory's path; NULL: none */
+
+/* In place of the C library's. */
+struct dirent *
+readdir(DIR *dir)
+{
+	struct dirent *(*real)(DIR *) =
+	    (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", dirfd(dir));
+	g_autofree char *path = g_file_read_link(link, NULL);
+
+	if (unreadable && g_str_has_suffix(path, unreadable)) {
+		errno = EIO;
+		return NULL;
+	}
+	errno = 0;
+	return real(dir);
+}
+
+/* A part of what is there is no sum of it. */
+START_TEST(test_cannot_be_counted)
+{
+	const struct ph_quota_limits limits = {.receive = 100};
+	g_autofree char *root = NULL;
+	struct scene scene;
+	struct ph_quota used;
+	struct ph_err err = PH_ERR_INIT;
+
+	scene_open(&scene);
+	root = g_path_get_basename(scene.root);
+	put(&scene, ".Junk/cur/1.a", 90);
+	for (int i = 0; i < 2; i++) {
+		unreadable = i == 0 ? root : "/.Junk/cur";
+		ck_assert_int_eq(ph_quota_take(scene.mailbox, &limits, 20,
+					       &ph_perms_self, &used, &err),
+				 -1);
+		ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+		expect_file(&scene, "");
+	}
+	unreadable = NULL;
+	ck_assert_int_eq(ph_quota_take(scene.mailbox, &limits, 20,
+				       &ph_perms_self, &used, &err),
+			 0);
+	scene_close(&scene);
+}
+END_TEST
+
+UNIT_MAIN("store/mailbox/quota", test_cannot_be_counted,
+	  test_counted_for_notice, test_notable, test_above,
+	  test_told_once_a_day, test_limits_stay, test_no_quota, test_counted,
+	  test_reached_exactly, test_doubted, test_whose_limit, test_padded,
+	  test_damaged, test_cut_off, test_grown_long, test_holes,
 	  test_in_the_way)
