@@ -135,7 +135,8 @@ is_directory(int mailbox, const char *component)
 	       S_ISDIR(st.st_mode);
 }
 
-/* Of several the first in the alphabet, so that it is always the same one. */
+/* Of several the first in the alphabet, so that it is always the same one.
+ * errno is 0 if all were seen. */
 static char *
 look_for(DIR *dir, const char *component)
 {
@@ -158,7 +159,7 @@ ph_folder_find(int mailbox, const char *component, char **component_r,
 	       struct ph_err *err)
 {
 	DIR *dir;
-	int fd;
+	int fd, r, saved;
 
 	if (is_directory(mailbox, component)) {
 		*component_r = g_strdup(component);
@@ -172,8 +173,14 @@ ph_folder_find(int mailbox, const char *component, char **component_r,
 		return -1;
 	}
 	*component_r = look_for(dir, component);
+	r = errno == 0 ? *component_r != NULL
+		       : fail("read", "the folders", err);
+	if (r < 0)
+		g_clear_pointer(component_r, g_free);
+	saved = errno;
 	closedir(dir);
-	return *component_r ? 1 : 0;
+	errno = saved;
+	return r;
 }
 
 /* ---- making ------------------------------------------------------------ */

@@ -23,7 +23,7 @@ bool ph_folder_is_open(const char *name);
 
 /* The folder's directory, of that name or, if there is none, one that differs
  * from it in case alone. 1 and *component_r (g_free); 0: there is none; -1
- * TEMP. */
+ * TEMP with errno. */
 int ph_folder_find(int mailbox, const char *component, char **component_r,
 		   struct ph_err *err);
 

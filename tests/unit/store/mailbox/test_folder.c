@@ -3,6 +3,9 @@
 #include "store/mailbox/path.h"
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -237,5 +240,40 @@ START_TEST(test_locked)
 }
 END_TEST
 
+static bool unreadable;
+
+/* In place of the C library's. */
+struct dirent *
+readdir(DIR *dir)
+{
+	struct dirent *(*real)(DIR *) =
+	    (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+
+	errno = unreadable ? EIO : 0;
+	return unreadable ? NULL : real(dir);
+}
+
+/* Who cannot read the list does not know that it is not there. */
+START_TEST(test_cannot_be_found)
+{
+	g_autofree char *root = unit_mkdir(), *found = NULL;
+	int mailbox = open_dir(root);
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(mkdirat(mailbox, ".Projects", 0700), 0);
+	unreadable = true;
+	ck_assert_int_eq(ph_folder_find(mailbox, ".projects", &found, &err),
+			 -1);
+	ck_assert_int_eq(errno, EIO);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	unreadable = false;
+	found = find(mailbox, ".projects");
+	ck_assert_str_eq(found, ".Projects");
+	close(mailbox);
+	unit_rmdir(&root);
+}
+END_TEST
+
 UNIT_MAIN("store/mailbox/folder", test_component, test_no_component,
-	  test_closed, test_found, test_made, test_subscribed, test_locked)
+	  test_closed, test_found, test_cannot_be_found, test_made,
+	  test_subscribed, test_locked)
