@@ -207,15 +207,6 @@ has_param(char *const *params, const char *word)
 	return false;
 }
 
-static bool
-is_ascii(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text >= 0x80)
-			return false;
-	return true;
-}
-
 /* A client may ask for SMTPUTF8 where nothing needs it. */
 static bool
 needs_utf8(const struct ph_mail *mail)
@@ -225,10 +216,10 @@ needs_utf8(const struct ph_mail *mail)
 
 	if (!has_param(mail->params, "SMTPUTF8"))
 		return false;
-	if (!is_ascii(mail->sender) || !is_ascii(recipient->given))
+	if (!g_str_is_ascii(mail->sender) || !g_str_is_ascii(recipient->given))
 		return true;
 	for (size_t i = 0; i < n; i++)
-		if (!is_ascii(ph_headers_at(mail->headers, i)->value))
+		if (!g_str_is_ascii(ph_headers_at(mail->headers, i)->value))
 			return true;
 	return false;
 }
