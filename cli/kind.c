@@ -72,18 +72,6 @@ add_error(struct ph_table *table, const char *const *columns, const char *name,
 	ph_table_add(table, values);
 }
 
-/* Errors of the kind whose object is not in the list. */
-static size_t
-count_errors(const struct ph_snapshot *snapshot, const struct ph_kind *kind)
-{
-	const struct ph_snapshot_error *errors;
-	size_t n = ph_snapshot_errors(snapshot, &errors), found = 0;
-
-	for (size_t i = 0; i < n; i++)
-		found += ph_error_name(&errors[i], kind) != NULL;
-	return found;
-}
-
 static void
 list_table(const struct ph_snapshot *snapshot, const struct ph_kind *kind)
 {
@@ -92,7 +80,7 @@ list_table(const struct ph_snapshot *snapshot, const struct ph_kind *kind)
 	    ph_snapshot_list(snapshot, kind->name, &n);
 	const struct ph_snapshot_error *errors;
 	g_autofree const char **columns =
-	    list_columns(kind, objects, n, count_errors(snapshot, kind) > 0);
+	    list_columns(kind, objects, n, ph_errors_count(snapshot, kind) > 0);
 	struct ph_table *table = ph_table_new(columns);
 
 	for (size_t i = 0; i < n; i++)

@@ -24,6 +24,9 @@ ph_error_find(const struct ph_snapshot *snapshot, const struct ph_kind *kind,
  * NULL. Borrowed from the error. */
 const char *ph_error_name(const struct ph_snapshot_error *error,
 			  const struct ph_kind *kind);
+/* Errors of the kind, whose objects are not in the snapshot's list. */
+size_t ph_errors_count(const struct ph_snapshot *snapshot,
+		       const struct ph_kind *kind);
 
 /* The name in the key of an object that is known without case, valid or not;
  * g_free; NULL: there is none. */

@@ -116,6 +116,17 @@ ph_error_name(const struct ph_snapshot_error *error, const struct ph_kind *kind)
 	return error->key[n] == ':' ? error->key + n + 1 : NULL;
 }
 
+size_t
+ph_errors_count(const struct ph_snapshot *snapshot, const struct ph_kind *kind)
+{
+	const struct ph_snapshot_error *errors;
+	size_t n = ph_snapshot_errors(snapshot, &errors), found = 0;
+
+	for (size_t i = 0; i < n; i++)
+		found += ph_error_name(&errors[i], kind) != NULL;
+	return found;
+}
+
 const struct ph_snapshot_error *
 ph_error_find(const struct ph_snapshot *snapshot, const struct ph_kind *kind,
 	      const char *name)

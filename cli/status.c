@@ -93,17 +93,6 @@ count_drafts(const struct ph_object *const *objects, size_t n)
 	return drafts;
 }
 
-static size_t
-count_errors(const struct ph_snapshot *snapshot, const struct ph_kind *kind)
-{
-	const struct ph_snapshot_error *errors;
-	size_t n = ph_snapshot_errors(snapshot, &errors), found = 0;
-
-	for (size_t i = 0; i < n; i++)
-		found += ph_error_name(&errors[i], kind) != NULL;
-	return found;
-}
-
 static void
 kinds_part(struct report *report)
 {
@@ -119,7 +108,7 @@ kinds_part(struct report *report)
 		if (kind->flags & (PH_KIND_DIRECTORY | PH_KIND_INTERNAL))
 			continue;
 		list = ph_snapshot_list(report->snapshot, kind->name, &n);
-		bad = count_errors(report->snapshot, kind);
+		bad = ph_errors_count(report->snapshot, kind);
 		if (n + bad == 0)
 			continue;
 		objects = g_strdup_printf("%zu", n);
