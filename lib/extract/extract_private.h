@@ -124,6 +124,7 @@ GBytes *ph_zip_bytes(struct ph_zip_member *member);
 struct ph_xml;
 struct ph_xml_handler {
 	void (*start)(struct ph_xml *xml, const char *name); /* local name */
+	/* NULL is fine: */
 	void (*end)(struct ph_xml *xml, const char *name);
 	void (*text)(struct ph_xml *xml, const char *text, size_t size);
 };

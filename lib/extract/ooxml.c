@@ -117,21 +117,6 @@ start_type(struct ph_xml *xml, const char *name)
 		ooxml->office = true;
 }
 
-static void
-end_type(struct ph_xml *xml, const char *name)
-{
-	(void)xml;
-	(void)name;
-}
-
-static void
-text_type(struct ph_xml *xml, const char *text, size_t size)
-{
-	(void)xml;
-	(void)text;
-	(void)size;
-}
-
 /* "/word/document.xml"; g_free */
 static char *
 part_name(const struct ph_zip_member *member)
@@ -149,8 +134,7 @@ part_name(const struct ph_zip_member *member)
 static bool
 find_types(struct ph_extract_job *job, struct ph_zip_member *member, void *self)
 {
-	static const struct ph_xml_handler handler = {start_type, end_type,
-						      text_type};
+	static const struct ph_xml_handler handler = {start_type, NULL, NULL};
 	struct ph_ooxml *ooxml = self;
 	struct ph_xml xml = {.job = job, .handler = &handler, .self = ooxml};
 	g_autofree char *name = part_name(member);

@@ -424,26 +424,10 @@ start_link(struct ph_xml *xml, const char *name)
 	ph_extract_put_line(xml->job, target, strlen(target));
 }
 
-static void
-end_link(struct ph_xml *xml, const char *name)
-{
-	(void)xml;
-	(void)name;
-}
-
-static void
-text_link(struct ph_xml *xml, const char *bytes, size_t size)
-{
-	(void)xml;
-	(void)bytes;
-	(void)size;
-}
-
 void
 ph_ooxml_read_links(struct ph_ooxml *ooxml, struct ph_zip_member *member)
 {
-	static const struct ph_xml_handler handler = {start_link, end_link,
-						      text_link};
+	static const struct ph_xml_handler handler = {start_link, NULL, NULL};
 	struct ph_xml xml = {.job = ooxml->job, .handler = &handler};
 
 	ph_xml_parse(&xml, member, NULL, 0);

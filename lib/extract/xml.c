@@ -86,7 +86,8 @@ on_end(void *ctx, const xmlChar *name, const xmlChar *prefix,
 	struct ph_xml *xml = ctx;
 
 	set_names(xml, prefix, uri);
-	xml->handler->end(xml, (const char *)name);
+	if (xml->handler->end != NULL)
+		xml->handler->end(xml, (const char *)name);
 	xml->depth--;
 	if (ph_extract_full(xml->job))
 		ph_xml_stop(xml);
@@ -97,7 +98,8 @@ on_text(void *ctx, const xmlChar *text, int size)
 {
 	struct ph_xml *xml = ctx;
 
-	xml->handler->text(xml, (const char *)text, (size_t)size);
+	if (xml->handler->text != NULL)
+		xml->handler->text(xml, (const char *)text, (size_t)size);
 	if (ph_extract_full(xml->job))
 		ph_xml_stop(xml);
 }
