@@ -53,13 +53,18 @@ struct rtf {
 /* ---- rtf.c -------------------------------------------------------------- */
 
 struct rtf_group *ph_rtf_group(struct rtf *r); /* the innermost */
+/* What is pending goes to the text. */
 void ph_rtf_flush(struct rtf *r);
+/* A character of the text, unless it is hidden or in the place of a \u. */
 void ph_rtf_put(struct rtf *r, gunichar c);
+/* \u: a unit of UTF-16, negative above 0x7fff. */
 void ph_rtf_put_unicode(struct rtf *r, int number);
 
 /* ---- rtf_words.c -------------------------------------------------------- */
 
+/* A control word without its backslash; has: a number followed. */
 void ph_rtf_control(struct rtf *r, const char *word, int number, bool has);
+/* The group ends that went elsewhere than to the text. */
 void ph_rtf_end_destination(struct rtf *r, const struct rtf_word *word);
 
 #endif

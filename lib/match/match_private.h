@@ -37,6 +37,7 @@ struct ph_term {
 void ph_term_unref(struct ph_term *term);
 struct ph_term *ph_term_ref(struct ph_term *term);
 
+/* Borrowed. */
 struct ph_term *ph_terms_at(const struct ph_terms *terms, uint32_t number);
 bool ph_terms_find(const struct ph_terms *terms, const struct ph_term *term,
 		   uint32_t *number_r);

@@ -18,6 +18,7 @@ enum ph_encoding {
 	PH_ENCODING_UNKNOWN, /* read as it is */
 };
 
+/* By the value of Content-Transfer-Encoding, without blanks around it. */
 enum ph_encoding ph_encoding_of(const char *name, size_t size);
 
 /* Decoded; at most size bytes, NUL-terminated; g_free. Lenient: what does not
@@ -120,12 +121,15 @@ struct ph_entity {
 	size_t size;
 };
 
+/* One field, if it says how to read the part; its value is folded as it came,
+ * and borrowed while the entity is. */
 void ph_entity_take_field(struct ph_content *content, struct ph_entity *entity,
 			  const char *name, size_t name_size, const char *value,
 			  size_t size);
 /* The header of the message itself. */
 void ph_entity_read_fields(struct ph_content *content, struct ph_entity *entity,
 			   const struct ph_headers *headers);
+/* The header that a part begins with; what is behind it is the body. */
 void ph_entity_read_header(struct ph_content *content, struct ph_entity *entity,
 			   const char *p, size_t size);
 void ph_entity_clear(struct ph_entity *entity);
@@ -137,6 +141,7 @@ struct ph_line {
 	const char *next;
 };
 
+/* The one that begins at p; it ends with LF or CRLF, or at end. */
 struct ph_line ph_line_get(const char *p, const char *end);
 
 /* ---- content_parse.c: containers ---------------------------------------- */
@@ -154,6 +159,7 @@ struct ph_delimiter {
 	bool closing;
 };
 
+/* The next one. False: there is none, or no more may be read through. */
 bool ph_delimiter_find(struct ph_content *content, struct ph_delimiter *d);
 /* The needle, g_free; NULL: it has no boundary. */
 char *ph_boundary_find(const struct ph_field *type);
@@ -168,6 +174,7 @@ struct ph_place {
 	const char *type; /* if it declares none (RFC 2046 section 5.1.5) */
 };
 
+/* All parts of a message, of which the body is borrowed while content is. */
 void ph_content_parse(struct ph_content *content,
 		      const struct ph_headers *headers, const char *body,
 		      size_t size);
@@ -177,6 +184,7 @@ void ph_content_parse(struct ph_content *content,
 /* Decoded file name; "" if none; g_free. */
 char *ph_entity_name(struct ph_content *content, const struct ph_entity *entity,
 		     const struct ph_field *type);
+/* As one of this type; a part with several readings is added as each. */
 void ph_content_add_leaf(struct ph_content *content,
 			 const struct ph_entity *entity,
 			 const struct ph_field *type,
@@ -189,6 +197,7 @@ bool ph_content_is_message(const char *type);
 
 /* ---- content_text.c ----------------------------------------------------- */
 
+/* Decodes the bodies, as far as the limits allow; once. */
 void ph_content_make_texts(struct ph_content *content);
 
 #endif

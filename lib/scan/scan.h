@@ -13,6 +13,7 @@ struct ph_scan_piece {
 	size_t size;
 };
 
+/* Bytes in all of them. */
 size_t ph_scan_size(const struct ph_scan_piece *pieces, size_t n);
 
 #endif

@@ -39,9 +39,13 @@ struct ph_session *ph_session_new(const struct ph_session_shared *shared,
 /* A message that is not complete leaves nothing behind. */
 void ph_session_free(struct ph_session **session);
 
+/* Copies. */
 void ph_session_feed(struct ph_session *session, const void *data, size_t size);
+/* Decides what is to be decided; as ph_lmtp_step. */
 enum ph_lmtp_state ph_session_step(struct ph_session *session);
 
+/* What to send now, borrowed until the next call, and how much of it was sent.
+ */
 const char *ph_session_output(const struct ph_session *session, size_t *size_r);
 void ph_session_sent(struct ph_session *session, size_t size);
 

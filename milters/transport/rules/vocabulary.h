@@ -48,13 +48,16 @@ struct ph_vocabulary {
 struct ph_vocabulary *ph_vocabulary_new(void);
 void ph_vocabulary_free(struct ph_vocabulary **vocabulary);
 
+/* The index of a source, each once; selector NULL: none. Case does not
+ * matter. */
 uint32_t ph_vocabulary_source(struct ph_vocabulary *vocabulary,
 			      const struct ph_subject *subject,
 			      const char *selector);
 const struct ph_source *ph_vocabulary_at(const struct ph_vocabulary *vocabulary,
 					 uint32_t source);
 
-/* word is folded here; UINT32_MAX: nothing is left of it. */
+/* The index of a term, each once. word is folded here; UINT32_MAX: nothing is
+ * left of it. */
 uint32_t ph_vocabulary_word(struct ph_vocabulary *vocabulary, const char *word);
 /* A pattern that was checked when its rule was read. */
 uint32_t ph_vocabulary_pattern(struct ph_vocabulary *vocabulary,
@@ -63,6 +66,7 @@ uint32_t ph_vocabulary_pattern(struct ph_vocabulary *vocabulary,
 /* A domain as it is compared: as DNS writes it, folded; g_free. */
 char *ph_vocabulary_domain(const char *text);
 
+/* Gates of a rule, by its position in the set. */
 void ph_vocabulary_gate_term(struct ph_vocabulary *vocabulary, uint32_t source,
 			     uint32_t term, uint32_t rule);
 void ph_vocabulary_gate_address(struct ph_vocabulary *vocabulary,
