@@ -26,7 +26,8 @@ begin_read(struct ph_dirfile *file, struct ph_dirreader **reader_r,
 	if (rc != 0) {
 		ph_dirreader_free(reader);
 		ph_dirpool_give(file->pool, NULL);
-		return ph_dirfile_fail(file, rc, "begin", err);
+		(void)ph_dirfile_fail(file, rc, "begin", err);
+		return -1;
 	}
 	*reader_r = reader;
 	return 0;

@@ -158,7 +158,7 @@ open_one(struct ph_mdb_set *set, const char *folded, const char *name,
 	result = open_in_root(set, name, epoch, &mdb, err);
 	saved = errno;
 	g_mutex_lock(&set->mutex);
-	if (result == PH_STORE_OK) {
+	if (mdb) {
 		mdb->users++;
 		*mdb_r = mdb;
 	}

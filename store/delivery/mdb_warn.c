@@ -136,7 +136,7 @@ ph_mdb_warn(struct ph_mdb *mdb, const struct ph_mdb_mailbox *mailbox,
 			r = ph_err_set(&err, PH_ERR_TEMP, "%s",
 				       g_strerror(errno));
 	}
-	if (r < 0) {
+	if (r < 0 || text == NULL) {
 		ph_warn("database %s: the owner of mailbox %s is not warned of "
 			"its size: %s",
 			mdb->name, wanted->address, err.text);

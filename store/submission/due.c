@@ -43,9 +43,9 @@ parse_month(const char *text)
 {
 	static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
 
-	for (int i = 0; i < 12; i++)
-		if (strncasecmp(text, months + i * 3, 3) == 0)
-			return i + 1;
+	for (size_t i = 0; i < 12; i++)
+		if (strncasecmp(text, months + 3 * i, 3) == 0)
+			return (int)i + 1;
 	return 0;
 }
 

@@ -51,10 +51,10 @@ START_TEST(test_length)
 	g_autofree char *file = g_build_filename(root, "file", NULL);
 
 	for (gsize over = 0; over < 2; over++) {
-		g_autofree char *text = g_strnfill(LIMIT + over, 'x');
+		g_autofree char *rest = g_strnfill(LIMIT + over - 5, 'x');
+		g_autofree char *text = g_strconcat("user:", rest, NULL);
 		g_autoptr(GString) line = g_string_new(NULL);
 
-		memcpy(text, "user:", 5);
 		ck_assert(g_file_set_contents(file, text, -1, NULL));
 		ck_assert_int_eq(ph_credential_read(root, "file", line, NULL),
 				 over == 0 ? 0 : -1);

@@ -145,7 +145,8 @@ START_TEST(test_utf16)
 		g_autofree char *marked = g_malloc(size + 2);
 		struct ph_package *package;
 
-		memcpy(marked, big ? "\376\377" : "\377\376", 2);
+		marked[0] = big ? '\376' : '\377';
+		marked[1] = big ? '\377' : '\376';
 		memcpy(marked + 2, utf16, size);
 		package = parse_bytes(marked, size + 2);
 		ck_assert_str_eq(rule_at(package, 0)->name,

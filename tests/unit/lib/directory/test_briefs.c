@@ -50,13 +50,12 @@ START_TEST(test_as_long_as_it_may_be)
 	g_autofree char *address = g_strnfill(PH_BRIEF_SIZE - 1, 'a');
 	g_autofree char *longer = g_strnfill(PH_BRIEF_SIZE, 'a');
 	g_autofree char *primary = g_strnfill(PH_BRIEF_SIZE - 4, 'p');
-	g_autofree char *both = g_strconcat(primary, " DB", NULL);
+	g_autofree char *both = NULL;
 
 	ph_briefs_set(briefs, longer, "p", "DB");
 	expect(briefs, longer, "-");
 	primary[PH_BRIEF_SIZE - 5] = '\0';
-	both[PH_BRIEF_SIZE - 5] = '\0';
-	strcat(both, " DB");
+	both = g_strconcat(primary, " DB", NULL);
 	ph_briefs_set(briefs, address, primary, "DB");
 	expect(briefs, address, both);
 	ph_briefs_free(&briefs);

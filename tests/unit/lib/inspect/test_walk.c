@@ -1,8 +1,8 @@
 #include "tests/unit/lib/inspect/files.h"
 
-#define TEXT(name, text)                          \
-	{                                         \
-		name, text, sizeof text - 1, NULL \
+#define TEXT(name, text)                           \
+	{                                          \
+		name, text, sizeof(text) - 1, NULL \
 	}
 #define DATA(name, bytes)                               \
 	{                                               \

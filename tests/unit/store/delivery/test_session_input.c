@@ -84,6 +84,7 @@ check_xclient(const char *xclient, const char *from, bool trusted)
 
 	setup_memory();
 	out = talk(HUB, said);
+	ck_assert_ptr_nonnull(strstr(out, "\r\n250 2.1.5 <" NUNO "> "));
 	ck_assert_uint_eq(ph_store_memory_count(memory, NUNO), 1);
 	stored = ph_store_memory_content(memory, NUNO, 0);
 	ck_assert_ptr_nonnull(strstr(stored, from));

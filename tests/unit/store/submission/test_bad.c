@@ -77,7 +77,7 @@ START_TEST(test_200_megabytes)
 	lab_open(&lab, &fake);
 	lab_put(&lab, "new", "1.M1.h", TO_ANY "\n", strlen(TO_ANY "\n"));
 	path = g_build_filename(lab.box, ".Outbox/new/1.M1.h", NULL);
-	ck_assert_int_eq(truncate(path, 200 * 1024 * 1024), 0);
+	ck_assert_int_eq(truncate(path, (off_t)200 * 1024 * 1024), 0);
 	ck_assert_int_eq(lab_run(&lab), -1);
 	where = lab_where(&lab);
 	ck_assert_str_eq(where, "out0 work0 state0 sent0 drafts1 in1");

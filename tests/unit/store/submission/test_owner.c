@@ -22,7 +22,8 @@ START_TEST(test_deferred)
 
 		fake_open(&fake, NULL);
 		lab_open(&lab, &fake);
-		ph_format_mail_date(g_get_real_time() / 1000 + seconds * 1000,
+		ph_format_mail_date(g_get_real_time() / 1000 +
+					(gint64)seconds * 1000,
 				    date, sizeof(date));
 		message = g_strdup_printf(text, date);
 		lab_put(&lab, "new", "1.M1.h", message, strlen(message));
