@@ -38,11 +38,12 @@ def build(lab: Lab, **settings: str) -> tuple[Host, Host]:
 
 def post_and_change(first: Host, change: Callable[[], object]) -> Mail:
     """The mail is in the queue when the change comes; the store driver starts
-    with it."""
+    with it, and not with what it has kept of before."""
     with first.down("delivery"):
         mail = letter.post(first, letter.compose(ADDRESS))
         assert mail.accepted == {ADDRESS}, mail.last
         change()
+        (first.state / "posthub-delivery.snapshot").unlink()
     return mail
 
 
@@ -118,6 +119,8 @@ def test_an_epoch_of_before_is_refused(own_lab: Lab) -> None:
     over a restart as well."""
     first, second = build(own_lab)
     own_lab.change(lambda: own_lab.redis.call("HSET", KEY, "Epoch", "7"))
+    noted = first.state / "epochs"
+    wait.until("the Epoch on disk", lambda: "7 " in noted.read_text(encoding="utf-8"))
     mail = post_and_change(first, lambda: own_lab.redis.call("HSET", KEY, "Epoch", "6"))
     row = wait_row(first, mail, "SMTP DEFER", "432 4.3.2 ")
     assert "Epoch 6 is below 7" in row["recipient-status"]

@@ -230,7 +230,9 @@ START_TEST(test_threads)
 				  2000);
 	host_close(&h);
 	away(&h, false);
-	ck_assert_uint_gt(count_known(&h, 0, 2000), 1000);
+	/* However slow the keeper is, 10,000 answers may wait for it, of which
+	 * each thread has its share. */
+	ck_assert_uint_ge(count_known(&h, 0, 2000), 10000 / THREADS);
 	host_free(&h);
 }
 END_TEST
