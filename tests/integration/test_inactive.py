@@ -57,7 +57,8 @@ def wait_row(host: Host, mail: Mail, wanted: str, status: str) -> Row:
             if event(row) == wanted and status in row["recipient-status"]
         ]
 
-    return wait.until(f"{wanted} with {status}", found, 30)[0]
+    # qmgr puts a message that is still being delivered aside for a minute.
+    return wait.until(f"{wanted} with {status}", found, 90)[0]
 
 
 def elsewhere(lab: Lab) -> None:
