@@ -5,10 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* The MTA shows a milter 60,000 bytes of a field at most, so that a value of
- * about that length is not one that somebody chose. */
-#define SHOWN ((size_t)59000)
-
 /* ---- fields ------------------------------------------------------------ */
 
 static bool
@@ -159,7 +155,7 @@ is_same(const struct ph_copy_field *field, const char *value)
 	value = skip_blanks(value);
 	n = strlen(value);
 	return strcmp(now, value) == 0 ||
-	       (n >= SHOWN && strncmp(now, value, n) == 0);
+	       (n >= PH_HEADER_SHOWN && strncmp(now, value, n) == 0);
 }
 
 /* As it came. A message that ends in its header may lack the last line end. */

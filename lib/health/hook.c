@@ -97,9 +97,12 @@ ph_hook_free(struct ph_hook **hook)
 		return;
 	*hook = NULL;
 	if (p->pid != 0) {
+		GThread *thread;
+
 		ph_child_kill(p->pid);
-		g_thread_unref(
-		    g_thread_new("hook", reap, GINT_TO_POINTER(p->pid)));
+		thread = g_thread_try_new("hook", reap, GINT_TO_POINTER(p->pid),
+					  NULL);
+		g_clear_pointer(&thread, g_thread_unref);
 	}
 	g_free(p);
 }

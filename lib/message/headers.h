@@ -30,6 +30,9 @@ struct ph_headers *ph_headers_copy(const struct ph_headers *headers);
  * fields are too large as well. */
 #define PH_HEADERS_LIMIT ((size_t)16 * 1024 * 1024)
 #define PH_HEADER_COST ((size_t)64)
+/* Postfix shows a milter 60,000 bytes of a field at most, and delivers more: of
+ * a value of that length nobody knows the end. */
+#define PH_HEADER_SHOWN ((size_t)59000)
 bool ph_headers_add(struct ph_headers *headers, const char *name,
 		    const char *value);
 

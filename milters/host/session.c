@@ -474,13 +474,9 @@ stream_body(struct session *s, const void *data, size_t size)
 	}
 }
 
-/*
- * The MTA shows 60,000 bytes of a field, and delivers more. What is not seen
- * may be the boundary without which no attachment is found, or who it is from.
- * Lists of recipients may be that long, and are none of these.
+/* What is not seen may be the boundary without which no attachment is found, or
+ * who it is from. Lists of recipients may be that long, and are none of these.
  */
-#define SHOWN ((size_t)59000)
-
 static bool
 is_cut(const char *name, const char *value)
 {
@@ -488,7 +484,7 @@ is_cut(const char *name, const char *value)
 					    "MIME-Version"};
 	static const char content[] = "Content-";
 
-	if (strlen(value) < SHOWN)
+	if (strlen(value) < PH_HEADER_SHOWN)
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(whole); i++)
 		if (strcasecmp(name, whole[i]) == 0)

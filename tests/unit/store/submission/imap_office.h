@@ -106,15 +106,6 @@ static const struct ph_directory_ops twin_ops = {
 
 /* ---- all of it ---------------------------------------------------------- */
 
-static inline int64_t
-run(void *context, const struct ph_box_name *name, const char *part,
-    const char *file)
-{
-	const struct lab *lab = context;
-
-	return ph_item_run(&lab->submission, name, part, file);
-}
-
 static inline void
 world_open(struct world *world, const struct fake_rule *rules)
 {
@@ -137,7 +128,7 @@ world_open(struct world *world, const struct fake_rule *rules)
 static inline void
 world_start(struct world *world, int64_t rescan, int64_t idle)
 {
-	world->queue = ph_queue_new(4, run, &world->lab);
+	world->queue = ph_queue_new(4, lab_run_item, &world->lab);
 	world->watch = ph_watch_imap_start(&world->lab.submission, world->queue,
 					   rescan, idle);
 }

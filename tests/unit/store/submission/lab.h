@@ -559,4 +559,14 @@ lab_events(const struct lab *lab)
 	return g_strdelimit(g_strchomp(rows), "\n", ' ');
 }
 
+/* A queue's, whose context is the lab. */
+static inline int64_t
+lab_run_item(void *context, const struct ph_box_name *name, const char *part,
+	     const char *file)
+{
+	const struct lab *lab = context;
+
+	return ph_item_run(&lab->submission, name, part, file);
+}
+
 #endif

@@ -14,15 +14,6 @@ struct office {
 	struct ph_watch *watch;
 };
 
-static inline int64_t
-run(void *context, const struct ph_box_name *name, const char *part,
-    const char *file)
-{
-	const struct lab *lab = context;
-
-	return ph_item_run(&lab->submission, name, part, file);
-}
-
 static inline void
 office_open(struct office *office, const struct fake_rule *rules)
 {
@@ -35,7 +26,7 @@ office_start(struct office *office, int64_t rescan)
 {
 	struct ph_err err = PH_ERR_INIT;
 
-	office->queue = ph_queue_new(4, run, &office->lab);
+	office->queue = ph_queue_new(4, lab_run_item, &office->lab);
 	ck_assert_int_eq(ph_watch_start(&office->lab.submission, office->queue,
 					rescan, &office->watch, &err),
 			 0);

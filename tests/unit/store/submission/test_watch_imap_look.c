@@ -52,7 +52,7 @@ START_TEST(test_signs)
 			ck_assert(
 			    g_file_set_contents(world.lab.box, "x", 1, NULL));
 		}
-		world.queue = ph_queue_new(4, run, &world.lab);
+		world.queue = ph_queue_new(4, lab_run_item, &world.lab);
 		ph_imap_look(&world.lab.submission, world.queue, &look);
 		ck_assert_msg(look.end == rows[i].end, "%zu: %d: %s", i,
 			      look.end, look.err.text);
