@@ -6,7 +6,8 @@ nothing else, with as many threads; and beside the same program when messages
 come to it by LMTP, which no LMTP server can go below.
 
 They are spoken to by TCP, or with --unix by a UNIX socket, as on the host of a
-Postfix that delivers to them.
+Postfix that delivers to them. Messages are kept below /tmp with all else, or
+with --disk where a mail store often is, on a disk of its own.
 
 Each session's messages go to ten mailboxes in turn, all on one file system. The
 variants take turns; the first round only warms up. Ratios are those of one
@@ -18,10 +19,12 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.filters import cpu_seconds, megabytes
 from tests.lab import letter, maildir, ports, wait
 from tests.lab.dovecot import ADDRESS, Dovecot
-from tests.lab.host import Host
+from tests.lab.host import USER, Host
 from tests.lab.lab import Lab
 from tests.lab.track import rows
 
@@ -126,8 +129,8 @@ def children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def floor(lab: Lab, options: argparse.Namespace) -> tuple[float, float]:
-    directory = lab.directory / "floor"
+def floor(lab: Lab, disk: Path, options: argparse.Namespace) -> tuple[float, float]:
+    directory = disk / "floor"
     argv = [program(lab, "floor"), "-t", str(options.sessions), "-m", str(options.messages)]
     before = children_cpu()
     told = output([*argv, "-l", str(options.size), str(directory)])
@@ -135,11 +138,13 @@ def floor(lab: Lab, options: argparse.Namespace) -> tuple[float, float]:
 
 
 @contextmanager
-def floor_by_lmtp(lab: Lab, options: argparse.Namespace) -> Iterator[tuple[int, Target]]:
+def floor_by_lmtp(
+    lab: Lab, disk: Path, options: argparse.Namespace
+) -> Iterator[tuple[int, Target]]:
     """Its process, and where it listens."""
     port = ports.ask(ADDRESS)
     argv = [program(lab, "floor"), "-p", str(port), "-t", str(options.sessions)]
-    with subprocess.Popen([*argv, str(lab.directory / "floor-lmtp")]) as child:
+    with subprocess.Popen([*argv, str(disk / "floor-lmtp")]) as child:
         wait.until("the floor", lambda: socket.create_connection((ADDRESS, port)).close() is None)
         yield child.pid, (ADDRESS, port)
         child.terminate()
@@ -159,20 +164,37 @@ def show(variants: list[Variant]) -> None:
         print(f"{v.name:<12}{rate:>12.0f}{ratios}{cpu:>8.2f}", flush=True)
 
 
+@contextmanager
+def disk_of(lab: Lab, options: argparse.Namespace) -> Iterator[Path]:
+    """A directory on the disk that is measured, in which all may make theirs."""
+    if not options.disk:
+        yield lab.directory
+        return
+    with tempfile.TemporaryDirectory(dir=options.disk, ignore_cleanup_errors=True) as directory:
+        shutil.chown(directory, USER)
+        lab.share_store(Path(directory) / "store")
+        yield Path(directory)
+
+
 def compare(lab: Lab, options: argparse.Namespace) -> None:
+    with disk_of(lab, options) as disk:
+        compare_on(disk, lab, options)
+
+
+def compare_on(disk: Path, lab: Lab, options: argparse.Namespace) -> None:
     host = build(lab)
     write_list(lab, options.size)
     start(host, "policy", "delivery")
     dovecot = Dovecot(lab.directory / "dovecot", lab.env, options.sessions)
-    for address in MAILBOXES:
-        dovecot.add(address)
-    with dovecot, floor_by_lmtp(lab, options) as (pid, by_lmtp):
+    for number, address in enumerate(MAILBOXES):
+        dovecot.add(address, disk / f"dovecot{number}" if options.disk else None)
+    with dovecot, floor_by_lmtp(lab, disk, options) as (pid, by_lmtp):
         own: Target = (host.address, host.lmtp)
         other: Target = (ADDRESS, dovecot.lmtp_port)
         if options.unix:
             own, other = (own_socket(host),), (dovecot.socket,)
         variants = [
-            Variant("floor", lambda: floor(lab, options)),
+            Variant("floor", lambda: floor(lab, disk, options)),
             Variant("Dovecot", lambda: served(lab, dovecot.child.pid, other, options)),
             Variant("LMTP floor", lambda: served(lab, pid, by_lmtp, options)),
             Variant("posthub", lambda: served(lab, host.daemon("delivery").pid, own, options)),
@@ -248,6 +270,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--size", type=int, default=5120, help="bytes of a message")
     parser.add_argument("--only", choices=("Dovecot", "posthub"), help="beside the floor")
+    parser.add_argument("--disk", metavar="DIRECTORY", help="where messages are kept")
     parser.add_argument("--unix", action="store_true", help="by UNIX sockets instead of TCP")
     parser.add_argument("--steady", action="store_true", help="memory at a steady rate")
     parser.add_argument("--minutes", type=int, default=10, help="of --steady")

@@ -117,10 +117,10 @@ class Lab:
     def remove(self, kind: str, name: str) -> None:
         self.redis.call("DEL", f"{PREFIX}{kind}:{name}")
 
-    def share_store(self) -> None:
+    def share_store(self, store: Path | None = None) -> None:
         """Before there are hosts: one store that all of them see, as on a file
         server. A database can then be moved."""
-        self._store = self.directory / "store"
+        self._store = store or self.directory / "store"
 
     def host(self, name: str, site: str = "Lisbon", fqdn: str | None = None, **fields: str) -> Host:
         """A mailbox server; its site is made when it is new."""
