@@ -106,6 +106,18 @@ def test_killed_where_it_is_active(own_lab: Lab, pair: tuple[Host, Host]) -> Non
     assert own_lab.redis.call("HGET", KEY, "Epoch") == "2"
 
 
+def test_a_lease_that_nobody_can_read(own_lab: Lab, pair: tuple[Host, Host]) -> None:
+    """It keeps nobody away, and what is done in spite of it is said to be done."""
+    first, second = pair
+    with first.down("delivery"):
+        own_lab.redis.call("SET", "posthub:lease:db5", "rubbish")
+        wait_holder(second, second)
+    assert own_lab.redis.call("HGET", KEY, "Epoch") == "1"
+    said = second.log_text("delivery")
+    assert "the copy on MBX2 becomes the active one" in said
+    assert "cannot activate" not in said
+
+
 def test_a_second_copy_is_known_after_a_takeover(own_lab: Lab, pair: tuple[Host, Host]) -> None:
     first, second = pair
     mail = letter.compose(ANA)
