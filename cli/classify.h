@@ -25,13 +25,14 @@ json_t *ph_classified_json(const GPtrArray *found,
  */
 int ph_classifier_open(struct ph_cli *cli, struct ph_classifier **classifier_r);
 
-/* Warns of each type in a list of MessageContainsDataClassifications that there
- * is not: the condition would be false for ever. field: as it was typed. */
-void ph_classify_warn(struct ph_cli *cli, const char *field, const char *list);
 /* The same, but without Redis and without a copy the built-in types do, which
  * is warned of. */
 int ph_classifier_open_anyway(struct ph_cli *cli,
 			      struct ph_classifier **classifier_r);
+
+/* Warns of each type in a list of PH_FIELD_SENSITIVE that there
+ * is not: the condition would be false for ever. field: as it was typed. */
+void ph_classify_warn(struct ph_cli *cli, const char *field, const char *list);
 
 /* Would a package be taken, beside the built-in types and the others in Redis?
  * 0, or an exit code after saying why not. */

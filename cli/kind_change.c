@@ -174,8 +174,7 @@ warn_types(struct ph_cli *cli, const struct ph_kind *kind,
 		const char *name = g_ptr_array_index(a->fields, i);
 		const struct ph_field *field = ph_kind_field(kind, name, NULL);
 
-		if (field && strcmp(field->name,
-				    "MessageContainsDataClassifications") == 0)
+		if (field && (field->flags & PH_FIELD_SENSITIVE))
 			ph_classify_warn(cli, name,
 					 g_ptr_array_index(a->values, i));
 	}

@@ -59,8 +59,9 @@ enum {
 				    * too; of others it asks nothing */
 	/* Checked and kept, as an import brings it; nothing here acts on it. */
 	PH_FIELD_KEPT = 1 << 11,
-	PH_FIELD_DIRECTORY = 1 << 8, /* of ATTRIBUTE_...: the attribute is one
-				      * of the directory's that rules know */
+	PH_FIELD_DIRECTORY = 1 << 8,  /* of ATTRIBUTE_...: the attribute is one
+				       * of the directory's that rules know */
+	PH_FIELD_SENSITIVE = 1 << 12, /* of LIST: sensitive information types */
 };
 
 struct ph_field {

@@ -166,7 +166,8 @@ const struct ph_field ph_fields_rule[] = {
     {"AnyOfRecipientAddressMatchesPatterns", PH_TYPE_PATTERNS, CONDITION,
      .help =
 	 "patterns in the address of any recipient; hits the whole message"},
-    {"MessageContainsDataClassifications", PH_TYPE_LIST, CONDITION,
+    {"MessageContainsDataClassifications", PH_TYPE_LIST,
+     CONDITION | PH_FIELD_SENSITIVE,
      .help = "sensitive information types, with minCount"},
     {"AnyOfToHeader", PH_TYPE_ADDRESSES, CONDITION,
      .help = "one of these is named in To"},
