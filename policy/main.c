@@ -96,7 +96,8 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 	}
 	sources.state = app->state;
 	sources.directory = app->directory;
-	app->peers = ph_peers_start(app->state, TOPOLOGY);
+	app->peers =
+	    ph_peers_start(conf, "posthub-policy", app->state, TOPOLOGY);
 	sources.peers = app->peers;
 	app->rates = ph_rates_new(ph_state_redis(app->state));
 	sources.rates = app->rates;

@@ -1,6 +1,7 @@
 #include "lib/health/peers.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/ticker.h"
 
 #include <arpa/inet.h>
@@ -23,23 +24,19 @@ struct ph_peers {
 	bool sure; /* under the mutex: of each server one is known */
 	/* The ticker's alone: host name, its addresses (GPtrArray of text). */
 	GHashTable *hosts;
+	char *path;	     /* of the file that keeps them; NULL: none */
+	char *kept;	     /* what is in it; NULL: not known */
 	uint64_t generation; /* that was looked up */
 	int64_t next;	     /* monotonic ms of the next look */
 	gint stopping;	     /* atomic */
 	struct ph_ticker *ticker;
 };
 
-struct ph_peers *
-ph_peers_new(void)
+static GHashTable *
+new_hosts(void)
 {
-	struct ph_peers *peers = g_new0(struct ph_peers, 1);
-
-	g_mutex_init(&peers->mutex);
-	peers->servers =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	peers->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					     (GDestroyNotify)g_ptr_array_unref);
-	return peers;
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+				     (GDestroyNotify)g_ptr_array_unref);
 }
 
 static bool
@@ -50,6 +47,92 @@ is_address(const char *host)
 	return inet_pton(AF_INET, host, &buffer) == 1 ||
 	       inet_pton(AF_INET6, host, &buffer) == 1;
 }
+
+/* ---- what is kept ------------------------------------------------------- */
+
+/* "<host> <address>..."; what is no address is passed over. */
+static void
+take_line(struct ph_peers *peers, const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", -1);
+	g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 1; words[0] && words[i]; i++)
+		if (is_address(words[i]))
+			g_ptr_array_add(addresses, g_strdup(words[i]));
+	if (addresses->len > 0)
+		g_hash_table_insert(peers->hosts, g_strdup(words[0]),
+				    g_steal_pointer(&addresses));
+}
+
+/* Without it names are looked up before anything is known, as ever. */
+static void
+load(struct ph_peers *peers)
+{
+	g_auto(GStrv) lines = NULL;
+
+	if (!peers->path ||
+	    !g_file_get_contents(peers->path, &peers->kept, NULL, NULL))
+		return;
+	lines = g_strsplit(peers->kept, "\n", -1);
+	for (char **line = lines; *line; line++)
+		take_line(peers, *line);
+}
+
+static char *
+format(struct ph_peers *peers)
+{
+	GString *text = g_string_new(NULL);
+	GHashTableIter iter;
+	gpointer host, value;
+
+	g_hash_table_iter_init(&iter, peers->hosts);
+	while (g_hash_table_iter_next(&iter, &host, &value)) {
+		const GPtrArray *addresses = value;
+
+		if (addresses->len == 0)
+			continue;
+		g_string_append(text, host);
+		for (guint i = 0; i < addresses->len; i++)
+			g_string_append_printf(
+			    text, " %s", (const char *)addresses->pdata[i]);
+		g_string_append_c(text, '\n');
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void
+save(struct ph_peers *peers)
+{
+	g_autofree char *text = peers->path ? format(peers) : NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!text || g_strcmp0(text, peers->kept) == 0)
+		return;
+	/* A failure is said once for each text, not each minute. */
+	if (!g_file_set_contents_full(peers->path, text, -1,
+				      G_FILE_SET_CONTENTS_CONSISTENT, 0600,
+				      &error))
+		ph_warn("%s", error->message);
+	g_free(peers->kept);
+	peers->kept = g_steal_pointer(&text);
+}
+
+struct ph_peers *
+ph_peers_new(const char *path)
+{
+	struct ph_peers *peers = g_new0(struct ph_peers, 1);
+
+	g_mutex_init(&peers->mutex);
+	peers->servers =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	peers->hosts = new_hosts();
+	peers->path = g_strdup(path);
+	load(peers);
+	return peers;
+}
+
+/* ---- looking up --------------------------------------------------------- */
 
 /* NULL: there is no answer, *away_r, or none that helps. */
 static GPtrArray *
@@ -78,6 +161,7 @@ addresses_of(const char *host, bool *away_r)
 
 /* One round of looking up. */
 struct round {
+	bool recall;	     /* nobody is asked */
 	GHashTable *hosts;   /* as of ph_peers; each name is asked for once */
 	GHashTable *away;    /* set of names of which nobody could say any */
 	GHashTable *servers; /* as of ph_peers */
@@ -92,7 +176,9 @@ look_up_host(struct ph_peers *peers, struct round *round, const char *host)
 
 	if (addresses != NULL)
 		return addresses;
-	addresses = addresses_of(host, &away);
+	away = round->recall;
+	if (!away)
+		addresses = addresses_of(host, &away);
 	if (addresses == NULL) {
 		addresses = g_hash_table_lookup(peers->hosts, host);
 		addresses = addresses != NULL ? g_ptr_array_ref(addresses)
@@ -145,12 +231,13 @@ add_server(struct ph_peers *peers, struct round *round,
 	return known || !away;
 }
 
-void
-ph_peers_look_up(struct ph_peers *peers, const struct ph_topology *topology)
+static void
+go_round(struct ph_peers *peers, const struct ph_topology *topology,
+	 bool recall)
 {
 	struct round round = {
-	    .hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					   (GDestroyNotify)g_ptr_array_unref),
+	    .recall = recall,
+	    .hosts = new_hosts(),
 	    .away =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 	    .servers =
@@ -163,8 +250,13 @@ ph_peers_look_up(struct ph_peers *peers, const struct ph_topology *topology)
 	for (size_t i = 0; i < n; i++)
 		sure &= add_server(peers, &round, list[i]);
 	g_hash_table_unref(round.away);
-	g_hash_table_unref(peers->hosts);
-	peers->hosts = round.hosts;
+	if (recall) {
+		g_hash_table_unref(round.hosts);
+	} else {
+		g_hash_table_unref(peers->hosts);
+		peers->hosts = round.hosts;
+		save(peers);
+	}
 	g_mutex_lock(&peers->mutex);
 	g_hash_table_unref(peers->servers);
 	peers->servers = round.servers;
@@ -172,19 +264,37 @@ ph_peers_look_up(struct ph_peers *peers, const struct ph_topology *topology)
 	g_mutex_unlock(&peers->mutex);
 }
 
+void
+ph_peers_look_up(struct ph_peers *peers, const struct ph_topology *topology)
+{
+	go_round(peers, topology, false);
+}
+
+void
+ph_peers_recall(struct ph_peers *peers, const struct ph_topology *topology)
+{
+	go_round(peers, topology, true);
+}
+
+/* ---- the thread --------------------------------------------------------- */
+
 /* When the state has changed, and once in a while. */
 static void
 follow(void *data)
 {
 	struct ph_peers *peers = data;
 	struct ph_snapshot *snapshot = ph_state_take(peers->state);
+	const struct ph_topology *topology;
 
 	if (snapshot != NULL &&
 	    (ph_snapshot_generation(snapshot) != peers->generation ||
 	     ph_clock_mono() >= peers->next)) {
+		topology = ph_snapshot_derived(snapshot, peers->topology);
 		peers->generation = ph_snapshot_generation(snapshot);
-		ph_peers_look_up(
-		    peers, ph_snapshot_derived(snapshot, peers->topology));
+		/* A name server that is away takes its time. */
+		if (peers->next == 0)
+			ph_peers_recall(peers, topology);
+		ph_peers_look_up(peers, topology);
 		peers->next =
 		    ph_clock_mono() +
 		    (ph_peers_sure(peers) ? LOOK_UP_EVERY : TRY_EVERY);
@@ -193,9 +303,13 @@ follow(void *data)
 }
 
 struct ph_peers *
-ph_peers_start(struct ph_state *state, size_t topology)
+ph_peers_start(const struct ph_conf *conf, const char *program,
+	       struct ph_state *state, size_t topology)
 {
-	struct ph_peers *peers = ph_peers_new();
+	g_autofree char *name = g_strconcat(program, ".peers", NULL);
+	g_autofree char *path = g_build_filename(
+	    ph_conf_text(conf, "server", "state_dir"), name, NULL);
+	struct ph_peers *peers = ph_peers_new(path);
 
 	peers->state = state;
 	peers->topology = topology;
@@ -215,6 +329,8 @@ ph_peers_stop(struct ph_peers **peers)
 	g_hash_table_unref(p->servers);
 	g_hash_table_unref(p->hosts);
 	g_mutex_clear(&p->mutex);
+	g_free(p->path);
+	g_free(p->kept);
 	g_free(p);
 	*peers = NULL;
 }

@@ -1,6 +1,7 @@
 #ifndef PH_HEALTH_PEERS_H
 #define PH_HEALTH_PEERS_H
 
+#include "lib/base/conf.h"
 #include "lib/routing/topology.h"
 #include "lib/state/state.h"
 
@@ -11,16 +12,18 @@
  * Which server of ours is behind a client's address. The names that server:
  * objects give their services are looked up in the background, when they
  * change and once a minute, so that nobody who asks waits for a name server. A
- * name that cannot be looked up keeps the addresses it had: an outage is no
- * reason to distrust a peer.
+ * name that cannot be looked up keeps the addresses it had, after a restart as
+ * well: an outage is no reason to distrust a peer.
  */
 struct ph_peers;
 
 /*
+ * program: in whose <program>.peers in the state directory addresses are kept.
  * topology: row of the state's derive table that ph_topology_build fills. The
  * state is borrowed and has to outlive the thread. Never fails.
  */
-struct ph_peers *ph_peers_start(struct ph_state *state, size_t topology);
+struct ph_peers *ph_peers_start(const struct ph_conf *conf, const char *program,
+				struct ph_state *state, size_t topology);
 void ph_peers_stop(struct ph_peers **peers); /* NULL is fine */
 
 /*
@@ -39,9 +42,13 @@ const struct ph_server *ph_peers_find(struct ph_peers *peers,
  */
 bool ph_peers_sure(struct ph_peers *peers);
 
-/* One round of looking up what the topology names, on the caller's thread. */
-struct ph_peers *ph_peers_new(void);
+/* path: of the file, NULL: none. What is in it is known from the beginning. */
+struct ph_peers *ph_peers_new(const char *path);
+/* One round of looking up what the topology names, on the caller's thread;
+ * recall: of what is known, without asking anybody. */
 void ph_peers_look_up(struct ph_peers *peers,
 		      const struct ph_topology *topology);
+void ph_peers_recall(struct ph_peers *peers,
+		     const struct ph_topology *topology);
 
 #endif

@@ -117,7 +117,8 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 	    ph_state_open(conf, "posthub-frontend", derive, &frontend->state,
 			  err) < 0)
 		return -1;
-	frontend->peers = ph_peers_start(frontend->state, PH_FRONTEND_TOPOLOGY);
+	frontend->peers = ph_peers_start(conf, "posthub-frontend",
+					 frontend->state, PH_FRONTEND_TOPOLOGY);
 	frontend->health =
 	    ph_health_watch_start(conf, frontend->state, PH_FRONTEND_TOPOLOGY);
 	if (ph_host_open(&app->host, conf,

@@ -268,8 +268,8 @@ open_all(const struct ph_conf *conf, struct app *app, struct ph_err *err)
 		return -1;
 	app->housekeeper =
 	    ph_ticker_start("housekeeper", TIDY_MS, keep_house, app);
-	transport->peers =
-	    ph_peers_start(transport->state, PH_DERIVED_TOPOLOGY);
+	transport->peers = ph_peers_start(
+	    conf, "posthub-transport", transport->state, PH_DERIVED_TOPOLOGY);
 	app->prober = ph_prober_start(&(struct ph_prober_options){
 	    .conf = conf,
 	    .state = app->transport.state,

@@ -330,7 +330,8 @@ ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	    .topology = PH_DELIVERY_TOPOLOGY,
 	    .service = PH_SERVICE_DELIVERY,
 	});
-	app->shared.peers = ph_peers_start(app->state, PH_DELIVERY_TOPOLOGY);
+	app->shared.peers = ph_peers_start(app->conf, "posthub-delivery",
+					   app->state, PH_DELIVERY_TOPOLOGY);
 	*app_r = app;
 	return 0;
 }

@@ -284,7 +284,7 @@ START_TEST(test_server_that_is_not_known_yet)
 	struct org org;
 
 	org_open(&org);
-	org.sources.peers = ph_peers_new();
+	org.sources.peers = ph_peers_new(NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *text =
 		    g_strdup_printf("request=smtpd_access_policy\n"

@@ -77,7 +77,7 @@ START_TEST(test_names_are_looked_up)
 {
 	struct ph_snapshot *snapshot = make_snapshot("localhost");
 	const struct ph_topology *topology = topology_of(snapshot);
-	struct ph_peers *peers = ph_peers_new();
+	struct ph_peers *peers = ph_peers_new(NULL);
 	const struct ph_server *server;
 
 	ck_assert_ptr_null(ph_peers_find(NULL, topology, "127.0.0.1"));
@@ -101,7 +101,7 @@ START_TEST(test_old_names_are_forgotten)
 	struct ph_snapshot *before = make_snapshot("localhost");
 	struct ph_snapshot *after = make_snapshot("nobody.test.invalid");
 	const struct ph_topology *second = topology_of(after);
-	struct ph_peers *peers = ph_peers_new();
+	struct ph_peers *peers = ph_peers_new(NULL);
 
 	ph_peers_look_up(peers, topology_of(before));
 	ck_assert_ptr_nonnull(ph_peers_find(peers, second, "127.0.0.1"));
@@ -119,7 +119,7 @@ END_TEST
 START_TEST(test_each_name_once)
 {
 	struct ph_snapshot *snapshot = make_snapshot("nobody.test.invalid");
-	struct ph_peers *peers = ph_peers_new();
+	struct ph_peers *peers = ph_peers_new(NULL);
 
 	away = true;
 	ph_peers_look_up(peers, topology_of(snapshot));
@@ -153,7 +153,8 @@ START_TEST(test_stop)
 
 	organization_open(&organization);
 	unit_gate_shut(&gate);
-	peers = ph_peers_start(organization.state, 0);
+	peers =
+	    ph_peers_start(organization.conf, "test", organization.state, 0);
 	UNIT_WAIT(gate.waiting == 1);
 	thread = g_thread_new("stop", stop, peers);
 	UNIT_WAIT(stopper != 0 && unit_is_asleep(stopper));
@@ -178,7 +179,7 @@ START_TEST(test_sure)
 	    {"127.0.0.2", true, true},	/* that needs nobody */
 	    {"two.test.invalid", true, false},
 	};
-	struct ph_peers *peers = ph_peers_new();
+	struct ph_peers *peers = ph_peers_new(NULL);
 
 	ck_assert(ph_peers_sure(NULL));
 	ck_assert(!ph_peers_sure(peers));
@@ -195,6 +196,60 @@ START_TEST(test_sure)
 }
 END_TEST
 
+/* After a restart without a name server. */
+START_TEST(test_kept)
+{
+	g_autofree char *dir = unit_mkdir();
+	g_autofree char *path = g_build_filename(dir, "test.peers", NULL);
+	struct ph_snapshot *snapshot = make_snapshot("localhost");
+	const struct ph_topology *topology = topology_of(snapshot);
+	struct ph_peers *peers = ph_peers_new(path);
+
+	ph_peers_recall(peers, topology);
+	ck_assert(!ph_peers_sure(peers));
+	ph_peers_look_up(peers, topology);
+	ph_peers_stop(&peers);
+	away = true;
+	questions = 0;
+	peers = ph_peers_new(path);
+	ph_peers_recall(peers, topology);
+	ck_assert_ptr_nonnull(ph_peers_find(peers, topology, "127.0.0.1"));
+	ck_assert(ph_peers_sure(peers));
+	ck_assert_uint_eq(questions, 0);
+	ph_peers_look_up(peers, topology);
+	ck_assert_uint_gt(questions, 0);
+	ck_assert_ptr_nonnull(ph_peers_find(peers, topology, "127.0.0.1"));
+	away = false;
+	ph_peers_stop(&peers);
+	ph_snapshot_unref(&snapshot);
+	unit_rmdir(&dir);
+}
+END_TEST
+
+/* What cannot be an address makes nobody one of ours. */
+START_TEST(test_kept_and_damaged)
+{
+	g_autofree char *dir = unit_mkdir();
+	g_autofree char *path = g_build_filename(dir, "test.peers", NULL);
+	struct ph_snapshot *snapshot = make_snapshot("localhost");
+	const struct ph_topology *topology = topology_of(snapshot);
+	struct ph_peers *peers;
+
+	ck_assert(g_file_set_contents(
+	    path, "\n localhost\nlocalhost  rubbish 127.0.0.9 127.0.0\n", -1,
+	    NULL));
+	peers = ph_peers_new(path);
+	ph_peers_recall(peers, topology);
+	ck_assert_ptr_nonnull(ph_peers_find(peers, topology, "127.0.0.9"));
+	ck_assert_ptr_null(ph_peers_find(peers, topology, "rubbish"));
+	ck_assert_ptr_null(ph_peers_find(peers, topology, ""));
+	ck_assert_ptr_null(ph_peers_find(peers, topology, "127.0.0"));
+	ph_peers_stop(&peers);
+	ph_snapshot_unref(&snapshot);
+	unit_rmdir(&dir);
+}
+END_TEST
+
 UNIT_MAIN("lib/health/peers", test_names_are_looked_up,
 	  test_old_names_are_forgotten, test_each_name_once, test_stop,
-	  test_sure)
+	  test_sure, test_kept, test_kept_and_damaged)

@@ -309,7 +309,7 @@ START_TEST(who_may_not_come)
 	ck_assert_str_eq(mail->verdict.enhanced, "5.7.1");
 	ph_mail_free(&mail);
 	/* One that may be a server of ours, as nobody can say now. */
-	world.frontend.peers = ph_peers_new();
+	world.frontend.peers = ph_peers_new(NULL);
 	mail = world_mail(&world);
 	ck_assert_int_eq(say_envelope(&world, mail, &row), 1);
 	ck_assert_str_eq(mail->verdict.code, "451");

@@ -147,7 +147,7 @@ START_TEST(test_server_that_is_not_known_yet)
 	} cases[] = {{"", true, 1}, {"", false, 0}, {"u", true, 0}};
 	struct ph_client client = make_client("", "203.0.113.5");
 
-	transport.peers = ph_peers_new();
+	transport.peers = ph_peers_new(NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct ph_mail *mail = make_mail(&client, "hello");
 
