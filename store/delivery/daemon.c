@@ -175,11 +175,21 @@ enum backend {
 	BACKEND_LMTP,
 };
 
+/* Where databases that were opened are noted; g_free. */
+static char *
+opened_path(const struct app *app)
+{
+	return g_build_filename(ph_conf_text(app->conf, "server", "state_dir"),
+				"stores", NULL);
+}
+
 static int
 open_maildir(struct app *app, struct ph_run *run, struct ph_err *err)
 {
+	g_autofree char *opened = opened_path(app);
 	const struct ph_store_maildir_options options = {
 	    .root = ph_run_text(run, "store"),
+	    .opened = opened,
 	    .host = ph_conf_text(app->conf, "server", "name"),
 	    .duplicate_window = ph_run_int(run, "duplicate_window"),
 	    .path = ph_run_text(run, "mailbox_path"),
@@ -194,9 +204,11 @@ open_maildir(struct app *app, struct ph_run *run, struct ph_err *err)
 static int
 open_lmtp(struct app *app, struct ph_run *run, struct ph_err *err)
 {
+	g_autofree char *opened = opened_path(app);
 	struct ph_store_lmtp_options options = {
 	    .hello = g_get_host_name(),
 	    .root = ph_run_text(run, "store"),
+	    .opened = opened,
 	    .duplicate_window = ph_run_int(run, "duplicate_window"),
 	    .connect_timeout = BACKEND_CONNECT_MS,
 	    .timeout = BACKEND_MS,

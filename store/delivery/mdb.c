@@ -57,15 +57,38 @@ open_lanes(struct ph_mdb *mdb, struct ph_err *err)
 	return 0;
 }
 
+/* It was there: is it? What it would be without its mount is a directory with
+ * nothing in it. */
 static int
-open_directories(struct ph_mdb *mdb, int root, bool *fresh_r,
-		 struct ph_err *err)
+check_there(const struct ph_mdb *mdb, int root, const char *component,
+	    struct ph_err *err)
+{
+	const char *const own[] = {component, ".posthub", NULL};
+	int fd = ph_path_walk(root, own, false, false, err);
+
+	if (fd < 0 && errno == ENOENT) {
+		ph_err_set(err, PH_ERR_TEMP,
+			   "database %s: it was in this store, and is not",
+			   mdb->name);
+		errno = ENOMEDIUM;
+	}
+	if (fd < 0)
+		return -1;
+	ph_path_close(&fd);
+	return 0;
+}
+
+static int
+open_directories(struct ph_mdb *mdb, const struct ph_mdb_options *options,
+		 bool *fresh_r, struct ph_err *err)
 {
 	g_autofree char *name = ph_path_component(mdb->name);
 	const char *const top[] = {name, NULL};
 	const char *const own[] = {".posthub", NULL};
 
-	mdb->dir = ph_path_walk(root, top, true, true, err);
+	if (options->expected && check_there(mdb, options->root, name, err) < 0)
+		return -1;
+	mdb->dir = ph_path_walk(options->root, top, true, true, err);
 	if (mdb->dir < 0)
 		return -1;
 	mdb->own = ph_path_walk(mdb->dir, own, true, true, err);
@@ -288,12 +311,13 @@ mdb_free(struct ph_mdb *mdb)
 }
 
 static enum ph_store_result
-open_all(struct ph_mdb *mdb, int root, struct ph_err *err)
+open_all(struct ph_mdb *mdb, const struct ph_mdb_options *options,
+	 struct ph_err *err)
 {
 	enum ph_store_result result;
 	bool fresh;
 
-	if (open_directories(mdb, root, &fresh, err) < 0)
+	if (open_directories(mdb, options, &fresh, err) < 0)
 		return ph_mdb_result(errno, false);
 	result = take_lock(mdb, err);
 	if (result == PH_STORE_OK)
@@ -307,15 +331,15 @@ open_all(struct ph_mdb *mdb, int root, struct ph_err *err)
 }
 
 enum ph_store_result
-ph_mdb_open(int root, const char *name, int64_t epoch, int64_t window,
-	    struct ph_mdb **mdb_r, struct ph_err *err)
+ph_mdb_open(const struct ph_mdb_options *options, struct ph_mdb **mdb_r,
+	    struct ph_err *err)
 {
 	struct ph_mdb *mdb = g_new0(struct ph_mdb, 1);
 	enum ph_store_result result;
 
-	mdb->name = g_strdup(name);
-	mdb->epoch = epoch;
-	mdb->window = window;
+	mdb->name = g_strdup(options->name);
+	mdb->epoch = options->epoch;
+	mdb->window = options->window;
 	mdb->dir = mdb->own = mdb->lock = -1;
 	for (int i = 0; i < PH_MDB_LANES; i++)
 		mdb->tmp[i] = -1;
@@ -325,7 +349,7 @@ ph_mdb_open(int root, const char *name, int64_t epoch, int64_t window,
 	g_mutex_init(&mdb->mutex);
 	for (size_t i = 0; i < G_N_ELEMENTS(mdb->quotas); i++)
 		g_mutex_init(&mdb->quotas[i]);
-	result = open_all(mdb, root, err);
+	result = open_all(mdb, options, err);
 	if (result == PH_STORE_OK)
 		*mdb_r = mdb;
 	else

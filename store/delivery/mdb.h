@@ -64,10 +64,17 @@ struct ph_mdb_mailbox {
 	bool in_folder;
 };
 
-/* BUSY: another process holds it, or it was opened under a higher Epoch. */
-enum ph_store_result ph_mdb_open(int root, const char *name, int64_t epoch,
-				 int64_t window, struct ph_mdb **mdb_r,
-				 struct ph_err *err);
+struct ph_mdb_options {
+	int root; /* borrowed until it is open */
+	const char *name;
+	int64_t epoch, window;
+	bool expected; /* this server had it there: it is not made anew */
+};
+
+/* BUSY: another process holds it, or it was opened under a higher Epoch.
+ * FAILED with errno ENOMEDIUM: it is expected and not there. */
+enum ph_store_result ph_mdb_open(const struct ph_mdb_options *options,
+				 struct ph_mdb **mdb_r, struct ph_err *err);
 void ph_mdb_close(struct ph_mdb **mdb);
 
 /*

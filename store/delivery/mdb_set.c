@@ -1,7 +1,9 @@
 #include "store/delivery/mdb_set.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "store/delivery/opened.h"
 #include "store/mailbox/path.h"
 
 #include <errno.h>
@@ -15,10 +17,11 @@
 struct ph_mdb_set {
 	char *root;
 	int64_t window;
-	GMutex mutex;	       /* all that follows, and users of databases */
-	GHashTable *databases; /* folded name: struct ph_mdb */
-	GHashTable *busy;      /* folded names, of none in databases */
-	GCond settled;	       /* one is busy no more */
+	struct ph_opened *opened; /* NULL: nobody remembers */
+	GMutex mutex;		  /* all that follows, and users of databases */
+	GHashTable *databases;	  /* folded name: struct ph_mdb */
+	GHashTable *busy;	  /* folded names, of none in databases */
+	GCond settled;		  /* one is busy no more */
 };
 
 static void
@@ -29,11 +32,9 @@ free_database(gpointer p)
 	ph_mdb_close(&mdb);
 }
 
-int
-ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
-		struct ph_err *err)
+static int
+check_root(const char *root, struct ph_err *err)
 {
-	struct ph_mdb_set *set;
 	int fd;
 
 	if (g_mkdir_with_parents(root, 0700) < 0)
@@ -44,9 +45,24 @@ ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
 		return ph_err_set(err, PH_ERR_PERM, "cannot open %s: %s", root,
 				  g_strerror(errno));
 	ph_path_close(&fd);
+	return 0;
+}
+
+int
+ph_mdb_set_open(const struct ph_mdb_set_options *options,
+		struct ph_mdb_set **set_r, struct ph_err *err)
+{
+	struct ph_opened *opened = NULL;
+	struct ph_mdb_set *set;
+
+	if (check_root(options->root, err) < 0 ||
+	    (options->opened &&
+	     ph_opened_load(options->opened, options->root, &opened, err) < 0))
+		return -1;
 	set = g_new0(struct ph_mdb_set, 1);
-	set->root = g_strdup(root);
-	set->window = window;
+	set->root = g_strdup(options->root);
+	set->window = options->window;
+	set->opened = opened;
 	g_mutex_init(&set->mutex);
 	g_cond_init(&set->settled);
 	set->databases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -66,6 +82,7 @@ ph_mdb_set_close(struct ph_mdb_set **set)
 	g_hash_table_unref((*set)->busy);
 	g_mutex_clear(&(*set)->mutex);
 	g_cond_clear(&(*set)->settled);
+	ph_opened_free(&(*set)->opened);
 	g_free((*set)->root);
 	g_clear_pointer(set, g_free);
 }
@@ -128,17 +145,37 @@ settle(struct ph_mdb_set *set, const char *folded, struct ph_mdb *mdb)
 	g_cond_broadcast(&set->settled);
 }
 
+static void
+remember(const struct ph_mdb_set *set, const char *name)
+{
+	struct ph_err err = PH_ERR_INIT;
+
+	if (ph_opened_add(set->opened, name, &err) < 0)
+		ph_warn("database %s: a store that is not mounted will be "
+			"taken for an empty one: %s",
+			name, err.text);
+}
+
 static enum ph_store_result
 open_in_root(const struct ph_mdb_set *set, const char *name, int64_t epoch,
 	     struct ph_mdb **mdb_r, struct ph_err *err)
 {
 	int root = ph_mdb_set_root(set, err);
+	const struct ph_mdb_options options = {
+	    .root = root,
+	    .name = name,
+	    .epoch = epoch,
+	    .window = set->window,
+	    .expected = set->opened && ph_opened_has(set->opened, name),
+	};
 	enum ph_store_result result;
 
 	if (root < 0)
 		return ph_mdb_result(errno, false);
-	result = ph_mdb_open(root, name, epoch, set->window, mdb_r, err);
+	result = ph_mdb_open(&options, mdb_r, err);
 	ph_path_close(&root);
+	if (result == PH_STORE_OK && set->opened && !options.expected)
+		remember(set, name);
 	return result;
 }
 

@@ -9,10 +9,17 @@
  */
 struct ph_mdb_set;
 
-/* root is made if it is not there, its parents too. window: of duplicates, ms;
- * 0: none are recognised. 0, or -1 PERM. */
-int ph_mdb_set_open(const char *root, int64_t window, struct ph_mdb_set **set_r,
-		    struct ph_err *err);
+struct ph_mdb_set_options {
+	const char *root; /* made if it is not there, its parents too */
+	int64_t window;	  /* of duplicates, ms; 0: none are recognised */
+	/* A file, see opened.h; NULL: a database that is not there is a new
+	 * one. */
+	const char *opened;
+};
+
+/* 0, or -1. */
+int ph_mdb_set_open(const struct ph_mdb_set_options *options,
+		    struct ph_mdb_set **set_r, struct ph_err *err);
 /* None is in use; NULL is fine. */
 void ph_mdb_set_close(struct ph_mdb_set **set);
 

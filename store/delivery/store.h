@@ -121,6 +121,7 @@ struct ph_store_maildir_options {
 	const char *root;	  /* made if it is not there, its parents too */
 	const char *host;	  /* of this server, for file names */
 	int64_t duplicate_window; /* milliseconds; 0: none are recognised */
+	const char *opened;	  /* a file, see opened.h; NULL: none */
 	/* As place.h and perms.h read them; NULL: the default. */
 	const char *path, *user, *group, *mode;
 };
@@ -138,8 +139,9 @@ int ph_store_maildir(const struct ph_store_maildir_options *options,
 struct ph_store_lmtp_options {
 	struct ph_endpoint endpoint; /* of the server that has the mailboxes */
 	const char *hello;	     /* own name */
-	const char *root; /* for the records of databases, and large messages
-			   * on their way */
+	const char *root;   /* for the records of databases, and large messages
+			     * on their way */
+	const char *opened; /* a file, see opened.h; NULL: none */
 	int64_t duplicate_window; /* milliseconds; 0: none are recognised */
 	/* ms; as struct ph_smtp_options. */
 	int64_t connect_timeout, timeout, final_timeout;

@@ -525,10 +525,11 @@ ph_store_lmtp(const struct ph_store_lmtp_options *options,
 	    .final_timeout = options->final_timeout,
 	};
 	struct ph_mdb_set *databases;
+	const struct ph_mdb_set_options set = {
+	    options->root, options->duplicate_window, options->opened};
 	struct lmtp *lmtp;
 
-	if (ph_mdb_set_open(options->root, options->duplicate_window,
-			    &databases, err) < 0)
+	if (ph_mdb_set_open(&set, &databases, err) < 0)
 		return -1;
 	lmtp = g_new0(struct lmtp, 1);
 	lmtp->root = g_strdup(options->root);

@@ -35,7 +35,9 @@ struct message {
 	char name[64]; /* there */
 	uint64_t size;
 	struct ph_perms owner; /* of the file */
+	bool alone;	       /* it is for one mailbox and no other */
 	bool linked;	       /* in a mailbox: the owner stays */
+	bool moved;	       /* there, and no longer in tmp */
 	bool committed;
 };
 
@@ -83,7 +85,7 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	 * file tells the same, and it is. */
 	if (message->committed && mdb->duplicates)
 		ph_duplicates_sync_soon(mdb->duplicates);
-	if (message->fd >= 0)
+	if (message->fd >= 0 && !message->moved)
 		unlinkat(message->tmp, message->name, 0);
 	ph_path_close(&message->fd);
 	ph_mdb_set_leave(maildir->databases, mdb);
@@ -182,6 +184,15 @@ maildir_seal(void *self, void *p, struct ph_err *err)
 	return PH_STORE_OK;
 }
 
+static void
+maildir_offer(void *self, void *p, const struct ph_store_offer *offer)
+{
+	struct message *message = p;
+
+	(void)self;
+	message->alone = offer->n == 1;
+}
+
 /* http://cr.yp.to/proto/maildir.html, with the network message id and the size
  * as further fields. */
 static char *
@@ -277,6 +288,33 @@ fits(struct message *message, const struct ph_mdb_mailbox *mailbox)
 	return 1;
 }
 
+/* Nobody else wants it: one change of a directory less than a link. Some file
+ * systems cannot do it without replacing what is there: EINVAL. */
+static int
+move_file(struct message *message, const struct ph_mdb_mailbox *mailbox,
+	  const char *name)
+{
+	if (renameat2(message->tmp, message->name, mailbox->new, name,
+		      RENAME_NOREPLACE) < 0)
+		return -1;
+	message->moved = true;
+	return 0;
+}
+
+static int
+link_file(struct message *message, const struct ph_mdb_mailbox *mailbox,
+	  const char *name)
+{
+	int r = -1;
+
+	if (message->alone)
+		r = move_file(message, mailbox, name);
+	if (!message->alone || (r < 0 && errno == EINVAL))
+		r = linkat(message->tmp, message->name, mailbox->new, name, 0);
+	message->linked |= r == 0;
+	return r;
+}
+
 static int
 link_once(struct message *message, const struct ph_mdb_mailbox *mailbox,
 	  const char *name)
@@ -286,8 +324,7 @@ link_once(struct message *message, const struct ph_mdb_mailbox *mailbox,
 	if (r < 0)
 		return -1;
 	if (r == 1) {
-		r = linkat(message->tmp, message->name, mailbox->new, name, 0);
-		message->linked |= r == 0;
+		r = link_file(message, mailbox, name);
 		if (r == 0 || errno != EXDEV)
 			return r;
 	}
@@ -444,6 +481,7 @@ static const struct ph_store_ops maildir_ops = {
     .begin = maildir_begin,
     .write = maildir_write,
     .seal = maildir_seal,
+    .offer = maildir_offer,
     .commit = maildir_commit,
     .end = maildir_end,
     .sweep = maildir_sweep,
@@ -478,13 +516,14 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 		 struct ph_store **store_r, struct ph_err *err)
 {
 	struct maildir *maildir = g_new0(struct maildir, 1);
+	const struct ph_mdb_set_options set = {
+	    options->root, options->duplicate_window, options->opened};
 	int root;
 
 	maildir->complaints = ph_complaints_new(options->root);
 	maildir->host = escape_host(options->host);
 	maildir->pid = getpid();
-	if (ph_mdb_set_open(options->root, options->duplicate_window,
-			    &maildir->databases, err) < 0 ||
+	if (ph_mdb_set_open(&set, &maildir->databases, err) < 0 ||
 	    ph_place_parse(or_default(options->path, "{domain}/{local}"),
 			   &maildir->layout.place, err) < 0 ||
 	    ph_perms_rule_parse(or_default(options->user, ""),

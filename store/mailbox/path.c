@@ -189,6 +189,10 @@ ph_path_remedy(int error, int fd)
 	case EXDEV:
 		return "tmp, new and cur of a folder must be in one file "
 		       "system";
+	case ENOMEDIUM:
+		return "mount the store; if the database is gone for good, "
+		       "remove its line from the file \"stores\" in "
+		       "state_dir and restart";
 	case EIO:
 		return "check the disk";
 	default:

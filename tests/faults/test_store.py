@@ -173,6 +173,25 @@ def test_read_only(scene: Scene) -> None:
         scene.host.restart("delivery")
 
 
+def test_not_mounted(scene: Scene) -> None:
+    """As after a restart of the host: what is there is an empty directory, and
+    mail in it would be out of sight when the store is there again."""
+    path = scene.database("Mount", "mount")
+    image = scene.lab.directory / "mount.img"
+    first, second = mail_of(), mail_of()
+    with mounts.ext4(path, image, 16 * MB):
+        scene.taken(first, "mount")
+        scene.host.restart("delivery")
+    scene.refused(
+        "451 4.3.0 ", second, "mount", rf"error: {path}: .*was in this store.*; mount the store"
+    )
+    assert not list(path.iterdir())
+    with mounts.image_again(path, image):
+        scene.taken(second, "mount")
+        assert len(scene.copies(first)) == 1
+        scene.host.restart("delivery")
+
+
 # ---- slow --------------------------------------------------------------------
 
 

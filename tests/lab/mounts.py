@@ -42,13 +42,20 @@ def tmpfs(path: Path, options: str) -> Iterator[Path]:
 
 
 @contextmanager
+def image_again(path: Path, image: Path) -> Iterator[Path]:
+    """The file system that ext4 has made in a file."""
+    _run("mount", "-o", "loop", str(image), str(path))
+    with _mounted(path):
+        yield path
+
+
+@contextmanager
 def ext4(path: Path, image: Path, size: int) -> Iterator[Path]:
     """On a file, so that it can be frozen."""
     with image.open("wb") as file:
         file.truncate(size)
     _run("mkfs.ext4", "-q", "-F", str(image))
-    _run("mount", "-o", "loop", str(image), str(path))
-    with _mounted(path):
+    with image_again(path, image):
         yield path
 
 

@@ -3,6 +3,7 @@
 #include "tests/unit/thread.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,12 +103,20 @@ use_other(struct ph_mdb_set *set)
 }
 
 static struct ph_mdb_set *
-open_set(const char *root)
+open_remembering(const char *root, const char *opened)
 {
+	const struct ph_mdb_set_options options = {.root = root,
+						   .opened = opened};
 	struct ph_mdb_set *set;
 
-	ck_assert_int_eq(ph_mdb_set_open(root, 0, &set, NULL), 0);
+	ck_assert_int_eq(ph_mdb_set_open(&options, &set, NULL), 0);
 	return set;
+}
+
+static struct ph_mdb_set *
+open_set(const char *root)
+{
+	return open_remembering(root, NULL);
 }
 
 /* How many descriptors of this process are of what is at a path. */
@@ -148,6 +157,36 @@ START_TEST(test_store_is_mounted_later)
 	ph_mdb_set_close(&set);
 	unit_rmdir(&root);
 	unit_rmdir(&under);
+}
+END_TEST
+
+/* After a restart without its mount there is an empty directory where the
+ * database was. Nothing goes into it. */
+START_TEST(test_store_is_not_mounted)
+{
+	g_autofree char *root = unit_mkdir(), *under = NULL, *opened = NULL;
+	struct ph_mdb_set *set;
+	struct ph_mdb *mdb;
+	struct ph_err err = PH_ERR_INIT;
+
+	under = g_strconcat(root, ".under", NULL);
+	opened = g_strconcat(root, ".stores", NULL);
+	set = open_remembering(root, opened);
+	use_other(set);
+	ph_mdb_set_close(&set);
+	ck_assert_int_eq(rename(root, under), 0);
+	ck_assert_int_eq(mkdir(root, 0700), 0);
+	set = open_remembering(root, opened);
+	ck_assert_int_eq(ph_mdb_set_use(set, "Other", 1, &mdb, &err),
+			 PH_STORE_FAILED);
+	ck_assert_int_eq(errno, ENOMEDIUM);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_int_eq(rmdir(root), 0);
+	ck_assert_int_eq(rename(under, root), 0);
+	use_other(set);
+	ph_mdb_set_close(&set);
+	ck_assert_int_eq(remove(opened), 0);
+	unit_rmdir(&root);
 }
 END_TEST
 
@@ -237,5 +276,5 @@ START_TEST(test_reopening_waits_alone)
 END_TEST
 
 UNIT_MAIN("store/delivery/mdb_set", test_store_is_mounted_later,
-	  test_opening_waits_alone, test_closing_waits_alone,
-	  test_reopening_waits_alone)
+	  test_store_is_not_mounted, test_opening_waits_alone,
+	  test_closing_waits_alone, test_reopening_waits_alone)

@@ -38,6 +38,7 @@ put(struct ph_store *store, const char *database, const char *address,
 {
 	struct ph_store_message *message;
 	struct ph_store_mailbox mailbox = {.address = address, .nmid = nmid};
+	const struct ph_store_offer offer = {"s@sender.test", &mailbox, 1};
 	enum ph_store_result result;
 	struct ph_err err = PH_ERR_INIT;
 
@@ -47,6 +48,8 @@ put(struct ph_store *store, const char *database, const char *address,
 	result = ph_store_write(message, text, strlen(text), &err);
 	if (result == PH_STORE_OK)
 		result = ph_store_seal(message, &err);
+	if (result == PH_STORE_OK)
+		ph_store_offer(message, &offer);
 	if (result == PH_STORE_OK)
 		result = ph_store_commit(message, &mailbox, &err);
 	ck_assert_int_eq(ph_store_end(&message, NULL), 0);
@@ -221,6 +224,31 @@ START_TEST(test_one_file_for_many)
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_nlink, 5);
 	ck_assert_int_eq(st.st_size, 1);
+	ph_store_close(&store);
+	unit_rmdir(&root);
+}
+END_TEST
+
+/* The file becomes the mailbox's: no link is left to be removed. */
+START_TEST(test_file_for_one)
+{
+	const struct ph_store_mailbox mailbox = {.address = "a@b",
+						 .nmid = NMID};
+	const struct ph_store_offer offer = {"s@sender.test", &mailbox, 1};
+	g_autofree char *root = unit_mkdir();
+	struct ph_store *store = open_maildir(root, DAY);
+	struct ph_store_message *message;
+
+	ck_assert_int_eq(ph_store_begin(store, "db", 1, &message, NULL),
+			 PH_STORE_OK);
+	ck_assert_int_eq(ph_store_write(message, "x", 1, NULL), PH_STORE_OK);
+	ck_assert_int_eq(ph_store_seal(message, NULL), PH_STORE_OK);
+	ph_store_offer(message, &offer);
+	ck_assert_uint_eq(count_unfinished(root, "db"), 1);
+	ck_assert_int_eq(ph_store_commit(message, &mailbox, NULL), PH_STORE_OK);
+	ck_assert_uint_eq(count_unfinished(root, "db"), 0);
+	ck_assert_int_eq(ph_store_end(&message, NULL), 0);
+	ck_assert_uint_eq(count(root, "db/b/a/new"), 1);
 	ph_store_close(&store);
 	unit_rmdir(&root);
 }
@@ -617,8 +645,9 @@ END_TEST
 
 UNIT_MAIN("store/delivery/store", test_memory, test_failing,
 	  test_failing_for_one, test_layout, test_one_file_for_many,
-	  test_nothing_without_commit, test_duplicate_after_clean_stop,
-	  test_no_window, test_suspect, test_suspect_ends, test_leftovers,
-	  test_removed_mailbox, test_link_in_the_way, test_held_by_another,
-	  test_sweep_lets_go, test_epoch_reopens, test_no_room,
-	  test_no_room_for_record, test_results, test_names)
+	  test_file_for_one, test_nothing_without_commit,
+	  test_duplicate_after_clean_stop, test_no_window, test_suspect,
+	  test_suspect_ends, test_leftovers, test_removed_mailbox,
+	  test_link_in_the_way, test_held_by_another, test_sweep_lets_go,
+	  test_epoch_reopens, test_no_room, test_no_room_for_record,
+	  test_results, test_names)

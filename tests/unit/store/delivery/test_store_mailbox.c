@@ -50,6 +50,7 @@ static enum ph_store_result
 put_many(struct scene *scene, const struct ph_store_mailbox *mailboxes,
 	 size_t n, const char *text, struct ph_err *err)
 {
+	const struct ph_store_offer offer = {"s@sender.test", mailboxes, n};
 	struct ph_store_message *message;
 	enum ph_store_result result = PH_STORE_OK;
 
@@ -58,6 +59,7 @@ put_many(struct scene *scene, const struct ph_store_mailbox *mailboxes,
 	ck_assert_int_eq(ph_store_write(message, text, strlen(text), NULL),
 			 PH_STORE_OK);
 	ck_assert_int_eq(ph_store_seal(message, NULL), PH_STORE_OK);
+	ph_store_offer(message, &offer);
 	for (size_t i = 0; i < n && result == PH_STORE_OK; i++)
 		result = ph_store_commit(message, &mailboxes[i], err);
 	ck_assert_int_eq(ph_store_end(&message, NULL), 0);
