@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdint.h>
-#include <string.h>
 
 /* Below the wait between two renewals of a lease; and half of what a call may
  * take, if that is less. */
@@ -42,25 +41,13 @@ ph_replicas_free(struct ph_replicas **replicas)
 	g_clear_pointer(replicas, g_free);
 }
 
-/* The value of a line "name:value" of INFO; g_free. */
-static char *
-info_value(const struct ph_reply *info, const char *name)
-{
-	const char *at = strstr(ph_reply_text(info, NULL), name);
-
-	if (!at)
-		return g_strdup("");
-	at += strlen(name);
-	return g_strndup(at, strcspn(at, "\r\n"));
-}
-
 /* Remembers a master that has replicas; forgets it when there is another one,
  * which took its place. */
 static void
 note_master(struct ph_replicas *replicas, const struct ph_reply *info)
 {
-	g_autofree char *master = info_value(info, "\nmaster_replid:");
-	g_autofree char *connected = info_value(info, "\nconnected_slaves:");
+	g_autofree char *master = ph_reply_info(info, "master_replid");
+	g_autofree char *connected = ph_reply_info(info, "connected_slaves");
 
 	g_mutex_lock(&replicas->mutex);
 	if (g_strcmp0(master, replicas->master) != 0)

@@ -41,6 +41,9 @@ int64_t ph_reply_integer(const struct ph_reply *reply);
 /* STRING, STATUS, ERROR: NUL-terminated, may hold NUL before; size_r may be
  * NULL. Others: "". */
 const char *ph_reply_text(const struct ph_reply *reply, size_t *size_r);
+/* The value of a line "name:value" of an answer to INFO, "" if there is none;
+ * g_free. */
+char *ph_reply_info(const struct ph_reply *reply, const char *name);
 size_t ph_reply_count(const struct ph_reply *reply);
 const struct ph_reply *ph_reply_at(const struct ph_reply *reply, size_t i);
 

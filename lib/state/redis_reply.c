@@ -56,6 +56,19 @@ ph_reply_text(const struct ph_reply *reply, size_t *size_r)
 	return text ? raw(reply)->str : "";
 }
 
+char *
+ph_reply_info(const struct ph_reply *reply, const char *name)
+{
+	g_auto(GStrv) lines =
+	    g_strsplit(ph_reply_text(reply, NULL), "\r\n", -1);
+	const size_t size = strlen(name);
+
+	for (char **line = lines; *line; line++)
+		if (g_str_has_prefix(*line, name) && (*line)[size] == ':')
+			return g_strdup(*line + size + 1);
+	return g_strdup("");
+}
+
 size_t
 ph_reply_count(const struct ph_reply *reply)
 {

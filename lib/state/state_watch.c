@@ -392,6 +392,26 @@ follow_refused(struct ph_state *state, const struct ph_state_source *source,
 	return take_whole(state, source, err);
 }
 
+/* A key that Redis throws away looks like one that somebody deleted. What it
+ * does not tell is no reason not to go on. */
+static void
+warn_of_eviction(struct ph_redis *redis)
+{
+	struct ph_reply *info = NULL;
+	g_autofree char *policy = NULL, *limit = NULL;
+
+	if (ph_redis_call(redis, &info, NULL, "INFO", "memory", NULL) != 0)
+		return;
+	policy = ph_reply_info(info, "maxmemory_policy");
+	limit = ph_reply_info(info, "maxmemory");
+	if (g_str_has_prefix(policy, "allkeys-") && strcmp(limit, "0") != 0)
+		ph_warn("Redis may throw away keys of the organisation, which "
+			"counts as deleting them; set its maxmemory-policy %s "
+			"to noeviction",
+			policy);
+	ph_reply_free(&info);
+}
+
 static void
 note_back(bool *away)
 {
@@ -415,6 +435,7 @@ follow_pair(struct ph_state *state, bool *away, int64_t *pause,
 	ph_redis_watch_set_wake(source.watch, state->wake_fd);
 	r = take_whole(state, &source, err);
 	if (r == 0) {
+		warn_of_eviction(state->redis);
 		note_back(away);
 		*pause = PAUSE_MIN;
 	}

@@ -64,6 +64,17 @@ def test_no_snapshot_and_no_redis_is_an_outage(own_lab: Lab) -> None:
     own_lab.wait_message(NUNO, mail.ident)
 
 
+def test_a_redis_that_may_evict_keys(own_org: Lab) -> None:
+    host = own_org.hosts["MBX1"]
+    said = "may throw away keys"
+    assert said not in host.log_text("policy")
+    own_org.redis.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    own_org.redis.call("CONFIG", "SET", "maxmemory", "1gb")
+    host.restart("policy")
+    wait.until("the warning", lambda: said in host.log_text("policy"))
+    assert_mail_flows(own_org)
+
+
 def test_redis_back_without_its_data_makes_nobody_unknown(own_org: Lab) -> None:
     own_org.redis.kill()
     own_org.redis.start(empty=True)
