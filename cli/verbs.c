@@ -35,6 +35,10 @@ const struct ph_verb ph_verbs[] = {
      ph_rule_explain_options, 0, 0, ph_rule_explain},
     {"rule", "stats", "[NAME]", "how often rules have hit, in order", NULL, 0,
      1, ph_rule_stats},
+    {"rule", "import", "FILE",
+     "add and change the rules of a file that Export-TransportRuleCollection "
+     "wrote; - is standard input",
+     ph_rule_import_options, 1, 1, ph_rule_import},
     {"database", "show", "NAME",
      "its fields and, with AutoActivation, who holds it just now",
      ph_kind_show_options, 1, 1, ph_database_show},
