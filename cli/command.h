@@ -137,7 +137,8 @@ typedef int ph_verb_run(struct ph_cli *cli, const struct ph_input *input);
 ph_verb_run ph_kind_list, ph_kind_show, ph_kind_set, ph_kind_unset,
     ph_kind_remove;
 ph_verb_run ph_rule_list, ph_rule_enable, ph_rule_disable, ph_rule_move,
-    ph_rule_test, ph_rule_explain, ph_rule_stats, ph_rule_import;
+    ph_rule_test, ph_rule_explain, ph_rule_stats, ph_rule_import,
+    ph_rule_export;
 ph_verb_run ph_database_show, ph_database_move;
 ph_verb_run ph_recipient_list, ph_recipient_import;
 ph_verb_run ph_resolve_run, ph_mailbox_run, ph_route_run, ph_map_run,

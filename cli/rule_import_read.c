@@ -2,7 +2,6 @@
 #include "cli/cmdlet.h"
 #include "cli/rule_import.h"
 #include "lib/base/text.h"
-#include "lib/state/value.h"
 
 #include <string.h>
 
@@ -117,7 +116,8 @@ format_patterns(char *const *texts)
 	return copy;
 }
 
-/* The console of Exchange fills Comments with line breaks. */
+/* The console of Exchange writes line breaks into Comments, also where there
+ * are none. A blank at the end may be meant: PrependSubject. */
 static char *
 format_one(const struct ph_field *field, const char *text)
 {
@@ -125,7 +125,9 @@ format_one(const struct ph_field *field, const char *text)
 
 	if (field->type == PH_TYPE_TEXT && !(field->flags & PH_FIELD_LINES))
 		g_strdelimit(copy, "\r\n\t", ' ');
-	return g_strstrip(copy);
+	if (copy[strspn(copy, " \t\r\n")] == '\0')
+		*copy = '\0';
+	return copy;
 }
 
 /* NULL: more than it takes. */

@@ -39,6 +39,9 @@ const struct ph_verb ph_verbs[] = {
      "add and change the rules of a file that Export-TransportRuleCollection "
      "wrote; - is standard input",
      ph_rule_import_options, 1, 1, ph_rule_import},
+    {"rule", "export", "",
+     "print the rules as Export-TransportRuleCollection would, for import",
+     NULL, 0, 0, ph_rule_export},
     {"database", "show", "NAME",
      "its fields and, with AutoActivation, who holds it just now",
      ph_kind_show_options, 1, 1, ph_database_show},

@@ -121,6 +121,8 @@ const struct ph_field *ph_kind_field(const struct ph_kind *kind,
 /* The nearest field name to a misspelt one, for error texts; or NULL. */
 const char *ph_kind_suggest(const struct ph_kind *kind, const char *name);
 
+bool ph_type_is_list(enum ph_type type);
+
 /* What a field takes, in words: "one of Enforce, Audit", "a whole number from
  * 1 to 99999": for error texts, help and the manual page; g_free. */
 char *ph_field_expected(const struct ph_field *field);

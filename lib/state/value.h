@@ -21,8 +21,6 @@ int ph_value_parse(const struct ph_field *field, const char *text,
 		   struct ph_value *value_r, struct ph_err *err);
 void ph_value_clear(struct ph_value *value);
 
-bool ph_type_is_list(enum ph_type type);
-
 /* local@domain without type prefix, fit for an SMTP command. */
 bool ph_value_is_address(const char *text);
 

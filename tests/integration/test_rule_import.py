@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -147,6 +147,50 @@ def test_one_that_cannot_be(
     assert not org.redis.keys("posthub:rule:*")
     org.change(lambda: run(host, path, status=DATA))
     assert stored(org, "Keep it in") and not stored(org, "Bad")
+
+
+def without_order(rules: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a rule does."""
+    apart = ("Priority", "State", "Enabled", "Draft")
+    return [{k: v for k, v in rule.items() if k not in apart} for rule in rules]
+
+
+def test_exported_and_imported(org: Lab, host: Host, tmp_path: Path) -> None:
+    """All is as before, whatever is in it."""
+
+    def put() -> None:
+        org.rule(
+            "One's <own> & \"all\"",
+            Priority="3",
+            SubjectContainsWords="a'b,\"c, d\"",
+            PrependSubject="[x]]> ",
+            StopRuleProcessing="false",
+        )
+        org.rule(
+            "Two",
+            Priority="1",
+            SubjectMatchesPatterns="\\d{1,2},[a,']",
+            SetSCL="-1",
+            ExceptIfFrom=NUNO,
+            Enabled="false",
+        )
+        org.redis.call("HSET", "posthub:rule:Draft", "SetSCL", "3")
+        org.redis.call("HSET", "posthub:rule:Bad", "SetSCL", "77", "SubjectContainsWords", "x")
+
+    org.change(put)
+    shown = json.loads(host.cli("rule", "list", "--json").stdout)
+    done = host.cli("rule", "export", check=False)
+    assert done.returncode == DATA and "not exported: rule Bad" in done.stderr
+    path = tmp_path / "rules.xml"
+    path.write_text(done.stdout, encoding="utf-8")
+    names = [row["Name"] for row in shown if row["State"] != "Error"]
+    assert names == ["Two", "One's <own> & \"all\"", "Draft"]
+    org.change(lambda: org.redis.call("DEL", *org.redis.keys("posthub:rule:*")))
+    org.change(lambda: run(host, str(path)))
+    after = json.loads(host.cli("rule", "list", "--json").stdout)
+    assert [row["Name"] for row in after] == names
+    assert [row["State"] for row in after] == ["Disabled", "Enabled", "Disabled"]
+    assert without_order(after) == without_order(row for row in shown if row["Name"] in names)
 
 
 @pytest.mark.parametrize(
