@@ -138,7 +138,7 @@ ph_verb_run ph_kind_list, ph_kind_show, ph_kind_set, ph_kind_unset,
     ph_kind_remove;
 ph_verb_run ph_rule_list, ph_rule_enable, ph_rule_disable, ph_rule_move,
     ph_rule_test, ph_rule_explain, ph_rule_stats, ph_rule_import,
-    ph_rule_export;
+    ph_rule_export, ph_rule_history, ph_rule_rollback;
 ph_verb_run ph_database_show, ph_database_move;
 ph_verb_run ph_recipient_list, ph_recipient_import;
 ph_verb_run ph_resolve_run, ph_mailbox_run, ph_route_run, ph_map_run,
@@ -159,7 +159,8 @@ extern const struct ph_option ph_dataclassification_test_options[];
 extern const struct ph_option ph_route_options[], ph_status_options[],
     ph_setup_options[];
 extern const struct ph_option ph_rule_move_options[], ph_rule_test_options[],
-    ph_rule_explain_options[], ph_rule_import_options[];
+    ph_rule_explain_options[], ph_rule_import_options[],
+    ph_rule_rollback_options[];
 extern const struct ph_option ph_track_options_table[];
 
 #endif

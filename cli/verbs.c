@@ -42,6 +42,13 @@ const struct ph_verb ph_verbs[] = {
     {"rule", "export", "",
      "print the rules as Export-TransportRuleCollection would, for import",
      NULL, 0, 0, ph_rule_export},
+    {"rule", "history", "[NAME]",
+     "who changed what, newest first; changes made with redis-cli are in the "
+     "next one",
+     NULL, 0, 1, ph_rule_history},
+    {"rule", "rollback", "NAME",
+     "make it what it was before its last change; itself a change",
+     ph_rule_rollback_options, 1, 1, ph_rule_rollback},
     {"database", "show", "NAME",
      "its fields and, with AutoActivation, who holds it just now",
      ph_kind_show_options, 1, 1, ph_database_show},
