@@ -221,6 +221,19 @@ is_folder(const char *name)
 	return name[0] == '.' && name[1] != '\0' && name[1] != '.';
 }
 
+/* 1 and *fd_r; 0: it is no folder, gone, or nobody's who asks; -1. */
+static int
+open_folder(int mailbox, const char *name, int *fd_r, struct ph_err *err)
+{
+	*fd_r = is_folder(name) ? ph_path_open(mailbox, name, false, err) : -1;
+	if (*fd_r >= 0)
+		return 1;
+	return !is_folder(name) || errno == ENOENT || errno == ENOTDIR ||
+		       errno == EACCES
+		   ? 0
+		   : -1;
+}
+
 static int
 add_folders(DIR *dir, bool stamp_only, struct sum *sum, struct ph_err *err)
 {
@@ -229,14 +242,11 @@ add_folders(DIR *dir, bool stamp_only, struct sum *sum, struct ph_err *err)
 
 	/* readdir tells its end from an error by errno alone. */
 	while (r == 0 && (errno = 0, entry = readdir(dir))) {
-		int fd =
-		    is_folder(entry->d_name)
-			? ph_path_open(dirfd(dir), entry->d_name, false, NULL)
-			: -1;
+		int fd;
 
-		if (fd < 0)
-			continue;
-		r = add_folder(fd, stamp_only, sum, err);
+		r = open_folder(dirfd(dir), entry->d_name, &fd, err);
+		if (r == 1)
+			r = add_folder(fd, stamp_only, sum, err);
 		ph_path_close(&fd);
 	}
 	return r == 0 && errno != 0 ? fail("read", "the folders", err) : r;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -524,9 +525,58 @@ START_TEST(test_cannot_be_counted)
 }
 END_TEST
 
+static int shut; /* the error of whoever opens .Junk; 0: none */
+
+/* In place of the C library's. */
+int
+openat(int dir, const char *path, int flags, ...)
+{
+	int (*real)(int, const char *, int, ...) =
+	    (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat");
+	va_list rest;
+	mode_t mode;
+
+	va_start(rest, flags);
+	mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+	va_end(rest);
+	if (shut && strcmp(path, ".Junk") == 0) {
+		errno = shut;
+		return -1;
+	}
+	return real(dir, path, flags, mode);
+}
+
+/* Nor is one without a folder that is there. */
+START_TEST(test_folder_cannot_be_opened)
+{
+	static const struct {
+		int error, room;
+	} rows[] = {{EMFILE, -1}, {ENFILE, -1}, {EIO, -1},
+		    {ENOENT, 1},  {EACCES, 1},	{0, 0}};
+	const struct ph_quota_limits limits = {.receive = 100};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct scene scene;
+		struct ph_quota used;
+		struct ph_err err = PH_ERR_INIT;
+
+		scene_open(&scene);
+		put(&scene, ".Junk/cur/1.a", 90);
+		shut = rows[i].error;
+		ck_assert_int_eq(ph_quota_take(scene.mailbox, &limits, 20,
+					       &ph_perms_self, &used, &err),
+				 rows[i].room);
+		if (rows[i].room < 0)
+			expect_file(&scene, "");
+		shut = 0;
+		scene_close(&scene);
+	}
+}
+END_TEST
+
 UNIT_MAIN("store/mailbox/quota", test_cannot_be_counted,
-	  test_counted_for_notice, test_notable, test_above,
-	  test_told_once_a_day, test_limits_stay, test_no_quota, test_counted,
-	  test_reached_exactly, test_doubted, test_whose_limit, test_padded,
-	  test_damaged, test_cut_off, test_grown_long, test_holes,
+	  test_folder_cannot_be_opened, test_counted_for_notice, test_notable,
+	  test_above, test_told_once_a_day, test_limits_stay, test_no_quota,
+	  test_counted, test_reached_exactly, test_doubted, test_whose_limit,
+	  test_padded, test_damaged, test_cut_off, test_grown_long, test_holes,
 	  test_in_the_way)
