@@ -151,7 +151,7 @@ ph_box_imap_look(struct ph_box *box, GPtrArray **claimed_r,
 		add_names(*claimed_r, validity, claimed, NULL);
 		add_names(*waiting_r, validity, all, claimed);
 	}
-	return 0;
+	return r;
 }
 
 static int
@@ -159,7 +159,7 @@ imap_items(struct ph_box *box, GPtrArray **names_r, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) waiting = NULL;
 
-	return ph_box_imap_look(box, names_r, &waiting, err);
+	return ph_box_imap_look(box, names_r, &waiting, err) < 0 ? -1 : 0;
 }
 
 /* ---- claiming ---------------------------------------------------------- */

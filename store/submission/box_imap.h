@@ -22,8 +22,8 @@ int ph_box_imap_open(const struct ph_imap_server *server, const char *root,
 		     const struct ph_box_name *name, enum ph_imap_sign *sign_r,
 		     struct ph_box **box_r, struct ph_err *err);
 
-/* Names in the Outbox: those that are claimed, and those that are not. 0, -1;
- * g_ptr_array_unref. */
+/* Names in the Outbox: those that are claimed, and those that are not;
+ * g_ptr_array_unref. 1; 0: there is no Outbox, and so none of them; -1. */
 int ph_box_imap_look(struct ph_box *box, GPtrArray **claimed_r,
 		     GPtrArray **waiting_r, struct ph_err *err);
 /* The session, borrowed: with the Outbox selected after ph_box_imap_look. */

@@ -35,13 +35,16 @@ look_into(struct ph_queue *queue, struct ph_imap_look *look)
 	/* As in ph_outbox_look; other threads offer what is in other mailboxes
 	 * alone. */
 	const bool idle = ph_queue_idle(queue);
+	int r = ph_box_imap_look(look->box, &claimed, &waiting, &look->err);
 
-	if (ph_box_imap_look(look->box, &claimed, &waiting, &look->err) < 0)
+	if (r < 0)
 		return -1;
 	offer(queue, look, claimed, NULL, bases);
 	offer(queue, look, waiting, "Outbox", bases);
 	look->holds = g_hash_table_size(bases) > 0;
-	if (idle)
+	/* An Outbox that is not there, as while the server's own store is away,
+	 * may come back with all that was in it. */
+	if (idle && r == 1)
 		ph_box_sweep(look->box, is_listed, bases);
 	return 0;
 }

@@ -57,7 +57,7 @@ run_once(struct world *world)
 	struct ph_box *box = NULL;
 	bool good =
 	    ph_item_open(&world->lab.submission, name, &box, NULL) == 1 &&
-	    ph_box_imap_look(box, &claimed, &waiting, NULL) == 0;
+	    ph_box_imap_look(box, &claimed, &waiting, NULL) >= 0;
 
 	ph_box_close(&box);
 	for (guint i = 0; good && i < claimed->len; i++)

@@ -64,4 +64,43 @@ START_TEST(test_signs)
 }
 END_TEST
 
-UNIT_MAIN("store/submission/watch_imap_look", test_signs)
+/* The server's store is away for a while: who has the message already does not
+ * get it again. It has no Message-ID, by which a mailbox could recognise it. */
+START_TEST(test_no_outbox)
+{
+	static const char text[] =
+	    "From: nuno@example.com\r\nTo: a@x.example, b@x.example\r\n\r\nx";
+	static const struct fake_rule later[] = {
+	    {0, "RCPT TO:<b@", "450 4.2.0 later"}, {0, NULL, NULL}};
+	struct fake_imap_rule away[] = {{NULL, "SELECT", FAKE_INSTEAD,
+					 "NO [NONEXISTENT] no such folder", 0},
+					{NULL, NULL, 0, NULL, 0}};
+	struct ph_imap_look look = {
+	    .name = ph_box_name_new("DB1", "example.com", "nuno"),
+	    .note = note_nothing};
+	const struct fake_mail *second;
+	struct world world;
+
+	world_open(&world, later);
+	fake_imap_add(&world.imap, "Outbox", text, strlen(text), "");
+	ck_assert_int_eq(
+	    ph_item_run(&world.lab.submission, look.name, "Outbox", "7.1"),
+	    HOUR);
+	world.queue = ph_queue_new(4, lab_run_item, &world.lab);
+	set_rules(&world, away);
+	ph_imap_look(&world.lab.submission, world.queue, &look);
+	ck_assert_int_eq(look.end, PH_IMAP_LOOK_DONE);
+	set_rules(&world, NULL);
+	world.fake.rules = NULL;
+	ck_assert_int_eq(
+	    ph_item_run(&world.lab.submission, look.name, NULL, "7.1"), -1);
+	ck_assert_uint_eq(world.fake.mails->len, 2);
+	second = world.fake.mails->pdata[1];
+	ck_assert_uint_eq(second->rcpts->len, 1);
+	ck_assert_str_eq(second->rcpts->pdata[0], "<b@x.example>");
+	ph_box_name_free(&look.name);
+	world_close(&world);
+}
+END_TEST
+
+UNIT_MAIN("store/submission/watch_imap_look", test_signs, test_no_outbox)
