@@ -253,6 +253,20 @@ note_reported(struct ph_item_state *state)
 	}
 }
 
+/* The Inbox takes no notice, as where it is over its quota: that is no reason
+ * for others to get nothing. */
+static enum ph_step_end
+others_first(struct ph_item *item, struct ph_err *err)
+{
+	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)
+		return PH_STEP_FAILED;
+	ph_warn("mailbox %s/%s: %s: its owner is not told yet who does not get "
+		"it: %s",
+		item->name->domain, item->name->local, item->base, err->text);
+	go_to(item, "submitting");
+	return PH_STEP_WAIT;
+}
+
 static enum ph_step_end
 run_reporting(struct ph_item *item, struct ph_err *err)
 {
@@ -264,7 +278,7 @@ run_reporting(struct ph_item *item, struct ph_err *err)
 			item->letter->size = item->size;
 	}
 	if (put_notice(item, err) < 0)
-		return PH_STEP_FAILED;
+		return others_first(item, err);
 	write_fail_row(item);
 	note_reported(item->state);
 	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)

@@ -410,6 +410,41 @@ START_TEST(test_partial)
 }
 END_TEST
 
+/* The Inbox cannot take the notice of who was refused: the others get it all
+ * the same, and the notice is there once it can be. */
+START_TEST(test_no_room_for_the_notice)
+{
+	static const struct fake_rule later[] = {
+	    {0, "RCPT TO:<b@", "450 4.2.0 later"},
+	    {0, "RCPT TO:<c@", "550 5.1.1 who"},
+	    {0, NULL, NULL}};
+	g_autofree char *new = NULL, *notice = NULL, *where = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, later);
+	lab_open(&lab, &fake);
+	new = lab_folder(&lab, "new");
+	ck_assert(g_file_set_contents(new, "x", 1, NULL));
+	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
+	ck_assert_int_eq(lab_run(&lab), 5000);
+	fake.rules = NULL;
+	ck_assert_int_eq(lab_run(&lab), 5000);
+	ck_assert_uint_eq(fake.mails->len, 2);
+	ck_assert_str_eq(
+	    ((struct fake_mail *)fake.mails->pdata[1])->rcpts->pdata[0],
+	    "<b@x.example>");
+	ck_assert_int_eq(unlink(new), 0);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	notice = lab_content(&lab, "new");
+	ck_assert_ptr_nonnull(strstr(notice, "rfc822; c@x.example"));
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in1");
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 /* The store is copied to another disk, or to the server that takes over: those
  * who have it do not get it again. */
 START_TEST(test_copied_while_it_waits)
@@ -601,6 +636,7 @@ END_TEST
 
 UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
 	  test_notice, test_returned, test_sizes, test_retry,
-	  test_edited_while_waiting, test_partial, test_copied_while_it_waits,
-	  test_store_is_mounted_later, test_refused_one_after_the_other,
-	  test_expiry_of_the_service, test_expiry, test_cannot_say)
+	  test_edited_while_waiting, test_partial, test_no_room_for_the_notice,
+	  test_copied_while_it_waits, test_store_is_mounted_later,
+	  test_refused_one_after_the_other, test_expiry_of_the_service,
+	  test_expiry, test_cannot_say)
