@@ -107,8 +107,8 @@ ph_item_read(struct ph_item *item, struct ph_err *err)
 	}
 	/* The limit became lower while it was on its way. */
 	if (!item->whole)
-		return ph_err_set(err, PH_ERR_TEMP,
-				  "only its beginning could be read");
+		return ph_err_set(err, PH_ERR_PERM,
+				  "it is larger than is allowed now");
 	r = ph_letter_read(item->fd, &item->letter, err);
 	return r == 1 ? check_again(item, err) : r;
 }
@@ -131,7 +131,8 @@ save(struct ph_item *item, struct ph_err *err)
 	return 0;
 }
 
-/* What its owner could have written to since then is judged again. */
+/* What its owner could have written to since then, or may be too large by now,
+ * is judged again. */
 static void
 mistrust(struct ph_item_state *state)
 {
@@ -161,7 +162,7 @@ load(struct ph_item *item, struct ph_err *err)
 	if (item->state != NULL && !ph_box_immutable(item->box) &&
 	    fstat(item->fd, &st) == 0 && !ph_item_state_is_of(item->state, &st))
 		ph_item_state_free(&item->state);
-	if (item->state != NULL && item->exposed)
+	if (item->state != NULL && (item->exposed || !item->whole))
 		mistrust(item->state);
 	if (item->state != NULL)
 		return 0;

@@ -343,13 +343,22 @@ has_own_copy(const struct ph_item *item, struct ph_err *err)
 			    item->state->created / 1000 - OWN_COPY_S, err);
 }
 
+/* Of one that is not to be read any more the header is enough. */
+static int
+read_header(struct ph_item *item, struct ph_err *err)
+{
+	if (item->whole || item->letter != NULL)
+		return ph_item_read(item, err);
+	return ph_letter_peek(item->fd, &item->letter, err);
+}
+
 static int
 file_sent(struct ph_item *item, const char *name, struct ph_err *err)
 {
-	bool substitute = item->submission->sent_as_sent;
+	bool substitute = item->submission->sent_as_sent && item->whole;
 	int own;
 
-	if (ph_item_read(item, err) != 1)
+	if (read_header(item, err) != 1)
 		return -1;
 	own = has_own_copy(item, err);
 	if (own < 0)

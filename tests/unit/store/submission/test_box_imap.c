@@ -284,6 +284,48 @@ START_TEST(test_too_large)
 }
 END_TEST
 
+/* Our own copy is lost, and less is allowed than before: what nobody has goes
+ * back, and those who wait are not waited for beyond the expiry. */
+START_TEST(test_too_large_by_now)
+{
+	static const struct fake_rule down[] = {{0, "greeting", NULL},
+						{0, NULL, NULL}};
+	static const struct fake_rule later[] = {
+	    {0, "RCPT TO:<b@", "450 4.2.0 later"}, {0, NULL, NULL}};
+	static const struct {
+		const struct fake_rule *rules;
+		const char *soon, *late;
+	} rows[] = {
+	    {down, "out0 sent0 drafts1 in1", "out0 sent0 drafts1 in1"},
+	    {later, "out1 sent0 drafts0 in0", "out0 sent1 drafts0 in1"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GString) text = g_string_new(BARE);
+		g_autofree char *copy = NULL, *soon = NULL, *late = NULL;
+		struct world world;
+
+		world_open(&world, rows[i].rules);
+		world.lab.submission.sent_as_sent = true;
+		g_string_set_size(text, 300000);
+		memset(text->str + strlen(BARE), 'x', text->len - strlen(BARE));
+		save(&world, text->str);
+		ck_assert(run_once(&world));
+		copy = lab_folder(&world.lab, ".posthub-submission/items/7.1");
+		ck_assert_int_eq(unlink(copy), 0);
+		world.lab.submission.max_size = 10;
+		ck_assert(run_once(&world));
+		soon = where(&world);
+		ck_assert_str_eq(soon, rows[i].soon);
+		world.lab.submission.expiry = 0;
+		ck_assert(run_once(&world));
+		late = where(&world);
+		ck_assert_str_eq(late, rows[i].late);
+		world_close(&world);
+	}
+}
+END_TEST
+
 /* Our own copy is lost while it is on its way: what is in the Outbox is not
  * taken for gone. */
 START_TEST(test_copy_is_lost)
@@ -367,5 +409,5 @@ END_TEST
 
 UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_own_copy,
 	  test_waits, test_taken_back, test_claimed_by_another, test_too_large,
-	  test_copy_is_lost, test_cut_sent, test_cut_completed,
-	  test_cut_refused, test_cut_returned)
+	  test_too_large_by_now, test_copy_is_lost, test_cut_sent,
+	  test_cut_completed, test_cut_refused, test_cut_returned)
