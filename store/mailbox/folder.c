@@ -71,13 +71,11 @@ is_direct(gunichar c)
 }
 
 char *
-ph_folder_component(const char *name)
+ph_folder_utf7(const char *name)
 {
 	g_autoptr(GByteArray) units = g_byte_array_new();
-	g_autoptr(GString) out = g_string_new(".");
+	GString *out = g_string_new(NULL);
 
-	if (!is_name(name))
-		return NULL;
 	for (const char *p = name; *p; p = g_utf8_next_char(p)) {
 		gunichar c = g_utf8_get_char(p);
 
@@ -91,9 +89,19 @@ ph_folder_component(const char *name)
 			g_string_append_c(out, '-');
 	}
 	end_units(units, out);
-	if (out->len > NAME_MAX)
+	return g_string_free(out, FALSE);
+}
+
+char *
+ph_folder_component(const char *name)
+{
+	g_autofree char *encoded = NULL;
+
+	if (!is_name(name))
 		return NULL;
-	return g_string_free(g_steal_pointer(&out), FALSE);
+	encoded = ph_folder_utf7(name);
+	return strlen(encoded) < NAME_MAX ? g_strconcat(".", encoded, NULL)
+					  : NULL;
 }
 
 /* What lies in an Outbox is sent in its owner's name. */

@@ -12,6 +12,9 @@
  * separated by dots. Names may come from strangers (an address extension).
  */
 
+/* A name (valid UTF-8) as Maildirs and IMAP write it; g_free. */
+char *ph_folder_utf7(const char *name);
+
 /* ".Junk" of "Junk"; g_free. NULL: no folder can have that name (empty, a dot
  * at either end or two together, '/', control characters, bad UTF-8, too
  * long). */

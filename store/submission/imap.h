@@ -31,8 +31,8 @@ struct ph_imap_server {
 	struct ph_tls_options tls;
 	const char *user; /* the master's */
 	char *password;
-	int64_t connect_timeout, timeout;   /* ms */
-	const char *outbox, *sent, *drafts; /* names of mailboxes */
+	int64_t connect_timeout, timeout; /* ms */
+	char *outbox, *sent, *drafts; /* names of mailboxes, as they are sent */
 };
 
 /* What opening a session shows of the server, whoever it was for. */

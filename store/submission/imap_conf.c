@@ -1,6 +1,7 @@
 #include "store/submission/imap_conf.h"
 
 #include "lib/base/credential.h"
+#include "store/mailbox/folder.h"
 
 #include <string.h>
 
@@ -16,6 +17,37 @@ static const char *
 text(const struct ph_conf *conf, const char *name)
 {
 	return ph_conf_text(conf, "submission", name);
+}
+
+/* The name of a folder for a command, g_free; NULL: it is none. One in ASCII is
+ * taken as it is: it may be written as the server does. */
+static char *
+folder(const struct ph_conf *conf, const char *setting, struct ph_err *err)
+{
+	const char *name = text(conf, setting);
+	bool good = *name != '\0' && g_utf8_validate(name, -1, NULL);
+
+	for (const char *p = name; *p != '\0' && good; p++)
+		good = !g_ascii_iscntrl(*p);
+	if (good)
+		return g_str_is_ascii(name) ? g_strdup(name)
+					    : ph_folder_utf7(name);
+	(void)ph_err_set(err, PH_ERR_PERM,
+			 "[submission] %s: \"%s\": is no name of a folder; "
+			 "expected UTF-8 without control characters",
+			 setting, name);
+	return NULL;
+}
+
+static int
+read_folders(const struct ph_conf *conf, struct ph_imap_server *server,
+	     struct ph_err *err)
+{
+	if ((server->outbox = folder(conf, "imap_outbox", err)) != NULL &&
+	    (server->sent = folder(conf, "imap_sent", err)) != NULL &&
+	    (server->drafts = folder(conf, "imap_drafts", err)) != NULL)
+		return 0;
+	return -1;
 }
 
 int
@@ -41,14 +73,14 @@ ph_imap_server_read(const struct ph_conf *conf, struct ph_imap_server *server_r,
 	server_r->connect_timeout =
 	    ph_conf_int(conf, "submission", "connect_timeout");
 	server_r->timeout = ph_conf_int(conf, "submission", "timeout");
-	server_r->outbox = text(conf, "imap_outbox");
-	server_r->sent = text(conf, "imap_sent");
-	server_r->drafts = text(conf, "imap_drafts");
-	return 1;
+	return read_folders(conf, server_r, err) < 0 ? -1 : 1;
 }
 
 void
 ph_imap_server_clear(struct ph_imap_server *server)
 {
 	ph_secret_free(&server->password);
+	g_clear_pointer(&server->outbox, g_free);
+	g_clear_pointer(&server->sent, g_free);
+	g_clear_pointer(&server->drafts, g_free);
 }

@@ -6,7 +6,8 @@
 
 /*
  * [submission] imap: 1 and *server_r, whose texts are the configuration's and
- * whose endpoint and password are its own; 0: not set, mailboxes are Maildirs;
+ * whose endpoint, password and folders are its own (ph_imap_server_clear, also
+ * after -1); 0: not set, mailboxes are Maildirs;
  * -1 PERM.
  */
 int ph_imap_server_read(const struct ph_conf *conf,

@@ -4,6 +4,7 @@ is then in Sent; what cannot be sent is in Drafts, with the reason in the Inbox.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import Message
 
 import pytest
@@ -178,6 +179,39 @@ def test_the_server_was_away(lab: Lab, imap: Dovecot) -> None:
     lab.wait_message(MOTA, mail.ident)
     wait_gone(imap)
     assert len(of(imap, "Sent", mail)) == 1 and count(lab, mail) == 1
+
+
+@contextmanager
+def named(host: Host, names: dict[str, str], usual: dict[str, str]) -> Iterator[None]:
+    def use(values: dict[str, str]) -> None:
+        for name, value in values.items():
+            host.set("submission", name, value)
+        host.restart("submission")
+
+    use(names)
+    try:
+        yield
+    finally:
+        use(usual)
+
+
+def test_folders_of_any_name(lab: Lab, imap: Dovecot) -> None:
+    """As people write them, and as IMAP does: RFC 3501 section 5.1.3."""
+    usual = {"imap_outbox": "Outbox", "imap_sent": "Sent", "imap_drafts": "Drafts"}
+    names = {
+        "imap_outbox": "Bo\u00eete d'envoi",
+        "imap_sent": "Envoy\u00e9s & lus",
+        "imap_drafts": "Entw&APw-rfe",
+    }
+    outbox = '"Bo&AO4-te d\'envoi"'
+    good, bad = compose(MOTA), letter.compose(MOTA, sender=ANA)
+    imap.save(NUNO, good.content, outbox)
+    imap.save(NUNO, bad.content, outbox)
+    with named(lab.hosts["MBX1"], names, usual):
+        lab.wait_message(MOTA, good.ident)
+        wait.until("the Outbox to be empty", lambda: not imap.messages(NUNO, outbox))
+    assert len(of(imap, '"Envoy&AOk-s &- lus"', good)) == 1
+    assert len(of(imap, "Entw&APw-rfe", bad)) == 1
 
 
 @pytest.mark.parametrize("point", faults.points("submission"))

@@ -610,7 +610,8 @@ fake_imap_close(struct fake_imap *fake)
 static inline void
 fake_imap_server(const struct fake_imap *fake, struct ph_imap_server *server)
 {
-	static char password[] = "secret";
+	static char password[] = "secret", outbox[] = "Outbox", sent[] = "Sent",
+		    drafts[] = "Drafts";
 
 	memset(server, 0, sizeof(*server));
 	g_strlcpy(server->endpoint.host, "127.0.0.1",
@@ -619,9 +620,9 @@ fake_imap_server(const struct fake_imap *fake, struct ph_imap_server *server)
 	server->user = "posthub";
 	server->password = password;
 	server->connect_timeout = server->timeout = 20000;
-	server->outbox = "Outbox";
-	server->sent = "Sent";
-	server->drafts = "Drafts";
+	server->outbox = outbox;
+	server->sent = sent;
+	server->drafts = drafts;
 }
 
 #endif
