@@ -1,12 +1,8 @@
 #include "lib/base/stream.h"
+#include "tests/unit/two_addresses.h"
 #include "tests/unit/unit.h"
 
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <glib.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -111,95 +107,10 @@ END_TEST
 
 /* ---- a host with two addresses ------------------------------------------ */
 
-static struct sockaddr_in addresses[2];
-static struct addrinfo infos[2];
-
-/* In place of the C library's. */
-int
-getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
-	    struct addrinfo **list_r)
-{
-	(void)host;
-	(void)port;
-	(void)hints;
-	for (size_t i = 0; i < G_N_ELEMENTS(infos); i++)
-		infos[i] = (struct addrinfo){
-		    .ai_family = AF_INET,
-		    .ai_socktype = SOCK_STREAM,
-		    .ai_addr = (struct sockaddr *)&addresses[i],
-		    .ai_addrlen = sizeof addresses[i],
-		    .ai_next = i == 0 ? &infos[1] : NULL,
-		};
-	*list_r = infos;
-	return 0;
-}
-
-void
-freeaddrinfo(struct addrinfo *list)
-{
-	(void)list;
-}
-
-#define ANSWERS_MS 50
-static int slow = -1; /* connects to the second one */
-
-int
-connect(int fd, const struct sockaddr *address, socklen_t size)
-{
-	int (*real)(int, const struct sockaddr *, socklen_t) =
-	    (int (*)(int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT,
-								    "connect");
-
-	if (address == infos[1].ai_addr)
-		slow = fd;
-	return real(fd, address, size);
-}
-
-/* It takes a while until it answers, as a network does. */
-int
-poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	int (*real)(struct pollfd *, nfds_t, int) =
-	    (int (*)(struct pollfd *, nfds_t, int))dlsym(RTLD_NEXT, "poll");
-
-	if (n == 1 && fds[0].fd == slow) {
-		if (timeout < ANSWERS_MS)
-			return 0;
-		g_usleep(ANSWERS_MS * 1000);
-	}
-	return real(fds, n, timeout);
-}
-
-static int
-listen_at(struct sockaddr_in *address)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof *address;
-
-	*address = (struct sockaddr_in){
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)address, size), 0);
-	ck_assert_int_eq(listen(fd, 0), 0);
-	getsockname(fd, (struct sockaddr *)address, &size);
-	return fd;
-}
-
-/* As many connections as it takes until the next is not answered. */
-static void
-fill(const struct sockaddr_in *address, int fds[8])
-{
-	for (int i = 0; i < 8; i++) {
-		fds[i] = socket(AF_INET,
-				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		(void)connect(fds[i], (const struct sockaddr *)address,
-			      sizeof *address);
-	}
-}
-
 /* The time of one that does not answer is not all there is. */
 START_TEST(the_second_address_is_tried_in_time)
 {
-	const struct ph_endpoint endpoint = {.host = "two.example", .port = 25};
+	const struct ph_endpoint endpoint = {.host = TWO_ADDRESSES, .port = 25};
 	struct ph_stream *stream = NULL;
 	struct ph_err err = PH_ERR_INIT;
 	int silent = listen_at(&addresses[0]), good = listen_at(&addresses[1]);
