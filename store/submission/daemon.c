@@ -197,6 +197,7 @@ fill_submission(struct app *app, struct ph_run *run)
 	submission->context = app;
 	submission->held = ph_held_open(app->conf);
 	submission->sizes = ph_sizes_new();
+	submission->said = ph_said_new();
 	submission->max_size = ph_run_int(run, "max_message_size");
 	submission->retry_min = ph_run_int(run, "retry_min");
 	submission->retry_max =
@@ -267,6 +268,7 @@ ph_submission_stop(void *p)
 	ph_track_log_close(&app->log);
 	ph_held_close(&app->submission.held);
 	ph_sizes_free(&app->submission.sizes);
+	ph_said_free(&app->submission.said);
 	ph_imap_server_clear(&app->imap);
 	ph_perms_rule_free(&app->owners);
 	g_free(app->root);

@@ -257,18 +257,31 @@ take(struct ph_item *item, const char *part, struct ph_err *err)
 	return r == 1 ? open_item(item, err) : r;
 }
 
+/* Once for each reason: it is tried again each few seconds. */
+static void
+complain(const struct ph_item *item, const char *key, const struct ph_err *err)
+{
+	if (ph_said_is_new(item->submission->said, key, err->text))
+		ph_warn("mailbox %s/%s: %s: %s", item->name->domain,
+			item->name->local, item->base, err->text);
+}
+
 static int64_t
 run_item(struct ph_item *item, const char *part)
 {
 	const struct ph_submission *submission = item->submission;
+	g_autofree char *box = ph_box_name_key(item->name);
+	g_autofree char *key = g_strjoin("/", box, item->base, NULL);
 	struct ph_err err = PH_ERR_INIT;
 	enum ph_step_end end = PH_STEP_FAILED;
 	int r = take(item, part, &err);
 
-	if (r == 0)
-		return -1;
 	if (r == 1 && load(item, &err) == 0)
 		end = run_steps(item, &err);
+	if (r == 0 || end != PH_STEP_FAILED)
+		ph_said_forget(submission->said, key);
+	if (r == 0)
+		return -1;
 	switch (end) {
 	case PH_STEP_DONE:
 		return -1;
@@ -278,8 +291,7 @@ run_item(struct ph_item *item, const char *part)
 	case PH_STEP_FAILED:
 		break;
 	}
-	ph_warn("mailbox %s/%s: %s: %s", item->name->domain, item->name->local,
-		item->base, err.text);
+	complain(item, key, &err);
 	return submission->retry_min;
 }
 

@@ -258,11 +258,16 @@ note_reported(struct ph_item_state *state)
 static enum ph_step_end
 others_first(struct ph_item *item, struct ph_err *err)
 {
+	g_autofree char *box = ph_box_name_key(item->name);
+	g_autofree char *key = g_strjoin("/", box, item->base, "notice", NULL);
+
 	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)
 		return PH_STEP_FAILED;
-	ph_warn("mailbox %s/%s: %s: its owner is not told yet who does not get "
-		"it: %s",
-		item->name->domain, item->name->local, item->base, err->text);
+	if (ph_said_is_new(item->submission->said, key, err->text))
+		ph_warn("mailbox %s/%s: %s: its owner is not told yet who does "
+			"not get it: %s",
+			item->name->domain, item->name->local, item->base,
+			err->text);
 	go_to(item, "submitting");
 	return PH_STEP_WAIT;
 }

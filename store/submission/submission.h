@@ -9,6 +9,7 @@
 #include "lib/track/log.h"
 #include "store/mailbox/perms.h"
 #include "store/submission/imap.h"
+#include "store/submission/said.h"
 #include "store/submission/sizes.h"
 
 #include <glib.h>
@@ -44,6 +45,7 @@ struct ph_submission {
 			       * that are active here */
 
 	struct ph_sizes *sizes; /* of mailboxes; NULL: none is remembered */
+	struct ph_said *said;	/* of items; NULL: nothing is */
 	int64_t max_size;	/* 0: no limit */
 	int64_t retry_min, retry_max;
 	int64_t expiry;	   /* unless the server's transportservice says */

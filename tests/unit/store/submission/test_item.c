@@ -445,6 +445,62 @@ START_TEST(test_no_room_for_the_notice)
 }
 END_TEST
 
+/* The lines of the log that warn; g_free. */
+static char *
+read_warnings(const char *path)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	GString *out = g_string_new(NULL);
+
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line != NULL; line++) {
+		const char *warning = strstr(*line, "warning: ");
+
+		if (warning != NULL)
+			g_string_append_printf(out, "%s\n", warning);
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* It is tried again each few seconds, and said once, and anew when it is
+ * something else. */
+START_TEST(test_said_once)
+{
+	g_autofree char *drafts = NULL, *log = NULL, *said = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab.submission.said = ph_said_new();
+	log = g_build_filename(lab.path, "said", NULL);
+	ck_assert_ptr_nonnull(freopen(log, "w", stderr));
+	drafts = lab_folder(&lab, ".Drafts");
+	ck_assert(g_file_set_contents(drafts, "x", 1, NULL));
+	lab_put(&lab, "new", "1.M1.h", "x", 1);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(lab_run(&lab), 5000);
+	ck_assert_int_eq(unlink(drafts), 0);
+	ck_assert_int_eq(symlink("elsewhere", drafts), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(lab_run(&lab), 5000);
+	ck_assert_int_eq(unlink(drafts), 0);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	fflush(stderr);
+	said = read_warnings(log);
+	ck_assert_str_eq(said, "warning: mailbox example.com/nuno: 1.M1.h: "
+			       "cannot open directory .Drafts: Not a "
+			       "directory\n"
+			       "warning: mailbox example.com/nuno: 1.M1.h: "
+			       ".Drafts is a symbolic link\n");
+	ph_said_free(&lab.submission.said);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 /* The store is copied to another disk, or to the server that takes over: those
  * who have it do not get it again. */
 START_TEST(test_copied_while_it_waits)
@@ -637,6 +693,6 @@ END_TEST
 UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
 	  test_notice, test_returned, test_sizes, test_retry,
 	  test_edited_while_waiting, test_partial, test_no_room_for_the_notice,
-	  test_copied_while_it_waits, test_store_is_mounted_later,
-	  test_refused_one_after_the_other, test_expiry_of_the_service,
-	  test_expiry, test_cannot_say)
+	  test_said_once, test_copied_while_it_waits,
+	  test_store_is_mounted_later, test_refused_one_after_the_other,
+	  test_expiry_of_the_service, test_expiry, test_cannot_say)
