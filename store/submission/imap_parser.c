@@ -204,6 +204,14 @@ quoted(struct tokens *tokens, const char *p, const char *end)
 	return p + 1;
 }
 
+/* Elsewhere a bracket is a character as any other, as in somebody's keyword. */
+static bool
+begins_section(const char *begin, const char *p)
+{
+	return *p == '[' && (is_word(begin, (size_t)(p - begin), "BODY") ||
+			     is_word(begin, (size_t)(p - begin), "BINARY"));
+}
+
 /* "BODY[HEADER.FIELDS (FROM)]<0>" is one. NULL: its bracket is not closed. */
 static const char *
 atom(struct tokens *tokens, const char *p, const char *end)
@@ -211,7 +219,7 @@ atom(struct tokens *tokens, const char *p, const char *end)
 	const char *begin = p;
 
 	for (; p < end && strchr(" ()\"", *p) == NULL; p++) {
-		if (*p != '[')
+		if (!begins_section(begin, p))
 			continue;
 		p = memchr(p, ']', (size_t)(end - p));
 		if (p == NULL)

@@ -57,7 +57,7 @@ run(const char *const *pieces, const size_t *sizes, size_t n)
 	"* OK [CAPABILITY IMAP4rev1 IDLE] ready {5}\r\n"                       \
 	"* CAPABILITY IMAP4rev1 IDLE MOVE\r\n"                                 \
 	"* 12 EXISTS\r\n"                                                      \
-	"* FLAGS (\\Seen $Posthub)\r\n"                                        \
+	"* FLAGS (\\Seen $Posthub [work later] x[)\r\n"                        \
 	"* 3 FETCH (UID 7 FLAGS (\\Seen) BODY[]<0> {6}\r\na\r\n{3} X NIL)\r\n" \
 	"* 4 FETCH (BODY[HEADER.FIELDS (From)] \"a \\\"b\\\\ {3}\" MODSEQ "    \
 	"(9))\r\n"                                                             \
@@ -74,7 +74,7 @@ run(const char *const *pieces, const size_t *sizes, size_t n)
 	"* OK 0 [CAPABILITY IMAP4rev1 IDLE] ready {5}\n"                \
 	"* CAPABILITY 0 a:IMAP4rev1 a:IDLE a:MOVE\n"                    \
 	"* EXISTS 12\n"                                                 \
-	"* FLAGS 0 (:( a:\\Seen a:$Posthub ):)\n"                       \
+	"* FLAGS 0 (:( a:\\Seen a:$Posthub a:[work a:later] a:x[ ):)\n" \
 	"* FETCH 3 (:( a:UID a:7 a:FLAGS (:( a:\\Seen ):) a:BODY[]<0> " \
 	"l:a\r\n{3} a:X a:NIL ):)\n"                                    \
 	"* FETCH 4 (:( a:BODY[HEADER.FIELDS (From)] s:a \"b\\ {3} "     \
