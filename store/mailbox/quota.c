@@ -2,6 +2,7 @@
 
 #include "lib/base/file.h"
 #include "store/mailbox/path.h"
+#include "store/mailbox/quota_limit.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -363,6 +364,17 @@ ph_quota_is_limit(int64_t bytes)
 	return bytes > 0 && bytes < INT64_MAX;
 }
 
+/* The directory says it, or does not any more. */
+static bool
+is_outdated(int mailbox, const struct ph_quota_limits *limits, int64_t limit,
+	    const struct size_file *file)
+{
+	if (file->limit.bytes == limit)
+		return false;
+	return limits->receive > 0 ||
+	       ph_quota_limit_is_ours(mailbox, file->limit.bytes);
+}
+
 static int
 take(int mailbox, const struct ph_quota_limits *limits, int64_t size,
      struct size_file *file, const struct ph_perms *owner, struct ph_err *err)
@@ -377,7 +389,10 @@ take(int mailbox, const struct ph_quota_limits *limits, int64_t size,
 		return -1;
 	if (limit == 0 && file->fd < 0 && ph_quota_notable(limits) == INT64_MAX)
 		return 1;
-	if (limits->receive > 0 && file->limit.bytes != limit) {
+	if (is_outdated(mailbox, limits, limit, file)) {
+		if (limit > 0 &&
+		    ph_quota_limit_note(mailbox, limit, owner, err) < 0)
+			return -1;
 		file->limit.bytes = limit;
 		good = false;
 	}

@@ -295,6 +295,26 @@ def test_quota_is_counted_by_both(lab: Lab, dovecot: Dovecot) -> None:
         assert 70 <= quota(client)[0] < 80
 
 
+def test_a_quota_that_is_taken_away(lab: Lab, dovecot: Dovecot) -> None:
+    """What stands in the file was the directory's, which names none any more."""
+    host = lab.hosts["MBX1"]
+    set_quota(host, lab, RUI, 10 * KB)
+    mail = letter.compose(RUI, body="x" * 70 + "\n")
+    large = letter.compose(RUI, body=("x" * 70 + "\n") * 1000)
+    lmtp(host, mail, RUI)
+    answer = lmtp(host, large, RUI)
+    assert answer.startswith("552 5.2.2 "), answer
+    host.cli("recipient", "unset", RUI, "ProhibitSendReceiveQuota")
+
+    def unknown() -> bool:
+        found = json.loads(host.cli("resolve", RUI, "--json").stdout)[0]
+        return "ProhibitSendReceiveQuota" not in found["Entry"]
+
+    wait.until("no quota", unknown)
+    answer = lmtp(host, large, RUI)
+    assert answer.startswith("250 2.1.5 "), answer
+
+
 def test_the_command_shows_where_a_mailbox_is_and_how_full(lab: Lab, dovecot: Dovecot) -> None:
     host = lab.hosts["MBX1"]
     set_quota(host, lab, MOTA, 200 * KB)

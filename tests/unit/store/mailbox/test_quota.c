@@ -189,6 +189,33 @@ START_TEST(test_whose_limit)
 }
 END_TEST
 
+/* A quota that the directory does not name any more is none, whatever somebody
+ * else has made of the file meanwhile, but for the limit. */
+START_TEST(test_no_longer_named)
+{
+	static const char *const files[] = {"", "100S\n0 0\n",
+					    "100S,3C\n9 1\n"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		struct scene scene;
+
+		scene_open(&scene);
+		ck_assert_int_eq(take(&scene, 100, 90), 1);
+		put(&scene, "new/1.a", 90);
+		ck_assert_int_eq(take(&scene, 100, 20), 0);
+		if (*files[i])
+			set_file(&scene, files[i]);
+		ck_assert_int_eq(take(&scene, 0, 20), 1);
+		ck_assert_int_eq(take(&scene, 0, 1000), 1);
+		/* Named anew, and by somebody else. */
+		ck_assert_int_eq(take(&scene, 100, 20), 0);
+		set_file(&scene, "99S\n90 1\n");
+		ck_assert_int_eq(take(&scene, 0, 20), 0);
+		scene_close(&scene);
+	}
+}
+END_TEST
+
 /* As Courier writes it: padded. */
 START_TEST(test_padded)
 {
@@ -578,5 +605,5 @@ UNIT_MAIN("store/mailbox/quota", test_cannot_be_counted,
 	  test_folder_cannot_be_opened, test_counted_for_notice, test_notable,
 	  test_above, test_told_once_a_day, test_limits_stay, test_no_quota,
 	  test_counted, test_reached_exactly, test_doubted, test_whose_limit,
-	  test_padded, test_damaged, test_cut_off, test_grown_long, test_holes,
-	  test_in_the_way)
+	  test_no_longer_named, test_padded, test_damaged, test_cut_off,
+	  test_grown_long, test_holes, test_in_the_way)
