@@ -85,7 +85,8 @@ self_of(struct ph_box *box)
 /* ---- names ------------------------------------------------------------- */
 
 /* Selects the Outbox and finds the UID of a name in it. 1; 0: the Outbox is
- * another one by now, or not there; -1. */
+ * another one by now; -1, also if it is not there: it may come back, with all
+ * that was in it. */
 static int
 select_uid(struct ph_box *box, const char *name, uint32_t *uid_r,
 	   struct ph_err *err)
@@ -104,6 +105,9 @@ select_uid(struct ph_box *box, const char *name, uint32_t *uid_r,
 		return 0;
 	r = ph_imap_select(self->imap, self->server->outbox, &validity, err);
 	*uid_r = (uint32_t)uid;
+	if (r == 0)
+		return ph_err_set(err, PH_ERR_TEMP, "there is no %s",
+				  self->server->outbox);
 	return r == 1 && validity != of ? 0 : r;
 }
 

@@ -350,6 +350,48 @@ START_TEST(test_copy_is_lost)
 }
 END_TEST
 
+/* The Outbox is away when it was sent: as long as it is, nothing is done that
+ * would make what comes back with it a new message. */
+START_TEST(test_outbox_is_away)
+{
+	struct fake_imap_rule away[] = {{NULL, "SELECT \"Outbox\"",
+					 FAKE_INSTEAD,
+					 "NO [NONEXISTENT] no such folder", 0},
+					{NULL, NULL, 0, NULL, 0}};
+	struct ph_box_name *name =
+	    ph_box_name_new("DB1", "example.com", "nuno");
+	struct ph_box *box = NULL;
+	g_autofree char *before = NULL, *after = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	struct world world;
+	uint64_t size;
+	int fd;
+
+	world_open(&world, NULL);
+	save(&world, TO_TWO);
+	ck_assert_int_eq(ph_item_open(&world.lab.submission, name, &box, NULL),
+			 1);
+	ck_assert_int_eq(ph_box_item(box, "7.1", 1000, &fd, &size, NULL), 1);
+	close(fd);
+	world.imap.rules = away;
+	ck_assert_int_eq(
+	    ph_box_file(box, "7.1", ".Sent", "1.x:2,S", false, &err), -1);
+	ck_assert_str_eq(err.text, "there is no Outbox");
+	before = where(&world);
+	ck_assert_str_eq(before, "out1 sent0 drafts0 in0");
+	ck_assert_uint_eq(lab_count(&world.lab, ".posthub-submission/items"),
+			  1);
+	world.imap.rules = NULL;
+	ck_assert_int_eq(
+	    ph_box_file(box, "7.1", ".Sent", "1.x:2,S", false, NULL), 0);
+	after = where(&world);
+	ck_assert_str_eq(after, "out0 sent1 drafts0 in0");
+	ph_box_close(&box);
+	world_close(&world);
+	ph_box_name_free(&name);
+}
+END_TEST
+
 /* ---- a connection that breaks ------------------------------------------ */
 
 /* At every seventh byte that the server says, once; then it is as ever. Each
@@ -409,5 +451,6 @@ END_TEST
 
 UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_own_copy,
 	  test_waits, test_taken_back, test_claimed_by_another, test_too_large,
-	  test_too_large_by_now, test_copy_is_lost, test_cut_sent,
-	  test_cut_completed, test_cut_refused, test_cut_returned)
+	  test_too_large_by_now, test_copy_is_lost, test_outbox_is_away,
+	  test_cut_sent, test_cut_completed, test_cut_refused,
+	  test_cut_returned)
