@@ -391,20 +391,11 @@ tell_copy(const struct ph_deliver_message *message, const struct copy *copy)
 		ph_arrivals_tell(message->deliver->arrivals, &arrival);
 }
 
-/* Keys are held until the records are on disk, or a second copy of the message
- * could be answered 250 before the first is sure to be recognised. */
 static void
 commit_copies(struct ph_deliver_message *message)
 {
-	g_autofree struct ph_copy_key *keys =
-	    g_new(struct ph_copy_key, message->n);
-	struct ph_deliver *deliver = message->deliver;
 	struct ph_err err = PH_ERR_INIT;
 
-	for (size_t i = 0; i < message->n; i++)
-		keys[i] = ph_copy_key_of(ph_incoming_nmid(message->content),
-					 message->copies[i].recipient->primary);
-	ph_locks_take(deliver->locks, keys, message->n);
 	for (guint i = 0; i < message->parts->len; i++)
 		offer_part(message, message->parts->pdata[i]);
 	for (size_t i = 0; i < message->n; i++)
@@ -418,7 +409,11 @@ commit_copies(struct ph_deliver_message *message)
 			       err.text);
 		confirm_part(message, part);
 	}
-	ph_locks_give(deliver->locks, keys, message->n);
+}
+
+static void
+tell_of_copies(const struct ph_deliver_message *message)
+{
 	for (size_t i = 0; i < message->n; i++) {
 		log_copy(message, &message->copies[i],
 			 message->answers->pdata[i]);
@@ -491,10 +486,60 @@ answer_all(struct ph_deliver_message *message, const char *code,
 	ph_log(PH_LOG_WARN, message->client->queue_id, "%s %s", code, reason);
 }
 
+/* g_free. */
+static struct ph_copy_key *
+make_keys(const struct ph_deliver_message *message)
+{
+	struct ph_copy_key *keys = g_new(struct ph_copy_key, message->n);
+
+	for (size_t i = 0; i < message->n; i++)
+		keys[i] = ph_copy_key_of(ph_incoming_nmid(message->content),
+					 message->copies[i].recipient->primary);
+	return keys;
+}
+
+/* False: it has been answered. */
+static bool
+store_in_turn(struct ph_deliver_message *message, int64_t timeout_ms)
+{
+	struct ph_deliver *deliver = message->deliver;
+
+	if (!ph_slots_take(deliver->slots, timeout_ms)) {
+		answer_all(message, "451 4.3.2", "too many deliveries");
+		return false;
+	}
+	for (guint i = 0; i < message->parts->len; i++)
+		ready_part(message, message->parts->pdata[i]);
+	commit_copies(message);
+	ph_slots_give(deliver->slots);
+	return true;
+}
+
+/* Keys are held until the records are on disk, or a second copy of the message
+ * could be answered 250 before the first is sure to be recognised. Who waits
+ * for one has no slot. */
+static bool
+store_once(struct ph_deliver_message *message)
+{
+	struct ph_deliver *deliver = message->deliver;
+	const int64_t until = ph_clock_mono() + deliver->slot_timeout;
+	g_autofree struct ph_copy_key *keys = make_keys(message);
+	bool stored;
+
+	if (!ph_locks_take(deliver->locks, keys, message->n,
+			   deliver->slot_timeout)) {
+		answer_all(message, "451 4.3.2",
+			   "the same message is being delivered");
+		return false;
+	}
+	stored = store_in_turn(message, MAX(until - ph_clock_mono(), 0));
+	ph_locks_give(deliver->locks, keys, message->n);
+	return stored;
+}
+
 static void
 finish(struct ph_deliver_message *message)
 {
-	struct ph_deliver *deliver = message->deliver;
 	struct ph_err *err = &message->header_err;
 
 	message->received = ph_clock_wall();
@@ -506,14 +551,9 @@ finish(struct ph_deliver_message *message)
 		return;
 	}
 	write_parts(message);
-	if (!ph_slots_take(deliver->slots, deliver->slot_timeout)) {
-		answer_all(message, "451 4.3.2", "too many deliveries");
+	if (!store_once(message))
 		return;
-	}
-	for (guint i = 0; i < message->parts->len; i++)
-		ready_part(message, message->parts->pdata[i]);
-	commit_copies(message);
-	ph_slots_give(deliver->slots);
+	tell_of_copies(message);
 	ph_fault(PH_FAULT_BEFORE_TRACKING);
 	write_rows(message);
 	ph_fault(PH_FAULT_BEFORE_ANSWER);

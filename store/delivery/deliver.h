@@ -24,7 +24,8 @@ struct ph_deliver {
 	struct ph_track_log *log; /* NULL: no rows */
 	struct ph_locks *locks;
 	struct ph_slots *slots;
-	int64_t slot_timeout; /* ms; longer waits are answered 451 */
+	int64_t slot_timeout; /* ms, of keys as well; longer waits are answered
+			       * 451 */
 	const char *server;   /* own short name */
 	const char *address;  /* own IP address or "" */
 	/*

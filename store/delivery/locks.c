@@ -87,34 +87,59 @@ compare(const void *a, const void *b)
 	return (x->low > y->low) - (x->low < y->low);
 }
 
-void
-ph_locks_take(struct ph_locks *locks, struct ph_copy_key *list, size_t n)
+/* With the mutex held: until nobody holds it, then it is held. */
+static bool
+take_key(struct ph_locks *locks, const struct ph_copy_key *key, gint64 until)
 {
+	bool in_time = true;
+
+	locks->waiting++;
+	while (in_time && g_hash_table_contains(locks->held, key))
+		in_time =
+		    g_cond_wait_until(&locks->freed, &locks->mutex, until);
+	locks->waiting--;
+	in_time = in_time || !g_hash_table_contains(locks->held, key);
+	if (in_time)
+		g_hash_table_add(locks->held, g_memdup2(key, sizeof(*key)));
+	return in_time;
+}
+
+/* The same. */
+static void
+give_keys(struct ph_locks *locks, const struct ph_copy_key *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		g_hash_table_remove(locks->held, &list[i]);
+	if (locks->waiting > 0)
+		g_cond_broadcast(&locks->freed);
+}
+
+bool
+ph_locks_take(struct ph_locks *locks, struct ph_copy_key *list, size_t n,
+	      int64_t timeout_ms)
+{
+	gint64 until = g_get_monotonic_time() + timeout_ms * 1000;
+	bool taken = true;
+	size_t i;
+
 	qsort(list, n, sizeof(*list), compare);
 	g_mutex_lock(&locks->mutex);
 	/* One at a time in order: whoever waits holds smaller keys only, so
 	 * there is no circle. */
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && ph_copy_key_equal(list[i], list[i - 1]))
-			continue;
-		locks->waiting++;
-		while (g_hash_table_contains(locks->held, &list[i]))
-			g_cond_wait(&locks->freed, &locks->mutex);
-		locks->waiting--;
-		g_hash_table_add(locks->held,
-				 g_memdup2(&list[i], sizeof(list[i])));
-	}
+	for (i = 0; i < n && taken; i++)
+		if (i == 0 || !ph_copy_key_equal(list[i], list[i - 1]))
+			taken = take_key(locks, &list[i], until);
+	if (!taken)
+		give_keys(locks, list, i - 1);
 	g_mutex_unlock(&locks->mutex);
+	return taken;
 }
 
 void
 ph_locks_give(struct ph_locks *locks, const struct ph_copy_key *list, size_t n)
 {
 	g_mutex_lock(&locks->mutex);
-	for (size_t i = 0; i < n; i++)
-		g_hash_table_remove(locks->held, &list[i]);
-	if (locks->waiting > 0)
-		g_cond_broadcast(&locks->freed);
+	give_keys(locks, list, n);
 	g_mutex_unlock(&locks->mutex);
 }
 

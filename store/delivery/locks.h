@@ -24,8 +24,9 @@ struct ph_locks *ph_locks_new(void);
 void ph_locks_free(struct ph_locks **locks);
 
 /* Waits until nobody holds any of them, then holds all. Sorts the array in
- * place; equal ones are held once. */
-void ph_locks_take(struct ph_locks *locks, struct ph_copy_key *list, size_t n);
+ * place; equal ones are held once. False after timeout_ms: none is held. */
+bool ph_locks_take(struct ph_locks *locks, struct ph_copy_key *list, size_t n,
+		   int64_t timeout_ms);
 /* The array as lock left it. */
 void ph_locks_give(struct ph_locks *locks, const struct ph_copy_key *list,
 		   size_t n);

@@ -42,7 +42,7 @@ count(gpointer data)
 		list[0] = (struct ph_copy_key){i + 1, 7};
 		list[1] = (struct ph_copy_key){j + 1, 7};
 		list[2] = list[0];
-		ph_locks_take(job->locks, list, 3);
+		ck_assert(ph_locks_take(job->locks, list, 3, 60000));
 		job->counters[i] = job->counters[i] + 1;
 		job->counters[j] = job->counters[j] + 1;
 		ph_locks_give(job->locks, list, 3);
@@ -69,6 +69,24 @@ START_TEST(test_keys)
 	ck_assert_uint_eq(sum, (size_t)THREADS * ROUNDS * 2);
 	ph_locks_free(&locks);
 	ck_assert_ptr_null(locks);
+	ph_locks_free(&locks);
+}
+END_TEST
+
+/* Who did not get one of them holds none. */
+START_TEST(test_keys_timeout)
+{
+	struct ph_copy_key held[] = {{2, 7}}, first[] = {{1, 7}};
+	struct ph_copy_key both[] = {{3, 7}, {2, 7}, {1, 7}, {1, 7}};
+	struct ph_locks *locks = ph_locks_new();
+
+	ck_assert(ph_locks_take(locks, held, 1, 0));
+	ck_assert(!ph_locks_take(locks, both, 4, 1));
+	ck_assert(ph_locks_take(locks, first, 1, 0));
+	ph_locks_give(locks, first, 1);
+	ph_locks_give(locks, held, 1);
+	ck_assert(ph_locks_take(locks, both, 4, 0));
+	ph_locks_give(locks, both, 4);
 	ph_locks_free(&locks);
 }
 END_TEST
@@ -155,5 +173,5 @@ START_TEST(test_slots_resized)
 }
 END_TEST
 
-UNIT_MAIN("store/delivery/locks", test_key, test_keys, test_slots,
-	  test_slots_timeout, test_slots_resized)
+UNIT_MAIN("store/delivery/locks", test_key, test_keys, test_keys_timeout,
+	  test_slots, test_slots_timeout, test_slots_resized)

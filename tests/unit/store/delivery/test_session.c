@@ -377,6 +377,30 @@ START_TEST(test_no_free_slot)
 }
 END_TEST
 
+/* Its first copy is being delivered, and that takes long: nobody waits for
+ * ever, nor with a slot that others could use. */
+START_TEST(test_the_same_is_being_delivered)
+{
+	struct ph_copy_key key = ph_copy_key_of(NMID, "nuno@example.com");
+
+	setup();
+	ph_slots_free(&lab.deliver.slots);
+	lab.deliver.slots = ph_slots_new(1);
+	ck_assert(ph_slots_take(lab.deliver.slots, 0));
+	lab.deliver.slot_timeout = 1;
+	ck_assert(ph_locks_take(lab.deliver.locks, &key, 1, 0));
+	check_answers("RCPT TO:<nuno@example.com>\r\nDATA\r\n"
+		      "X-PostHub-Network-Message-Id: " NMID "\r\n" CONTENT,
+		      "250 2.1.5 <nuno@example.com> Recipient OK\r\n" GO
+		      "451 4.3.2 <nuno@example.com> the same message is being "
+		      "delivered\r\n");
+	ph_locks_give(lab.deliver.locks, &key, 1);
+	ph_slots_give(lab.deliver.slots);
+	ck_assert_uint_eq(ph_store_memory_count(memory, "nuno@example.com"), 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(test_too_big)
 {
 	setup();
@@ -574,6 +598,6 @@ UNIT_MAIN("store/delivery/session", test_recipients, test_directory_down,
 	  test_no_state, test_delivers, test_duplicates, test_pieces,
 	  test_cut_everywhere, test_many_recipients, test_one_database_fails,
 	  test_no_database_at_data, test_end_fails, test_moved_meanwhile,
-	  test_no_free_slot, test_too_big, test_header_too_large, test_trust,
-	  test_address_is_no_proof, test_leaves_before_answers,
-	  test_leaves_in_data, test_at_once)
+	  test_no_free_slot, test_the_same_is_being_delivered, test_too_big,
+	  test_header_too_large, test_trust, test_address_is_no_proof,
+	  test_leaves_before_answers, test_leaves_in_data, test_at_once)
