@@ -42,6 +42,7 @@ struct app {
 	struct ph_locks *locks;
 	struct ph_slots *slots;
 	struct ph_deliver deliver;
+	char **closed; /* folders, as of ph_placement_settings */
 	struct ph_session_shared shared;
 	struct ph_arrivals *arrivals;
 	struct ph_prober *prober;
@@ -146,6 +147,25 @@ start_arrivals(struct app *app, struct ph_run *run, struct ph_err *err)
 	return ph_arrivals_start(&options, &app->arrivals, err);
 }
 
+/* Where posthub-submission finds mail, and puts it, by IMAP. */
+static char **
+closed_folders(const struct ph_conf *conf)
+{
+	static const char *const settings[] = {"imap_outbox", "imap_sent",
+					       "imap_drafts"};
+	char **closed = g_new0(char *, G_N_ELEMENTS(settings) + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
+		const char *name =
+		    ph_conf_text(conf, "submission", settings[i]);
+
+		if (g_utf8_validate(name, -1, NULL) && *name)
+			closed[n++] = ph_folder_imap(name);
+	}
+	return closed;
+}
+
 static int
 set_placement(struct app *app, struct ph_run *run, struct ph_err *err)
 {
@@ -154,12 +174,13 @@ set_placement(struct app *app, struct ph_run *run, struct ph_err *err)
 
 	placement->junk_folder = ph_run_text(run, "junk_folder");
 	placement->extension = ph_conf_word(app->conf, "delivery", "extension");
+	placement->closed = app->closed = closed_folders(app->conf);
 	app->deliver.defer_over =
 	    ph_conf_word(app->conf, "delivery", "mailbox_full") == 1;
 	if (!*placement->junk_folder)
 		return 0;
 	component = ph_folder_component(placement->junk_folder);
-	if (component && ph_folder_is_open(placement->junk_folder))
+	if (component && ph_folder_is_open(placement->junk_folder, app->closed))
 		return 0;
 	return ph_err_set(err, PH_ERR_PERM,
 			  "junk_folder: \"%s\": cannot be the name of a folder "
@@ -377,5 +398,6 @@ ph_delivery_stop(void *p)
 	ph_track_log_close(&app->log);
 	ph_slots_free(&app->slots);
 	ph_locks_free(&app->locks);
+	g_strfreev(app->closed);
 	g_free(app);
 }

@@ -93,6 +93,12 @@ ph_folder_utf7(const char *name)
 }
 
 char *
+ph_folder_imap(const char *name)
+{
+	return g_str_is_ascii(name) ? g_strdup(name) : ph_folder_utf7(name);
+}
+
+char *
 ph_folder_component(const char *name)
 {
 	g_autofree char *encoded = NULL;
@@ -104,20 +110,47 @@ ph_folder_component(const char *name)
 					  : NULL;
 }
 
+/* Behind what separates levels on some server. */
+static const char *
+last_level(const char *name)
+{
+	const char *last = name + strlen(name);
+
+	while (last > name && !strchr("./", last[-1]))
+		last--;
+	return last;
+}
+
+/* Without case as in a search of folders. */
+static bool
+is_closed(const char *level, char *const *closed)
+{
+	static const char *const own[] = {"Outbox", "Sent", "Drafts"};
+	g_autofree char *encoded = ph_folder_utf7(level);
+
+	if (g_ascii_strncasecmp(level, "posthub", 7) == 0)
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
+		if (g_ascii_strcasecmp(level, own[i]) == 0)
+			return true;
+	for (; closed && *closed; closed++)
+		if (g_ascii_strcasecmp(encoded, last_level(*closed)) == 0)
+			return true;
+	return false;
+}
+
 /* What lies in an Outbox is sent in its owner's name. */
 bool
-ph_folder_is_open(const char *name)
+ph_folder_is_open(const char *name, char *const *closed)
 {
-	static const char *const closed[] = {"Outbox", "Sent", "Drafts"};
-	g_auto(GStrv) levels = g_strsplit(name, ".", -1);
+	g_auto(GStrv) levels = NULL;
 
-	for (char **level = levels; *level; level++) {
-		if (g_ascii_strncasecmp(*level, "posthub", 7) == 0)
+	if (!g_utf8_validate(name, -1, NULL))
+		return false;
+	levels = g_strsplit(name, ".", -1);
+	for (char **level = levels; *level; level++)
+		if (is_closed(*level, closed))
 			return false;
-		for (size_t i = 0; i < G_N_ELEMENTS(closed); i++)
-			if (g_ascii_strcasecmp(*level, closed[i]) == 0)
-				return false;
-	}
 	return true;
 }
 

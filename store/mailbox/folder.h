@@ -15,14 +15,18 @@
 /* A name (valid UTF-8) as Maildirs and IMAP write it; g_free. */
 char *ph_folder_utf7(const char *name);
 
+/* As IMAP servers are told it: in ASCII it may be written so already. */
+char *ph_folder_imap(const char *name);
+
 /* ".Junk" of "Junk"; g_free. NULL: no folder can have that name (empty, a dot
  * at either end or two together, '/', control characters, bad UTF-8, too
  * long). */
 char *ph_folder_component(const char *name);
 
 /* May a stranger choose it? Not the folders that mail is sent from or moved
- * through, nor what is posthub's own, whatever is above or below them. */
-bool ph_folder_is_open(const char *name);
+ * through, nor what is posthub's own, whatever is above or below them. closed:
+ * what an IMAP server calls the first; ends with NULL, NULL: nothing. */
+bool ph_folder_is_open(const char *name, char *const *closed);
 
 /* The folder's directory, of that name or, if there is none, one that differs
  * from it in case alone. 1 and *component_r (g_free); 0: there is none; -1

@@ -100,7 +100,7 @@ ph_placement_folder(const struct ph_placement *placement,
 		return settings->junk_folder;
 	*make_r = settings->extension == PH_EXTENSION_MAKE;
 	if (settings->extension == PH_EXTENSION_INBOX || !extension ||
-	    !ph_folder_is_open(extension))
+	    !ph_folder_is_open(extension, settings->closed))
 		return NULL;
 	return extension;
 }

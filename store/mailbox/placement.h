@@ -43,6 +43,7 @@ enum ph_extension {
 struct ph_placement_settings {
 	const char *junk_folder; /* NULL or "": the Inbox */
 	enum ph_extension extension;
+	char *const *closed; /* as of ph_folder_is_open */
 };
 
 /*

@@ -19,8 +19,7 @@ text(const struct ph_conf *conf, const char *name)
 	return ph_conf_text(conf, "submission", name);
 }
 
-/* The name of a folder for a command, g_free; NULL: it is none. One in ASCII is
- * taken as it is: it may be written as the server does. */
+/* The name of a folder for a command, g_free; NULL: it is none. */
 static char *
 folder(const struct ph_conf *conf, const char *setting, struct ph_err *err)
 {
@@ -30,8 +29,7 @@ folder(const struct ph_conf *conf, const char *setting, struct ph_err *err)
 	for (const char *p = name; *p != '\0' && good; p++)
 		good = !g_ascii_iscntrl(*p);
 	if (good)
-		return g_str_is_ascii(name) ? g_strdup(name)
-					    : ph_folder_utf7(name);
+		return ph_folder_imap(name);
 	(void)ph_err_set(err, PH_ERR_PERM,
 			 "[submission] %s: \"%s\": is no name of a folder; "
 			 "expected UTF-8 without control characters",

@@ -236,6 +236,25 @@ def test_an_extension_is_a_folder(lab: Lab, dovecot: Dovecot) -> None:
         assert not {"Outbox", "Sent"} & folders(client)
 
 
+def test_an_outbox_of_another_name_is_none_either(lab: Lab, dovecot: Dovecot) -> None:
+    """What lies there would be sent in its owner's name."""
+    host = lab.hosts["MBX1"]
+    host.set("submission", "imap_outbox", "Zu senden \u2192")
+    host.restart("delivery")
+    try:
+        for extension in ("zu.senden", "Ausgang", "Outbox"):
+            mail = letter.compose(f"ana+{extension}@letsexchange.com")
+            folder = "" if extension == "Outbox" else f".{extension}"
+            assert find(lab, ANA, deliver(lab, mail, ANA)) == [folder]
+        host.set("submission", "imap_outbox", "INBOX/Ausgang")
+        host.restart("delivery")
+        mail = deliver(lab, letter.compose("ana+ausgang@letsexchange.com"), ANA)
+        assert find(lab, ANA, mail) == [""]
+    finally:
+        host.set("submission", "imap_outbox", "Outbox")
+        host.restart("delivery")
+
+
 def test_the_plain_address_and_one_with_an_extension_get_it_once(
     lab: Lab, dovecot: Dovecot
 ) -> None:

@@ -82,9 +82,38 @@ START_TEST(test_closed)
 					   "my.sentences"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(closed); i++)
-		ck_assert_msg(!ph_folder_is_open(closed[i]), "%s", closed[i]);
+		ck_assert_msg(!ph_folder_is_open(closed[i], NULL), "%s",
+			      closed[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(open); i++)
-		ck_assert_msg(ph_folder_is_open(open[i]), "%s", open[i]);
+		ck_assert_msg(ph_folder_is_open(open[i], NULL), "%s", open[i]);
+}
+END_TEST
+
+/* What an IMAP server calls them, by which mail is sent as well. */
+START_TEST(test_closed_by_setting)
+{
+	char outbox[] = "INBOX.Ausgang", sent[] = "Mail/Gesendete Elemente";
+	char drafts[] = "Entw&APw-rfe";
+	char *const settings[] = {outbox, sent, drafts, NULL};
+	static const char *const closed[] = {
+	    "Ausgang",
+	    "AUSGANG",
+	    "x.ausgang",
+	    "ausgang.x",
+	    "gesendete elemente",
+	    "Entw\xc3\xbcrfe",
+	    "entw\xc3\xbcrfe.x",
+	    "Outbox",
+	};
+	static const char *const open[] = {"Ausgangs", "Mail", "Gesendete",
+					   "Entwurfe", "Entw&APw-rfe"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(closed); i++)
+		ck_assert_msg(!ph_folder_is_open(closed[i], settings), "%s",
+			      closed[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(open); i++)
+		ck_assert_msg(ph_folder_is_open(open[i], settings), "%s",
+			      open[i]);
 }
 END_TEST
 
@@ -275,5 +304,5 @@ START_TEST(test_cannot_be_found)
 END_TEST
 
 UNIT_MAIN("store/mailbox/folder", test_component, test_no_component,
-	  test_closed, test_found, test_cannot_be_found, test_made,
-	  test_subscribed, test_locked)
+	  test_closed, test_closed_by_setting, test_found, test_cannot_be_found,
+	  test_made, test_subscribed, test_locked)

@@ -89,7 +89,10 @@ static char *
 folder(const struct ph_placement *placement, enum ph_extension extension,
        const char *junk_folder, const char *scl)
 {
-	const struct ph_placement_settings settings = {junk_folder, extension};
+	char outbox[] = "Ausgang";
+	char *const closed[] = {outbox, NULL};
+	const struct ph_placement_settings settings = {junk_folder, extension,
+						       closed};
 	struct ph_headers *headers = ph_headers_new();
 	const char *name;
 	char *out;
@@ -175,6 +178,7 @@ static const struct {
     {NULL, PH_EXTENSION_MAKE, "-"},
     {"Outbox", PH_EXTENSION_MAKE, "-"},
     {"work.Outbox", PH_EXTENSION_MAKE, "-"},
+    {"ausgang", PH_EXTENSION_MAKE, "-"},
     {"posthub-submission", PH_EXTENSION_FOLDER, "-"},
 };
 
