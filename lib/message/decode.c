@@ -1,7 +1,7 @@
 #include "lib/base/text.h"
+#include "lib/message/charset.h"
 #include "lib/message/headers.h"
 
-#include <errno.h>
 #include <glib.h>
 #include <string.h>
 
@@ -31,54 +31,22 @@ struct decoder {
 	bool no_stop;
 };
 
-static void
-append_replacement(GString *out)
-{
-	g_string_append(out, "\xef\xbf\xbd");
-}
-
-static void
-convert(GString *out, GIConv conv, char *in, size_t left)
-{
-	char buffer[1024];
-
-	while (left > 0) {
-		char *o = buffer;
-		size_t room = sizeof(buffer);
-		size_t r = g_iconv(conv, &in, &left, &o, &room);
-		int error = errno;
-
-		g_string_append_len(out, buffer, o - buffer);
-		if (r != (size_t)-1 || error == E2BIG)
-			continue;
-		append_replacement(out);
-		if (error == EINVAL || left == 0)
-			break;
-		in++;
-		left--;
-	}
-}
-
+/* A charset that nobody knows is read as UTF-8: its ASCII can be read. */
 static void
 flush(struct decoder *d)
 {
-	GIConv conv;
+	const struct ph_charset_options options = {
+	    .charset = d->charset,
+	    .limit = PH_HEADERS_LIMIT,
+	};
+	g_autofree char *text = NULL;
+	size_t size;
 
 	if (d->pending->len == 0)
 		return;
-	/* UTF-8 goes through as bytes; what is wrong in it is mended at the
-	 * end with everything else. So does an unknown charset: its ASCII can
-	 * be read. */
-	conv = g_ascii_strcasecmp(d->charset, "utf-8") == 0
-		   ? (GIConv)-1
-		   : g_iconv_open("UTF-8", d->charset);
-	if (conv == (GIConv)-1) {
-		g_string_append_len(d->out, d->pending->str,
-				    (gssize)d->pending->len);
-	} else {
-		convert(d->out, conv, d->pending->str, d->pending->len);
-		g_iconv_close(conv);
-	}
+	text = ph_charset_decode(d->pending->str, d->pending->len, &options,
+				 &size);
+	g_string_append_len(d->out, text, (gssize)size);
 	g_string_truncate(d->pending, 0);
 }
 

@@ -39,6 +39,12 @@ START_TEST(test_words)
 	    {"=?windows-1251?Q?=CF=F0=E8=E2=E5=F2?=", "Привет"},
 	    {"=?utf-8*en?Q?=41?=", "A"},
 	    {"=?iso-2022-jp?B?GyRCJTUlcyVXJWsbKEI=?=", "サンプル"},
+	    /* Names that senders use, and what they mean by others. */
+	    {"=?x-sjis?B?lOmWpw==?=", "秘密"},
+	    {"=?ks_c_5601-1987?B?uvG50A==?=", "비밀"},
+	    {"=?unicode-1-1-utf-7?Q?+AHM-ecret?=", "secret"},
+	    {"=?iso-8859-1?Q?=93secret=94?=", "“secret”"},
+	    {"=?us-ascii?Q?caf=C3=A9?=", "café"},
 	    /* A character cut at the end of a word. */
 	    {"=?utf-8?Q?caf=C3?= =?utf-8?Q?=A9?=", "café"},
 	    {"=?gb2312?Q?=C4?= =?gb2312?Q?=E3?=", "你"},
@@ -86,7 +92,8 @@ START_TEST(test_bad_bytes)
 				     "a"},
 	    /* A charset that nobody knows: what is ASCII can be read. */
 	    {"=?x-nobody?Q?secret=E9?=", "secret\xef\xbf\xbd"},
-	    {"=?utf-8?Q?a=00b=0D=0Ac?=", "a b c"},
+	    {"=?utf-8?Q?a=00b=0D=0Ac?=", "a\xef\xbf\xbd"
+					 "b c"},
 	    {"a\x01\x7f\tb", "a   b"},
 	};
 
