@@ -62,6 +62,45 @@ take_until(const char *p, const char *stop, GString *out)
 	return p;
 }
 
+/* May it stand before the '@' without quotes (RFC 5322 section 3.2.3)? */
+static bool
+is_dot_atom(const char *text)
+{
+	const char *p = text;
+
+	for (; *p != '\0'; p++)
+		if (*p == '.' ? p == text || p[1] == '.' || p[1] == '\0'
+			      : (unsigned char)*p <= ' ' || *p == 0x7f ||
+				    strchr("()<>[]:;@\\,\"", *p) != NULL)
+			return false;
+	return p > text;
+}
+
+/* '"bob"@x.test' and '"b\ob"@x.test' are bob@x.test (RFC 5321 section 4.1.2),
+ * and so is "bob@x.test."; g_free. */
+static char *
+spell(const char *address)
+{
+	const char *at = strrchr(address, '@');
+	g_autoptr(GString) local = g_string_new(NULL);
+	g_autofree char *domain = g_strdup(at);
+	size_t size = strlen(domain);
+
+	if (size > 2 && domain[size - 1] == '.')
+		domain[size - 1] = '\0';
+	for (const char *p = address; p < at; p++) {
+		if (*p == '"')
+			continue;
+		p += *p == '\\' && p + 1 < at;
+		g_string_append_c(local, *p);
+	}
+	if (!is_dot_atom(local->str)) {
+		g_string_truncate(local, 0);
+		g_string_append_len(local, address, at - address);
+	}
+	return g_strconcat(local->str, domain, NULL);
+}
+
 /* local@domain, or NULL. */
 static char *
 check(const GString *address)
@@ -70,7 +109,7 @@ check(const GString *address)
 
 	if (text[0] == '@' && strchr(text, ':') != NULL)
 		text = strchr(text, ':') + 1;
-	return ph_address_domain(text) != NULL ? g_strdup(text) : NULL;
+	return ph_address_domain(text) != NULL ? spell(text) : NULL;
 }
 
 /*
