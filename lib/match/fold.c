@@ -188,6 +188,25 @@ last_size(const struct output *out, const char *text, size_t start, size_t at)
 	return n;
 }
 
+/* Without what nobody sees; g_free. */
+static char *
+leave_seen(const char *text, size_t size, size_t *size_r)
+{
+	struct output out = {NULL, 0, 0};
+	size_t n;
+
+	reserve(&out, size);
+	for (size_t at = 0; at < size; at += n) {
+		uint32_t c;
+
+		n = ph_fold_decode((const uint8_t *)text + at, size - at, &c);
+		if (!ph_fold_is_unseen(c))
+			append(&out, text + at, n);
+	}
+	*size_r = out.size;
+	return out.data;
+}
+
 /* Folds from the character before "at", which is folded already and plain;
  * where it ends. */
 static size_t
@@ -195,17 +214,18 @@ fold_stretch(struct output *out, const char *text, size_t size, size_t at)
 {
 	size_t start = step_back(text, at);
 	size_t end = find_end(text, size, at);
-	size_t n = 0;
-	uint8_t *folded =
-	    u8_casefold((const uint8_t *)text + start, end - start, NULL,
-			UNINORM_NFKC, NULL, &n);
+	size_t n = 0, seen_size;
+	g_autofree char *seen =
+	    leave_seen(text + start, end - start, &seen_size);
+	uint8_t *folded = u8_casefold((const uint8_t *)seen, seen_size, NULL,
+				      UNINORM_NFKC, NULL, &n);
 
 	if (folded == NULL && errno == ENOMEM)
-		g_error("no memory to fold %zu bytes", end - start);
+		g_error("no memory to fold %zu bytes", seen_size);
 	if (start < at)
 		out->size -= last_size(out, text, start, at);
 	if (folded == NULL)
-		append(out, text + start, end - start);
+		append(out, seen, seen_size);
 	else
 		append(out, folded, n);
 	free(folded);

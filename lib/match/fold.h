@@ -6,12 +6,13 @@
 #include <stddef.h>
 
 /*
- * Text made ready for comparing words: Unicode case folding and NFKC, so that
- * "STRASSE" and "straße", composed and decomposed letters, full-width and plain
- * ones are the same; then each run of white space is one blank, so that a
- * phrase is found across the end of a line. Runs of ASCII, and letters whose
- * folded form never joins its neighbours, are copied without libunistring,
- * which takes 5 ms for 100 kB.
+ * Text made ready for comparing words: characters that nobody sees are left
+ * out, or a soft hyphen would cut a word for a rule and not for its reader;
+ * then Unicode case folding and NFKC, so that "STRASSE" and "straße", composed
+ * and decomposed letters, full-width and plain ones are the same; then each run
+ * of white space is one blank, so that a phrase is found across the end of a
+ * line. Runs of ASCII, and letters whose folded form never joins its
+ * neighbours, are copied without libunistring, which takes 5 ms for 100 kB.
  */
 
 /* text is valid UTF-8 of size bytes; *size_r (NULL is fine) is the length of

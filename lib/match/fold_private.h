@@ -19,6 +19,10 @@
  * of ASCII, the first in the lowest seven bits; or PH_FOLD_NOT_PLAIN. */
 uint32_t ph_fold_plain(uint32_t c);
 
+/* Is it one that nobody sees (a soft hyphen, a joiner, a mark of direction:
+ * Default_Ignorable_Code_Point)? Never plain. */
+bool ph_fold_is_unseen(uint32_t c);
+
 /* Is it a letter, a digit or a mark? */
 bool ph_fold_is_word(uint32_t c);
 

@@ -72,6 +72,13 @@ pack(const ucs4_t *folded, size_t n)
 	return packed;
 }
 
+bool
+ph_fold_is_unseen(uint32_t c)
+{
+	return c >= 0x80 && c <= LAST_CHARACTER &&
+	       uc_is_property_default_ignorable_code_point(c);
+}
+
 static uint32_t
 fold_character(ucs4_t c)
 {
@@ -79,7 +86,7 @@ fold_character(ucs4_t c)
 	size_t n = G_N_ELEMENTS(folded);
 	ucs4_t *result;
 
-	if (c >= 0xd800 && c < 0xe000)
+	if ((c >= 0xd800 && c < 0xe000) || ph_fold_is_unseen(c))
 		return PH_FOLD_NOT_PLAIN;
 	result = u32_casefold(&c, 1, NULL, UNINORM_NFKC, folded, &n);
 	if (result != folded) {

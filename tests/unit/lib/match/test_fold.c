@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <uninorm.h>
 
 /* Runs of white space become one blank: as the definition says it. */
@@ -23,20 +24,34 @@ join_spaces(uint8_t *text, size_t size)
 	return n;
 }
 
-/* What libunistring makes of the whole text is the definition. */
+static GString *
+leave_seen(const char *text, size_t size)
+{
+	GString *out = g_string_new(NULL);
+
+	for (const char *p = text; p < text + size; p = g_utf8_next_char(p))
+		if (!uc_is_property_default_ignorable_code_point(
+			g_utf8_get_char(p)))
+			g_string_append_unichar(out, g_utf8_get_char(p));
+	return out;
+}
+
+/* What libunistring makes of all that is seen of the text is the definition. */
 static void
 check_text(const char *text, size_t size)
 {
 	size_t expected_size = 0;
 	size_t got_size = 0;
-	uint8_t *expected = u8_casefold((const uint8_t *)text, size, NULL,
-					UNINORM_NFKC, NULL, &expected_size);
+	g_autoptr(GString) seen = leave_seen(text, size);
+	uint8_t *expected =
+	    u8_casefold((const uint8_t *)seen->str, seen->len, NULL,
+			UNINORM_NFKC, NULL, &expected_size);
 	char *got = ph_match_fold(text, size, &got_size);
 
-	ck_assert(expected != NULL || size == 0);
+	ck_assert(expected != NULL || seen->len == 0);
 	expected_size = join_spaces(expected, expected_size);
 	if (got_size != expected_size ||
-	    (size > 0 && memcmp(got, expected, got_size) != 0)) {
+	    (got_size > 0 && memcmp(got, expected, got_size) != 0)) {
 		g_autofree char *in = g_strndup(text, size);
 		g_autofree char *is = g_strescape(got, NULL);
 
@@ -77,6 +92,10 @@ START_TEST(test_known)
 	check_same("\ud55c", "\u1112\u1161\u11ab");
 	check_same("\ud558\u11ab", "\ud55c");
 	check_same("a\u0345", "A\u03b9");
+	check_same("se\u00adc\u200br\u2060e\ufefft", "secret");
+	check_same("\u200e\u202esecret\u202c", "SECRET");
+	check_same("e\u034f\u0301", "é");
+	check_same("\u200b", "");
 }
 END_TEST
 
