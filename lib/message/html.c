@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <string.h>
 #include <strings.h>
+#include <unictype.h>
 
 /*
  * Not an HTML parser: it finds what is a tag and what is text, as browsers do
@@ -87,8 +88,7 @@ mend_number(gunichar c)
 static bool
 is_invisible(gunichar c)
 {
-	return c == 0xad || (c >= 0x200b && c <= 0x200d) || c == 0x2060 ||
-	       c == 0xfeff;
+	return c >= 0x80 && uc_is_property_default_ignorable_code_point(c);
 }
 
 static void
@@ -146,7 +146,7 @@ find_entity(const char *name, size_t size)
 	return NULL;
 }
 
-#define ENTITY_NAME 8 /* the longest: thetasym */
+#define ENTITY_NAME 24 /* none is longer */
 
 /* p stands at '&'. The ';' may be missing after the oldest ones, even when
  * letters follow. */
@@ -167,8 +167,7 @@ parse_name(const struct html *h, gunichar *c_r)
 	}
 	for (; n >= 2; n--) {
 		entity = find_entity(name, n);
-		if (entity != NULL && entity->code < 0x100 &&
-		    entity->code != '\'') {
+		if (entity != NULL && entity->bare) {
 			*c_r = entity->code;
 			return n + 1;
 		}
@@ -445,14 +444,15 @@ take_space(struct html *h)
 
 /* Bytes that are copied without a look: not '<', '&', NUL, white space that is
  * more than one blank, and not the first byte of a character that append()
- * treats (U+00AD, U+00A0; U+2xxx; U+Fxxx). */
+ * treats (U+00AD, U+00A0; U+034F; U+061C; U+1xxx; U+2xxx; U+Fxxx; tags). */
 static size_t
 plain_prefix(const struct html *h)
 {
 	static const bool special[256] = {
 	    [0] = true,	   ['\t'] = true, ['\n'] = true, ['\f'] = true,
 	    ['\r'] = true, ['<'] = true,  ['&'] = true,	 [0xc2] = true,
-	    [0xe2] = true, [0xef] = true,
+	    [0xcd] = true, [0xd8] = true, [0xe1] = true, [0xe2] = true,
+	    [0xef] = true, [0xf3] = true,
 	};
 	const char *p = h->p;
 

@@ -2,6 +2,7 @@
 #define PH_MESSAGE_HTML_ENTITIES_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,7 @@
 struct ph_html_entity {
 	const char *name;
 	uint32_t code;
+	bool bare; /* its ';' may be missing */
 };
 
 extern const struct ph_html_entity ph_html_entities[];

@@ -87,6 +87,12 @@ START_TEST(test_entities)
 	     "a b c"},
 	    {"&lt;b&gt;", "<b>"},
 	    {"&#115&#101;c", "sec"},
+	    {"user&commat;x&period;test&colon;&num;1&lpar;a&rpar;",
+	     "user@x.test:#1(a)"},
+	    {"a&Tab;b&NewLine;c", "a\tb\nc"},
+	    {"&AMP;&LT&GT;", "&<>"},
+	    {"&numx&period", "&numx&period"},
+	    {"&sscr;e&cfr;", "𝓈e𝔠"},
 	};
 
 	check_all(cases, G_N_ELEMENTS(cases));
@@ -121,6 +127,11 @@ START_TEST(test_invisible)
 	     "e\xef\xbb\xbft",
 	     "secret"},
 	    {"a\xe2\x82\xac\xc2\xa9\xef\xac\x80", "a€©ﬀ"},
+	    {"s&ZeroWidthSpace;e&NoBreak;c&InvisibleTimes;r&lrm;e&rlm;t",
+	     "secret"},
+	    {"s\u034fe\u180ec\u202ar\u2063e\ufe0ft\U000e0020", "secret"},
+	    {"αͿ\u0378 اب ệ ა \U000f0000",
+	     "αͿ\u0378 اب ệ ა \U000f0000"},
 	};
 
 	check_all(cases, G_N_ELEMENTS(cases));
