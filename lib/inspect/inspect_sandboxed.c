@@ -22,13 +22,12 @@ struct sandboxed {
 /* ---- asking -------------------------------------------------------------- */
 
 static void
-add_row(struct sandboxed *self, const char *name, uint64_t size,
+add_row(struct sandboxed *self, const struct ph_inspect_file *file,
 	const struct ph_walked *walked, const struct ph_inspected *part)
 {
-	const struct ph_inspect_file file = {name, size};
 	const struct row row = {walked, part, NULL};
 
-	g_array_append_val(self->files, file);
+	g_array_append_vals(self->files, file, 1);
 	g_array_append_val(self->rows, row);
 }
 
@@ -37,15 +36,18 @@ static void
 add_rows(struct sandboxed *self, const struct ph_part *part,
 	 const struct ph_inspected *result)
 {
+	const struct ph_inspect_file file = {part->name, part->size,
+					     part->other_names};
 	guint n = result->files->len;
 	bool done = result->state == PH_INSPECTED_DONE;
 
-	add_row(self, part->name, part->size,
-		done ? result->files->pdata[n - 1] : NULL, result);
+	add_row(self, &file, done ? result->files->pdata[n - 1] : NULL, result);
 	for (guint i = 0; i < (done ? n - 1 : n); i++) {
 		const struct ph_walked *walked = result->files->pdata[i];
+		const struct ph_inspect_file inner = {walked->name,
+						      walked->size, NULL};
 
-		add_row(self, walked->name, walked->size, walked, result);
+		add_row(self, &inner, walked, result);
 	}
 }
 

@@ -61,7 +61,9 @@ part_clear(void *data)
 	g_free(part->path);
 	g_free(part->type);
 	g_free(part->name);
+	g_strfreev(part->other_names);
 	g_free(part->charset);
+	g_strfreev(part->source->charsets);
 	g_free(part->source->data);
 	g_free(part->source);
 }

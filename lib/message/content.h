@@ -34,18 +34,20 @@ struct ph_content;
 
 /* One part that is not a container. */
 struct ph_part {
-	char *path;	 /* "1.2": position in the tree, from 1; the same twice
-			  * when the message can be read in two ways */
-	char *type;	 /* "application/pdf", lower case; as declared; what is
-			  * no type at all is "text/plain" (RFC 2045 5.2) */
-	char *name;	 /* decoded file name (RFC 2231, 2047, both); "" */
-	char *charset;	 /* as declared, lower case; "" */
-	bool attachment; /* not a body: has a file name, or is not text, or
-			  * Content-Disposition says so; an inline image
-			  * counts */
-	bool message;	 /* a message/rfc822 that is attached; its own parts
-			  * follow as parts of their own */
-	uint64_t size;	 /* decoded bytes */
+	char *path; /* "1.2": position in the tree, from 1; the same twice
+		     * when the message can be read in two ways */
+	char *type; /* "application/pdf", lower case; as declared; what is
+		     * no type at all is "text/plain" (RFC 2045 5.2) */
+	char *name; /* decoded file name (RFC 2231, 2047, both); "" */
+	char **other_names; /* those that other readers may show,
+			     * NULL-terminated; NULL: none */
+	char *charset;	    /* as declared, lower case; "" */
+	bool attachment;    /* not a body: has a file name, or is not text, or
+			     * Content-Disposition says so; an inline image
+			     * counts */
+	bool message;	    /* a message/rfc822 that is attached; its own parts
+			     * follow as parts of their own */
+	uint64_t size;	    /* decoded bytes */
 	struct ph_content_source *source; /* private: where its bytes are */
 };
 

@@ -38,14 +38,19 @@ take_type(struct ph_content *content, struct ph_entity *entity,
 	entity->n_types++;
 }
 
-/* The last counts, as in most libraries. */
+/* The last counts, as in most libraries; the name may be another's. */
 static void
 take_disposition(struct ph_content *content, struct ph_entity *entity,
 		 const char *value, size_t size)
 {
-	if (entity->disposition.value != NULL)
+	if (entity->disposition.value != NULL) {
 		ph_content_suspect(content,
 				   "several Content-Disposition fields");
+		if (entity->names == NULL)
+			entity->names = g_ptr_array_new_with_free_func(g_free);
+		ph_field_readings(&entity->disposition, "filename",
+				  entity->names);
+	}
 	ph_field_clear(&entity->disposition);
 	ph_field_parse(value, size, &entity->disposition);
 	if (entity->disposition.bad)
@@ -125,6 +130,7 @@ ph_entity_clear(struct ph_entity *entity)
 	for (size_t i = 0; i < entity->n_types; i++)
 		ph_field_clear(&entity->types[i]);
 	ph_field_clear(&entity->disposition);
+	g_clear_pointer(&entity->names, g_ptr_array_unref);
 }
 
 struct ph_line

@@ -355,6 +355,12 @@ value_size(const struct param *param, const char *name)
 	return (size_t)(comment - param->value);
 }
 
+static char *
+decode_plain(const struct param *plain, const char *name)
+{
+	return decode(name, plain->value, value_size(plain, name), "");
+}
+
 char *
 ph_field_param(const struct ph_field *field, const char *name)
 {
@@ -364,10 +370,35 @@ ph_field_param(const struct ph_field *field, const char *name)
 	char *value;
 
 	if (joined == NULL)
-		return plain == NULL ? NULL
-				     : decode(name, plain->value,
-					      value_size(plain, name), "");
+		return plain == NULL ? NULL : decode_plain(plain, name);
 	value = decode(name, joined->str, joined->len, charset);
 	g_string_free(joined, TRUE);
 	return value;
+}
+
+/* Takes value; NULL is fine. */
+static void
+add_reading(GPtrArray *readings, char *value)
+{
+	if (value != NULL && *value != '\0' &&
+	    readings->len < PH_ENTITY_READINGS &&
+	    !g_ptr_array_find_with_equal_func(readings, value, g_str_equal,
+					      NULL))
+		g_ptr_array_add(readings, value);
+	else
+		g_free(value);
+}
+
+void
+ph_field_readings(const struct ph_field *field, const char *name,
+		  GPtrArray *readings)
+{
+	add_reading(readings, ph_field_param(field, name));
+	for (guint i = 0; i < field->params->len; i++) {
+		const struct param *param = field->params->pdata[i];
+
+		if (param->section < 0 && !param->extended &&
+		    strcasecmp(param->name, name) == 0)
+			add_reading(readings, decode_plain(param, name));
+	}
 }

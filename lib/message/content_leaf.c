@@ -108,6 +108,38 @@ ph_entity_name(struct ph_content *content, const struct ph_entity *entity,
 	return name != NULL ? g_steal_pointer(&name) : g_strdup("");
 }
 
+/* Every other name that a reader may show; NULL: there is none. */
+static char **
+find_other_names(const struct ph_entity *entity, const struct ph_field *type,
+		 const char *name)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+
+	g_ptr_array_add(names, g_strdup(name));
+	if (entity->disposition.value != NULL)
+		ph_field_readings(&entity->disposition, "filename", names);
+	ph_field_readings(type, "name", names);
+	for (guint i = 0; entity->names != NULL && i < entity->names->len; i++)
+		g_ptr_array_add(names, g_strdup(entity->names->pdata[i]));
+	if (names->len == 1)
+		return NULL;
+	g_ptr_array_add(names, NULL);
+	return g_strdupv((char **)names->pdata + 1);
+}
+
+/* Every other charset that a reader may take; NULL: there is none. */
+static char **
+find_other_charsets(const struct ph_field *type)
+{
+	g_autoptr(GPtrArray) charsets = g_ptr_array_new_with_free_func(g_free);
+
+	ph_field_readings(type, "charset", charsets);
+	if (charsets->len < 2)
+		return NULL;
+	g_ptr_array_add(charsets, NULL);
+	return g_strdupv((char **)charsets->pdata + 1);
+}
+
 static char *
 find_charset(struct ph_content *content, const struct ph_field *type)
 {
@@ -166,13 +198,16 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 	part.path = g_strdup_printf("%s%zu", place->prefix, place->number);
 	part.type = g_strdup(type->value);
 	part.name = ph_entity_name(content, entity, type);
+	part.other_names = find_other_names(entity, type, part.name);
 	part.charset = find_charset(content, type);
 	part.source = new_source(entity, part.type);
+	part.source->charsets = find_other_charsets(type);
 	part.message = ph_content_is_message(part.type);
-	part.attachment =
-	    *part.name != '\0' || !part.source->text ||
-	    (entity->disposition.value != NULL &&
-	     strcmp(entity->disposition.value, "attachment") == 0);
+	part.source->body =
+	    *part.name == '\0' && part.source->text &&
+	    (entity->disposition.value == NULL ||
+	     strcmp(entity->disposition.value, "attachment") != 0);
+	part.attachment = !part.source->body || part.other_names != NULL;
 	if (!place->inner)
 		content->types |= leaf_kind(type, &part);
 	g_array_append_val(content->parts, part);

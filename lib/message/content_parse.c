@@ -129,10 +129,11 @@ ph_boundary_find(const struct ph_field *type)
 }
 
 static size_t
-read_multipart(struct ph_content *content, const struct ph_field *type,
-	       const char *body, size_t size, const struct ph_place *place)
+read_between(struct ph_content *content, const struct ph_field *type,
+	     const char *boundary, const char *body, size_t size,
+	     const struct ph_place *place)
 {
-	g_autofree char *needle = ph_boundary_find(type);
+	g_autofree char *needle = g_strconcat("--", boundary, NULL);
 	g_autofree char *prefix =
 	    place->root
 		? g_strdup(place->prefix)
@@ -147,19 +148,35 @@ read_multipart(struct ph_content *content, const struct ph_field *type,
 	};
 	struct ph_delimiter d = {
 	    .needle = needle,
+	    .needle_size = strlen(needle),
 	    .body = body,
 	    .p = body,
 	    .end = body + size,
 	};
 
-	if (needle == NULL) {
-		ph_content_suspect(content, "a multipart without boundary");
-		return 0;
-	}
-	d.needle_size = strlen(needle);
 	if (!ph_content_pay(content, &content->scan, size))
 		return 1;
 	return read_parts(content, &d, &child);
+}
+
+/* By each boundary that a reader may take. */
+static size_t
+read_multipart(struct ph_content *content, const struct ph_field *type,
+	       const char *body, size_t size, const struct ph_place *place)
+{
+	g_autoptr(GPtrArray) boundaries =
+	    g_ptr_array_new_with_free_func(g_free);
+	size_t n = 0;
+
+	ph_field_readings(type, "boundary", boundaries);
+	if (boundaries->len == 0)
+		ph_content_suspect(content, "a multipart without boundary");
+	if (boundaries->len > 1)
+		ph_content_suspect(content, "a multipart with two boundaries");
+	for (guint i = 0; i < boundaries->len; i++)
+		n += read_between(content, type, boundaries->pdata[i], body,
+				  size, place);
+	return n;
 }
 
 /* The decoded bytes of a container, which should not be encoded. */

@@ -51,15 +51,24 @@ void ph_field_clear(struct ph_field *field);
  * without blanks at its end; g_free; NULL: none. */
 char *ph_field_param(const struct ph_field *field, const char *name);
 
+/* Readers differ about a parameter that is there twice, or both as RFC 2231 has
+ * it and without: appends every value (char *) that is not there yet, that of
+ * ph_field_param first, "" left out, up to PH_ENTITY_READINGS in all. */
+#define PH_ENTITY_READINGS ((size_t)4)
+void ph_field_readings(const struct ph_field *field, const char *name,
+		       GPtrArray *readings);
+
 /* ---- content.c ---------------------------------------------------------- */
 
 struct ph_content_source {
 	const char *raw; /* in the body, or decoded from it */
 	size_t size;
 	enum ph_encoding encoding;
-	char *data; /* decoded; NULL: not yet, or raw is what it is */
+	char **charsets; /* that other readers take it to be in */
+	char *data;	 /* decoded; NULL: not yet, or raw is what it is */
 	size_t data_size;
 	bool sized; /* the part's size is known */
+	bool body;  /* shown as text of the message */
 	bool text;
 	bool html;
 };
@@ -103,8 +112,6 @@ void ph_content_add_extra(struct ph_content *content, const char *raw,
 
 /* ---- content_entity.c: the header of a part ----------------------------- */
 
-#define PH_ENTITY_READINGS ((size_t)4)
-
 /* What is known of a part, or of the message, before its body is read. Begins
  * as zeros, to be cleared. */
 struct ph_entity {
@@ -113,6 +120,7 @@ struct ph_entity {
 	struct ph_content_extra raw_types[PH_ENTITY_READINGS];
 	size_t n_types;
 	struct ph_field disposition; /* value NULL: none */
+	GPtrArray *names; /* char *: of dispositions before it; NULL: none */
 	enum ph_encoding encoding;
 	bool encoded;	  /* has a Content-Transfer-Encoding */
 	bool contradicts; /* has another one too */

@@ -4,11 +4,11 @@
 
 /* The text of a source. *bad_r, *cut_r as in ph_charset_options. */
 static char *
-read_text(const struct ph_part *part, size_t limit, bool *bad_r, bool *cut_r,
-	  size_t *size_r)
+read_text(const struct ph_part *part, const char *charset, size_t limit,
+	  bool *bad_r, bool *cut_r, size_t *size_r)
 {
 	struct ph_charset_options options = {
-	    .charset = part->charset,
+	    .charset = charset,
 	    .html = part->source->html,
 	    .limit = limit,
 	    .bad_r = bad_r,
@@ -37,7 +37,8 @@ ph_content_part_text(const struct ph_part *part, char **text_r, size_t *size_r)
 {
 	if (!part->source->text)
 		return 0;
-	*text_r = read_text(part, PH_CONTENT_TEXT, NULL, NULL, size_r);
+	*text_r =
+	    read_text(part, part->charset, PH_CONTENT_TEXT, NULL, NULL, size_r);
 	return 1;
 }
 
@@ -65,17 +66,30 @@ check_base64(struct ph_content *content, const struct ph_content_source *source)
 }
 
 static void
-add_body(struct ph_content *content, const struct ph_part *part)
+add_reading(struct ph_content *content, const struct ph_part *part,
+	    const char *charset)
 {
 	bool bad = false;
 	size_t size;
-	char *text = read_text(part, content->text_room, &bad,
+	char *text = read_text(part, charset, content->text_room, &bad,
 			       &content->truncated, &size);
 
 	if (bad)
 		ph_content_suspect(content, "unknown charset");
-	check_base64(content, part->source);
 	add_text(content, text, size);
+}
+
+static void
+add_body(struct ph_content *content, const struct ph_part *part)
+{
+	char **charset = part->source->charsets;
+
+	check_base64(content, part->source);
+	add_reading(content, part, part->charset);
+	for (; charset != NULL && *charset != NULL; charset++) {
+		ph_content_suspect(content, "a part with two charsets");
+		add_reading(content, part, *charset);
+	}
 }
 
 static void
@@ -105,7 +119,7 @@ ph_content_make_texts(struct ph_content *content)
 		const struct ph_part *part =
 		    &g_array_index(content->parts, struct ph_part, i);
 
-		if (part->source->text && !part->attachment)
+		if (part->source->body)
 			add_body(content, part);
 	}
 	for (guint i = 0; i < content->extras->len; i++)

@@ -27,6 +27,9 @@ enum ph_inspect_flag {
 struct ph_inspect_file {
 	const char *name; /* "" if none */
 	uint64_t size;
+	/* Names that some readers show in place of it, NULL-terminated; NULL:
+	 * none. */
+	char *const *other_names;
 };
 
 struct ph_inspect_property {

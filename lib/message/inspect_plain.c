@@ -144,7 +144,8 @@ ph_inspect_plain(struct ph_content *content)
 	g_array_set_clear_func(plain->own, clear_file);
 	parts = ph_content_parts(content, &n);
 	for (size_t i = 0; i < n; i++) {
-		struct ph_inspect_file file = {parts[i].name, parts[i].size};
+		struct ph_inspect_file file = {parts[i].name, parts[i].size,
+					       parts[i].other_names};
 		struct plain_file own = {.part = &parts[i]};
 
 		if (!parts[i].attachment)

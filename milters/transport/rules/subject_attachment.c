@@ -86,6 +86,22 @@ end_of_files(struct ph_evaluation *e, struct ph_err *err)
 	return r;
 }
 
+/* The i-th name of a file; NULL: it has no more. */
+static const char *
+find_name(const struct ph_inspect_file *file, size_t i)
+{
+	char *const *name = file->other_names;
+
+	if (i == 0)
+		return file->name;
+	while (name != NULL && *name != NULL && --i > 0)
+		name++;
+	return name != NULL ? *name : NULL;
+}
+
+/* The cursor is a file's position and, above it, that of a name. */
+#define NAME_SHIFT 48
+
 static int
 value_name(struct ph_evaluation *e, struct ph_recipient *recipient,
 	   const char *selector, size_t *cursor, struct ph_value *value_r,
@@ -96,11 +112,17 @@ value_name(struct ph_evaluation *e, struct ph_recipient *recipient,
 
 	(void)recipient;
 	(void)selector;
-	while ((r = find_file(e, (*cursor)++, &file, err)) == 1) {
-		value_r->text = file->name;
-		if (*file->name != '\0')
-			return 1;
-	}
+	do {
+		size_t name = *cursor >> NAME_SHIFT;
+		size_t i = *cursor & (((size_t)1 << NAME_SHIFT) - 1);
+
+		r = find_file(e, i, &file, err);
+		if (r != 1)
+			break;
+		value_r->text = find_name(file, name);
+		*cursor = value_r->text == NULL ? i + 1
+						: i | (name + 1) << NAME_SHIFT;
+	} while (value_r->text == NULL || *value_r->text == '\0');
 	return r == 0 ? end_of_files(e, err) : r;
 }
 

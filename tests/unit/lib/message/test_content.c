@@ -176,6 +176,31 @@ START_TEST(test_ambiguous)
 	     "--b\n\none\n--b--",
 	     "1 text/plain [] 3;", "one|--b\n\none\n--b--|",
 	     "malformed Content-Type"},
+	    /* One reader takes the first boundary, another the last, and a
+	     * third that of RFC 2231. */
+	    {"Content-Type: multipart/mixed; boundary=b; boundary=c\n\n"
+	     "--b\n\none\n--c\nContent-Type: application/x; name=a.exe\n\nMZ"
+	     "\n--c--\n--b--",
+	     "1 text/plain [] 57;1 application/x [a.exe] 2 a;",
+	     "one\n--c\nContent-Type: application/x; name=a.exe\n\nMZ\n--c--|"
+	     "--b\n\none\n--c\nContent-Type: application/x; "
+	     "name=a.exe\n\nMZ\n--c--\n--b--|",
+	     "malformed Content-Type"},
+	    {"Content-Type: multipart/mixed; boundary=c; "
+	     "boundary*=us-ascii''b\n\n"
+	     "--b\n\none\n--c\nContent-Type: application/x; name=a.exe\n\nMZ"
+	     "\n--c--\n--b--",
+	     "1 text/plain [] 57;1 application/x [a.exe] 2 a;",
+	     "one\n--c\nContent-Type: application/x; name=a.exe\n\nMZ\n--c--|",
+	     "a multipart with two boundaries"},
+	    {"Content-Type: text/plain; charset=utf-16be; charset=utf-8\n\nab",
+	     "1 text/plain [] 2;", "\xe6\x85\xa2|ab|",
+	     "malformed Content-Type"},
+	    /* Shown as a file by one, as text by another. */
+	    {"Content-Disposition: attachment; filename=a.exe\n"
+	     "Content-Disposition: inline\n\nx",
+	     "1 text/plain [] 1 a;", "x|",
+	     "several Content-Disposition fields"},
 	    {"Content-Type: application/\xe9\n\nx", "1 text/plain [] 1;", "x|",
 	     "malformed Content-Type"},
 	    {"Content-Transfer-Encoding: x-none\n\nx=3D", "1 text/plain [] 4;",
@@ -282,6 +307,51 @@ START_TEST(test_names)
 			      "%s: %s", cases[i].params,
 			      ph_content_parts(mail.content, &n)->name);
 		ck_assert_uint_eq(n, 1);
+		mail_close(&mail);
+	}
+}
+END_TEST
+
+/* Those that a reader may show in place of the first. */
+START_TEST(test_other_names)
+{
+	static const struct {
+		const char *header;
+		const char *names;
+	} cases[] = {
+	    {"Content-Disposition: attachment; filename=a", "a"},
+	    {"Content-Type: a/b; name=a\n"
+	     "Content-Disposition: attachment; filename=a",
+	     "a"},
+	    {"Content-Type: a/b; name=b\n"
+	     "Content-Disposition: attachment; filename=a",
+	     "a|b"},
+	    {"Content-Disposition: attachment; filename=a; filename=b", "a|b"},
+	    {"Content-Disposition: attachment; filename=b; filename*=utf-8''a",
+	     "a|b"},
+	    {"Content-Type: a/b; name*=utf-8''c; name=d\n"
+	     "Content-Disposition: attachment; filename=b\n"
+	     "Content-Disposition: attachment; filename=a",
+	     "a|c|d|b"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text =
+		    g_strconcat(cases[i].header, "\n\nx", NULL);
+		const struct ph_part *part;
+		g_autofree char *others = NULL;
+		g_autofree char *names = NULL;
+		struct mail mail;
+		size_t n;
+
+		mail_open(&mail, text, strlen(text));
+		part = ph_content_parts(mail.content, &n);
+		ck_assert_uint_eq(n, 1);
+		if (part->other_names != NULL)
+			others = g_strjoinv("|", part->other_names);
+		names = g_strconcat(part->name, others != NULL ? "|" : NULL,
+				    others, NULL);
+		ck_assert_str_eq(names, cases[i].names);
 		mail_close(&mail);
 	}
 }
@@ -404,5 +474,5 @@ START_TEST(test_charsets)
 END_TEST
 
 UNIT_MAIN("lib/message/content", test_single, test_multipart, test_attached,
-	  test_ambiguous, test_data, test_names, test_types,
+	  test_ambiguous, test_data, test_names, test_other_names, test_types,
 	  test_types_of_parts, test_charsets)
