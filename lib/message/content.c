@@ -166,6 +166,13 @@ ph_content_types(const struct ph_content *content)
 	return content->types;
 }
 
+bool
+ph_content_is_sealed(const struct ph_content *content)
+{
+	return (content->types & PH_CONTENT_ENCRYPTED) != 0 && !content->open &&
+	       content->extras->len == 0;
+}
+
 const char *const *
 ph_content_charsets(const struct ph_content *content)
 {

@@ -114,6 +114,8 @@ int ph_content_part_text(const struct ph_part *part, char **text_r,
 /* Flags PH_CONTENT_* above: of the message itself, not of one attached to
  * it. */
 unsigned ph_content_types(const struct ph_content *content);
+/* Is it encrypted, and nothing in it that anybody could read? */
+bool ph_content_is_sealed(const struct ph_content *content);
 /* Charsets of all parts, lower case, each once, NULL-terminated; borrowed. */
 const char *const *ph_content_charsets(const struct ph_content *content);
 

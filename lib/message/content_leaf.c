@@ -48,6 +48,47 @@ smime_kind(const struct ph_field *type)
 	return strcasecmp(kind, "signed-data") == 0 ? PH_CONTENT_SIGNED : 0;
 }
 
+#define ARMOR "-----BEGIN PGP MESSAGE-----"
+
+/* Does it begin as what it is said to be? Anybody can write "encrypted" on
+ * something that every reader shows. */
+static bool
+begins_as(const struct ph_entity *entity, bool armor)
+{
+	struct ph_content_source source = {
+	    .raw = entity->body,
+	    .size = MIN(entity->size, 1024),
+	    .encoding = entity->encoding,
+	};
+	size_t size = ph_content_source_size(&source);
+	const char *data = source.data != NULL ? source.data : source.raw;
+	bool yes;
+
+	if (armor)
+		yes = memmem(data, size, ARMOR, strlen(ARMOR)) != NULL;
+	else /* a SEQUENCE of DER, or base64 that is not said to be */
+		yes = size == 0 || data[0] == 0x30 ||
+		      (size > 1 && memcmp(data, "MI", 2) == 0);
+	g_free(source.data);
+	return yes;
+}
+
+/* Nobody but who has the key can read it: of S/MIME, or a part of PGP/MIME (RFC
+ * 3156 section 4). */
+static bool
+is_sealed(const struct ph_entity *entity, const struct ph_part *part,
+	  const struct ph_place *place, unsigned kind)
+{
+	if ((kind & PH_CONTENT_ENCRYPTED) != 0)
+		return begins_as(entity, false);
+	if (!place->encrypted)
+		return false;
+	if (strcmp(part->type, "application/pgp-encrypted") == 0)
+		return entity->size < 1024;
+	return strcmp(part->type, "application/octet-stream") == 0 &&
+	       begins_as(entity, true);
+}
+
 static unsigned
 leaf_kind(const struct ph_field *type, const struct ph_part *part)
 {
@@ -192,6 +233,7 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 		    const struct ph_field *type, const struct ph_place *place)
 {
 	struct ph_part part = {NULL};
+	unsigned kind;
 
 	if (!pay_for(content, entity, type->value))
 		return;
@@ -208,7 +250,9 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 	    (entity->disposition.value == NULL ||
 	     strcmp(entity->disposition.value, "attachment") != 0);
 	part.attachment = !part.source->body || part.other_names != NULL;
+	kind = leaf_kind(type, &part);
 	if (!place->inner)
-		content->types |= leaf_kind(type, &part);
+		content->types |= kind;
+	content->open |= !is_sealed(entity, &part, place, kind);
 	g_array_append_val(content->parts, part);
 }

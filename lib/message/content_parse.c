@@ -142,6 +142,7 @@ read_between(struct ph_content *content, const struct ph_field *type,
 	    .prefix = prefix,
 	    .depth = place->depth + 1,
 	    .inner = place->inner,
+	    .encrypted = strcmp(type->value, "multipart/encrypted") == 0,
 	    .type = strcmp(type->value, "multipart/digest") == 0
 			? "message/rfc822"
 			: "text/plain",

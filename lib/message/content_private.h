@@ -87,6 +87,7 @@ struct ph_content {
 	GPtrArray *charsets;
 	unsigned types;
 	bool report;
+	bool open; /* a part of it is not encrypted */
 	bool truncated;
 	const char *reason; /* the first; NULL: not suspicious */
 	size_t entities;
@@ -179,6 +180,7 @@ struct ph_place {
 	size_t depth;
 	bool inner;	  /* inside an attached message */
 	bool root;	  /* not in a multipart */
+	bool encrypted;	  /* in a multipart/encrypted */
 	const char *type; /* if it declares none (RFC 2046 section 5.1.5) */
 };
 

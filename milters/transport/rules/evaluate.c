@@ -140,8 +140,7 @@ const char *
 ph_rule_not_asked(const struct ph_rule *rule, struct ph_mail *mail)
 {
 	if ((rule->needs & PH_NEED_CONTENT) == 0 ||
-	    (ph_content_types(ph_mail_content(mail)) & PH_CONTENT_ENCRYPTED) ==
-		0)
+	    !ph_content_is_sealed(ph_mail_content(mail)))
 		return NULL;
 	return "the message is encrypted, so its content cannot be looked at";
 }

@@ -451,6 +451,60 @@ START_TEST(test_types_of_parts)
 }
 END_TEST
 
+#define ARMOR                                                    \
+	"Content-Type: multipart/encrypted; boundary=e\n\n--e\n" \
+	"Content-Type: application/pgp-encrypted\n\nVersion: 1\n--e\n"
+#define PGP "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----\n"
+
+/* What is only called so, and what has something beside it, is not. */
+START_TEST(test_sealed)
+{
+	static const struct {
+		const char *text;
+		bool sealed;
+	} cases[] = {
+	    {"Subject: x\n\nx", false},
+	    {"Content-Type: application/pkcs7-mime; "
+	     "smime-type=enveloped-data\n"
+	     "Content-Transfer-Encoding: base64\n\nMIIB\n",
+	     true},
+	    {"Content-Type: application/octet-stream; name=smime.p7m\n"
+	     "Content-Transfer-Encoding: base64\n\nMIIB\n",
+	     true},
+	    {"Content-Type: application/pkcs7-mime; smime-type=signed-data\n"
+	     "Content-Transfer-Encoding: base64\n\nMIIB\n",
+	     false},
+	    {"Content-Type: application/pkcs7-mime; name=a.exe\n\nMZ\x90",
+	     false},
+	    {"Content-Type: application/octet-stream; name=smime.p7m\n\nMZ",
+	     false},
+	    {MIXED "--b\n\nopen\n--b\n"
+		   "Content-Type: application/octet-stream; name=smime.p7m\n"
+		   "Content-Transfer-Encoding: base64\n\nMIIB\n--b--",
+	     false},
+	    {ARMOR "Content-Type: application/octet-stream\n\n" PGP "--e--",
+	     true},
+	    {ARMOR "Content-Type: application/octet-stream\n\nMZ\n--e--",
+	     false},
+	    {ARMOR "Content-Type: text/plain\n\n" PGP "--e--", false},
+	    {ARMOR "Content-Type: application/octet-stream\n\n" PGP
+		   "--e\n\nopen\n--e--",
+	     false},
+	    {"Content-Type: multipart/encrypted; boundary=e\n\nopen", false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct mail mail;
+
+		mail_open(&mail, cases[i].text, strlen(cases[i].text));
+		ck_assert_msg(ph_content_is_sealed(mail.content) ==
+				  cases[i].sealed,
+			      "%s", cases[i].text);
+		mail_close(&mail);
+	}
+}
+END_TEST
+
 START_TEST(test_charsets)
 {
 	static const char text[] =
@@ -475,4 +529,4 @@ END_TEST
 
 UNIT_MAIN("lib/message/content", test_single, test_multipart, test_attached,
 	  test_ambiguous, test_data, test_names, test_other_names, test_types,
-	  test_types_of_parts, test_charsets)
+	  test_types_of_parts, test_sealed, test_charsets)
