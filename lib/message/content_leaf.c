@@ -244,6 +244,9 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 	part.charset = find_charset(content, type);
 	part.source = new_source(entity, part.type);
 	part.source->charsets = find_other_charsets(type);
+	part.source->joins = strcmp(part.type, "text/plain") == 0 &&
+			     param_is(type, "format", "flowed") &&
+			     param_is(type, "delsp", "yes");
 	part.message = ph_content_is_message(part.type);
 	part.source->body =
 	    *part.name == '\0' && part.source->text &&

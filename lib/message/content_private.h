@@ -69,6 +69,8 @@ struct ph_content_source {
 	size_t data_size;
 	bool sized; /* the part's size is known */
 	bool body;  /* shown as text of the message */
+	bool joins; /* RFC 3676, DelSp=yes: a blank at the end of a line and
+		     * the line end are nothing */
 	bool text;
 	bool html;
 };

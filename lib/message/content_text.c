@@ -65,6 +65,25 @@ check_base64(struct ph_content *content, const struct ph_content_source *source)
 	ph_content_add_extra(content, source->raw, source->size);
 }
 
+/* As readers show it that know DelSp: a line that goes on behind a blank, which
+ * may be "in the middle of a wo \nrd", and what quotes the next one. */
+static void
+add_joined(struct ph_content *content, const char *text, size_t size)
+{
+	GString *out = g_string_sized_new(size);
+	const char *p = text, *gap;
+
+	while ((gap = strstr(p, " \n")) != NULL) {
+		g_string_append_len(out, p, gap - p);
+		p = gap + 2;
+		p += strspn(p, ">");
+		p += *p == ' ';
+	}
+	g_string_append(out, p);
+	size = out->len;
+	add_text(content, g_string_free(out, FALSE), size);
+}
+
 static void
 add_reading(struct ph_content *content, const struct ph_part *part,
 	    const char *charset)
@@ -77,6 +96,8 @@ add_reading(struct ph_content *content, const struct ph_part *part,
 	if (bad)
 		ph_content_suspect(content, "unknown charset");
 	add_text(content, text, size);
+	if (part->source->joins)
+		add_joined(content, text, size);
 }
 
 static void

@@ -51,6 +51,11 @@ START_TEST(test_single)
 	     "<bold>x|", ""},
 	    {"Content-Type: text/plain;\n format=flowed\n\na \nb",
 	     "1 text/plain [] 4;", "a \nb|", ""},
+	    /* Some readers join these lines, others do not. */
+	    {"Content-Type: text/plain; format=flowed; DelSp=\"Yes\"\n\n"
+	     "a sec \nret\nb\n> c  \n>  d\n",
+	     "1 text/plain [] 24;",
+	     "a sec \nret\nb\n> c  \n>  d\n|a secret\nb\n> c  d\n|", ""},
 	    {"Content-Type: application/pdf\n\n%PDF",
 	     "1 application/pdf [] 4 a;", "", ""},
 	    {"Content-Type: text/plain; name=a.txt\n\nx",
