@@ -33,6 +33,13 @@ struct ph_plan_recipient {
 	char *orcpt;	/* "rfc822;a@b", in xtext as it came; NULL */
 };
 
+/* Of what stands in an SMTP command, of which Postfix takes 2,048 bytes in all:
+ * a plan with more is not written. */
+#define PH_PLAN_ADDRESS ((size_t)1000)
+#define PH_PLAN_PARAMETER ((size_t)1500)
+/* Nor is one with control characters in an address. */
+bool ph_plan_address_fits(const char *address);
+
 enum ph_plan_kind {
 	PH_PLAN_COPY,	/* handed in again with these headers */
 	PH_PLAN_REPORT, /* a delivery status notification to the sender */

@@ -6,9 +6,6 @@
 
 #define VERSION 1
 #define GROUPS_LIMIT ((size_t)100000)
-/* Of what stands in an SMTP command: Postfix takes 2,048 bytes in all. */
-#define ADDRESS_LIMIT ((size_t)1000)
-#define PARAMETER_LIMIT ((size_t)1500)
 #define TEXT_LIMIT ((size_t)64 * 1024)
 
 /* ---- to text ----------------------------------------------------------- */
@@ -148,6 +145,12 @@ has_shape(const char *text, enum shape shape)
 	return shape != NAME || *text != '\0';
 }
 
+bool
+ph_plan_address_fits(const char *address)
+{
+	return strlen(address) <= PH_PLAN_ADDRESS && has_shape(address, LINE);
+}
+
 static char *
 get_bytes(const json_t *value)
 {
@@ -212,16 +215,16 @@ get_recipient(json_t *value, struct ph_plan_group *group, struct ph_err *err)
 			   "address", &address, "original", &original, "notify",
 			   &notify, "orcpt", &orcpt) < 0)
 		return unpacked(&where, "recipient", err);
-	if (get_text(address, "address", LINE, ADDRESS_LIMIT, &r->address,
+	if (get_text(address, "address", LINE, PH_PLAN_ADDRESS, &r->address,
 		     err) < 0 ||
-	    get_optional(original, "original", LINE, ADDRESS_LIMIT,
+	    get_optional(original, "original", LINE, PH_PLAN_ADDRESS,
 			 &r->original, err) < 0 ||
-	    get_optional(notify, "notify", WORD, PARAMETER_LIMIT, &r->notify,
+	    get_optional(notify, "notify", WORD, PH_PLAN_PARAMETER, &r->notify,
 			 err) < 0)
 		return -1;
 	if (*r->address == '\0')
 		return ph_err_set(err, PH_ERR_PERM, "address is empty");
-	return get_optional(orcpt, "orcpt", WORD, PARAMETER_LIMIT, &r->orcpt,
+	return get_optional(orcpt, "orcpt", WORD, PH_PLAN_PARAMETER, &r->orcpt,
 			    err);
 }
 
@@ -237,7 +240,8 @@ get_header(json_t *value, struct ph_plan_group *group, struct ph_err *err)
 	if (json_unpack_ex(value, &where, JSON_STRICT, "{s:o, s:o}", "name",
 			   &name, "values", &values) < 0)
 		return unpacked(&where, "header", err);
-	if (get_text(name, "header name", NAME, ADDRESS_LIMIT, &text, err) < 0)
+	if (get_text(name, "header name", NAME, PH_PLAN_ADDRESS, &text, err) <
+	    0)
 		return -1;
 	if (!json_is_array(values))
 		return ph_err_set(err, PH_ERR_PERM, "values are no list");
@@ -338,14 +342,14 @@ get_texts(const struct texts *texts, struct ph_plan *plan, struct ph_err *err)
 	if (get_text(texts->id, "id", WORD, 64, &plan->id, err) < 0 ||
 	    get_text(texts->queue_id, "queue_id", WORD, 255, &plan->queue_id,
 		     err) < 0 ||
-	    get_text(texts->sender, "sender", LINE, ADDRESS_LIMIT,
+	    get_text(texts->sender, "sender", LINE, PH_PLAN_ADDRESS,
 		     &plan->sender, err) < 0 ||
 	    get_optional(texts->ret, "ret", WORD, 16, &plan->ret, err) < 0 ||
-	    get_optional(texts->envid, "envid", WORD, PARAMETER_LIMIT,
+	    get_optional(texts->envid, "envid", WORD, PH_PLAN_PARAMETER,
 			 &plan->envid, err) < 0 ||
 	    get_text(texts->nmid, "nmid", WORD, PH_UUID_TEXT - 1, &nmid, err) <
 		0 ||
-	    get_text(texts->message_id, "message_id", ANY, TEXT_LIMIT,
+	    get_text(texts->message_id, "message_id", ANY, PH_PLAN_LIMIT,
 		     &plan->message_id, err) < 0 ||
 	    get_text(texts->subject, "subject", ANY, PH_PLAN_LIMIT,
 		     &plan->subject, err) < 0)

@@ -504,11 +504,13 @@ tell_sender(const struct ph_transport *transport, struct ph_mail *mail,
 	g_autoptr(GPtrArray) told = find_told(groups);
 	const struct ph_outcome_parts parts = {.groups = NULL, .told = told};
 	struct ph_plan *plan = NULL;
+	int r;
 
 	if (told->len == 0)
 		return 0;
-	if (ph_outcome_plan(transport, mail, &parts, before, &plan, err) < 0)
-		return -1;
+	r = ph_outcome_plan(transport, mail, &parts, before, &plan, err);
+	if (r != 0)
+		return r;
 	ph_outcome_add_tokens(mail, plan);
 	ph_plan_free(&plan);
 	return 0;
@@ -547,10 +549,13 @@ fork_message(const struct ph_transport *transport, struct ph_mail *mail,
 	g_autoptr(GPtrArray) told = find_told(groups);
 	const struct ph_outcome_parts parts = {.groups = groups, .told = told};
 	struct ph_plan *plan = NULL;
+	int r;
 
-	if (tell_apart(groups, err) < 0 ||
-	    ph_outcome_plan(transport, mail, &parts, *before, &plan, err) < 0)
+	if (tell_apart(groups, err) < 0)
 		return -1;
+	r = ph_outcome_plan(transport, mail, &parts, *before, &plan, err);
+	if (r != 0)
+		return r;
 	for (guint i = 0; i < groups->len; i++) {
 		const struct ph_group *group = groups->pdata[i];
 

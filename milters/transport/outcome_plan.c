@@ -18,6 +18,19 @@ param(char *const *params, const char *name)
 	return NULL;
 }
 
+/* RFC 3461 section 4. */
+#define REPORT_PARAM ((size_t)500)
+
+/* The same of those for reports; a longer one is left out. */
+static char *
+report_param(char *const *params, const char *name)
+{
+	const char *value = param(params, name);
+
+	return value != NULL && strlen(value) <= REPORT_PARAM ? g_strdup(value)
+							      : NULL;
+}
+
 static bool
 has_param(char *const *params, const char *word)
 {
@@ -33,8 +46,8 @@ add_recipient(struct ph_plan_group *group, const struct ph_recipient *r)
 	struct ph_plan_recipient *to =
 	    ph_plan_add_recipient(group, r->address, r->given);
 
-	to->notify = g_strdup(param(r->params, "NOTIFY"));
-	to->orcpt = g_strdup(param(r->params, "ORCPT"));
+	to->notify = report_param(r->params, "NOTIFY");
+	to->orcpt = report_param(r->params, "ORCPT");
 }
 
 static void
@@ -108,7 +121,7 @@ make_plan(const struct ph_mail *mail, struct ph_headers *before)
 	plan->queue_id = g_strdup(mail->queue_id);
 	plan->sender = g_strdup(mail->sender);
 	plan->ret = g_strdup(param(mail->params, "RET"));
-	plan->envid = g_strdup(param(mail->params, "ENVID"));
+	plan->envid = report_param(mail->params, "ENVID");
 	plan->eight_bit = body != NULL && strcasecmp(body, "8BITMIME") == 0;
 	plan->utf8 = has_param(mail->params, "SMTPUTF8");
 	g_strlcpy(plan->nmid, mail->nmid, sizeof(plan->nmid));
@@ -214,6 +227,38 @@ add_notice(struct ph_plan *plan, struct ph_mail *mail, const GPtrArray *told)
 	}
 }
 
+static bool
+all_fit(const struct ph_plan *plan)
+{
+	if (!ph_plan_address_fits(plan->sender))
+		return false;
+	for (guint i = 0; i < plan->groups->len; i++) {
+		const struct ph_plan_group *group = plan->groups->pdata[i];
+
+		for (guint j = 0; j < group->recipients->len; j++) {
+			const struct ph_plan_recipient *to =
+			    group->recipients->pdata[j];
+
+			if (!ph_plan_address_fits(to->address) ||
+			    (to->original != NULL &&
+			     !ph_plan_address_fits(to->original)))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* No mailbox has such an address (RFC 5321 section 4.5.3.1): to let the client
+ * try again would be for ever. */
+static int
+refuse(struct ph_mail *mail)
+{
+	ph_verdict_clear(&mail->verdict);
+	return ph_verdict_reject(&mail->verdict, PH_RESOLVE_AGENT, "5.1.3",
+				 "An address of the message is too long or has "
+				 "control characters");
+}
+
 int
 ph_outcome_plan(const struct ph_transport *transport, struct ph_mail *mail,
 		const struct ph_outcome_parts *parts, struct ph_headers *before,
@@ -229,6 +274,10 @@ ph_outcome_plan(const struct ph_transport *transport, struct ph_mail *mail,
 			add_groups(plan, group->mail, before);
 	}
 	add_notice(plan, mail, parts->told);
+	if (!all_fit(plan)) {
+		ph_plan_free(&plan);
+		return refuse(mail);
+	}
 	if (ph_plans_write(transport->plans, plan, err) < 0) {
 		ph_plan_free(&plan);
 		return -1;

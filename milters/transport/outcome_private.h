@@ -32,8 +32,8 @@ struct ph_outcome_parts {
 	const GPtrArray *told;
 };
 
-/* Writes and syncs the plan (outcome_plan.c). 0 and *plan_r is the caller's, or
- * -1. */
+/* Writes and syncs the plan (outcome_plan.c). 0 and *plan_r is the caller's; 1:
+ * an address does not fit in one, mail->verdict refuses the message; -1. */
 int ph_outcome_plan(const struct ph_transport *transport, struct ph_mail *mail,
 		    const struct ph_outcome_parts *parts,
 		    struct ph_headers *before, struct ph_plan **plan_r,

@@ -111,6 +111,63 @@ START_TEST(test_recipients)
 }
 END_TEST
 
+/* A client that says too much would try again for ever. */
+START_TEST(test_too_long)
+{
+	g_autofree char *parameter = g_strnfill(1600, 'x');
+	g_autofree char *envid = g_strconcat("ENVID=", parameter, NULL);
+	g_autofree char *orcpt = g_strconcat("ORCPT=rfc822;", parameter, NULL);
+	g_autofree char *id = g_strnfill(59000, '\xff');
+	struct ph_mail *mail = make_mail("x@b.test");
+	const struct ph_plan_group *group;
+	const struct ph_plan_recipient *to;
+	struct ph_rules_result result;
+	struct ph_plan *plan;
+
+	set_params(mail, envid);
+	ph_headers_replace(mail->headers, 0, id);
+	result = make_result(mail);
+	add_recipients(mail, "a");
+	add_with(add_fork(&result, "[x] hello"), "b", "NOTIFY=NEVER", orcpt);
+	apply(mail, &result, 0);
+	plan = read_plan(mail);
+	ck_assert_ptr_nonnull(plan);
+	ck_assert_ptr_null(plan->envid);
+	group = plan->groups->pdata[0];
+	to = group->recipients->pdata[0];
+	ck_assert_str_eq(to->notify, "NEVER");
+	ck_assert_ptr_null(to->orcpt);
+	ph_plan_free(&plan);
+	ph_rules_result_clear(&result);
+	mail_clear(&mail);
+}
+END_TEST
+
+/* Nobody is told to try again with an address that nobody can have. */
+START_TEST(test_no_address)
+{
+	g_autofree char *local = g_strnfill(1001, 'x');
+	g_autofree char *address = g_strconcat(local, "@b.test", NULL);
+	const char *const addresses[] = {address, "\"a\tb\"@b.test"};
+
+	for (size_t i = 0; i < 2 * G_N_ELEMENTS(addresses); i++) {
+		const char *odd = addresses[i / 2];
+		struct ph_mail *mail = make_mail(i % 2 == 0 ? "x@b.test" : odd);
+		struct ph_rules_result result = make_result(mail);
+
+		add_recipients(mail, "a");
+		add_with(add_fork(&result, "[x] hello"), i % 2 == 0 ? odd : "b",
+			 NULL, NULL);
+		apply(mail, &result, 1);
+		ck_assert_int_eq(mail->verdict.decision, PH_DECISION_REJECT);
+		ck_assert_str_eq(mail->verdict.enhanced, "5.1.3");
+		ck_assert_uint_eq(count_plans(), 0);
+		ph_rules_result_clear(&result);
+		mail_clear(&mail);
+	}
+}
+END_TEST
+
 /* A notice that cannot be made is no news to anybody. */
 START_TEST(test_notice_params)
 {
@@ -344,4 +401,4 @@ END_TEST
 UNIT_MAIN("milters/transport/outcome_plan", test_put_aside_twice, test_envelope,
 	  test_recipients, test_notice_params, test_no_room_for_a_notice,
 	  test_token_params, test_headers, test_restored, test_unwritable,
-	  test_redirected)
+	  test_too_long, test_no_address, test_redirected)
