@@ -188,7 +188,7 @@ last_size(const struct output *out, const char *text, size_t start, size_t at)
 	return n;
 }
 
-/* Without what nobody sees; g_free. */
+/* Without what nobody sees, and a blank for any gap; g_free. */
 static char *
 leave_seen(const char *text, size_t size, size_t *size_r)
 {
@@ -200,7 +200,9 @@ leave_seen(const char *text, size_t size, size_t *size_r)
 		uint32_t c;
 
 		n = ph_fold_decode((const uint8_t *)text + at, size - at, &c);
-		if (!ph_fold_is_unseen(c))
+		if (ph_fold_is_gap(c))
+			append(&out, " ", 1);
+		else if (!ph_fold_is_unseen(c))
 			append(&out, text + at, n);
 	}
 	*size_r = out.size;

@@ -23,6 +23,13 @@ uint32_t ph_fold_plain(uint32_t c);
  * Default_Ignorable_Code_Point)? Never plain. */
 bool ph_fold_is_unseen(uint32_t c);
 
+/* Is it white space that NFKC leaves as it is? */
+static inline bool
+ph_fold_is_gap(uint32_t c)
+{
+	return c == 0x85 || c == 0x1680 || c == 0x2028 || c == 0x2029;
+}
+
 /* Is it a letter, a digit or a mark? */
 bool ph_fold_is_word(uint32_t c);
 

@@ -88,6 +88,8 @@ fold_character(ucs4_t c)
 
 	if ((c >= 0xd800 && c < 0xe000) || ph_fold_is_unseen(c))
 		return PH_FOLD_NOT_PLAIN;
+	if (ph_fold_is_gap(c))
+		return ' ';
 	result = u32_casefold(&c, 1, NULL, UNINORM_NFKC, folded, &n);
 	if (result != folded) {
 		free(result);

@@ -24,15 +24,26 @@ join_spaces(uint8_t *text, size_t size)
 	return n;
 }
 
+/* White space that NFKC leaves as it is. */
+static bool
+is_gap(gunichar c)
+{
+	return c >= 0x80 && uc_is_property_white_space(c) &&
+	       uc_decomposition(c, (int[1]){0},
+				(ucs4_t[UC_DECOMPOSITION_MAX_LENGTH]){0}) < 0;
+}
+
 static GString *
 leave_seen(const char *text, size_t size)
 {
 	GString *out = g_string_new(NULL);
 
-	for (const char *p = text; p < text + size; p = g_utf8_next_char(p))
-		if (!uc_is_property_default_ignorable_code_point(
-			g_utf8_get_char(p)))
-			g_string_append_unichar(out, g_utf8_get_char(p));
+	for (const char *p = text; p < text + size; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+
+		if (!uc_is_property_default_ignorable_code_point(c))
+			g_string_append_unichar(out, is_gap(c) ? ' ' : c);
+	}
 	return out;
 }
 
@@ -96,6 +107,8 @@ START_TEST(test_known)
 	check_same("\u200e\u202esecret\u202c", "SECRET");
 	check_same("e\u034f\u0301", "é");
 	check_same("\u200b", "");
+	check_same("top\u2028secret\u2029plan", "top secret plan");
+	check_same("a\xc2\x85 \u1680\u0301b", "a  \u0301b");
 }
 END_TEST
 
