@@ -258,4 +258,6 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 		content->types |= kind;
 	content->open |= !is_sealed(entity, &part, place, kind);
 	g_array_append_val(content->parts, part);
+	if (part.source->body && strcmp(part.type, "text/plain") == 0)
+		ph_content_add_uu(content, &part, place);
 }

@@ -207,6 +207,12 @@ unsigned ph_content_multipart_kind(struct ph_content *content,
 /* message/rfc822 and its like. */
 bool ph_content_is_message(const char *type);
 
+/* ---- content_uu.c: files in a text --------------------------------------- */
+
+/* Those in a plain text are parts behind it. */
+void ph_content_add_uu(struct ph_content *content, const struct ph_part *part,
+		       const struct ph_place *place);
+
 /* ---- content_text.c ----------------------------------------------------- */
 
 /* Decodes the bodies, as far as the limits allow; once. */

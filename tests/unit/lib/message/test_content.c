@@ -231,6 +231,37 @@ START_TEST(test_ambiguous)
 }
 END_TEST
 
+/* Files as they were sent before MIME. */
+START_TEST(test_uuencode)
+{
+	static const struct tree_case cases[] = {
+	    {"Subject: x\n\nsee\nbegin 644 a b.exe\n#86)C\n`\nend\nbye",
+	     "1 text/plain [] 37;1 application/octet-stream [a b.exe] 3 a;",
+	     "see\nbegin 644 a b.exe\n#86)C\n`\nend\nbye|", ""},
+	    {"Subject: x\n\nbegin 0644 a\r\n#86)C\r\n`\r\nend\r\n"
+	     "begin 600 b\n#86)C",
+	     "1 text/plain [] 46;1 application/octet-stream [a] 3 a;"
+	     "1 application/octet-stream [b] 3 a;",
+	     "begin 0644 a\n#86)C\n`\nend\nbegin 600 b\n#86)C|", ""},
+	    {"Content-Transfer-Encoding: quoted-printable\n\n"
+	     "=62egin=20644 a\n#86)C\n`\nend",
+	     "1 text/plain [] 23;1 application/octet-stream [a] 3 a;",
+	     "begin 644 a\n#86)C\n`\nend|", ""},
+	    {"Subject: x\n\nlet us begin 644 now\nbegin 64 a\nbegin 988 a\n"
+	     "begin 644\nbegin 644 ",
+	     "1 text/plain [] 64;",
+	     "let us begin 644 now\nbegin 64 a\nbegin 988 a\nbegin 644\n"
+	     "begin 644 |",
+	     ""},
+	    /* What a browser shows are no files. */
+	    {"Content-Type: text/html\n\nbegin 644 a\n#86)C\n`\nend",
+	     "1 text/html [] 23;", "begin 644 a #86)C ` end|", ""},
+	};
+
+	check_trees(cases, G_N_ELEMENTS(cases));
+}
+END_TEST
+
 START_TEST(test_data)
 {
 	static const char text[] =
@@ -533,5 +564,6 @@ START_TEST(test_charsets)
 END_TEST
 
 UNIT_MAIN("lib/message/content", test_single, test_multipart, test_attached,
-	  test_ambiguous, test_data, test_names, test_other_names, test_types,
-	  test_types_of_parts, test_sealed, test_charsets)
+	  test_ambiguous, test_uuencode, test_data, test_names,
+	  test_other_names, test_types, test_types_of_parts, test_sealed,
+	  test_charsets)
