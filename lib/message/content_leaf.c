@@ -212,6 +212,8 @@ new_source(const struct ph_entity *entity, const char *type)
 	source->encoding = entity->encoding;
 	source->text = g_str_has_prefix(type, "text/");
 	source->html = strcmp(type, "text/html") == 0;
+	source->marked = strcmp(type, "text/enriched") == 0 ||
+			 strcmp(type, "text/richtext") == 0;
 	return source;
 }
 

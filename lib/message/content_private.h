@@ -67,10 +67,11 @@ struct ph_content_source {
 	char **charsets; /* that other readers take it to be in */
 	char *data;	 /* decoded; NULL: not yet, or raw is what it is */
 	size_t data_size;
-	bool sized; /* the part's size is known */
-	bool body;  /* shown as text of the message */
-	bool joins; /* RFC 3676, DelSp=yes: a blank at the end of a line and
-		     * the line end are nothing */
+	bool sized;  /* the part's size is known */
+	bool body;   /* shown as text of the message */
+	bool marked; /* text/enriched: some show its tags, some obey them */
+	bool joins;  /* RFC 3676, DelSp=yes: a blank at the end of a line and
+		      * the line end are nothing */
 	bool text;
 	bool html;
 };

@@ -1,29 +1,32 @@
 #include "lib/message/content_private.h"
 
 #include <string.h>
+#include <strings.h>
 
-/* The text of a source. *bad_r, *cut_r as in ph_charset_options. */
+/* The text of bytes of a part. */
 static char *
-read_text(const struct ph_part *part, const char *charset, size_t limit,
-	  bool *bad_r, bool *cut_r, size_t *size_r)
+convert(const struct ph_part *part, const void *data, size_t data_size,
+	struct ph_charset_options *options, size_t *size_r)
 {
-	struct ph_charset_options options = {
-	    .charset = charset,
-	    .html = part->source->html,
-	    .limit = limit,
-	    .bad_r = bad_r,
-	    .cut_r = cut_r,
-	};
-	const char *data = ph_content_part_data(part);
 	g_autofree char *text = NULL;
 	size_t size;
 
-	text = ph_charset_decode(data, ph_content_source_size(part->source),
-				 &options, &size);
+	options->html = part->source->html;
+	text = ph_charset_decode(data, data_size, options, &size);
 	if (part->source->html)
 		return ph_html_to_text(text, size, size_r);
 	*size_r = size;
 	return g_steal_pointer(&text);
+}
+
+static char *
+read_text(const struct ph_part *part, struct ph_charset_options *options,
+	  size_t *size_r)
+{
+	const char *data = ph_content_part_data(part);
+
+	return convert(part, data, ph_content_source_size(part->source),
+		       options, size_r);
 }
 
 bool
@@ -38,7 +41,10 @@ ph_content_part_text(const struct ph_part *part, char **text_r, size_t *size_r)
 	if (!part->source->text)
 		return 0;
 	*text_r =
-	    read_text(part, part->charset, PH_CONTENT_TEXT, NULL, NULL, size_r);
+	    read_text(part,
+		      &(struct ph_charset_options){.charset = part->charset,
+						   .limit = PH_CONTENT_TEXT},
+		      size_r);
 	return 1;
 }
 
@@ -84,20 +90,67 @@ add_joined(struct ph_content *content, const char *text, size_t size)
 	add_text(content, g_string_free(out, FALSE), size);
 }
 
+/* Of several bytes a character, of which some are 0. */
+static bool
+is_wide(const char *charset)
+{
+	static const char *const begins[] = {"utf-16", "utf16",	  "utf-32",
+					     "utf32",  "ucs",	  "unicode",
+					     "csucs",  "csunico", "iso-10646"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(begins); i++)
+		if (strncasecmp(charset, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
+/* A browser leaves out what is 0. */
+static void
+add_without_nul(struct ph_content *content, const struct ph_part *part,
+		struct ph_charset_options *options)
+{
+	const char *data = ph_content_part_data(part);
+	size_t n = ph_content_source_size(part->source), size;
+	g_autoptr(GByteArray) rest = NULL;
+	char *text;
+
+	if (n == 0 || is_wide(options->charset) ||
+	    memchr(data, '\0', n) == NULL ||
+	    !ph_content_pay(content, &content->decode, n))
+		return;
+	rest = g_byte_array_sized_new((guint)n);
+	for (size_t i = 0; i < n; i++)
+		if (data[i] != '\0')
+			g_byte_array_append(rest, (const guint8 *)data + i, 1);
+	options->limit = content->text_room;
+	text = convert(part, rest->data, rest->len, options, &size);
+	add_text(content, text, size);
+}
+
 static void
 add_reading(struct ph_content *content, const struct ph_part *part,
 	    const char *charset)
 {
 	bool bad = false;
+	struct ph_charset_options options = {
+	    .charset = charset,
+	    .limit = content->text_room,
+	    .bad_r = &bad,
+	    .cut_r = &content->truncated,
+	};
 	size_t size;
-	char *text = read_text(part, charset, content->text_room, &bad,
-			       &content->truncated, &size);
+	char *text = read_text(part, &options, &size), *shown;
 
 	if (bad)
 		ph_content_suspect(content, "unknown charset");
 	add_text(content, text, size);
 	if (part->source->joins)
 		add_joined(content, text, size);
+	if (part->source->marked) {
+		shown = ph_html_to_text(text, size, &size);
+		add_text(content, shown, size);
+	}
+	add_without_nul(content, part, &options);
 }
 
 static void

@@ -48,7 +48,20 @@ START_TEST(test_single)
 	    {"Content-Type: text/html\n\n<p>one</p>two", "1 text/html [] 13;",
 	     "one\ntwo|", ""},
 	    {"Content-Type: TEXT/Enriched\n\n<bold>x", "1 text/enriched [] 7;",
-	     "<bold>x|", ""},
+	     "<bold>x|x|", ""},
+	    {"Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n"
+	     "c2UAY3IAZXQ=",
+	     "1 text/html [] 8;",
+	     "se\xef\xbf\xbd"
+	     "cr\xef\xbf\xbd"
+	     "et|secret|",
+	     ""},
+	    {"Content-Type: text/plain\n"
+	     "Content-Transfer-Encoding: quoted-printable\n\nse=00cret",
+	     "1 text/plain [] 7;",
+	     "se\xef\xbf\xbd"
+	     "cret|secret|",
+	     ""},
 	    {"Content-Type: text/plain;\n format=flowed\n\na \nb",
 	     "1 text/plain [] 4;", "a \nb|", ""},
 	    /* Some readers join these lines, others do not. */
