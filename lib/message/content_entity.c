@@ -33,6 +33,7 @@ take_type(struct ph_content *content, struct ph_entity *entity,
 	ph_field_parse(value, size, &entity->types[n]);
 	if (entity->types[n].bad)
 		ph_content_suspect(content, "malformed Content-Type");
+	content->truncated |= entity->types[n].cut;
 	entity->raw_types[n].raw = value;
 	entity->raw_types[n].size = size;
 	entity->n_types++;
@@ -55,6 +56,7 @@ take_disposition(struct ph_content *content, struct ph_entity *entity,
 	ph_field_parse(value, size, &entity->disposition);
 	if (entity->disposition.bad)
 		ph_content_suspect(content, "malformed Content-Disposition");
+	content->truncated |= entity->disposition.cut;
 }
 
 /* Of two, the one that changes the bytes; how the part reads without it is

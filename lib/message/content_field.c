@@ -119,6 +119,35 @@ parse_name(struct param *param)
 	}
 }
 
+/* All others are passed over: a thousand of them hide nothing. */
+static bool
+is_wanted(const char *name)
+{
+	static const char *const names[] = {
+	    "boundary", "charset", "delsp",	  "filename",  "format",
+	    "method",	"name",	   "report-type", "smime-type"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcasecmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Takes param. Of too many the last stays, which is what some readers take. */
+static void
+add_param(struct ph_field *field, struct param *param)
+{
+	if (!is_wanted(param->name)) {
+		param_free(param);
+		return;
+	}
+	if (field->params->len == PH_FIELD_PARAMS) {
+		field->bad = field->cut = true;
+		g_ptr_array_remove_index(field->params, PH_FIELD_PARAMS - 1);
+	}
+	g_ptr_array_add(field->params, param);
+}
+
 /* p stands at the name. Where the next parameter's ';' is. */
 static const char *
 parse_param(struct ph_field *field, const char *p)
@@ -133,19 +162,20 @@ parse_param(struct ph_field *field, const char *p)
 	param = g_new0(struct param, 1);
 	param->name = copy_trimmed(p, p + name);
 	parse_name(param);
-	g_ptr_array_add(field->params, param);
 	p += name + 1;
 	p += strspn(p, " \t");
 	if (*p == '"') {
 		p = skip_blanks(
 		    parse_quoted(p + 1, &param->value, &field->bad));
 		field->bad |= *p != ';' && *p != '\0';
-		return p + strcspn(p, ";");
+	} else {
+		name = strcspn(p, ";");
+		param->value = copy_trimmed(p, p + name);
+		param->unquoted = true;
+		p += name;
 	}
-	name = strcspn(p, ";");
-	param->value = copy_trimmed(p, p + name);
-	param->unquoted = true;
-	return p + name;
+	add_param(field, param);
+	return p + strcspn(p, ";");
 }
 
 static const struct param *
@@ -205,7 +235,7 @@ ph_field_parse(const char *raw, size_t size, struct ph_field *field_r)
 	g_autofree char *text = unfold(raw, MIN(size, PH_FIELD_LIMIT));
 	const char *p;
 
-	field_r->bad = size > PH_FIELD_LIMIT;
+	field_r->bad = field_r->cut = size > PH_FIELD_LIMIT;
 	field_r->value = parse_value(text, &p);
 	field_r->params = g_ptr_array_new_with_free_func(param_free);
 	field_r->bad |= *p != ';' && *p != '\0';
@@ -213,10 +243,6 @@ ph_field_parse(const char *raw, size_t size, struct ph_field *field_r)
 		p = skip_blanks(*p == ';' ? p + 1 : p);
 		if (*p == '\0')
 			break;
-		if (field_r->params->len == PH_FIELD_PARAMS) {
-			field_r->bad = true;
-			break;
-		}
 		p = parse_param(field_r, p);
 	}
 	field_r->bad |= contradicts(field_r);
@@ -394,8 +420,9 @@ ph_field_readings(const struct ph_field *field, const char *name,
 		  GPtrArray *readings)
 {
 	add_reading(readings, ph_field_param(field, name));
-	for (guint i = 0; i < field->params->len; i++) {
-		const struct param *param = field->params->pdata[i];
+	/* The last is what is taken most often in place of the first. */
+	for (guint i = field->params->len; i > 0; i--) {
+		const struct param *param = field->params->pdata[i - 1];
 
 		if (param->section < 0 && !param->extended &&
 		    strcasecmp(param->name, name) == 0)

@@ -32,8 +32,9 @@ size_t ph_encoding_base64_size(const char *in, size_t size, bool *bad_r);
 
 /* ---- content_field.c: Content-Type, Content-Disposition ----------------- */
 
-/* A longer value is cut and bad. */
-#define PH_FIELD_LIMIT ((size_t)16 * 1024)
+/* More than Postfix shows of a field of the header. A longer value, of a part,
+ * is cut; of more parameters that somebody looks at the last stays. */
+#define PH_FIELD_LIMIT ((size_t)64 * 1024)
 #define PH_FIELD_PARAMS 64
 
 struct ph_field {
@@ -41,6 +42,7 @@ struct ph_field {
 			    * comments */
 	GPtrArray *params; /* private */
 	bool bad;	   /* readers may disagree about it */
+	bool cut;	   /* there is more than is read */
 };
 
 /* Never fails; to be cleared. */

@@ -356,6 +356,52 @@ START_TEST(test_shuffle)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/content_hostile", test_parts, test_depth, test_messages,
-	  test_passes, test_readings, test_text, test_fields, test_many_fields,
-	  test_cut, test_flip, test_shuffle)
+/* What a reader looks at is found behind any number of others. */
+START_TEST(test_many_params)
+{
+	static const char *const fills[] = {"x=y;", "x=\"a;b\";\n ",
+					    "boundary*9=x;", "; "};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fills); i++) {
+		GString *text = g_string_new("Content-Type: multipart/mixed; ");
+		struct mail mail;
+		g_autofree char *parts = NULL;
+
+		while (text->len < 50000)
+			g_string_append(text, fills[i]);
+		g_string_append(text, " boundary=b\n\n--b\nContent-Type: a/b; "
+				      "name=a.exe\n\nMZ\n--b--");
+		mail_open(&mail, text->str, text->len);
+		parts = mail_parts(&mail);
+		ck_assert_str_eq(parts, "1 a/b [a.exe] 2 a;");
+		mail_close(&mail);
+		g_string_free(text, TRUE);
+	}
+}
+END_TEST
+
+/* So many that not all are followed: the first and the last, and it shows. */
+START_TEST(test_many_boundaries)
+{
+	GString *text = g_string_new("Content-Type: multipart/mixed");
+	struct mail mail;
+	g_autofree char *parts = NULL;
+
+	for (int i = 0; i < 100; i++)
+		g_string_append_printf(text, "; boundary=b%d", i);
+	g_string_append(text, "\n\n--b0\nContent-Type: a/b; name=first\n\nx\n"
+			      "--b0--\n--b99\nContent-Type: a/b; "
+			      "name=last\n\ny\n--b99--");
+	mail_open(&mail, text->str, text->len);
+	parts = mail_parts(&mail);
+	ck_assert_str_eq(parts, "1 a/b [first] 1 a;1 a/b [last] 1 a;");
+	ck_assert(ph_content_truncated(mail.content));
+	mail_close(&mail);
+	g_string_free(text, TRUE);
+}
+END_TEST
+
+UNIT_MAIN("lib/message/content_hostile", test_many_params, test_many_boundaries,
+	  test_parts, test_depth, test_messages, test_passes, test_readings,
+	  test_text, test_fields, test_many_fields, test_cut, test_flip,
+	  test_shuffle)
