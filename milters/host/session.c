@@ -618,6 +618,18 @@ answer_end(SMFICTX *ctx, const struct session *s,
 	return ph_reply_verdict(ctx, verdict, is_utf8(s->mail));
 }
 
+/* A refusal of the host's is told of as an agent's is. */
+static void
+note_refused(struct session *s)
+{
+	if (s->own.decision != PH_DECISION_REJECT || serving->streams)
+		return;
+	ph_verdict_clear(&s->mail->verdict);
+	s->mail->verdict = s->own;
+	s->own = (struct ph_verdict){.decision = PH_DECISION_ACCEPT};
+	serving->done(s->mail, serving->app);
+}
+
 static sfsistat
 on_end(SMFICTX *ctx)
 {
@@ -631,6 +643,7 @@ on_end(SMFICTX *ctx)
 	if (s->refused) {
 		ph_log(PH_LOG_WARN, s->mail->queue_id, "%s", s->own.text);
 		answer = answer_end(ctx, s, &s->own);
+		note_refused(s);
 	} else {
 		s->mail->size += 2; /* the empty line after the header */
 		s->mail->progress = tell_progress;
