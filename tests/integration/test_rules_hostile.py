@@ -215,8 +215,9 @@ LONG = b"\r\n" + b"\r\n".join([b" (%s)" % (b"x" * 900)] * 70) + b"\r\n"
         (MULTIPART % LONG, "5.3.4"),
         (MULTIPART % b"" + b"Subject: x%s y\r\n" % LONG, "5.3.4"),
         (MULTIPART % b"" + b"X-Big: x%s y\r\n" % LONG, "5.7.1 a program"),
+        (MULTIPART % (LONG[:20_000].rpartition(b"\r\n ")[0] + b"\r\n"), "5.7.1 a program"),
     ],
-    ids=["short", "Content-Type", "Subject", "another"],
+    ids=["short", "Content-Type", "Subject", "another", "a shorter Content-Type"],
 )
 def test_field_of_which_no_milter_sees_the_end(org: Lab, fields: bytes, answer: str) -> None:
     """60,000 bytes are shown, and more is delivered: the boundary may be there."""
