@@ -67,9 +67,24 @@ add_bodies(GArray *texts, struct ph_content *content,
 	}
 }
 
+/* A text with a name that is not said to be an attachment is a body as well. */
+static bool
+is_body(struct ph_content *content, const char *text, size_t size)
+{
+	const size_t *sizes;
+	size_t n;
+	const char *const *bodies = ph_content_texts(content, &sizes, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (sizes[i] == size && memcmp(bodies[i], text, size) == 0)
+			return true;
+	return false;
+}
+
 /* Those that nobody can read are left out. */
 static int
-add_files(GArray *texts, struct ph_inspection *inner, struct ph_err *err)
+add_files(GArray *texts, struct ph_inspection *inner,
+	  struct ph_content *content, struct ph_err *err)
 {
 	const struct ph_inspect_file *files;
 	size_t n;
@@ -88,7 +103,7 @@ add_files(GArray *texts, struct ph_inspection *inner, struct ph_err *err)
 				*err = own;
 			return -1;
 		}
-		if (size > 0)
+		if (size > 0 && !is_body(content, text, size))
 			add_text(texts, g_strdup(files[i].name),
 				 g_strndup(text, size), size, false);
 	}
@@ -108,7 +123,7 @@ ph_classify_message(struct ph_classifier *classifier,
 	*found_r = NULL;
 	g_array_set_clear_func(texts, clear_text);
 	add_bodies(texts, content, headers);
-	if (add_files(texts, inner, err) < 0 ||
+	if (add_files(texts, inner, content, err) < 0 ||
 	    ph_classifier_find(
 		classifier,
 		(const struct ph_classify_text *)(const void *)texts->data,

@@ -95,10 +95,11 @@ const void *ph_content_part_data(const struct ph_part *part);
 void ph_content_part_forget(const struct ph_part *part);
 
 /*
- * The text of the bodies: text parts that are no attachments, of attached
- * messages too, and the bytes of what is malformed; decoded (transfer encoding,
- * charset; what is no text becomes U+FFFD), CRLF as LF, HTML as text that keeps
- * words apart and leaves out scripts, styles and comments. Each valid UTF-8,
+ * The text of the bodies: text parts that are not said to be attachments, named
+ * ones, which readers show all the same, and those of attached messages too,
+ * and the bytes of what is malformed; decoded (transfer encoding, charset; what
+ * is no text becomes U+FFFD), CRLF as LF, HTML as text that keeps words apart
+ * and leaves out scripts, styles and comments. Each valid UTF-8,
  * NUL-terminated, its size in sizes_r[i]; borrowed. A NUL in the text becomes
  * U+FFFD. Made when first asked for.
  */

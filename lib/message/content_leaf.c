@@ -236,6 +236,7 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 {
 	struct ph_part part = {NULL};
 	unsigned kind;
+	bool said;
 
 	if (!pay_for(content, entity, type->value))
 		return;
@@ -250,11 +251,13 @@ ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 			     param_is(type, "format", "flowed") &&
 			     param_is(type, "delsp", "yes");
 	part.message = ph_content_is_message(part.type);
-	part.source->body =
-	    *part.name == '\0' && part.source->text &&
-	    (entity->disposition.value == NULL ||
-	     strcmp(entity->disposition.value, "attachment") != 0);
-	part.attachment = !part.source->body || part.other_names != NULL;
+	said = entity->disposition.value != NULL &&
+	       strcmp(entity->disposition.value, "attachment") == 0;
+	/* A text with a name is shown as text by many, and one that is all of
+	 * the message by nearly all. */
+	part.source->body = part.source->text && (!said || place->root);
+	part.attachment = !part.source->text || said || *part.name != '\0' ||
+			  part.other_names != NULL;
 	kind = leaf_kind(type, &part);
 	if (!place->inner)
 		content->types |= kind;

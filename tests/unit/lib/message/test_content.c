@@ -71,10 +71,11 @@ START_TEST(test_single)
 	     "a sec \nret\nb\n> c  \n>  d\n|a secret\nb\n> c  d\n|", ""},
 	    {"Content-Type: application/pdf\n\n%PDF",
 	     "1 application/pdf [] 4 a;", "", ""},
+	    /* All there is, so readers show it, whatever it is called. */
 	    {"Content-Type: text/plain; name=a.txt\n\nx",
-	     "1 text/plain [a.txt] 1 a;", "", ""},
-	    {"Content-Disposition: attachment\n\nx", "1 text/plain [] 1 a;", "",
-	     ""},
+	     "1 text/plain [a.txt] 1 a;", "x|", ""},
+	    {"Content-Disposition: attachment\n\nx", "1 text/plain [] 1 a;",
+	     "x|", ""},
 	    {"Content-Disposition: inline\n\nx", "1 text/plain [] 1;", "x|",
 	     ""},
 	    {"Subject: no body\n\n", "1 text/plain [] 0;", "|", ""},
@@ -108,6 +109,13 @@ START_TEST(test_multipart)
 	     "1 text/plain [] 5;2 text/plain [] 0;", "one\n||", ""},
 	    {ALTERNATIVE, "1 text/plain [] 5;2 text/html [] 11;", "plain|html|",
 	     ""},
+	    /* Shown among the text by many, but for the last. */
+	    {MIXED "--b\nContent-Type: text/plain; name=a\n\none\n--b\n"
+		   "Content-Disposition: inline; filename=b\n\ntwo\n--b\n"
+		   "Content-Disposition: attachment; filename=c\n\nthree\n"
+		   "--b--",
+	     "1 text/plain [a] 3 a;2 text/plain [b] 3 a;3 text/plain [c] 5 a;",
+	     "one|two|", ""},
 	    {MIXED "--b\n" ALTERNATIVE
 		   "\n--b\nContent-Type: text/plain\n\nfooter\n--b--",
 	     "1.1 text/plain [] 5;1.2 text/html [] 11;2 text/plain [] 6;",
