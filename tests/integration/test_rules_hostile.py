@@ -228,6 +228,10 @@ def test_field_of_which_no_milter_sees_the_end(org: Lab, fields: bytes, answer: 
     mail.content = b"MIME-Version: 1.0\r\n" + ident + fields + b"\r\n" + PROGRAM
     letter.post(org.hosts["MBX1"], mail)
     assert answer in mail.refused.get(MOTA, ""), mail.last
+    host = org.hosts["MBX1"]
+    wait.until(
+        "a FAIL row", lambda: "FAIL" in [row["event-id"] for row in rows(host, mail.ident)]
+    )
 
 
 @pytest.mark.parametrize("n, answer", [(1_000, ""), (20_000, "5.3.4")])
