@@ -3,8 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Of the three names below in one header; more are not looked at. */
-#define FIELDS (3 * PH_ENTITY_READINGS)
+/* Of one name in one header; more are not looked at. */
+#define FIELDS 1000
 
 static bool
 has_type(const struct ph_entity *entity, const char *value, size_t size)
@@ -26,9 +26,11 @@ take_type(struct ph_content *content, struct ph_entity *entity,
 		return;
 	if (n > 0)
 		ph_content_suspect(content, "several Content-Type fields");
+	/* Of too many, the last, which some readers take. */
 	if (n == PH_ENTITY_READINGS) {
 		content->truncated = true;
-		return;
+		ph_field_clear(&entity->types[--n]);
+		entity->n_types--;
 	}
 	ph_field_parse(value, size, &entity->types[n]);
 	if (entity->types[n].bad)
@@ -106,7 +108,7 @@ ph_entity_take_field(struct ph_content *content, struct ph_entity *entity,
 		if (strlen(fields[i].name) != name_size ||
 		    strncasecmp(fields[i].name, name, name_size) != 0)
 			continue;
-		if (entity->fields++ < FIELDS)
+		if (entity->fields[i]++ < FIELDS)
 			fields[i].take(content, entity, value, size);
 		else
 			content->truncated = true;

@@ -130,7 +130,7 @@ struct ph_entity {
 	enum ph_encoding encoding;
 	bool encoded;	  /* has a Content-Transfer-Encoding */
 	bool contradicts; /* has another one too */
-	size_t fields;
+	size_t fields[3]; /* of each name that is looked at */
 	const char *body;
 	size_t size;
 };

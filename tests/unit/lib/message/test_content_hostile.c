@@ -401,7 +401,53 @@ START_TEST(test_many_boundaries)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/content_hostile", test_many_params, test_many_boundaries,
-	  test_parts, test_depth, test_messages, test_passes, test_readings,
-	  test_text, test_fields, test_many_fields, test_cut, test_flip,
-	  test_shuffle)
+/* Nor does a field hide another one. */
+START_TEST(test_hidden_field)
+{
+	static const char *const fills[] = {
+	    "Content-Type: text/plain\n",
+	    "Content-Disposition: inline\n",
+	    "Content-Transfer-Encoding: 7bit\n",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fills); i++) {
+		g_autoptr(GString) text = g_string_new(NULL);
+		g_autofree char *texts = NULL;
+		struct mail mail;
+
+		for (int j = 0; j < 40; j++)
+			g_string_append(text, fills[i]);
+		g_string_append(text, "Content-Transfer-Encoding: base64\n\n"
+				      "c2VjcmV0");
+		mail_open(&mail, text->str, text->len);
+		texts = mail_texts(&mail);
+		ck_assert_msg(g_str_has_prefix(texts, "secret|"), "%s", texts);
+		mail_close(&mail);
+	}
+}
+END_TEST
+
+/* The last of many types. */
+START_TEST(test_many_types)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *parts = NULL;
+	struct mail mail;
+
+	for (int i = 0; i < 20; i++)
+		g_string_append_printf(text, "Content-Type: a/b%d\n", i);
+	g_string_append(text, "Content-Type: multipart/mixed; boundary=b\n\n"
+			      "--b\nContent-Type: a/b; name=a.exe\n\nMZ\n"
+			      "--b--");
+	mail_open(&mail, text->str, text->len);
+	parts = mail_parts(&mail);
+	ck_assert_msg(strstr(parts, "[a.exe]") != NULL, "%s", parts);
+	ck_assert(ph_content_truncated(mail.content));
+	mail_close(&mail);
+}
+END_TEST
+
+UNIT_MAIN("lib/message/content_hostile", test_hidden_field, test_many_types,
+	  test_many_params, test_many_boundaries, test_parts, test_depth,
+	  test_messages, test_passes, test_readings, test_text, test_fields,
+	  test_many_fields, test_cut, test_flip, test_shuffle)
