@@ -59,7 +59,8 @@ add_file(const struct text *text, const char *name, size_t name_size,
 	g_array_append_val(content->parts, part);
 }
 
-/* Where the file ends that begins with this line. */
+/* Where the file ends that begins with this line; another one may begin before
+ * its end. */
 static const char *
 find_end(const struct ph_line *begin, const char *end)
 {
@@ -68,6 +69,8 @@ find_end(const struct ph_line *begin, const char *end)
 	while (p < end) {
 		struct ph_line line = ph_line_get(p, end);
 
+		if (find_name(&line) != NULL)
+			break;
 		p = line.next;
 		if (line.end - line.p == 3 && memcmp(line.p, "end", 3) == 0)
 			break;

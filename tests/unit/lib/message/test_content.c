@@ -264,6 +264,10 @@ START_TEST(test_uuencode)
 	     "1 text/plain [] 46;1 application/octet-stream [a] 3 a;"
 	     "1 application/octet-stream [b] 3 a;",
 	     "begin 0644 a\n#86)C\n`\nend\nbegin 600 b\n#86)C|", ""},
+	    {"Subject: x\n\nbegin 644 a\nbegin 644 b\n#86)C\n`\nend",
+	     "1 text/plain [] 35;1 application/octet-stream [a] 0 a;"
+	     "1 application/octet-stream [b] 3 a;",
+	     "begin 644 a\nbegin 644 b\n#86)C\n`\nend|", ""},
 	    {"Content-Transfer-Encoding: quoted-printable\n\n"
 	     "=62egin=20644 a\n#86)C\n`\nend",
 	     "1 text/plain [] 23;1 application/octet-stream [a] 3 a;",
