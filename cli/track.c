@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "lib/base/text.h"
+#include "lib/track/event.h"
 
 #include <string.h>
 
@@ -57,6 +58,26 @@ take_size(const struct ph_input *input, size_t *size_r)
 				   text);
 	*size_r = (size_t)size;
 	return 0;
+}
+
+/* What no row can have is a misspelling: its answer would be "nothing". */
+static int
+check_word(const struct ph_input *input, const char *option,
+	   const char *const *words)
+{
+	const char *text = ph_input_option(input, option);
+	g_autofree char *all = NULL;
+
+	for (const char *const *word = words; text && *word; word++) {
+		if (g_ascii_strcasecmp(*word, text) == 0)
+			return 0;
+	}
+	if (!text)
+		return 0;
+	all = g_strjoinv(", ", (char **)words);
+	return ph_cli_fail(PH_EXIT_USAGE,
+			   "--%s: there is no \"%s\"; expected one of: %s",
+			   option, text, all);
 }
 
 /* ---- columns ------------------------------------------------------------ */
@@ -224,6 +245,8 @@ ph_track_run(struct ph_cli *cli, const struct ph_input *input)
 	if ((status = take_date(input, "start", &query.start)) != 0 ||
 	    (status = take_date(input, "end", &query.end)) != 0 ||
 	    (status = take_size(input, &query.limit)) != 0 ||
+	    (status = check_word(input, "event-id", ph_track_events)) != 0 ||
+	    (status = check_word(input, "source", ph_track_sources)) != 0 ||
 	    (status = take_columns(input, columns)) != 0)
 		return status;
 	ph_track_query_init(&query);

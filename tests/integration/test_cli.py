@@ -97,6 +97,8 @@ def test_all_or_nothing(world):
         ("--columns", ["track", "--columns", "Colour"]),
         ("--start", ["track", "--start", "yesterday"]),
         ("--result-size", ["track", "--result-size", "0"]),
+        ("DUPLICATEDELIVER, ", ["track", "--event-id", "DELIVERED"]),
+        ("STOREDRIVER", ["track", "--source", "STORE"]),
     ],
 )
 def test_usage(world, said, words):
