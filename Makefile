@@ -255,6 +255,8 @@ install: all
 	install -m755 $(filter-out %/posthub,$(BINARIES)) $(DESTDIR)$(PREFIX)/sbin
 	install -m755 $(BUILD)/bin/posthub $(DESTDIR)$(PREFIX)/bin
 	cp -r postfix-conf share/posthub/* $(DESTDIR)$(PREFIX)/share/posthub
+	install -D -m644 share/completions/posthub \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/posthub
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' share/systemd/posthub@.service.in \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/posthub@.service

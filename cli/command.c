@@ -245,26 +245,24 @@ ph_cli_may_write(struct ph_cli *cli, int *status_r)
 
 /* ---- main --------------------------------------------------------------- */
 
-static int
-load_conf(struct ph_cli *cli)
+int
+ph_cli_conf(struct ph_cli *cli, struct ph_err *err)
 {
 	const char *path = cli->conf_path;
-	struct ph_err err = PH_ERR_INIT;
 
 	if (!path && g_file_test(DEFAULT_CONF, G_FILE_TEST_EXISTS))
 		path = DEFAULT_CONF;
-	if (ph_conf_load(path, &cli->conf, &err) < 0)
-		return ph_cli_fail(PH_EXIT_CONFIG, "%s", err.text);
-	return 0;
+	return ph_conf_load(path, &cli->conf, err);
 }
 
 static int
 run(struct ph_cli *cli, const struct ph_parsed *parsed)
 {
-	int status = load_conf(cli);
+	struct ph_err err = PH_ERR_INIT;
+	int status = ph_cli_conf(cli, &err) < 0
+			 ? ph_cli_fail(PH_EXIT_CONFIG, "%s", err.text)
+			 : parsed->verb->run(cli, &parsed->input);
 
-	if (status == 0)
-		status = parsed->verb->run(cli, &parsed->input);
 	ph_redis_close(&cli->redis);
 	ph_conf_free(&cli->conf);
 	if (fflush(stdout) != 0 && status == 0)

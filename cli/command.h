@@ -96,6 +96,10 @@ void ph_cli_warn(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* The same for an error: its kind gives the status. */
 int ph_cli_err(const struct ph_err *err);
 
+/* Loads the configuration that conf_path names, else the usual one, else the
+ * defaults. 0 or -1. */
+int ph_cli_conf(struct ph_cli *cli, struct ph_err *err);
+
 /* Of requests that only read: one that was not answered has changed nothing, so
  * that MAYBE becomes TEMP. Answers -1; NULL is fine. */
 int ph_cli_unread(struct ph_err *err);

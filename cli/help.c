@@ -51,6 +51,17 @@ all_kinds(GString *out)
 }
 
 static void
+global_line(GString *out, const struct ph_global *global)
+{
+	const bool same = strcmp(global->option, global->other) == 0;
+	g_autofree char *left = g_strconcat(
+	    global->option, same ? "" : ", ", same ? "" : global->other,
+	    global->argument ? " " : "", global->argument, NULL);
+
+	line(out, left, global->help);
+}
+
+static void
 everything(GString *out, const struct ph_verb *verbs)
 {
 	g_string_append(
@@ -62,11 +73,9 @@ everything(GString *out, const struct ph_verb *verbs)
 	g_string_append(out, "\nKinds (KIND above):\n");
 	all_kinds(out);
 	g_string_append(out, "\nOptions:\n");
-	line(out, "-c, --config FILE",
-	     "configuration file (/etc/posthub/posthub.conf)");
-	line(out, "--json", "print JSON, for programs");
-	line(out, "-h, --help", "this help; of a noun: its verbs and fields");
-	line(out, "-V, --version", "the version");
+	for (const struct ph_global *global = ph_globals; global->option;
+	     global++)
+		global_line(out, global);
 	g_string_append(
 	    out,
 	    "\nExit codes: 0 yes or done, 1 no or not found, 64 usage, "

@@ -26,13 +26,6 @@ ph_input_list(const struct ph_input *input, const char *name)
 
 /* ---- options ------------------------------------------------------------ */
 
-/* What -h and its like do; a row that takes an argument stores it. */
-struct global {
-	const char *option, *other;
-	bool argument;
-	void (*take)(struct ph_parsed *parsed, const char *value);
-};
-
 static void
 take_conf(struct ph_parsed *parsed, const char *value)
 {
@@ -60,16 +53,18 @@ take_version(struct ph_parsed *parsed, const char *value)
 	parsed->wish = PH_WISH_VERSION;
 }
 
-static const struct global globals[] = {
-    {"-c", "--config", true, take_conf},
-    {"--json", "--json", false, take_json},
-    {"-h", "--help", false, take_help},
-    {"-V", "--version", false, take_version},
+const struct ph_global ph_globals[] = {
+    {"-c", "--config", "FILE", "configuration file (/etc/posthub/posthub.conf)",
+     take_conf},
+    {"--json", "--json", NULL, "print JSON, for programs", take_json},
+    {"-h", "--help", NULL, "this help; of a noun: its verbs and fields",
+     take_help},
+    {"-V", "--version", NULL, "the version", take_version},
+    {0},
 };
 
-/* The value in "--config=FILE" and "-cFILE"; NULL: it is something else. */
 static const char *
-joined_value(const struct global *global, const char *word)
+joined_value(const struct ph_global *global, const char *word)
 {
 	size_t n = strlen(global->other);
 
@@ -83,6 +78,16 @@ joined_value(const struct global *global, const char *word)
 		   : NULL;
 }
 
+const char *
+ph_global_joined(const char *word)
+{
+	const char *value = NULL;
+
+	for (const struct ph_global *g = ph_globals; !value && g->option; g++)
+		value = joined_value(g, word);
+	return value;
+}
+
 /* Arguments that are not options of the whole command; GPtrArray of borrowed
  * strings. What comes after "--" is never an option: "--" stays. */
 static int
@@ -92,17 +97,17 @@ take_globals(struct ph_parsed *parsed, int argc, char **argv, GPtrArray *rest,
 	bool words = false;
 
 	for (int i = 1; i < argc; i++) {
-		const struct global *found = NULL;
+		const struct ph_global *found = NULL;
 		const char *value = NULL;
 
-		for (size_t k = 0;
-		     !words && !value && k < G_N_ELEMENTS(globals); k++) {
-			value = joined_value(&globals[k], argv[i]);
+		for (const struct ph_global *g = ph_globals;
+		     !words && !value && g->option; g++) {
+			value = joined_value(g, argv[i]);
 			if (value)
-				globals[k].take(parsed, value);
-			if (strcmp(argv[i], globals[k].option) == 0 ||
-			    strcmp(argv[i], globals[k].other) == 0)
-				found = &globals[k];
+				g->take(parsed, value);
+			if (strcmp(argv[i], g->option) == 0 ||
+			    strcmp(argv[i], g->other) == 0)
+				found = g;
 		}
 		words = words || strcmp(argv[i], "--") == 0;
 		if (value)
@@ -229,9 +234,9 @@ is_noun(const struct ph_verb *verb, const struct ph_parsed *parsed)
 		g_ascii_strcasecmp(verb->noun, parsed->kind->name) == 0);
 }
 
-static int
-find_noun(struct ph_parsed *parsed, const struct ph_verb *verbs,
-	  const char *noun, struct ph_err *err)
+int
+ph_parsed_noun(struct ph_parsed *parsed, const struct ph_verb *verbs,
+	       const char *noun, struct ph_err *err)
 {
 	parsed->kind = ph_kind_find(noun);
 	if (parsed->kind && (parsed->kind->flags & PH_KIND_INTERNAL))
@@ -268,10 +273,9 @@ list_verbs(const struct ph_verb *verbs, const struct ph_parsed *parsed)
 	return g_strjoinv(", ", (char **)names->pdata);
 }
 
-/* The verb of a noun; a row of its own wins over the one every kind has. */
-static const struct ph_verb *
-find_verb(const struct ph_verb *verbs, const struct ph_parsed *parsed,
-	  const char *name)
+const struct ph_verb *
+ph_parsed_verb(const struct ph_verb *verbs, const struct ph_parsed *parsed,
+	       const char *name)
 {
 	const struct ph_verb *found = NULL;
 
@@ -324,9 +328,9 @@ parse(struct ph_parsed *parsed, const struct ph_verb *verbs, GPtrArray *rest,
 		return ph_err_set(err, PH_ERR_PERM,
 				  "nothing to do; \"posthub -h\" lists what "
 				  "there is");
-	if (find_noun(parsed, verbs, g_ptr_array_index(rest, 0), err) < 0)
+	if (ph_parsed_noun(parsed, verbs, g_ptr_array_index(rest, 0), err) < 0)
 		return -1;
-	parsed->verb = find_verb(verbs, parsed, name);
+	parsed->verb = ph_parsed_verb(verbs, parsed, name);
 	if (parsed->wish != PH_WISH_RUN)
 		return 0;
 	if (!parsed->verb) {

@@ -25,6 +25,31 @@ int ph_parsed_init(struct ph_parsed *parsed, const struct ph_verb *verbs,
 		   int argc, char **argv, struct ph_err *err);
 void ph_parsed_clear(struct ph_parsed *parsed);
 
+/* ---- for help and completion --------------------------------------------- */
+
+/* Options of the whole command, before or after the noun. */
+struct ph_global {
+	const char *option;   /* "-c" */
+	const char *other;    /* "--config", or the same */
+	const char *argument; /* "FILE"; NULL: a switch */
+	const char *help;
+	void (*take)(struct ph_parsed *parsed, const char *value);
+};
+extern const struct ph_global ph_globals[]; /* ends with option NULL */
+
+/* The value in "--config=FILE" and "-cFILE"; NULL: it is something else. */
+const char *ph_global_joined(const char *word);
+
+/* Sets noun and kind; as ph_parsed_init. */
+int ph_parsed_noun(struct ph_parsed *parsed, const struct ph_verb *verbs,
+		   const char *noun, struct ph_err *err);
+
+/* The verb of the noun, of one without verbs under every name; a row of its
+ * own wins over the one every kind has. NULL: it has none such. */
+const struct ph_verb *ph_parsed_verb(const struct ph_verb *verbs,
+				     const struct ph_parsed *parsed,
+				     const char *name);
+
 /* Help for what was parsed: everything, a noun, or a verb; g_free. */
 char *ph_help_text(const struct ph_verb *verbs, const struct ph_parsed *parsed);
 

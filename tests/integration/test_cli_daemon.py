@@ -66,6 +66,25 @@ def organisation(world):
         world.ok(*words)
 
 
+def test_names_are_completed_without_redis(world, policy):
+    """From the last good copy that a daemon here keeps."""
+    organisation(world)
+    policy()
+
+    def names(*words):
+        done = subprocess.run(
+            [POSTHUB, "complete", "=:", "-c", world.conf, *words], capture_output=True, text=True
+        )
+        assert not done.stderr
+        return done.stdout.split()
+
+    until("the daemon's copy", lambda: names("server", "show", "") == ["MBX1", "MBX2"])
+    world.stop()
+    assert names("server", "show", "") == ["MBX1", "MBX2"]
+    assert names("route", "--from", "mbx2") == ["MBX2"]
+    assert not names("recipient", "show", "")
+
+
 def test_map_temp(world, policy):
     """No directory yet: as Postfix would, we are to ask again."""
     policy()

@@ -333,6 +333,8 @@ def test_install_into_a_directory(tmp_path: Path) -> None:
     shipped = tmp_path / "usr/share/posthub/postfix-conf"
     for path in (ROOT / "postfix-conf").rglob("*"):
         assert (shipped / path.relative_to(ROOT / "postfix-conf")).exists()
+    completion = tmp_path / "usr/share/bash-completion/completions/posthub"
+    assert completion.read_text() == (ROOT / "share/completions/posthub").read_text()
     unit = (tmp_path / "usr/lib/systemd/system/posthub@.service").read_text()
     start = re.search(r"^ExecStart=/(\S+)%i -f$", unit, re.MULTILINE)
     assert start is not None, unit
