@@ -344,10 +344,9 @@ add_word(struct ph_completion *completion, const struct typed *typed)
 {
 	const struct ph_verb *verb = typed->parsed.verb;
 	const struct ph_kind *kind = typed->parsed.kind;
-	g_auto(GStrv) arguments = g_strsplit(verb->arguments, " ", -1);
-	const bool once = kind != NULL && (kind->flags & PH_KIND_SINGLETON) &&
-			  strcmp(verb->noun, PH_ANY_KIND) == 0;
-	size_t at = typed->arguments->len + (once ? 1 : 0);
+	g_auto(GStrv) arguments =
+	    g_strsplit(ph_verb_arguments(verb, kind), " ", -1);
+	size_t at = typed->arguments->len;
 	const char *argument;
 
 	if (typed->arguments->len >= verb->max)

@@ -21,11 +21,13 @@ line(GString *out, const char *left, const char *help)
 }
 
 static void
-verb_line(GString *out, const struct ph_verb *verb, const char *noun)
+verb_line(GString *out, const struct ph_verb *verb, const char *noun,
+	  const struct ph_kind *kind)
 {
-	g_autofree char *left = g_strjoin(
-	    " ", noun, verb->verb ? verb->verb : verb->arguments,
-	    verb->verb && *verb->arguments ? verb->arguments : NULL, NULL);
+	const char *arguments = ph_verb_arguments(verb, kind);
+	g_autofree char *left =
+	    g_strjoin(" ", noun, verb->verb ? verb->verb : arguments,
+		      verb->verb && *arguments ? arguments : NULL, NULL);
 
 	line(out, g_strchomp(left), verb->help);
 	for (const struct ph_option *o = verb->options; o && o->name; o++) {
@@ -69,7 +71,7 @@ everything(GString *out, const struct ph_verb *verbs)
 		 "Usage: posthub [-c FILE] NOUN VERB [NAME] [Field=Value ...] "
 		 "[--json]\n\nVerbs:\n");
 	for (; verbs->noun; verbs++)
-		verb_line(out, verbs, verbs->noun);
+		verb_line(out, verbs, verbs->noun, NULL);
 	g_string_append(out, "\nKinds (KIND above):\n");
 	all_kinds(out);
 	g_string_append(out, "\nOptions:\n");
@@ -191,7 +193,7 @@ one_noun(GString *out, const struct ph_verb *verbs,
 		if (generic
 			? parsed->kind != NULL && !is_hidden(verbs, verb, noun)
 			: g_ascii_strcasecmp(verb->noun, noun) == 0)
-			verb_line(out, verb, noun);
+			verb_line(out, verb, noun, parsed->kind);
 	}
 	if (!parsed->kind)
 		return;

@@ -291,27 +291,42 @@ ph_parsed_verb(const struct ph_verb *verbs, const struct ph_parsed *parsed,
 	return found;
 }
 
+const char *
+ph_verb_arguments(const struct ph_verb *verb, const struct ph_kind *kind)
+{
+	static const char name[] = "NAME";
+	const char *arguments = verb->arguments;
+
+	if (kind && (kind->flags & PH_KIND_SINGLETON) &&
+	    g_str_has_prefix(arguments, name)) {
+		arguments += strlen(name);
+		arguments += strspn(arguments, " ");
+	}
+	return arguments;
+}
+
 static int
 check_count(const struct ph_parsed *parsed, struct ph_err *err)
 {
 	const struct ph_verb *verb = parsed->verb;
+	const char *arguments = ph_verb_arguments(verb, parsed->kind);
 	size_t n = parsed->input.n;
+	size_t max = *arguments ? verb->max : 0;
 
-	if (n > verb->max)
+	if (n > max)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "\"%s\" is one argument too many; expected "
 				  "posthub %s%s%s%s%s",
-				  parsed->input.words[verb->max], parsed->noun,
+				  parsed->input.words[max], parsed->noun,
 				  verb->verb ? " " : "",
 				  verb->verb ? verb->verb : "",
-				  *verb->arguments ? " " : "", verb->arguments);
+				  *arguments ? " " : "", arguments);
 	if (n < verb->min)
 		return ph_err_set(err, PH_ERR_PERM,
 				  "an argument is missing; expected posthub "
 				  "%s%s%s %s",
 				  parsed->noun, verb->verb ? " " : "",
-				  verb->verb ? verb->verb : "",
-				  verb->arguments);
+				  verb->verb ? verb->verb : "", arguments);
 	return 0;
 }
 

@@ -37,6 +37,10 @@ struct ph_global {
 };
 extern const struct ph_global ph_globals[]; /* ends with option NULL */
 
+/* What a verb takes, of a kind that exists once no name; kind may be NULL. */
+const char *ph_verb_arguments(const struct ph_verb *verb,
+			      const struct ph_kind *kind);
+
 /* The value in "--config=FILE" and "-cFILE"; NULL: it is something else. */
 const char *ph_global_joined(const char *word);
 

@@ -62,6 +62,10 @@ def test_typed_json(world):
     world.ok("transportconfig", "set", "MaxReceiveSize=20MB")
     assert world.json("transportconfig", "show") == {"MaxReceiveSize": 20 * 1024 * 1024}
     assert world.cli("HGET", "posthub:transportconfig", "MaxReceiveSize") == "20MB"
+    # There is but one of it, and it is not removed by a slip.
+    world.refused(USAGE, "too many", "transportconfig", "remove", "MaxReceiveSize")
+    help_text = world.ok("transportconfig", "-h")
+    assert "transportconfig set Field=Value" in help_text and "NAME" not in help_text
     world.ok("transportconfig", "unset", "MaxReceiveSize")
     assert world.json("transportconfig", "show") == {}
 
@@ -84,7 +88,9 @@ def test_all_or_nothing(world):
         ("did you mean HubSiteEnabled", ["site", "set", "A", "HubSiteEnabeld=1"]),
         ("is not Field=Value", ["site", "set", "A", "HubSiteEnabled"]),
         ("NAME is missing", ["site", "set", "HubSiteEnabled=1"]),
-        ("nothing to set", ["site", "set", "A"]),
+        ("transportconfig set Field=Value", ["transportconfig", "set"]),
+        ("nothing to set", ["rule", "set", "A"]),
+        ("nothing to set", ["dataclassification", "set", "A"]),
         ("given twice", ["site", "set", "A", "Comment=x", "comment=y"]),
         ("NAME is missing", ["site", "show"]),
         ("no noun", ["sites", "list"]),
