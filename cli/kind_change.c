@@ -78,6 +78,34 @@ struct assignments {
 };
 
 static int
+refuse_nothing(const struct ph_kind *kind)
+{
+	return ph_cli_fail(PH_EXIT_USAGE,
+			   "nothing to set; expected Field=Value, and "
+			   "\"posthub %s -h\" lists the fields",
+			   kind->name);
+}
+
+/* Redis has no empty hash: an object of which nothing is said is there by a
+ * field that says what is so anyway. NULL: it would be of no use, or may not
+ * be. */
+static const struct ph_field *
+default_field(const struct ph_kind *kind)
+{
+	const struct ph_field *found = NULL;
+
+	if (kind->flags & (PH_KIND_SINGLETON | PH_KIND_STRING))
+		return NULL;
+	for (const struct ph_field *f = kind->fields; f->name; f++) {
+		if (f->flags & PH_FIELD_ACTION)
+			return NULL;
+		if (!found && f->value && f->flags == 0)
+			found = f;
+	}
+	return found;
+}
+
+static int
 take_assignments(const struct ph_input *input, size_t from,
 		 const struct assignments *a)
 {
@@ -102,15 +130,12 @@ take_assignments(const struct ph_input *input, size_t from,
 		if (status != 0)
 			return status;
 	}
-	if (a->fields->len == 0)
-		return ph_cli_fail(PH_EXIT_USAGE,
-				   "nothing to set; expected Field=Value, and "
-				   "\"posthub %s -h\" lists the fields",
-				   input->kind->name);
-	return 0;
+	return a->fields->len > 0 || default_field(input->kind)
+		   ? 0
+		   : refuse_nothing(input->kind);
 }
 
-/* Redis has no empty hash: what has no field is not there. */
+/* What has no field is not there. */
 static int
 check_left(const struct ph_change *change)
 {
@@ -129,7 +154,12 @@ static int
 plan_set(struct ph_change *change, const void *context)
 {
 	const struct assignments *a = context;
+	const struct ph_field *field = default_field(change->kind);
 
+	if (a->fields->len == 0 && change->stored->len > 0)
+		return refuse_nothing(change->kind);
+	if (a->fields->len == 0)
+		ph_change_set(change, field->name, field->value);
 	for (guint i = 0; i < a->fields->len; i++)
 		ph_change_set(change, g_ptr_array_index(a->fields, i),
 			      g_ptr_array_index(a->values, i));

@@ -44,6 +44,23 @@ def test_set_show_list_unset_remove(world):
     world.refused(NO, "does not exist", "site", "show", "LON")
 
 
+def test_an_object_that_needs_no_field(world):
+    """Redis keeps nothing of it but what it would be anyway."""
+    for kind in ("site", "server"):
+        world.ok(kind, "set", "LON")
+        (made,) = world.json(kind, "list")
+        assert made.pop("Name") == "LON"
+        world.ok(kind, "set", "NYC", "Comment=x")
+        every = world.json(kind, "show", "NYC", "--all")
+        assert made and all(every[name] == value for name, value in made.items())
+        # There already: nothing is meant by it.
+        world.refused(USAGE, "nothing to set", kind, "set", "LON")
+        world.refused(DATA, 'exists as "LON"', kind, "set", "lon")
+    world.refused(DATA, "Sites: is not set; expected", "sitelink", "set", "AB")
+    world.refused(DATA, "RecipientType: is not set; expected", "recipient", "set", "a@x.test")
+    assert world.cli("EXISTS", "posthub:sitelink:AB", "posthub:recipient:a@x.test") == "0"
+
+
 def test_typed_json(world):
     world.ok(
         "server",
