@@ -12,11 +12,12 @@
 #define HISTORY_LENGTH "10000"
 
 /*
- * KEYS: the objects', then their history's if they have one. ARGV: how many
+ * KEYS: the objects', and if they have a history those of their statistics,
+ * then its own. ARGV: how many
  * objects, and for each: how many fields are stored, and these with their
  * values; how many to set, and these; how many to unset, and these; how many
- * words the history's entry has, and these. 0: changed meanwhile, nothing was
- * done.
+ * words the history's entry has, and these. Statistics go with their object,
+ * and a new one begins without. 0: changed meanwhile, nothing was done.
  */
 static const char write_hashes[] =
     "local at = 0 "
@@ -30,12 +31,16 @@ static const char write_hashes[] =
     "for i = 1, #old, 2 do "
     "if redis.call('HGET', KEYS[k], old[i]) ~= old[i + 1] "
     "then return 0 end end "
-    "todo[k] = {list(2), list(1), list(1)} end "
+    "todo[k] = {list(2), list(1), list(1), #old == 0} end "
+    "local stats = (#KEYS - 1) / 2 "
     "for k, t in ipairs(todo) do "
     "for i = 1, #t[1], 2 do "
     "redis.call('HSET', KEYS[k], t[1][i], t[1][i + 1]) end "
     "for i = 1, #t[2] do redis.call('HDEL', KEYS[k], t[2][i]) end "
-    "if #t[3] > 0 then redis.call('XADD', KEYS[#KEYS], 'MAXLEN', "
+    "if #t[3] > 0 then "
+    "if t[4] or redis.call('EXISTS', KEYS[k]) == 0 then "
+    "redis.call('DEL', KEYS[stats + k]) end "
+    "redis.call('XADD', KEYS[#KEYS], 'MAXLEN', "
     "'~', " HISTORY_LENGTH ", '*', unpack(t[3])) end end "
     "return 1";
 
@@ -249,6 +254,15 @@ has_history(const struct ph_kind *kind)
 	return strcmp(kind->name, "rule") == 0;
 }
 
+static void
+add_stats_key(GPtrArray *args, const struct ph_change *change)
+{
+	g_autofree char *object = ph_object_key(change->kind, change->name);
+	g_autofree char *stats = g_strconcat("stats:", object, NULL);
+
+	g_ptr_array_add(args, ph_cli_key(change->cli, stats));
+}
+
 static GPtrArray *
 hashes_command(const GPtrArray *changes)
 {
@@ -258,9 +272,13 @@ hashes_command(const GPtrArray *changes)
 
 	g_ptr_array_add(args, g_strdup("EVAL"));
 	g_ptr_array_add(args, g_strdup(write_hashes));
-	g_ptr_array_add(args, g_strdup_printf("%u", changes->len + history));
+	g_ptr_array_add(args,
+			g_strdup_printf("%u", history ? 2 * changes->len + 1
+						      : changes->len));
 	for (guint i = 0; i < changes->len; i++)
 		add_key(args, changes->pdata[i]);
+	for (guint i = 0; history && i < changes->len; i++)
+		add_stats_key(args, changes->pdata[i]);
 	if (history)
 		g_ptr_array_add(args, ph_cli_key(first->cli, "history:rule"));
 	g_ptr_array_add(args, g_strdup_printf("%u", changes->len));

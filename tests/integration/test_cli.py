@@ -175,6 +175,24 @@ def test_wrong_redis_type(world):
     assert world.cli("EXISTS", "posthub:rule:Odd") == "0"
 
 
+def test_statistics_go_with_the_rule(world):
+    world.ok("rule", "set", "R", "SubjectContainsWords=a", "DeleteMessage=1")
+    world.cli("HSET", "posthub:stats:rule:R", "Hits", "7", "LastHit", "2026-11-30T00:00:00Z")
+    world.cli("HSET", "posthub:stats:rule:r", "Hits", "1")
+    assert world.json("rule", "stats", "R")[0]["Hits"] == 7
+    world.ok("rule", "remove", "r")
+    assert world.cli("EXISTS", "posthub:stats:rule:R") == "0"
+    assert world.cli("EXISTS", "posthub:stats:rule:r") == "1"
+    # Removed by hand, which leaves them; the new one is another rule.
+    world.cli("HSET", "posthub:stats:rule:R", "Hits", "7")
+    world.ok("rule", "set", "R", "SubjectContainsWords=b", "DeleteMessage=1")
+    assert world.json("rule", "stats", "R")[0]["Hits"] == 0
+    world.cli("HSET", "posthub:stats:rule:R", "Hits", "3")
+    world.ok("rule", "set", "R", "SubjectContainsWords=c")
+    world.refused(DATA, "Priority", "rule", "set", "R", "Priority=x")
+    assert world.json("rule", "stats", "R")[0]["Hits"] == 3
+
+
 def test_rules(world):
     world.ok("rule", "set", "Second", "SubjectContainsWords=secret", "RejectMessageReasonText=no")
     assert world.cli("HGET", "posthub:rule:Second", "Enabled") == "true"
