@@ -1,6 +1,7 @@
 #include "cli/kind.h"
 #include "cli/lease.h"
 #include "cli/picture.h"
+#include "cli/status_keys.h"
 #include "lib/routing/health.h"
 #include "lib/routing/setup.h"
 #include "lib/routing/topology.h"
@@ -18,6 +19,8 @@ static const struct ph_derive derive[] = {
     {"topology", ph_topology_build, ph_topology_free, NULL},
     {NULL, NULL, NULL, NULL},
 };
+
+#define UNKNOWN_SHOWN 20
 
 struct report {
 	struct ph_cli *cli;
@@ -139,6 +142,28 @@ errors_part(struct report *report)
 	if (err.kind != PH_ERR_NONE)
 		ph_table_add(table, (const char *[]){"topology", err.text});
 	add_part(report, "Errors", table);
+}
+
+/* What somebody has typed under our prefix and no daemon reads. */
+static void
+unknown_part(struct report *report)
+{
+	static const char *const columns[] = {"Key", "Problem", NULL};
+	struct ph_table *table = ph_table_new(columns);
+	g_autoptr(GPtrArray) keys = ph_unknown_keys(report->cli);
+
+	for (guint i = 0; i < keys->len && i < UNKNOWN_SHOWN; i++) {
+		g_autofree char *problem = ph_unknown_problem(keys->pdata[i]);
+
+		ph_table_add(table, (const char *[]){keys->pdata[i], problem});
+	}
+	if (keys->len > UNKNOWN_SHOWN) {
+		g_autofree char *more =
+		    g_strdup_printf("%u more", keys->len - UNKNOWN_SHOWN);
+
+		ph_table_add(table, (const char *[]){NULL, more});
+	}
+	add_part(report, "Unknown", table);
 }
 
 static void
@@ -465,6 +490,7 @@ state_parts(struct report *report)
 	drafts_part(report);
 	setup_part(report, topology);
 	errors_part(report);
+	unknown_part(report);
 }
 
 int

@@ -239,3 +239,25 @@ ph_kind_suggest(const struct ph_kind *kind, const char *name)
 	field = nearest(kind, name, 0);
 	return field != NULL ? field->name : NULL;
 }
+
+const struct ph_kind *
+ph_kind_nearest(const char *name)
+{
+	const size_t size = strlen(name);
+	const struct ph_kind *best = NULL;
+	size_t limit = size / 3 + 1;
+
+	if (size > 100)
+		return NULL;
+	for (const struct ph_kind *k = ph_kinds; k->name != NULL; k++) {
+		const size_t d = distance(name, k->name);
+		const size_t other =
+		    k->alias != NULL ? distance(name, k->alias) : d;
+
+		if (MIN(d, other) >= limit)
+			continue;
+		best = k;
+		limit = MIN(d, other);
+	}
+	return best;
+}

@@ -107,6 +107,10 @@ extern const struct ph_kind ph_kinds[];
 /* By name or alias, without case; NULL: there is none. */
 const struct ph_kind *ph_kind_find(const char *name);
 
+/* The nearest kind to a misspelt name, also "rules" for rule; NULL: none is
+ * near. */
+const struct ph_kind *ph_kind_nearest(const char *name);
+
 /* Index into ph_kinds. */
 size_t ph_kind_index(const struct ph_kind *kind);
 size_t ph_kind_count(void);

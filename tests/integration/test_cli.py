@@ -175,6 +175,50 @@ def test_wrong_redis_type(world):
     assert world.cli("EXISTS", "posthub:rule:Odd") == "0"
 
 
+def test_keys_of_no_kind_are_shown(world):
+    """Typed by hand and wrong: no daemon reads them."""
+    world.ok("site", "set", "LON", "Comment=x")
+    world.ok("rule", "set", "R", "SubjectContainsWords=a", "DeleteMessage=1")
+    world.cli("HSET", "posthub:stats:rule:R", "Hits", "1")
+    for key in ("alive:MBX1:transport", "lease:db1", "lock:leader", "rate:1:x:y", "trackix:sender:a:1"):
+        world.cli("SET", f"posthub:{key}", "x")
+    world.cli("XADD", "posthub:track", "*", "row", "x")
+    world.cli("HSET", "posthub:recipient:a@x.test", "RecipientType", "MailUser")
+    assert world.json("status")["Unknown"] == []
+    assert "Unknown:" not in world.ok("status")
+    world.cli("HSET", "elsewhere:rul:X", "Comment", "x")
+    right = {
+        "rul:Na me": "rule:Na me",
+        "Rule:X": "rule:X",
+        "sites:A": "site:A",
+        "accepteddomain:x.test": "domain:x.test",
+        "transportconfig:x": "transportconfig",
+        "recipients:b@x.test": "recipient:b@x.test",
+    }
+    for key in (*right, "rule", "colour:x"):
+        world.cli("HSET", f"posthub:{key}", "Comment", "x")
+    shown = {row["Key"]: row["Problem"] for row in world.json("status")["Unknown"]}
+    assert set(shown) == {*right, "rule", "colour:x"}
+    for key, meant in right.items():
+        assert f'did you mean "{meant}"?' in shown[key]
+    assert "did you mean" not in shown["colour:x"]
+    assert 'did you mean "rule:NAME"?' in shown["rule"]
+    assert "rul:Na me" in world.ok("status").split("Unknown:")[1]
+
+
+def test_many_keys_of_no_kind(world):
+    lines = "".join(f"HSET posthub:rul:{i} Comment x\n" for i in range(3000))
+    subprocess.run(
+        ["redis-cli", "-s", world.socket],
+        input=lines,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    shown = world.json("status")["Unknown"]
+    assert len(shown) == 21 and shown[-1]["Problem"] == "2980 more"
+
+
 def test_statistics_go_with_the_rule(world):
     world.ok("rule", "set", "R", "SubjectContainsWords=a", "DeleteMessage=1")
     world.cli("HSET", "posthub:stats:rule:R", "Hits", "7", "LastHit", "2026-11-30T00:00:00Z")

@@ -422,9 +422,37 @@ START_TEST(expectations_are_said_in_words)
 }
 END_TEST
 
+START_TEST(misspelt_kinds_are_guessed)
+{
+	static const struct {
+		const char *name, *kind;
+	} cases[] = {
+	    {"rul", "rule"},
+	    {"Rule", "rule"},
+	    {"rules", "rule"},
+	    {"recipients", "recipient"},
+	    {"accepted-domain", "domain"},
+	    {"send_connector", "sendconnector"},
+	    {"dagg", "dag"},
+	    {"colour", NULL},
+	    {"x", NULL},
+	    {"", NULL},
+	};
+	g_autofree char *name = g_strnfill(5000, 'r');
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		const struct ph_kind *kind = ph_kind_nearest(cases[i].name);
+
+		ck_assert_pstr_eq(kind ? kind->name : NULL, cases[i].kind);
+	}
+	ck_assert_ptr_null(ph_kind_nearest(name));
+}
+END_TEST
+
 UNIT_MAIN("lib/state/kinds", every_kind_is_complete,
 	  all_kinds_of_the_contract_are_there, every_field_is_complete,
 	  defaults_are_of_their_type, the_rule_table_is_exchanges,
 	  only_what_runs_is_supported, a_condition_has_an_exception,
 	  aliases_name_the_same_row, misspelt_names_are_guessed,
-	  a_long_name_costs_nothing, expectations_are_said_in_words)
+	  misspelt_kinds_are_guessed, a_long_name_costs_nothing,
+	  expectations_are_said_in_words)
