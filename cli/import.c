@@ -198,7 +198,7 @@ run_files(struct ph_import *import)
 
 		status = file->format->read(import, file);
 	}
-	return status == 0 ? ph_import_flush(import) : status;
+	return status == 0 ? ph_import_finish(import) : status;
 }
 
 static int
@@ -236,6 +236,7 @@ ph_recipient_import(struct ph_cli *cli, const struct ph_input *input)
 	    .names = ph_import_names_new(),
 	    .owners = g_hash_table_new(NULL, NULL),
 	    .batch = g_ptr_array_new_with_free_func(ph_import_record_free),
+	    .later = g_ptr_array_new_with_free_func(ph_import_record_free),
 	};
 	int status;
 
@@ -244,6 +245,7 @@ ph_recipient_import(struct ph_cli *cli, const struct ph_input *input)
 	ph_import_notes_fini(&import);
 	ph_directory_close(&import.directory);
 	g_ptr_array_unref(import.batch);
+	g_ptr_array_unref(import.later);
 	g_hash_table_destroy(import.owners);
 	g_hash_table_destroy(import.names);
 	close_files(&import);

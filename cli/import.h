@@ -33,6 +33,7 @@ struct ph_import_record {
 			   * value unsets */
 	const struct ph_import_file *file;
 	size_t line;
+	bool later; /* tried again when all others have been written */
 };
 
 struct ph_import {
@@ -48,6 +49,8 @@ struct ph_import {
 	struct ph_directory *directory; /* NULL: not there to ask */
 	GPtrArray *batch;		/* struct ph_import_record * */
 	size_t batch_size;		/* bytes, about */
+	GPtrArray *later;		/* struct ph_import_record * */
+	bool last;			/* nobody is tried again any more */
 
 	size_t added, changed, unchanged;
 	size_t others; /* of LDIF: entries that are no recipients */
@@ -79,8 +82,23 @@ ssize_t ph_import_feed(const struct ph_import_file *file, void *buffer,
 
 /* import_write.c: takes the record. 0, or an exit code, said why. */
 int ph_import_add(struct ph_import *import, struct ph_import_record *record);
-int ph_import_flush(struct ph_import *import);
+/* The same for what is left when all files have been read. */
+int ph_import_finish(struct ph_import *import);
 void ph_import_record_free(void *record); /* NULL is fine */
+
+/* import_owner.c: what an entry of these fields would own, as it is written;
+ * g_strfreev. */
+char **ph_import_addresses(const char *name, const char *primary,
+			   const char *list);
+/* Has somebody else in Redis an address that the change brings? As far as the
+ * directory file of this server knows whom to look at. 1: *text_r (g_free) says
+ * who; 0; -1. */
+int ph_import_conflict(struct ph_import *import,
+		       const struct ph_import_record *record,
+		       const struct ph_change *change, char **text_r,
+		       struct ph_err *err);
+/* Is there a record of this name or address? */
+bool ph_import_claimed(const struct ph_import *import, const char *address);
 
 /* import_report.c; name may be NULL. */
 void ph_import_note(struct ph_import *import, enum ph_import_note note,

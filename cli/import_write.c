@@ -64,6 +64,12 @@ hash_address(const char *address)
 	return hash;
 }
 
+bool
+ph_import_claimed(const struct ph_import *import, const char *address)
+{
+	return g_hash_table_contains(import->owners, hash_address(address));
+}
+
 static bool
 is_taken(struct ph_import *import, const struct ph_import_record *record,
 	 const char *address)
@@ -80,34 +86,13 @@ is_taken(struct ph_import *import, const struct ph_import_record *record,
 	return true;
 }
 
-/* What an entry of these fields would own. */
-static char **
-addresses_of(const struct ph_import_record *record)
-{
-	g_auto(GStrv) list = NULL;
-	GPtrArray *addresses = g_ptr_array_new();
-	const char *primary = get(record->pairs, "PrimarySmtpAddress");
-
-	g_ptr_array_add(addresses, g_strdup(record->name));
-	if (*primary)
-		g_ptr_array_add(addresses, g_strdup(primary));
-	(void)ph_parse_list(get(record->pairs, "EmailAddresses"), &list, NULL);
-	for (char **p = list; p && *p; p++) {
-		const bool smtp = g_ascii_strncasecmp(*p, "smtp:", 5) == 0;
-
-		if (smtp || !strchr(*p, ':'))
-			g_ptr_array_add(addresses,
-					g_strdup(*p + (smtp ? 5 : 0)));
-	}
-	g_ptr_array_add(addresses, NULL);
-	return (char **)g_ptr_array_free(addresses, FALSE);
-}
-
 /* true: nobody before it has one of its addresses. */
 static bool
 claim(struct ph_import *import, const struct ph_import_record *record)
 {
-	g_auto(GStrv) addresses = addresses_of(record);
+	g_auto(GStrv) addresses = ph_import_addresses(
+	    record->name, get(record->pairs, "PrimarySmtpAddress"),
+	    get(record->pairs, "EmailAddresses"));
 	const guint line = (guint)MIN(record->line, G_MAXUINT);
 
 	for (char **p = addresses; *p; p++)
@@ -301,32 +286,58 @@ take_known_name(struct ph_import *import, struct ph_import_record *record)
 	return other;
 }
 
-static void
-take_stored(struct ph_import *import, struct ph_import_record *record,
-	    const struct ph_reply *reply, struct round *round)
+/* So many records wait for others that may give up their addresses. */
+#define LATER_MAX 10000
+
+/* 1: may be written; 0: not, or not yet. */
+static int
+check_owners(struct ph_import *import, struct ph_import_record *record,
+	     const struct ph_change *change, struct ph_err *err)
 {
-	struct ph_err err = PH_ERR_INIT;
+	g_autofree char *text = NULL;
+	int r = ph_import_conflict(import, record, change, &text, err);
+
+	if (r <= 0)
+		return r == 0 ? 1 : -1;
+	record->later = !import->last && import->later->len < LATER_MAX;
+	if (!record->later)
+		reject(import, record, text);
+	return 0;
+}
+
+/* 0 or -1. */
+static int
+take_stored(struct ph_import *import, struct ph_import_record *record,
+	    const struct ph_reply *reply, struct round *round,
+	    struct ph_err *err)
+{
+	struct ph_err bad = PH_ERR_INIT;
 	struct ph_change *change;
 	GPtrArray *stored = NULL;
+	int r;
 
 	if (ph_reply_type(reply) == PH_REPLY_ERROR) {
 		reject(import, record, ph_reply_text(reply, NULL));
-		return;
+		return 0;
 	}
-	if (ph_stored_take(reply, &stored, &err) < 0) {
-		reject(import, record, err.text);
-		return;
+	if (ph_stored_take(reply, &stored, &bad) < 0) {
+		reject(import, record, bad.text);
+		return 0;
 	}
 	change =
 	    ph_change_new(import->cli, import->kind, record->name, "import");
 	change->stored = stored;
-	if (plan(import, record, change) == 0) {
+	r = plan(import, record, change);
+	if (r == 1)
+		r = check_owners(import, record, change, err);
+	if (r != 1) {
 		ph_change_free(change);
-		return;
+		return r;
 	}
 	g_ptr_array_add(round->changes, change);
 	g_ptr_array_add(round->records, record);
 	g_ptr_array_add(round->commands, ph_change_command(change));
+	return 0;
 }
 
 /* Reads, and plans what is to be written. */
@@ -336,6 +347,7 @@ read_batch(struct ph_import *import, GPtrArray *records, struct round *round,
 {
 	g_autoptr(GPtrArray) commands = commands_new();
 	struct ph_reply **replies;
+	int r = 0;
 
 	for (guint i = 0; i < records->len; i++) {
 		const struct ph_import_record *record = records->pdata[i];
@@ -345,7 +357,7 @@ read_batch(struct ph_import *import, GPtrArray *records, struct round *round,
 	replies = call(import, commands, err);
 	if (!replies)
 		return -1;
-	for (guint i = 0; i < records->len; i++) {
+	for (guint i = 0; r == 0 && i < records->len; i++) {
 		struct ph_import_record *record = records->pdata[i];
 
 		if (ph_reply_type(replies[i]) == PH_REPLY_ARRAY &&
@@ -353,10 +365,10 @@ read_batch(struct ph_import *import, GPtrArray *records, struct round *round,
 		    take_known_name(import, record))
 			g_ptr_array_add(round->again, record);
 		else
-			take_stored(import, record, replies[i], round);
+			r = take_stored(import, record, replies[i], round, err);
 	}
 	free_replies(replies, commands->len);
-	return 0;
+	return r;
 }
 
 static int
@@ -400,8 +412,25 @@ run_round(struct ph_import *import, GPtrArray *records, GPtrArray *again,
 	return 0;
 }
 
-int
-ph_import_flush(struct ph_import *import)
+/* The batch becomes empty; who is to be tried again is kept. */
+static void
+end_batch(struct ph_import *import)
+{
+	for (guint i = 0; i < import->batch->len; i++) {
+		struct ph_import_record *record = import->batch->pdata[i];
+
+		if (!record->later)
+			continue;
+		record->later = false;
+		g_ptr_array_add(import->later, record);
+		import->batch->pdata[i] = NULL;
+	}
+	g_ptr_array_set_size(import->batch, 0);
+	import->batch_size = 0;
+}
+
+static int
+flush(struct ph_import *import)
 {
 	g_autoptr(GPtrArray) records = g_ptr_array_new();
 	struct ph_err err = PH_ERR_INIT;
@@ -421,10 +450,20 @@ ph_import_flush(struct ph_import *import)
 	for (guint i = 0; i < records->len; i++)
 		reject(import, records->pdata[i],
 		       "is being changed by somebody else; try again");
-	g_ptr_array_set_size(import->batch, 0);
-	import->batch_size = 0;
+	end_batch(import);
 	ph_import_progress(import, false);
 	return 0;
+}
+
+static int
+add(struct ph_import *import, struct ph_import_record *record)
+{
+	for (guint i = 0; i < record->pairs->len; i++)
+		import->batch_size += strlen(at(record->pairs, i));
+	g_ptr_array_add(import->batch, record);
+	return import->batch->len >= BATCH || import->batch_size >= BATCH_SIZE
+		   ? flush(import)
+		   : 0;
 }
 
 int
@@ -434,10 +473,38 @@ ph_import_add(struct ph_import *import, struct ph_import_record *record)
 		ph_import_record_free(record);
 		return 0;
 	}
-	for (guint i = 0; i < record->pairs->len; i++)
-		import->batch_size += strlen(at(record->pairs, i));
-	g_ptr_array_add(import->batch, record);
-	return import->batch->len >= BATCH || import->batch_size >= BATCH_SIZE
-		   ? ph_import_flush(import)
-		   : 0;
+	return add(import, record);
+}
+
+/* Those that wait, once more. */
+static int
+try_again(struct ph_import *import)
+{
+	GPtrArray *records = import->later;
+	int status = 0;
+
+	import->later = g_ptr_array_new_with_free_func(ph_import_record_free);
+	for (guint i = 0; status == 0 && i < records->len; i++) {
+		struct ph_import_record *record = records->pdata[i];
+
+		records->pdata[i] = NULL;
+		status = add(import, record);
+	}
+	g_ptr_array_unref(records);
+	return status == 0 ? flush(import) : status;
+}
+
+int
+ph_import_finish(struct ph_import *import)
+{
+	int status = flush(import);
+	guint before = G_MAXUINT;
+
+	/* One may wait for another. */
+	while (status == 0 && import->later->len > 0 && !import->last) {
+		import->last = import->later->len >= before;
+		before = import->later->len;
+		status = try_again(import);
+	}
+	return status;
 }

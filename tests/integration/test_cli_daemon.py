@@ -108,6 +108,42 @@ def test_an_address_of_two_is_warned_of(world, policy):
     assert not world.run(*rita, "EmailAddresses=").stderr
 
 
+def test_an_address_of_another_is_not_imported(world, policy):
+    organisation(world)
+    policy()
+    until("the directory file", lambda: world.run("resolve", "n@x.test").returncode == YES)
+    people = world.path / "people.csv"
+
+    def load(*rows, options=(), status=YES):
+        lines = ["Name,RecipientType,Database,EmailAddresses,DisplayName", *rows]
+        people.write_text("\n".join(lines) + "\n")
+        report = world.json("recipient", "import", str(people), *options, status=status)
+        return report, (report["Added"], report["Changed"], len(report["Rejected"]))
+
+    rita = "rita@x.test,UserMailbox,DB1,smtp:N@x.test,"
+    for options in (["--dry-run"], []):
+        report, counts = load(rita, "ana@x.test,UserMailbox,DB1,,", options=options, status=DATA)
+        assert counts == (1, 0, 1)
+        assert report["Rejected"][0]["Line"] == 2
+        reason = "N@x.test belongs to recipient:nuno@x.test"
+        assert reason in report["Rejected"][0]["Reason"]
+    _, counts = load("nuno,UserMailbox,DB1,mota@x.test,", status=DATA)
+    assert counts == (0, 0, 1)
+    assert world.cli("EXISTS", "posthub:recipient:rita@x.test") == "0"
+    # He gives it up in the same files, wherever that stands in them.
+    nuno = "nuno@x.test,UserMailbox,DB1,nuno.n@x.test,"
+    assert load(rita, nuno, options=["--dry-run"])[1] == (1, 1, 0)
+    assert load(rita, nuno)[1] == (1, 1, 0)
+    assert load(rita, nuno)[1] == (0, 0, 0)
+    assert world.run("resolve", "nobody@x.test").returncode == NO
+    until("the change", lambda: world.run("resolve", "nuno.n@x.test").returncode == YES)
+    # What two have already is no obstacle to other changes.
+    world.cli("HSET", "posthub:recipient:mota@x.test", "EmailAddresses", "n@x.test")
+    until("both", lambda: world.run("resolve", "n@x.test").returncode == DATA)
+    assert load(rita + "Rita")[1] == (0, 1, 0)
+    assert load("ana@x.test,UserMailbox,DB1,n@x.test,", status=DATA)[1] == (0, 0, 1)
+
+
 def test_dynamic_group(world, policy):
     """Who is in it now, from the directory file."""
     person = ["RecipientType=UserMailbox", "Database=DB1"]
