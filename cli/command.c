@@ -5,6 +5,7 @@
 #include "lib/base/program.h"
 #include "lib/state/state.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -265,9 +266,24 @@ run(struct ph_cli *cli, const struct ph_parsed *parsed)
 
 	ph_redis_close(&cli->redis);
 	ph_conf_free(&cli->conf);
-	if (fflush(stdout) != 0 && status == 0)
-		status = PH_EXIT_UNAVAILABLE;
 	return status;
+}
+
+/* An answer that was not written is none. What failed before the last of it
+ * was written is known without its reason. */
+static int
+end_output(int status)
+{
+	const bool failed = ferror(stdout) != 0;
+
+	if (fflush(stdout) == 0 && !failed)
+		return status;
+	return status > PH_EXIT_NO
+		   ? status
+		   : ph_cli_fail(PH_EXIT_NO_INPUT,
+				 "standard output cannot be written%s%s",
+				 failed ? "" : ": ",
+				 failed ? "" : g_strerror(errno));
 }
 
 int
@@ -293,5 +309,5 @@ ph_cli_main(const struct ph_verb *verbs, int argc, char **argv)
 		status = run(&cli, &parsed);
 	}
 	ph_parsed_clear(&parsed);
-	return status;
+	return end_output(status);
 }

@@ -2,11 +2,29 @@
 #include "cli/complete.h"
 #include "lib/inspect/inspector.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Of those that are closed the next file or connection that is opened would
+ * take the place, and Redis be told a table. What is opened here can be neither
+ * read nor written. */
+static void
+hold_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		const int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) != fd)
+			abort();
+	}
+}
 
 int
 main(int argc, char **argv)
 {
+	hold_standard_files();
 	/* The same program is the child that looks into attachments. */
 	if (argc > 1 && strcmp(argv[1], PH_INSPECT_SWITCH) == 0)
 		return ph_inspect_child_main(argc, argv, ph_worker_inspect);

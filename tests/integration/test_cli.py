@@ -426,6 +426,44 @@ def test_malformed_filter_is_refused(world):
     world.ok("recipient", "remove", "dyn@x.test")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-h"],
+        ["-V"],
+        ["site", "list"],
+        ["config", "show"],
+        ["dataclassification", "types"],
+        ["recipient", "list", "--json"],
+        ["track"],
+        ["status", "--svg", "-"],
+    ],
+)
+def test_output_that_cannot_be_written(world, words):
+    """However much of it there is, and at whichever moment it is noticed."""
+    for to in (">/dev/full", ">&-"):
+        command = ["sh", "-c", f'exec "$0" "$@" {to}', POSTHUB, "-c", world.conf, *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == NO_INPUT, (to, done)
+        assert done.stderr.startswith("posthub: standard output"), done
+        assert done.stderr.count("\n") == 1
+
+
+def test_what_is_closed_is_not_redis(world):
+    """The next file that is opened would be standard output, or input."""
+    for i in range(300):
+        world.cli("HSET", f"posthub:site:LPUSH posthub:hit:{i}", "Comment", "x")
+    command = [POSTHUB, "-c", world.conf]
+    subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', *command, "site", "list"], check=False)
+    assert world.cli("KEYS", "posthub:hit:*") == ""
+    command += ["recipient", "import", "-", "--format", "csv"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" <&-', *command], capture_output=True, text=True
+    )
+    assert done.returncode == NO_INPUT
+    assert done.stderr == "posthub: -: Bad file descriptor\n"
+
+
 def test_map(world):
     assert [m["Name"] for m in world.json("map")][:3] == [
         "transport",
