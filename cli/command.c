@@ -21,13 +21,16 @@ static void
 print_line(const char *before, const char *format, va_list args)
 {
 	g_autofree char *text = g_strdup_vprintf(format, args);
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	g_autoptr(GString) line = g_string_new(NULL);
 
-	for (char *p = text; *p; p++) {
-		if (g_ascii_iscntrl(*p))
-			*p = '?';
+	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+		const gunichar c = g_utf8_get_char(p);
+
+		g_string_append_unichar(line, g_unichar_iscntrl(c) ? '?' : c);
 	}
 	fflush(stdout);
-	fprintf(stderr, "posthub: %s%s\n", before, text);
+	fprintf(stderr, "posthub: %s%s\n", before, line->str);
 }
 
 int

@@ -464,6 +464,17 @@ def test_what_is_closed_is_not_redis(world):
     assert done.stderr == "posthub: -: Bad file descriptor\n"
 
 
+def test_errors_hold_no_control_characters(world):
+    """Nor those that only some terminals know, nor what is no text at all."""
+    for name in (b"a\x1b[2Jb", b"a\xc2\x9b2Jb", b"a\x9b2J\xffb", "é\u2028".encode()):
+        command = [POSTHUB.encode(), b"-c", world.conf.encode(), b"site", b"show", name]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == NO
+        text = done.stderr.decode()
+        assert text.isprintable() or not any(0x7F <= ord(c) < 0xA0 or c < " " for c in text[:-1])
+        assert text.endswith(" does not exist\n") and text.startswith("posthub: site ")
+
+
 def test_map(world):
     assert [m["Name"] for m in world.json("map")][:3] == [
         "transport",
