@@ -500,6 +500,10 @@ ph_status_run(struct ph_cli *cli, const struct ph_input *input)
 	const char *svg = ph_input_option(input, "svg");
 	int status = PH_EXIT_YES;
 
+	if (svg && !*svg)
+		return ph_cli_fail(PH_EXIT_USAGE,
+				   "--svg is empty; expected a file, or - for "
+				   "standard output");
 	if (ph_cli_redis(cli, &status) < 0)
 		return status;
 	if (ph_state_read(cli->redis, derive, &report.snapshot, &report.away) <

@@ -234,6 +234,21 @@ read_rows(struct ph_cli *cli, struct ph_track_query *query)
 	return PH_EXIT_YES;
 }
 
+/* What would be an empty answer whatever there is. */
+static int
+check_query(const struct ph_input *input, const struct ph_track_query *query)
+{
+	if (query->start >= query->end)
+		return ph_cli_fail(PH_EXIT_USAGE,
+				   "--end is not after --start; no row can be "
+				   "between them");
+	if (ph_input_option(input, "dir") && ph_input_option(input, "files"))
+		return ph_cli_fail(PH_EXIT_USAGE,
+				   "--dir and --files are given; expected one "
+				   "of them");
+	return 0;
+}
+
 int
 ph_track_run(struct ph_cli *cli, const struct ph_input *input)
 {
@@ -244,6 +259,7 @@ ph_track_run(struct ph_cli *cli, const struct ph_input *input)
 
 	if ((status = take_date(input, "start", &query.start)) != 0 ||
 	    (status = take_date(input, "end", &query.end)) != 0 ||
+	    (status = check_query(input, &query)) != 0 ||
 	    (status = take_size(input, &query.limit)) != 0 ||
 	    (status = check_word(input, "event-id", ph_track_events)) != 0 ||
 	    (status = check_word(input, "source", ph_track_sources)) != 0 ||
