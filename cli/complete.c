@@ -498,9 +498,8 @@ add_last(struct ph_completion *completion, const struct typed *typed)
 {
 	const bool option = !typed->words && completion->last[0] == '-';
 
-	if (typed->file) {
-		completion->end = PH_COMPLETE_FILES;
-	} else if (option && g_str_has_prefix(completion->last, "--config=")) {
+	if (typed->file ||
+	    (option && g_str_has_prefix(completion->last, "--config="))) {
 		completion->end = PH_COMPLETE_FILES;
 	} else if (typed->option != NULL) {
 		add_argument(completion, typed->option->argument,

@@ -3,6 +3,8 @@
 #include "lib/inspect/inspector.h"
 
 #include <fcntl.h>
+#include <glib.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,10 +23,30 @@ hold_standard_files(void)
 	}
 }
 
+/* How wide a character is on a terminal only the locale knows. The user's own
+ * may not be installed here, and may compare letters in its own way: Turkish
+ * has another small I. */
+static void
+set_locale(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+	const char *locale = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names) && !locale; i++) {
+		locale = g_getenv(names[i]);
+		if (locale && !*locale)
+			locale = NULL;
+	}
+	if (locale &&
+	    (strcasestr(locale, "UTF-8") || strcasestr(locale, "UTF8")))
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 int
 main(int argc, char **argv)
 {
 	hold_standard_files();
+	set_locale();
 	/* The same program is the child that looks into attachments. */
 	if (argc > 1 && strcmp(argv[1], PH_INSPECT_SWITCH) == 0)
 		return ph_inspect_child_main(argc, argv, ph_worker_inspect);

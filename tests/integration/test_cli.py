@@ -1,6 +1,8 @@
 """The command "posthub" against a private Redis: what it shows and changes."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 
@@ -465,6 +467,35 @@ def test_what_is_closed_is_not_redis(world):
     )
     assert done.returncode == NO_INPUT
     assert done.stderr == "posthub: -: Bad file descriptor\n"
+
+
+def on_terminal(*words, **env):
+    """What is printed on a terminal, as bytes."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(POSTHUB, [POSTHUB, *words], os.environ | {"TERM": "xterm"} | env)
+    shown = b""
+    try:
+        while piece := os.read(fd, 65536):
+            shown += piece
+    except OSError:  # the other side is gone
+        pass
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == YES
+    return shown
+
+
+def test_a_table_on_a_terminal(world):
+    world.ok("site", "set", "São Paulo", "Comment=日本")
+    listed = ["-c", world.conf, "site", "list"]
+    for env in ({"LC_ALL": "C.UTF-8"}, {"LC_ALL": "", "LC_CTYPE": "", "LANG": "xx_YY.utf8"}):
+        shown = on_terminal(*listed, **env).decode()
+        assert "São Paulo" in shown and "日本" in shown
+    assert b"\x1b[1mName" in on_terminal(*listed, NO_COLOR="")
+    for quiet in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert b"\x1b" not in on_terminal(*listed, **quiet)
+    # A terminal that shows no UTF-8 is not sent any.
+    assert on_terminal(*listed, LC_ALL="C").isascii()
 
 
 def test_errors_hold_no_control_characters(world):
