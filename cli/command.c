@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_CONF "/etc/posthub/posthub.conf"
 
@@ -193,6 +194,16 @@ ph_cli_snapshot(struct ph_cli *cli, bool local, const struct ph_derive *derive,
 
 /* ---- may we write ------------------------------------------------------- */
 
+/* Whoever may not read the daemons' copies cannot say that there are none. */
+static bool
+may_have_state(const struct ph_cli *cli)
+{
+	const char *path = ph_conf_text(cli->conf, "server", "state_dir");
+	g_auto(GStrv) files = ph_cli_state_files(cli, ".snapshot");
+
+	return *files || (access(path, R_OK) != 0 && errno == EACCES);
+}
+
 /* Redis holds another organisation than the daemons here follow, and nobody
  * has adopted it since. */
 static bool
@@ -228,7 +239,7 @@ ph_cli_may_write(struct ph_cli *cli, int *status_r)
 	if (ph_cli_redis(cli, status_r) < 0)
 		return -1;
 	local = ph_cli_local_snapshot(cli, NULL, NULL);
-	r = ph_state_meta(cli->redis, local != NULL, &organization, &err);
+	r = ph_state_meta(cli->redis, may_have_state(cli), &organization, &err);
 	foreign = r == 1 && local && is_foreign(cli, local, organization);
 	ph_snapshot_unref(&local);
 	if (r == 1 && !foreign)

@@ -564,6 +564,19 @@ def test_redis_absent(world):
     assert "away" in done.stdout
 
 
+def test_an_emptied_redis_is_not_written_into(world):
+    """Nor when it cannot be read what the daemons here have kept."""
+    kept = world.state / "posthub-policy.snapshot"
+    kept.write_bytes(b"not readable")
+    world.refused(UNAVAILABLE, "posthub state adopt", "site", "set", "A", "Comment=x")
+    assert world.cli("DBSIZE") == "0"
+    world.ok("state", "adopt")
+    world.ok("site", "set", "A", "Comment=x")
+    world.cli("FLUSHALL")
+    kept.unlink()
+    world.ok("site", "set", "A", "Comment=x")
+
+
 def test_redis_silent(world):
     """Who only looked has changed nothing, and is not sent to look again."""
     world.redis.send_signal(signal.SIGSTOP)
