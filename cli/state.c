@@ -90,6 +90,19 @@ organization(const struct ph_cli *cli)
 	return g_strdup(made);
 }
 
+static int
+refuse_adopt(const char *key, const struct ph_reply *error)
+{
+	const char *text = ph_reply_text(error, NULL);
+
+	return g_str_has_prefix(text, "WRONGTYPE")
+		   ? ph_cli_fail(PH_EXIT_DATA,
+				 "meta is not a Redis hash; \"redis-cli DEL "
+				 "%s\" deletes it",
+				 key)
+		   : ph_cli_fail(PH_EXIT_DATA, "meta: %s", text);
+}
+
 int
 ph_state_adopt(struct ph_cli *cli, const struct ph_input *input)
 {
@@ -119,9 +132,9 @@ ph_state_adopt(struct ph_cli *cli, const struct ph_input *input)
 			      true, replies, &err) < 0)
 		return ph_cli_err(&err);
 	for (size_t i = 0; i < G_N_ELEMENTS(replies); i++) {
-		if (ph_reply_type(replies[i]) == PH_REPLY_ERROR)
-			status = ph_cli_fail(PH_EXIT_DATA, "meta: %s",
-					     ph_reply_text(replies[i], NULL));
+		if (ph_reply_type(replies[i]) == PH_REPLY_ERROR &&
+		    status == PH_EXIT_YES)
+			status = refuse_adopt(key, replies[i]);
 		ph_reply_free(&replies[i]);
 	}
 	return status;

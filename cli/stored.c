@@ -65,6 +65,21 @@ take_string(const struct ph_reply *reply, GPtrArray **stored_r,
 	return 0;
 }
 
+/* What Redis says of a wrong type is told with a remedy. */
+static int
+read_failed(const struct ph_kind *kind, const char *object, struct ph_err *err)
+{
+	(void)ph_cli_unread(err);
+	if (err == NULL || strstr(err->text, "WRONGTYPE") == NULL)
+		return ph_err_wrap(err, "%s", object);
+	return ph_err_set(err, PH_ERR_PERM,
+			  "%s is not a Redis %s; \"posthub %s remove\" deletes "
+			  "it",
+			  object,
+			  kind->flags & PH_KIND_STRING ? "string" : "hash",
+			  kind->name);
+}
+
 int
 ph_stored_read(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
 	       GPtrArray **stored_r, struct ph_err *err)
@@ -76,10 +91,8 @@ ph_stored_read(struct ph_cli *cli, const struct ph_kind *kind, const char *name,
 	int r;
 
 	if (ph_redis_call(cli->redis, &reply, err, string ? "GET" : "HGETALL",
-			  key, NULL) < 0) {
-		(void)ph_cli_unread(err);
-		return ph_err_wrap(err, "%s", object);
-	}
+			  key, NULL) < 0)
+		return read_failed(kind, object, err);
 	r = string ? take_string(reply, stored_r, err)
 		   : ph_stored_take(reply, stored_r, err);
 	ph_reply_free(&reply);

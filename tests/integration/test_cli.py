@@ -175,7 +175,10 @@ def test_a_field_that_there_is_not(world):
 def test_wrong_redis_type(world):
     world.cli("SET", "posthub:rule:Odd", "x")
     assert "Odd" in world.ok("rule", "list")
-    world.refused(DATA, "rule:Odd", "rule", "set", "Odd", "Enabled=true")
+    for words in (["set", "Odd", "Enabled=true"], ["show", "Odd"], ["unset", "Odd", "Enabled"]):
+        done = world.run("rule", *words)
+        assert done.returncode == DATA and "rule:Odd is not a Redis hash" in done.stderr
+        assert '"posthub rule remove" deletes it' in done.stderr
     world.ok("rule", "remove", "Odd")
     assert world.cli("EXISTS", "posthub:rule:Odd") == "0"
 
@@ -240,6 +243,13 @@ def test_statistics_go_with_the_rule(world):
     world.ok("rule", "set", "R", "SubjectContainsWords=c")
     world.refused(DATA, "Priority", "rule", "set", "R", "Priority=x")
     assert world.json("rule", "stats", "R")[0]["Hits"] == 3
+
+
+def test_meta_of_the_wrong_type(world):
+    world.cli("SET", "posthub:meta", "x")
+    done = world.run("state", "adopt")
+    assert done.returncode == DATA and done.stderr.count("\n") == 1
+    assert "meta is not a Redis hash" in done.stderr and "redis-cli DEL" in done.stderr
 
 
 def test_rules(world):
