@@ -211,22 +211,27 @@ ph_object_show(const struct ph_cli *cli, const struct ph_object *object,
 /* What is not valid is shown as it is stored. */
 static void
 show_stored(const struct ph_cli *cli, const struct ph_kind *kind,
-	    const GPtrArray *stored)
+	    const char *name, const GPtrArray *stored, const char *problem)
 {
 	static const char *const columns[] = {"Field", "Value", NULL};
 	struct ph_table *table = ph_table_new(columns);
 	json_t *json = json_object();
 
+	if (*name) {
+		ph_table_add(table, (const char *[]){"Name", name});
+		json_object_set_new(json, "Name", ph_json_text(name));
+	}
 	for (guint i = 0; i + 1 < stored->len; i += 2) {
-		const char *name = g_ptr_array_index(stored, i);
-		const struct ph_field *field = ph_kind_field(kind, name, NULL);
+		const char *typed = g_ptr_array_index(stored, i);
+		const struct ph_field *field = ph_kind_field(kind, typed, NULL);
 		const char *value = field && (field->flags & PH_FIELD_SECRET)
 					? "(hidden)"
 					: g_ptr_array_index(stored, i + 1);
 
-		ph_table_add(table, (const char *[]){name, value});
-		json_object_set_new(json, name, ph_json_text(value));
+		ph_table_add(table, (const char *[]){typed, value});
+		json_object_set_new(json, typed, ph_json_text(value));
 	}
+	json_object_set_new(json, "Problem", ph_json_text(problem));
 	if (cli->json)
 		ph_json_print(json_incref(json));
 	else
@@ -266,7 +271,7 @@ ph_kind_show(struct ph_cli *cli, const struct ph_input *input)
 	if (ph_stored_read(cli, kind, name, &stored, &err) < 0)
 		return ph_cli_err(&err);
 	if (ph_stored_parse(kind, name, stored, &object, &err) < 0) {
-		show_stored(cli, kind, stored);
+		show_stored(cli, kind, name, stored, err.text);
 		return ph_cli_fail(PH_EXIT_DATA, "%s", err.text);
 	}
 	ph_object_show(cli, object, all);

@@ -288,6 +288,9 @@ def test_rules(world):
     assert {r["Name"]: r["State"] for r in world.json("rule", "list")}["Draft"] == "Enabled"
     done = world.run("rule", "show", "Bad")
     assert done.returncode == DATA and "maybe" in done.stdout
+    shown = world.json("rule", "show", "bad", status=DATA)
+    assert shown["Name"] == "Bad" and shown["Enabled"] == "maybe" and "Enabled" in shown["Problem"]
+    assert done.stdout.splitlines()[1].split() == ["Name", "Bad"]
 
 
 def test_history(world):
