@@ -61,7 +61,7 @@ START_TEST(test_nouns_and_verbs)
 	    {"met", ""}, /* internal */
 	    {"r", "rule,receiveconnector,remotedomain,recipient,resolve,route"},
 	    {"nothing|", ""},
-	    {"rule|e", "enable,explain"},
+	    {"rule|e", "enable,explain,export"},
 	    {"rule|l", "list"}, /* the row of its own, once */
 	    {"accepteddomain|s", "show,set"},
 	    {"site|e", ""},
