@@ -59,6 +59,32 @@ outbox_part(const char *name)
 	return strstr(name, ":2,") != NULL ? "cur" : "new";
 }
 
+/* This process may read what the mailbox's owner may not, and a link makes it
+ * one of his files. 0, -1. */
+static int
+check_owner(const struct ph_box *box, const struct stat *st, struct ph_err *err)
+{
+	if (box->owner.uid == ph_perms_self.uid ||
+	    st->st_uid == box->owner.uid || st->st_uid == geteuid())
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP,
+			  "it is a file of somebody else, user %u",
+			  (unsigned)st->st_uid);
+}
+
+/* Where it is its owner sees that it is not sent. */
+static int
+claim_own(struct ph_box *box, int from, const char *name, struct ph_err *err)
+{
+	struct stat st;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    check_owner(box, &st, err) < 0)
+		return -1;
+	return move(from, name, box->items, name, PH_FAULT_SUBMISSION_CLAIMED,
+		    err);
+}
+
 static int
 maildir_claim(struct ph_box *box, const char *part, const char *name,
 	      struct ph_err *err)
@@ -70,8 +96,7 @@ maildir_claim(struct ph_box *box, const char *part, const char *name,
 	r = ph_box_folder(box, ".Outbox", part, &from, err);
 	if (r != 1)
 		return r;
-	r = move(from, name, box->items, name, PH_FAULT_SUBMISSION_CLAIMED,
-		 err);
+	r = claim_own(box, from, name, err);
 	ph_path_close(&from);
 	return r;
 }
@@ -208,16 +233,15 @@ maildir_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
 	int r = ph_box_local_item(box, name, fd_r, size_r, err);
 
 	(void)limit;
-	/* This process may read what the mailbox's owner may not, and a link
-	 * makes it one of his files. */
-	if (r != 1 || box->owner.uid == ph_perms_self.uid ||
-	    (fstat(*fd_r, &st) == 0 &&
-	     (st.st_uid == box->owner.uid || st.st_uid == geteuid())))
+	if (r != 1)
 		return r;
-	ph_path_close(fd_r);
-	return ph_err_set(err, PH_ERR_TEMP,
-			  "it is a file of somebody else, user %u",
-			  (unsigned)st.st_uid);
+	if (fstat(*fd_r, &st) < 0)
+		r = ph_box_fail("look at", name, err);
+	else if (check_owner(box, &st, err) < 0)
+		r = -1;
+	if (r < 0)
+		ph_path_close(fd_r);
+	return r;
 }
 
 const struct ph_box_kind ph_box_maildir = {

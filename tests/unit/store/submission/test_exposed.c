@@ -142,7 +142,7 @@ START_TEST(test_as_sent_for_the_owner)
 }
 END_TEST
 
-/* A link to what the owner may not read. */
+/* A link to what the owner may not read: it stays where it is seen. */
 START_TEST(test_somebody_elses_file)
 {
 	struct office office;
@@ -153,6 +153,7 @@ START_TEST(test_somebody_elses_file)
 	put(&office, COMPLETE, OTHER);
 	ck_assert_int_eq(lab_run(&office.lab), 5000);
 	ck_assert_uint_eq(office.fake.mails->len, 0);
+	ck_where(&office, "out1 work0 state0 sent0 drafts0 in0");
 	office_close(&office);
 }
 END_TEST
