@@ -151,10 +151,8 @@ connect_unix(const char *path, int64_t deadline, int *fd_r)
 	return 0;
 }
 
-/* One that does not answer leaves to those behind it the same time as it had:
- * a host may be reached by one of its addresses alone. */
-static int64_t
-part_of(const struct addrinfo *list, int64_t deadline)
+int64_t
+ph_connect_deadline(const struct addrinfo *list, int64_t deadline)
 {
 	const int64_t now = ph_clock_mono();
 	int64_t n = 0;
@@ -187,7 +185,7 @@ connect_tcp(const struct ph_endpoint *endpoint, const char *bind_address,
 		    (bind_address == NULL || *bind_address == '\0' ||
 		     bind_local(fd, bind_address) == 0) &&
 		    connect_address(fd, a->ai_addr, a->ai_addrlen,
-				    part_of(a, deadline)) == 0) {
+				    ph_connect_deadline(a, deadline)) == 0) {
 			freeaddrinfo(list);
 			*fd_r = fd;
 			return 0;

@@ -24,6 +24,12 @@ int ph_stream_connect(const struct ph_endpoint *endpoint,
 		      const char *bind_address, int64_t timeout_ms,
 		      struct ph_stream **stream_r, struct ph_err *err);
 
+/* Until when the first of these addresses may be tried: one that does not
+ * answer leaves to those behind it the same time as it had, for a host may be
+ * reached by one of its addresses alone. Monotonic ms; at least one address. */
+struct addrinfo;
+int64_t ph_connect_deadline(const struct addrinfo *list, int64_t deadline);
+
 /* Takes the descriptor. */
 struct ph_stream *ph_stream_new(int fd);
 void ph_stream_free(struct ph_stream **stream); /* closes; NULL is fine */

@@ -1,4 +1,5 @@
 #include "lib/base/clock.h"
+#include "lib/base/stream.h"
 #include "lib/state/redis_private.h"
 
 #include <errno.h>
@@ -171,19 +172,6 @@ lookup_run(const char *host, const char *port, int64_t deadline,
 	return 0;
 }
 
-/* One that does not answer leaves to those behind it the same time as it had.
- */
-static int64_t
-part_of(const struct addrinfo *addresses, int64_t deadline)
-{
-	const int64_t now = ph_clock_mono();
-	int64_t n = 0;
-
-	for (; addresses != NULL; addresses = addresses->ai_next)
-		n++;
-	return now + (deadline - now) / n;
-}
-
 static int
 connect_tcp(const struct ph_redis_target *target, int64_t deadline, int *fd_r,
 	    struct ph_err *err)
@@ -200,7 +188,8 @@ connect_tcp(const struct ph_redis_target *target, int64_t deadline, int *fd_r,
 	for (const struct addrinfo *a = addresses; a != NULL && r != 0;
 	     a = a->ai_next)
 		r = connect_address(a->ai_addr, a->ai_addrlen,
-				    part_of(a, deadline), fd_r, err);
+				    ph_connect_deadline(a, deadline), fd_r,
+				    err);
 	freeaddrinfo(addresses);
 	if (r != 0)
 		return -1;
