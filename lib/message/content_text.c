@@ -136,7 +136,7 @@ add_reading(struct ph_content *content, const struct ph_part *part,
 	    .charset = charset,
 	    .limit = content->text_room,
 	    .bad_r = &bad,
-	    .cut_r = &content->truncated,
+	    .cut_r = part->attachment ? NULL : &content->truncated,
 	};
 	size_t size;
 	char *text = read_text(part, &options, &size), *shown;
@@ -181,6 +181,21 @@ add_extra(struct ph_content *content, const struct ph_content_extra *extra)
 	add_text(content, text, size);
 }
 
+/* Those that are files as well come last, with what room is left: what is read
+ * of a file has a limit of its own. */
+static void
+add_bodies(struct ph_content *content, bool attachments)
+{
+	for (guint i = 0; i < content->parts->len; i++) {
+		const struct ph_part *part =
+		    &g_array_index(content->parts, struct ph_part, i);
+
+		if (part->source->body && part->attachment == attachments &&
+		    (!attachments || content->text_room > 0))
+			add_body(content, part);
+	}
+}
+
 void
 ph_content_make_texts(struct ph_content *content)
 {
@@ -189,16 +204,11 @@ ph_content_make_texts(struct ph_content *content)
 	content->texts = g_ptr_array_new_with_free_func(g_free);
 	content->sizes = g_array_new(FALSE, FALSE, sizeof(size_t));
 	content->text_room = PH_CONTENT_TEXT;
-	for (guint i = 0; i < content->parts->len; i++) {
-		const struct ph_part *part =
-		    &g_array_index(content->parts, struct ph_part, i);
-
-		if (part->source->body)
-			add_body(content, part);
-	}
+	add_bodies(content, false);
 	for (guint i = 0; i < content->extras->len; i++)
 		add_extra(content, &g_array_index(content->extras,
 						  struct ph_content_extra, i));
+	add_bodies(content, true);
 }
 
 const char *const *

@@ -447,7 +447,26 @@ START_TEST(test_many_types)
 }
 END_TEST
 
-UNIT_MAIN("lib/message/content_hostile", test_hidden_field, test_many_types,
-	  test_many_params, test_many_boundaries, test_parts, test_depth,
-	  test_messages, test_passes, test_readings, test_text, test_fields,
-	  test_many_fields, test_cut, test_flip, test_shuffle)
+/* A long file among the text takes no room from it, and is no limit met. */
+START_TEST(test_long_file)
+{
+	g_autofree char *file = g_strnfill(PH_CONTENT_TEXT + 10, 'x');
+	g_autofree char *text =
+	    g_strconcat("Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+			"Content-Type: text/plain; name=big.log\n\n",
+			file, "\n--b\n\nsecret\n--b--", NULL);
+	g_autofree char *texts = NULL;
+	struct mail mail;
+
+	mail_open(&mail, text, strlen(text));
+	texts = mail_texts(&mail);
+	ck_assert(g_str_has_prefix(texts, "secret|xxx"));
+	ck_assert(!ph_content_truncated(mail.content));
+	mail_close(&mail);
+}
+END_TEST
+
+UNIT_MAIN("lib/message/content_hostile", test_long_file, test_hidden_field,
+	  test_many_types, test_many_params, test_many_boundaries, test_parts,
+	  test_depth, test_messages, test_passes, test_readings, test_text,
+	  test_fields, test_many_fields, test_cut, test_flip, test_shuffle)
