@@ -234,7 +234,7 @@ void
 ph_content_add_leaf(struct ph_content *content, const struct ph_entity *entity,
 		    const struct ph_field *type, const struct ph_place *place)
 {
-	struct ph_part part = {NULL};
+	struct ph_part part = {.path = NULL};
 	unsigned kind;
 	bool said;
 

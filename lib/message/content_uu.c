@@ -40,7 +40,7 @@ add_file(const struct text *text, const char *name, size_t name_size,
 {
 	struct ph_content *content = text->content;
 	g_autofree char *valid = g_utf8_make_valid(name, (gssize)name_size);
-	struct ph_part part = {NULL};
+	struct ph_part part = {.path = NULL};
 
 	if (text->keep) {
 		data = g_memdup2(data, size);
