@@ -134,7 +134,9 @@ ph_entity_clear(struct ph_entity *entity)
 	for (size_t i = 0; i < entity->n_types; i++)
 		ph_field_clear(&entity->types[i]);
 	ph_field_clear(&entity->disposition);
-	g_clear_pointer(&entity->names, g_ptr_array_unref);
+	if (entity->names != NULL)
+		g_ptr_array_unref(entity->names);
+	entity->names = NULL;
 }
 
 struct ph_line
