@@ -1,10 +1,6 @@
 #include "cli/complete.h"
 
 #include "cli/input.h"
-#include "lib/state/ldap_profile.h"
-#include "lib/state/map_names.h"
-#include "lib/track/event.h"
-#include "lib/track/record.h"
 
 #include <string.h>
 
@@ -47,162 +43,6 @@ ph_complete_add(struct ph_completion *completion, const char *value)
 		g_free(word);
 	else
 		g_ptr_array_add(completion->found, word);
-}
-
-static void
-add_all(struct ph_completion *completion, const char *const *words)
-{
-	for (; *words != NULL; words++)
-		ph_complete_add(completion, *words);
-}
-
-static void
-add_names(struct ph_completion *completion, const char *kind)
-{
-	const struct ph_kind *found = ph_kind_find(kind);
-
-	if (found != NULL && completion->names != NULL)
-		completion->names(completion, found);
-}
-
-/* Of a list the elements before stay. */
-static void
-begin_list(struct ph_completion *completion)
-{
-	const char *tail = completion->last + completion->head;
-	const char *comma = strrchr(tail, ',');
-
-	if (comma != NULL)
-		completion->head += (size_t)(comma + 1 - tail);
-	completion->end = PH_COMPLETE_OPEN;
-}
-
-/* ---- what arguments stand for ------------------------------------------- */
-
-/* name: the noun's, or of an option its own: "--rule NAME". */
-static void
-add_of_name(struct ph_completion *completion, const char *name)
-{
-	if (strcmp(name, "map") == 0) {
-		for (const struct ph_map_name *m = ph_map_names; m->name; m++)
-			ph_complete_add(completion, m->name);
-	} else if (strcmp(name, "columns") == 0) {
-		begin_list(completion);
-		for (int i = 0; i < PH_COLUMNS; i++)
-			ph_complete_add(completion,
-					ph_track_columns[i].property);
-	} else
-		add_names(completion, name);
-}
-
-static void
-add_server(struct ph_completion *completion, const char *name)
-{
-	(void)name;
-	add_names(completion, "server");
-}
-
-static void
-add_rule(struct ph_completion *completion, const char *name)
-{
-	(void)name;
-	add_names(completion, "rule");
-}
-
-static void
-add_event(struct ph_completion *completion, const char *name)
-{
-	(void)name;
-	add_all(completion, ph_track_events);
-}
-
-static void
-add_source(struct ph_completion *completion, const char *name)
-{
-	(void)name;
-	add_all(completion, ph_track_sources);
-}
-
-static void
-add_profile(struct ph_completion *completion, const char *name)
-{
-	(void)name;
-	for (size_t i = 0; ph_ldap_profiles[i].name != NULL; i++)
-		ph_complete_add(completion, ph_ldap_profiles[i].name);
-}
-
-static void
-add_files(struct ph_completion *completion, const char *name)
-{
-	(void)name;
-	completion->end = PH_COMPLETE_FILES;
-}
-
-static const struct meaning {
-	const char *argument;
-	/* NULL: nobody can know. */
-	void (*add)(struct ph_completion *completion, const char *name);
-} meanings[] = {
-    {"NAME", add_of_name},
-    {"SERVER", add_server},
-    {"OTHER", add_rule},
-    {"EVENT", add_event},
-    {"SOURCE", add_source},
-    {"PROFILE", add_profile},
-    {"FILE", add_files},
-    {"DIRECTORY", add_files},
-    {"ADDRESS", NULL},
-    {"USER", NULL},
-    {"GROUP", NULL},
-    {"KEY", NULL},
-    {"TEXT", NULL},
-    {"ID", NULL},
-    {"DATE", NULL},
-    {"NUMBER", NULL},
-    {"N", NULL},
-    {"SIZE", NULL},
-    {"FILTER", NULL},
-    {"WORD", NULL},
-    /* The kind's: below. */
-    {"Field=Value", NULL},
-    {"Field", NULL},
-    {NULL, NULL},
-};
-
-/* "[NAME]" and "NAME,..." are a NAME. */
-static const struct meaning *
-find_meaning(const char *argument)
-{
-	const char *word = argument + strspn(argument, "[");
-	const size_t n = strcspn(word, "],. ");
-
-	for (const struct meaning *m = meanings; m->argument != NULL; m++)
-		if (strncmp(m->argument, word, n) == 0 &&
-		    m->argument[n] == '\0')
-			return m;
-	return NULL;
-}
-
-bool
-ph_complete_knows(const char *argument)
-{
-	return find_meaning(argument) != NULL || strchr(argument, '|') != NULL;
-}
-
-/* "ldif|csv" are the words themselves. */
-static void
-add_argument(struct ph_completion *completion, const char *argument,
-	     const char *name)
-{
-	const struct meaning *meaning = find_meaning(argument);
-	g_auto(GStrv) words = NULL;
-
-	if (meaning != NULL && meaning->add != NULL) {
-		meaning->add(completion, name);
-	} else if (strchr(argument, '|') != NULL) {
-		words = g_strsplit(argument, "|", -1);
-		add_all(completion, (const char *const *)words);
-	}
 }
 
 /* ---- fields and their values -------------------------------------------- */
@@ -270,13 +110,13 @@ add_values(struct ph_completion *completion, const struct ph_kind *kind)
 	if (field == NULL)
 		return;
 	if (is_list(field->type))
-		begin_list(completion);
+		ph_complete_list(completion);
 	if (field->words != NULL)
-		add_all(completion, field->words);
+		ph_complete_words(completion, field->words);
 	else if (field->type == PH_TYPE_BOOL)
-		add_all(completion, yes_or_no);
+		ph_complete_words(completion, yes_or_no);
 	else if (field->refers != NULL)
-		add_names(completion, field->refers);
+		ph_complete_names(completion, field->refers);
 	if (field->type == PH_TYPE_SIZE || (field->flags & PH_FIELD_UNLIMITED))
 		ph_complete_add(completion, "unlimited");
 }
@@ -363,8 +203,8 @@ add_word(struct ph_completion *completion, const struct typed *typed)
 	else if (strcmp(argument, "Field") == 0)
 		add_fields(completion, typed, "");
 	else
-		add_argument(completion, argument,
-			     kind ? kind->name : verb->noun);
+		ph_complete_argument(completion, argument,
+				     kind ? kind->name : verb->noun);
 }
 
 /* "--to=SERVER" in one word. */
@@ -380,8 +220,8 @@ add_joined(struct ph_completion *completion, const struct typed *typed)
 		if (strlen(options->name) == n &&
 		    g_ascii_strncasecmp(options->name, name, n) == 0 &&
 		    options->argument != NULL)
-			add_argument(completion, options->argument,
-				     options->name);
+			ph_complete_argument(completion, options->argument,
+					     options->name);
 }
 
 /* ---- nouns and verbs ----------------------------------------------------- */
@@ -502,8 +342,8 @@ add_last(struct ph_completion *completion, const struct typed *typed)
 	    (option && g_str_has_prefix(completion->last, "--config="))) {
 		completion->end = PH_COMPLETE_FILES;
 	} else if (typed->option != NULL) {
-		add_argument(completion, typed->option->argument,
-			     typed->option->name);
+		ph_complete_argument(completion, typed->option->argument,
+				     typed->option->name);
 	} else if (option && typed->has_verb &&
 		   g_str_has_prefix(completion->last, "--") &&
 		   strchr(completion->last, '=') != NULL) {

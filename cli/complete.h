@@ -40,8 +40,25 @@ void ph_complete(struct ph_completion *completion, const char *const *words,
 /* Of the last word what comes after its head can be this, if it begins so. */
 void ph_complete_add(struct ph_completion *completion, const char *value);
 
-/* Is it known what an argument such as "[NAME]" or "SERVER" in a table of verbs
- * or options stands for? */
+void ph_complete_words(struct ph_completion *completion,
+		       const char *const *words);
+
+/* The same for the names of a kind's objects. */
+void ph_complete_names(struct ph_completion *completion, const char *kind);
+
+/* What comes after the head is a list: the elements before the last one stay.
+ */
+void ph_complete_list(struct ph_completion *completion);
+
+/* ---- complete_argument.c: what tables of verbs and options call things -----
+ */
+
+/* What can stand for "SERVER", "[NAME]"; "ldif|csv" are the words themselves.
+ * name: the noun's, or of an option its own. */
+void ph_complete_argument(struct ph_completion *completion,
+			  const char *argument, const char *name);
+
+/* Is it known what that stands for? */
 bool ph_complete_knows(const char *argument);
 
 /* ---- complete_word.c: words as the shell sees them ------------------------

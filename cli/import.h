@@ -86,10 +86,10 @@ int ph_import_add(struct ph_import *import, struct ph_import_record *record);
 int ph_import_finish(struct ph_import *import);
 void ph_import_record_free(void *record); /* NULL is fine */
 
-/* import_owner.c: what an entry of these fields would own, as it is written;
- * g_strfreev. */
-char **ph_import_addresses(const char *name, const char *primary,
-			   const char *list);
+/* import_owner.c. true: no record before it has one of its addresses; else it
+ * is rejected. */
+bool ph_import_claim(struct ph_import *import,
+		     const struct ph_import_record *record);
 /* Has somebody else in Redis an address that the change brings? As far as the
  * directory file of this server knows whom to look at. 1: *text_r (g_free) says
  * who; 0; -1. */
@@ -97,8 +97,6 @@ int ph_import_conflict(struct ph_import *import,
 		       const struct ph_import_record *record,
 		       const struct ph_change *change, char **text_r,
 		       struct ph_err *err);
-/* Is there a record of this name or address? */
-bool ph_import_claimed(const struct ph_import *import, const char *address);
 
 /* import_report.c; name may be NULL. */
 void ph_import_note(struct ph_import *import, enum ph_import_note note,

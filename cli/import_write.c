@@ -36,74 +36,6 @@ at(const GPtrArray *list, guint i)
 	return g_ptr_array_index(list, i);
 }
 
-static const char *
-get(const GPtrArray *pairs, const char *field)
-{
-	for (guint i = 0; i + 1 < pairs->len; i += 2)
-		if (g_ascii_strcasecmp(at(pairs, i), field) == 0)
-			return at(pairs, i + 1);
-	return "";
-}
-
-/* ---- twice in the files ------------------------------------------------- */
-
-/* A hash in the place of the address: of a million two are alike once in ten
- * million imports. */
-static gpointer
-hash_address(const char *address)
-{
-	g_autofree char *folded = ph_fold(address);
-	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-	guint8 digest[32];
-	gsize size = sizeof digest;
-	gpointer hash;
-
-	g_checksum_update(checksum, (const guchar *)folded, -1);
-	g_checksum_get_digest(checksum, digest, &size);
-	memcpy(&hash, digest, sizeof hash);
-	return hash;
-}
-
-bool
-ph_import_claimed(const struct ph_import *import, const char *address)
-{
-	return g_hash_table_contains(import->owners, hash_address(address));
-}
-
-static bool
-is_taken(struct ph_import *import, const struct ph_import_record *record,
-	 const char *address)
-{
-	gpointer line =
-	    g_hash_table_lookup(import->owners, hash_address(address));
-	g_autofree char *text = NULL;
-
-	if (!line)
-		return false;
-	text = g_strdup_printf("%s is in the files twice, before in line %u",
-			       address, GPOINTER_TO_UINT(line));
-	reject(import, record, text);
-	return true;
-}
-
-/* true: nobody before it has one of its addresses. */
-static bool
-claim(struct ph_import *import, const struct ph_import_record *record)
-{
-	g_auto(GStrv) addresses = ph_import_addresses(
-	    record->name, get(record->pairs, "PrimarySmtpAddress"),
-	    get(record->pairs, "EmailAddresses"));
-	const guint line = (guint)MIN(record->line, G_MAXUINT);
-
-	for (char **p = addresses; *p; p++)
-		if (is_taken(import, record, *p))
-			return false;
-	for (char **p = addresses; *p; p++)
-		g_hash_table_insert(import->owners, hash_address(*p),
-				    GUINT_TO_POINTER(line));
-	return true;
-}
-
 /* ---- what is to be done ------------------------------------------------- */
 
 static bool
@@ -469,7 +401,7 @@ add(struct ph_import *import, struct ph_import_record *record)
 int
 ph_import_add(struct ph_import *import, struct ph_import_record *record)
 {
-	if (!claim(import, record)) {
+	if (!ph_import_claim(import, record)) {
 		ph_import_record_free(record);
 		return 0;
 	}

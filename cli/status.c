@@ -20,8 +20,6 @@ static const struct ph_derive derive[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-#define UNKNOWN_SHOWN 20
-
 struct report {
 	struct ph_cli *cli;
 	struct ph_snapshot *snapshot; /* NULL: Redis is away */
@@ -142,28 +140,6 @@ errors_part(struct report *report)
 	if (err.kind != PH_ERR_NONE)
 		ph_table_add(table, (const char *[]){"topology", err.text});
 	add_part(report, "Errors", table);
-}
-
-/* What somebody has typed under our prefix and no daemon reads. */
-static void
-unknown_part(struct report *report)
-{
-	static const char *const columns[] = {"Key", "Problem", NULL};
-	struct ph_table *table = ph_table_new(columns);
-	g_autoptr(GPtrArray) keys = ph_unknown_keys(report->cli);
-
-	for (guint i = 0; i < keys->len && i < UNKNOWN_SHOWN; i++) {
-		g_autofree char *problem = ph_unknown_problem(keys->pdata[i]);
-
-		ph_table_add(table, (const char *[]){keys->pdata[i], problem});
-	}
-	if (keys->len > UNKNOWN_SHOWN) {
-		g_autofree char *more =
-		    g_strdup_printf("%u more", keys->len - UNKNOWN_SHOWN);
-
-		ph_table_add(table, (const char *[]){NULL, more});
-	}
-	add_part(report, "Unknown", table);
 }
 
 static void
@@ -490,7 +466,7 @@ state_parts(struct report *report)
 	drafts_part(report);
 	setup_part(report, topology);
 	errors_part(report);
-	unknown_part(report);
+	add_part(report, "Unknown", ph_unknown_table(report->cli));
 }
 
 int

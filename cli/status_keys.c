@@ -2,10 +2,12 @@
 
 #include "lib/state/kinds.h"
 
+#include <glib.h>
 #include <string.h>
 
 /* Keys of one step: so many do not hold up other clients. */
 #define SCAN_COUNT "1000"
+#define SHOWN 20
 
 /* What is no kind: posthub-state(7), OTHER KEYS. */
 static const char *const others[] = {
@@ -99,8 +101,9 @@ sorted(GHashTable *found)
 	return keys;
 }
 
-GPtrArray *
-ph_unknown_keys(struct ph_cli *cli)
+/* By name. */
+static GPtrArray *
+find_keys(struct ph_cli *cli)
 {
 	g_autoptr(GPtrArray) args = make_command(cli);
 	g_autoptr(GHashTable) found =
@@ -130,8 +133,9 @@ ph_unknown_keys(struct ph_cli *cli)
 	return sorted(found);
 }
 
-char *
-ph_unknown_problem(const char *key)
+/* What is wrong with one, and what was meant. */
+static char *
+problem_of(const char *key)
 {
 	const size_t n = strcspn(key, ":");
 	g_autofree char *name = g_strndup(key, n);
@@ -146,4 +150,25 @@ ph_unknown_problem(const char *key)
 			       once		      ? ""
 			       : key[n] && key[n + 1] ? key + n + 1
 						      : "NAME");
+}
+
+struct ph_table *
+ph_unknown_table(struct ph_cli *cli)
+{
+	static const char *const columns[] = {"Key", "Problem", NULL};
+	struct ph_table *table = ph_table_new(columns);
+	g_autoptr(GPtrArray) keys = find_keys(cli);
+
+	for (guint i = 0; i < keys->len && i < SHOWN; i++) {
+		g_autofree char *problem = problem_of(keys->pdata[i]);
+
+		ph_table_add(table, (const char *[]){keys->pdata[i], problem});
+	}
+	if (keys->len > SHOWN) {
+		g_autofree char *more =
+		    g_strdup_printf("%u more", keys->len - SHOWN);
+
+		ph_table_add(table, (const char *[]){NULL, more});
+	}
+	return table;
 }
