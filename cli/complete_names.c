@@ -3,6 +3,8 @@
 #include "cli/change.h"
 #include "lib/state/snapshot.h"
 
+#include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +30,7 @@ names_of_snapshot(struct ph_completion *completion,
 
 /* The prefix has no glob's characters unless somebody wants to see everything
  * under it: what is found is compared. */
-static void
+static bool
 names_of_redis(struct ph_completion *completion, struct ph_cli *cli,
 	       const struct ph_kind *kind)
 {
@@ -44,7 +46,7 @@ names_of_redis(struct ph_completion *completion, struct ph_cli *cli,
 		if (ph_redis_call(cli->redis, &reply, NULL, "SCAN", cursor,
 				  "MATCH", pattern, "COUNT", SCAN_COUNT,
 				  NULL) < 0)
-			return;
+			return false;
 		g_free(cursor);
 		cursor = g_strdup(ph_reply_text(ph_reply_at(reply, 0), NULL));
 		keys = ph_reply_at(reply, 1);
@@ -58,25 +60,56 @@ names_of_redis(struct ph_completion *completion, struct ph_cli *cli,
 		}
 		ph_reply_free(&reply);
 	} while (strcmp(cursor, "0") != 0);
+	return true;
 }
 
-/* The daemons of this server have them at hand; Redis is asked where there are
- * none. Recipients are too many to choose from. */
+/* Does a daemon keep this copy equal to what Redis holds? Its status says so,
+ * unless it has died since. */
+static bool
+is_kept(const char *snapshot)
+{
+	const size_t n = strlen(snapshot) - strlen(".snapshot");
+	g_autofree char *base = g_strndup(snapshot, n);
+	g_autofree char *path = g_strconcat(base, ".status", NULL);
+	json_t *status = json_load_file(path, 0, NULL);
+	const json_int_t pid =
+	    json_integer_value(json_object_get(status, "pid"));
+	const bool kept = json_is_true(json_object_get(status, "connected")) &&
+			  pid > 0 &&
+			  (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+
+	json_decref(status);
+	return kept;
+}
+
+/* Out of a copy of the daemons of this server, which costs Redis nothing; else
+ * out of Redis, and out of an old copy when that is away. */
+static void
+find_names(struct ph_completion *completion, struct ph_cli *cli,
+	   const struct ph_kind *kind)
+{
+	g_autofree char *path = NULL;
+	struct ph_snapshot *snapshot = ph_cli_local_snapshot(cli, NULL, &path);
+
+	if ((snapshot == NULL || !is_kept(path)) &&
+	    ph_redis_open(cli->conf, &cli->redis, NULL) == 0 &&
+	    names_of_redis(completion, cli, kind))
+		ph_snapshot_unref(&snapshot);
+	if (snapshot != NULL)
+		names_of_snapshot(completion, snapshot, kind);
+	ph_snapshot_unref(&snapshot);
+}
+
+/* Recipients are too many to choose from. */
 static void
 add_names(struct ph_completion *completion, const struct ph_kind *kind)
 {
 	struct ph_cli cli = {.conf_path = completion->conf_path};
-	struct ph_snapshot *snapshot = NULL;
 
 	if ((kind->flags & (PH_KIND_DIRECTORY | PH_KIND_SINGLETON)) != 0 ||
 	    ph_cli_conf(&cli, NULL) < 0)
 		return;
-	snapshot = ph_cli_local_snapshot(&cli, NULL, NULL);
-	if (snapshot != NULL)
-		names_of_snapshot(completion, snapshot, kind);
-	else if (ph_redis_open(cli.conf, &cli.redis, NULL) == 0)
-		names_of_redis(completion, &cli, kind);
-	ph_snapshot_unref(&snapshot);
+	find_names(completion, &cli, kind);
 	ph_redis_close(&cli.redis);
 	ph_conf_free(&cli.conf);
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -79,6 +80,13 @@ def test_names_are_completed_without_redis(world, policy):
         return done.stdout.split()
 
     until("the daemon's copy", lambda: names("server", "show", "") == ["MBX1", "MBX2"])
+    status = world.state / "posthub-policy.status"
+    pid = json.loads(status.read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    # A copy that nobody keeps any more is old.
+    world.ok("server", "set", "MBX3", "Comment=x")
+    assert names("server", "show", "") == ["MBX1", "MBX2", "MBX3"]
     world.stop()
     assert names("server", "show", "") == ["MBX1", "MBX2"]
     assert names("route", "--from", "mbx2") == ["MBX2"]
