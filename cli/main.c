@@ -45,11 +45,11 @@ set_locale(void)
 int
 main(int argc, char **argv)
 {
-	hold_standard_files();
-	set_locale();
 	/* The same program is the child that looks into attachments. */
 	if (argc > 1 && strcmp(argv[1], PH_INSPECT_SWITCH) == 0)
 		return ph_inspect_child_main(argc, argv, ph_worker_inspect);
+	hold_standard_files();
+	set_locale();
 	if (argc > 1 && strcmp(argv[1], PH_COMPLETE) == 0)
 		return ph_complete_main(ph_verbs, argc, argv);
 	return ph_cli_main(ph_verbs, argc, argv);
