@@ -94,8 +94,9 @@ ph_check_name(const struct ph_object *object, struct ph_err *err)
 	if (ph_value_is_name(ph_object_name(object)))
 		return 0;
 	return ph_err_set(err, PH_ERR_PERM,
-			  "Name: is not a name; expected UTF-8 text without "
-			  "control characters");
+			  "Name: is not a name; expected at most " G_STRINGIFY(
+			      PH_NAME_LIMIT) " bytes of UTF-8 without "
+					     "control characters");
 }
 
 /* Names in a list must be different: 1, or 0 and *twice_r. */

@@ -9,7 +9,6 @@
 
 /* RFC 5321 4.5.3.1: 64 + 1 + 255; Exchange takes 315 + 1 + 255. */
 #define ADDRESS_LIMIT 571
-#define NAME_LIMIT 1024
 #define QUOTE_LIMIT 60
 
 /* How a type is read; the row's index is the type. item: one element of a
@@ -50,7 +49,7 @@ has_control(const char *text, bool lines)
 bool
 ph_value_is_name(const char *text)
 {
-	return text[0] != '\0' && strlen(text) <= NAME_LIMIT &&
+	return text[0] != '\0' && strlen(text) <= PH_NAME_LIMIT &&
 	       !has_control(text, false) && g_utf8_validate(text, -1, NULL);
 }
 

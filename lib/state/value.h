@@ -28,6 +28,8 @@ bool ph_value_is_address(const char *text);
  * label. Not limited to ASCII. */
 bool ph_value_is_domain(const char *text);
 
+#define PH_NAME_LIMIT 1024 /* bytes */
+
 /* Without control character, valid UTF-8, not empty. */
 bool ph_value_is_name(const char *text);
 

@@ -153,6 +153,12 @@ def test_names_that_differ_in_case(world):
     assert world.json("site", "list") == [{"Name": "LON", "Comment": "x"}]
 
 
+def test_a_name_that_is_too_long(world):
+    world.ok("site", "set", "n" * 1024, "Comment=x")
+    world.refused(DATA, "at most 1024 bytes", "site", "set", "n" * 1025, "Comment=x")
+    world.refused(DATA, "control characters", "site", "set", "a\nb", "Comment=x")
+
+
 def test_spellings(world):
     """A field that was typed into Redis in another case is the same one."""
     world.cli("HSET", "posthub:site:LON", "comment", "x")
