@@ -12,12 +12,12 @@ const struct ph_option ph_rule_rollback_options[] = {
     {NULL, NULL, NULL},
 };
 
-#define READ_LIMIT "10000"
 enum { SHOWN_LIMIT = 40 }; /* characters of a value */
 
 struct entry {
 	char *id, *rule, *verb, *who, *when;
-	json_t *before, *after; /* of text; empty: there was no rule */
+	/* Of text; empty: there was no rule. before NULL: nobody can say. */
+	json_t *before, *after;
 };
 
 static void
@@ -48,6 +48,7 @@ word(const struct ph_reply *words, const char *name)
 	return g_strdup("");
 }
 
+/* NULL: somebody else has written there. */
 static json_t *
 read_fields(const char *text)
 {
@@ -56,7 +57,7 @@ read_fields(const char *text)
 	if (json_is_object(json))
 		return json;
 	json_decref(json);
-	return json_object();
+	return NULL;
 }
 
 static struct entry *
@@ -88,7 +89,7 @@ read_history(struct ph_cli *cli, const char *rule, GPtrArray *entries)
 		return status;
 	key = ph_cli_key(cli, "history:rule");
 	if (ph_redis_call(cli->redis, &reply, &err, "XREVRANGE", key, "+", "-",
-			  "COUNT", READ_LIMIT, NULL) < 0) {
+			  NULL) < 0) {
 		(void)ph_cli_unread(&err);
 		return ph_cli_err(&err);
 	}
@@ -136,7 +137,11 @@ find_after(struct ph_cli *cli, const GPtrArray *entries)
 			entry->after = json_incref(after);
 		else
 			status = read_now(cli, entry->rule, &entry->after);
-		g_hash_table_replace(newer, folded, json_incref(entry->before));
+		if (entry->before)
+			g_hash_table_replace(newer, folded,
+					     json_incref(entry->before));
+		else
+			g_free(folded);
 	}
 	return status;
 }
@@ -164,7 +169,7 @@ differences(const struct entry *entry)
 	const char *field;
 	json_t *value;
 
-	if (json_object_size(entry->after) == 0)
+	if (!entry->before || json_object_size(entry->after) == 0)
 		return g_string_free(out, FALSE);
 	json_object_foreach(entry->after, field, value)
 	{
@@ -215,7 +220,9 @@ show_json(const GPtrArray *entries)
 		ph_json_set(json, "Who", entry->who);
 		ph_json_set(json, "Verb", entry->verb);
 		ph_json_set(json, "Rule", entry->rule);
-		json_object_set(json, "Before", entry->before);
+		json_object_set_new(json, "Before",
+				    entry->before ? json_incref(entry->before)
+						  : json_null());
 		json_object_set(json, "After", entry->after);
 		json_array_append_new(list, json);
 	}
@@ -301,6 +308,11 @@ ph_rule_rollback(struct ph_cli *cli, const struct ph_input *input)
 				   "history\" lists what there is",
 				   rule, id ? "change " : "history",
 				   id ? id : "");
+	if (!entry->before)
+		return ph_cli_fail(PH_EXIT_DATA,
+				   "change %s does not say what rule %s was; "
+				   "name an older one with --to",
+				   entry->id, rule);
 	return ph_change_run(cli, ph_kind_find("rule"), entry->rule, "rollback",
 			     plan_rollback, entry);
 }

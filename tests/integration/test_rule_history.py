@@ -13,7 +13,7 @@ from tests.lab import letter
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
-NO = 1
+NO, DATA = 1, 65
 
 
 @pytest.fixture
@@ -87,6 +87,18 @@ def test_a_rule_that_was_removed(org: Lab, host: Host) -> None:
     first = history(host)[-1]["Id"]
     host.cli("rule", "rollback", "Guard", "--to", first)
     assert not stored(org, "Guard")
+
+
+def test_an_entry_that_nobody_can_read(org: Lab, host: Host) -> None:
+    """It does not say that there was no rule."""
+    host.cli("rule", "set", "Guard", "SubjectContainsWords=a", "SetSCL=1")
+    words = ("rule", "Guard", "verb", "set", "who", "x", "when", "x", "before", "rubbish")
+    org.redis.call("XADD", "posthub:history:rule", "*", *words)
+    before = stored(org, "Guard")
+    assert history(host)[0]["Before"] is None
+    done = host.cli("rule", "rollback", "Guard", check=False)
+    assert done.returncode == DATA and "does not say what rule Guard was" in done.stderr
+    assert stored(org, "Guard") == before
 
 
 def test_nothing_to_go_back_to(org: Lab, host: Host) -> None:
