@@ -58,3 +58,37 @@ ph_file_sync_entry(const char *path)
 	errno = saved;
 	return r;
 }
+
+int
+ph_file_lines(const char *path, char ***lines_r, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL;
+	g_auto(GStrv) all = NULL;
+	GPtrArray *lines;
+
+	if (!g_file_get_contents(path, &text, NULL, &error) &&
+	    !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+		return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	all = g_strsplit(text != NULL ? text : "", "\n", -1);
+	lines = g_ptr_array_new();
+	for (char **line = all; *line != NULL; line++)
+		if (**line != '\0')
+			g_ptr_array_add(lines, g_strdup(*line));
+	g_ptr_array_add(lines, NULL);
+	*lines_r = (char **)g_ptr_array_free(lines, FALSE);
+	return 0;
+}
+
+int
+ph_file_replace(const char *path, const char *text, struct ph_err *err)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (g_file_set_contents_full(path, text, -1,
+				     G_FILE_SET_CONTENTS_CONSISTENT |
+					 G_FILE_SET_CONTENTS_DURABLE,
+				     0600, &error))
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+}

@@ -1,6 +1,8 @@
 #ifndef PH_BASE_FILE_H
 #define PH_BASE_FILE_H
 
+#include "lib/base/err.h"
+
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,5 +21,13 @@ ssize_t ph_file_read(int fd, void *buffer, size_t size);
 /* The entry of a file that was made, renamed or removed: without it a crash may
  * bring the old name back, or none. 0, or -1. */
 int ph_file_sync_entry(const char *path);
+
+/* Lines of a small file that are not empty; g_strfreev. One that is not there
+ * has none. 0, or -1 TEMP. */
+int ph_file_lines(const char *path, char ***lines_r, struct ph_err *err);
+
+/* The text in the place of what was there, durable: after a crash it is the one
+ * or the other. Mode 0600. 0, or -1 TEMP. */
+int ph_file_replace(const char *path, const char *text, struct ph_err *err);
 
 #endif

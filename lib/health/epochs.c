@@ -1,5 +1,6 @@
 #include "lib/health/epochs.h"
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 
 #include <errno.h>
@@ -44,17 +45,12 @@ parse_line(struct ph_epochs *epochs, const char *line, struct ph_err *err)
 static int
 load(struct ph_epochs *epochs, struct ph_err *err)
 {
-	g_autoptr(GError) error = NULL;
-	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
 
-	if (!g_file_get_contents(epochs->path, &text, NULL, &error))
-		return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)
-			   ? 0
-			   : ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
-	lines = g_strsplit(text, "\n", -1);
+	if (ph_file_lines(epochs->path, &lines, err) < 0)
+		return -1;
 	for (char **line = lines; *line; line++)
-		if (**line && parse_line(epochs, *line, err) < 0)
+		if (parse_line(epochs, *line, err) < 0)
 			return -1;
 	return 0;
 }
@@ -106,19 +102,6 @@ format_all(struct ph_epochs *epochs)
 	return text;
 }
 
-static int
-save(const struct ph_epochs *epochs, const GString *text, struct ph_err *err)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (g_file_set_contents_full(epochs->path, text->str, (gssize)text->len,
-				     G_FILE_SET_CONTENTS_CONSISTENT |
-					 G_FILE_SET_CONTENTS_DURABLE,
-				     0600, &error))
-		return 0;
-	return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
-}
-
 static int64_t
 highest(struct ph_epochs *epochs, const char *folded)
 {
@@ -154,7 +137,7 @@ ph_epochs_note(struct ph_epochs *epochs, const struct ph_topology *topology,
 		return 0;
 	/* Whoever asks does not wait for the disk: what is higher in memory
 	 * than there only refuses more. */
-	r = save(epochs, text, err);
+	r = ph_file_replace(epochs->path, text->str, err);
 	g_mutex_lock(&epochs->mutex);
 	epochs->dirty = r < 0;
 	g_mutex_unlock(&epochs->mutex);

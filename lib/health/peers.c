@@ -1,6 +1,7 @@
 #include "lib/health/peers.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/ticker.h"
 
@@ -25,7 +26,7 @@ struct ph_peers {
 	/* The ticker's alone: host name, its addresses (GPtrArray of text). */
 	GHashTable *hosts;
 	char *path;	     /* of the file that keeps them; NULL: none */
-	char *kept;	     /* what is in it; NULL: not known */
+	char *kept;	     /* what was written there last; NULL: nothing */
 	uint64_t generation; /* that was looked up */
 	int64_t next;	     /* monotonic ms of the next look */
 	gint stopping;	     /* atomic */
@@ -70,12 +71,13 @@ static void
 load(struct ph_peers *peers)
 {
 	g_auto(GStrv) lines = NULL;
+	struct ph_err err = PH_ERR_INIT;
 
-	if (!peers->path ||
-	    !g_file_get_contents(peers->path, &peers->kept, NULL, NULL))
+	if (!peers->path)
 		return;
-	lines = g_strsplit(peers->kept, "\n", -1);
-	for (char **line = lines; *line; line++)
+	if (ph_file_lines(peers->path, &lines, &err) < 0)
+		ph_warn("%s", err.text);
+	for (char **line = lines; line && *line; line++)
 		take_line(peers, *line);
 }
 

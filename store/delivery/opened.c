@@ -1,5 +1,6 @@
 #include "store/delivery/opened.h"
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 
 #include <glib.h>
@@ -7,6 +8,7 @@
 
 struct ph_opened {
 	char *path, *root;
+	GMutex saving;	   /* before mutex */
 	GMutex mutex;	   /* lines */
 	GHashTable *lines; /* as in the file */
 };
@@ -14,18 +16,11 @@ struct ph_opened {
 static int
 load(struct ph_opened *opened, struct ph_err *err)
 {
-	g_autoptr(GError) error = NULL;
-	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
 
-	if (!g_file_get_contents(opened->path, &text, NULL, &error))
-		return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)
-			   ? 0
-			   : ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
-	lines = g_strsplit(text, "\n", -1);
+	if (ph_file_lines(opened->path, &lines, err) < 0)
+		return -1;
 	for (char **line = lines; *line; line++) {
-		if (!**line)
-			continue;
 		if (!strchr(*line, '\t'))
 			return ph_err_set(err, PH_ERR_PERM,
 					  "%s: damaged: \"%s\"; expected a "
@@ -44,6 +39,7 @@ ph_opened_load(const char *path, const char *root, struct ph_opened **opened_r,
 
 	opened->path = g_strdup(path);
 	opened->root = g_strdup(root);
+	g_mutex_init(&opened->saving);
 	g_mutex_init(&opened->mutex);
 	opened->lines =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -61,6 +57,7 @@ ph_opened_free(struct ph_opened **opened)
 	if (!*opened)
 		return;
 	g_hash_table_unref((*opened)->lines);
+	g_mutex_clear(&(*opened)->saving);
 	g_mutex_clear(&(*opened)->mutex);
 	g_free((*opened)->path);
 	g_free((*opened)->root);
@@ -90,34 +87,33 @@ ph_opened_has(struct ph_opened *opened, const char *database)
 	return has;
 }
 
-/* Under the mutex, so that no older list replaces a newer one. */
-static int
-save(const struct ph_opened *opened, struct ph_err *err)
+/* With the mutex held; g_free. */
+static char *
+format_all(const struct ph_opened *opened)
 {
 	g_autofree const char **lines =
 	    (const char **)(gpointer)g_hash_table_get_keys_as_array(
 		opened->lines, NULL);
 	g_autofree char *joined = g_strjoinv("\n", (char **)(gpointer)lines);
-	g_autofree char *text = g_strconcat(joined, "\n", NULL);
-	g_autoptr(GError) error = NULL;
 
-	if (g_file_set_contents_full(opened->path, text, -1,
-				     G_FILE_SET_CONTENTS_CONSISTENT |
-					 G_FILE_SET_CONTENTS_DURABLE,
-				     0600, &error))
-		return 0;
-	return ph_err_set(err, PH_ERR_TEMP, "%s", error->message);
+	return g_strconcat(joined, "\n", NULL);
 }
 
 int
 ph_opened_add(struct ph_opened *opened, const char *database,
 	      struct ph_err *err)
 {
+	g_autofree char *text = NULL;
 	int r;
 
+	/* No older list replaces a newer one, and who asks does not wait for
+	 * the disk. */
+	g_mutex_lock(&opened->saving);
 	g_mutex_lock(&opened->mutex);
 	g_hash_table_add(opened->lines, format_line(opened, database));
-	r = save(opened, err);
+	text = format_all(opened);
 	g_mutex_unlock(&opened->mutex);
+	r = ph_file_replace(opened->path, text, err);
+	g_mutex_unlock(&opened->saving);
 	return r;
 }
