@@ -1,10 +1,12 @@
 #include "store/mailbox/path.h"
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -154,6 +156,29 @@ ph_path_walk(int dir, const char *const *components, bool make, bool sync,
 		parent = fd;
 	}
 	return fd;
+}
+
+int
+ph_path_replace(int dir, const char *name, const char *text,
+		const struct ph_perms *owner)
+{
+	g_autofree char *other =
+	    g_strdup_printf("%s.P%dR%08x", name, (int)getpid(), g_random_int());
+	int fd = openat(dir, other,
+			O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	if (ph_perms_give(fd, owner, false) == 0 &&
+	    ph_file_write(fd, text, strlen(text)) == 0 &&
+	    renameat(dir, other, dir, name) == 0)
+		return fd;
+	saved = errno;
+	unlinkat(dir, other, 0);
+	ph_path_close(&fd);
+	errno = saved;
+	return -1;
 }
 
 static bool

@@ -35,6 +35,12 @@ int ph_path_make(int dir, const char *component, const struct ph_perms *owner,
 int ph_path_walk(int dir, const char *const *components, bool make, bool sync,
 		 struct ph_err *err);
 
+/* A small file of an owner in the place of what has the name: by another name
+ * first, because the owner may have linked a file of somebody else's by this
+ * one. Not durable. Its descriptor, to append to it, or -1 with errno. */
+int ph_path_replace(int dir, const char *name, const char *text,
+		    const struct ph_perms *owner);
+
 /* Closes and sets -1; -1 is fine. errno is kept. */
 void ph_path_close(int *fd);
 

@@ -292,27 +292,6 @@ format_file(const struct ph_quota *limit, const struct ph_quota *used)
 	return g_string_free(out, FALSE);
 }
 
-static int
-write_file(int mailbox, const char *text, const struct ph_perms *owner,
-	   struct ph_err *err)
-{
-	g_autofree char *name =
-	    g_strdup_printf("%s.P%dR%08x", NAME, (int)getpid(), g_random_int());
-	int fd = openat(mailbox, name,
-			O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return fail("make", NAME, err);
-	if (ph_perms_give(fd, owner, false) == 0 &&
-	    ph_file_write(fd, text, strlen(text)) == 0 &&
-	    renameat(mailbox, name, mailbox, NAME) == 0)
-		return fd;
-	fail("write", NAME, err);
-	unlinkat(mailbox, name, 0);
-	ph_path_close(&fd);
-	return -1;
-}
-
 /* Into file. When messages came or went meanwhile, or it is nobody's who asks
  * (owner NULL), the sum is of use now, but must not stay: what made us count
  * still stands in the old file, as do its limits, which may be somebody
@@ -336,8 +315,8 @@ count_anew(int mailbox, struct size_file *file, const struct ph_perms *owner,
 	file->changed = time(NULL);
 	text = format_file(&file->limit, &sum.used);
 	ph_path_close(&file->fd);
-	file->fd = write_file(mailbox, text, owner, err);
-	return file->fd < 0 ? -1 : 0;
+	file->fd = ph_path_replace(mailbox, NAME, text, owner);
+	return file->fd < 0 ? fail("write", NAME, err) : 0;
 }
 
 /* ---- taking ------------------------------------------------------------ */
