@@ -196,21 +196,48 @@ try_all(struct import *import)
 
 /* ---- the rules that are there ------------------------------------------- */
 
-static void
-look_at_others(struct import *import, bool removed)
+/* The first that is behind all that have one. */
+static int64_t
+next_priority(const struct ph_snapshot *snapshot)
 {
-	g_autoptr(GPtrArray) rules = ph_rules_sorted(import->snapshot);
+	g_autoptr(GPtrArray) rules = ph_rules_sorted(snapshot);
+	int64_t next = 0;
 
 	for (guint i = 0; i < rules->len; i++) {
-		const struct ph_object *rule = rules->pdata[i];
-		const int64_t priority = ph_rule_priority(rule);
-		g_autofree char *folded = ph_fold(ph_object_name(rule));
+		const int64_t priority = ph_rule_priority(rules->pdata[i]);
 
-		if (!import->replace && !removed && priority != INT64_MAX)
-			import->next = MAX(import->next, priority + 1);
-		if (removed && !g_hash_table_contains(import->rules, folded))
-			g_ptr_array_add(import->names,
-					g_strdup(ph_object_name(rule)));
+		if (priority != INT64_MAX)
+			next = MAX(next, priority + 1);
+	}
+	return next;
+}
+
+static void
+remove_other(struct import *import, const char *name)
+{
+	g_autofree char *folded = ph_fold(name);
+
+	if (!g_hash_table_contains(import->rules, folded))
+		g_ptr_array_add(import->names, g_strdup(name));
+}
+
+/* All that are not in the file, those that are not valid as well. */
+static void
+remove_others(struct import *import)
+{
+	const struct ph_snapshot_error *errors;
+	size_t n;
+	const struct ph_object *const *rules =
+	    ph_snapshot_list(import->snapshot, import->kind->name, &n);
+
+	for (size_t i = 0; i < n; i++)
+		remove_other(import, ph_object_name(rules[i]));
+	n = ph_snapshot_errors(import->snapshot, &errors);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = ph_error_name(&errors[i], import->kind);
+
+		if (name)
+			remove_other(import, name);
 	}
 }
 
@@ -275,15 +302,17 @@ read_file(struct import *import, const char *path)
 static int
 apply(struct import *import, bool dry_run)
 {
+	g_autofree const char **names =
+	    g_new0(const char *, import->names->len + 1);
+
 	if (import->names->len == 0)
 		return 0;
 	if (dry_run)
 		return try_all(import);
-	g_ptr_array_add(import->names, NULL);
-	import->names->len--;
-	return ph_changes_run(import->cli, import->kind,
-			      (const char *const *)import->names->pdata,
-			      "import", plan, import);
+	for (guint i = 0; i < import->names->len; i++)
+		names[i] = import->names->pdata[i];
+	return ph_changes_run(import->cli, import->kind, names, "import", plan,
+			      import);
 }
 
 static int
@@ -292,7 +321,7 @@ run(struct import *import, const struct ph_input *input)
 	const bool dry_run = ph_input_option(input, "dry-run") != NULL;
 	int status;
 
-	look_at_others(import, false);
+	import->next = import->replace ? 0 : next_priority(import->snapshot);
 	status = read_file(import, input->words[0]);
 	/* What could not be read would be lost. */
 	if (status == 0 && import->replace &&
@@ -301,7 +330,7 @@ run(struct import *import, const struct ph_input *input)
 				   "nothing was changed, because --replace "
 				   "removes what was not imported");
 	if (status == 0 && import->replace)
-		look_at_others(import, true);
+		remove_others(import);
 	if (status == 0)
 		status = apply(import, dry_run);
 	if (status != 0)

@@ -146,25 +146,19 @@ format_value(const struct ph_field *field, char *const *texts)
 
 /* ---- fields ------------------------------------------------------------- */
 
-/* What says how the cmdlet is run, not what the rule does. */
+/* What says how the cmdlet is run, not what the rule does; the order is the
+ * file's. */
 static bool
-is_about_the_run(const char *parameter)
+is_passed_over(const char *parameter)
 {
-	static const char *const names[] = {"Confirm", "WhatIf",
-					    "Force",   "DomainController",
-					    "Verbose", "ErrorAction"};
+	static const char *const names[] = {
+	    "Confirm", "WhatIf",      "Force",	 "DomainController",
+	    "Verbose", "ErrorAction", "Priority"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		if (g_ascii_strcasecmp(parameter, names[i]) == 0)
 			return true;
 	return false;
-}
-
-/* The order is the file's. */
-static bool
-is_place(const char *parameter)
-{
-	return g_ascii_strcasecmp(parameter, "Priority") == 0;
 }
 
 static int
@@ -176,7 +170,7 @@ add_parameter(const struct ph_kind *kind,
 	    ph_kind_field(kind, parameter->name, NULL);
 	g_autofree char *value = NULL;
 
-	if (is_about_the_run(parameter->name) || is_place(parameter->name))
+	if (is_passed_over(parameter->name))
 		return 0;
 	if (!field)
 		return ph_err_set(err, PH_ERR_PERM,

@@ -116,11 +116,12 @@ def test_new_ones_come_behind_those_there_are(org: Lab, host: Host, tmp_path: Pa
 
 def test_replaced(org: Lab, host: Host, tmp_path: Path) -> None:
     org.change(lambda: org.rule("Own", Priority="4", SubjectContainsWords="x", SetSCL="1"))
+    org.redis.call("HSET", "posthub:rule:Bad", "SetSCL", "77", "SubjectContainsWords", "x")
     path = write(tmp_path / "rules.xml", NUMBERS, SECRET)
     dry = run(host, path, "--replace", "--dry-run")
-    assert (dry["Removed"], stored(org, "Own")["SetSCL"]) == (["Own"], "1")
+    assert (dry["Removed"], stored(org, "Own")["SetSCL"]) == (["Own", "Bad"], "1")
     org.change(lambda: run(host, path, "--replace"))
-    assert not stored(org, "Own")
+    assert not stored(org, "Own") and not stored(org, "Bad")
     assert stored(org, "Numbers")["Priority"] == "0"
 
 
