@@ -3,6 +3,7 @@
 #include "cli/input.h"
 #include "lib/base/log.h"
 #include "lib/base/program.h"
+#include "lib/base/text.h"
 #include "lib/state/state.h"
 
 #include <errno.h>
@@ -101,12 +102,6 @@ ph_cli_key(const struct ph_cli *cli, const char *key)
 
 /* ---- what the daemons of this server keep on disk ----------------------- */
 
-static int
-by_text(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 char **
 ph_cli_state_files(const struct ph_cli *cli, const char *suffix)
 {
@@ -120,7 +115,7 @@ ph_cli_state_files(const struct ph_cli *cli, const char *suffix)
 			g_ptr_array_add(files,
 					g_build_filename(path, name, NULL));
 	}
-	g_ptr_array_sort(files, by_text);
+	g_ptr_array_sort(files, ph_by_text);
 	g_ptr_array_add(files, NULL);
 	return (char **)g_ptr_array_free(files, FALSE);
 }

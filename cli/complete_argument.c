@@ -34,20 +34,28 @@ ph_complete_list(struct ph_completion *completion)
 	completion->end = PH_COMPLETE_OPEN;
 }
 
-/* name: the noun's, or of an option its own: "--rule NAME". */
+/* The noun is the kind; of an option its own name: "--rule NAME". */
 static void
-add_of_name(struct ph_completion *completion, const char *name)
+add_object(struct ph_completion *completion, const char *name)
 {
-	if (strcmp(name, "map") == 0) {
-		for (const struct ph_map_name *m = ph_map_names; m->name; m++)
-			ph_complete_add(completion, m->name);
-	} else if (strcmp(name, "columns") == 0) {
-		ph_complete_list(completion);
-		for (int i = 0; i < PH_COLUMNS; i++)
-			ph_complete_add(completion,
-					ph_track_columns[i].property);
-	} else
-		ph_complete_names(completion, name);
+	ph_complete_names(completion, name);
+}
+
+static void
+add_map(struct ph_completion *completion, const char *name)
+{
+	(void)name;
+	for (const struct ph_map_name *m = ph_map_names; m->name; m++)
+		ph_complete_add(completion, m->name);
+}
+
+static void
+add_column(struct ph_completion *completion, const char *name)
+{
+	(void)name;
+	ph_complete_list(completion);
+	for (int i = 0; i < PH_COLUMNS; i++)
+		ph_complete_add(completion, ph_track_columns[i].property);
 }
 
 static void
@@ -98,7 +106,9 @@ static const struct meaning {
 	/* NULL: nobody can know. */
 	void (*add)(struct ph_completion *completion, const char *name);
 } meanings[] = {
-    {"NAME", add_of_name},
+    {"NAME", add_object},
+    {"MAP", add_map},
+    {"COLUMN", add_column},
     {"SERVER", add_server},
     {"OTHER", add_rule},
     {"EVENT", add_event},

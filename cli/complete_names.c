@@ -1,6 +1,7 @@
 #include "cli/complete.h"
 
 #include "cli/change.h"
+#include "lib/base/text.h"
 #include "lib/state/snapshot.h"
 
 #include <errno.h>
@@ -28,15 +29,14 @@ names_of_snapshot(struct ph_completion *completion,
 		ph_complete_add(completion, ph_object_name(objects[i]));
 }
 
-/* The prefix has no glob's characters unless somebody wants to see everything
- * under it: what is found is compared. */
 static bool
 names_of_redis(struct ph_completion *completion, struct ph_cli *cli,
 	       const struct ph_kind *kind)
 {
 	g_autofree char *object = ph_object_key(kind, "");
 	g_autofree char *start = ph_cli_key(cli, object);
-	g_autofree char *pattern = g_strconcat(start, "*", NULL);
+	g_autofree char *literal = ph_redis_literal(start);
+	g_autofree char *pattern = g_strconcat(literal, "*", NULL);
 	g_autofree char *cursor = g_strdup("0");
 
 	do {
@@ -54,9 +54,7 @@ names_of_redis(struct ph_completion *completion, struct ph_cli *cli,
 			const char *key =
 			    ph_reply_text(ph_reply_at(keys, i), NULL);
 
-			if (g_str_has_prefix(key, start))
-				ph_complete_add(completion,
-						key + strlen(start));
+			ph_complete_add(completion, key + strlen(start));
 		}
 		ph_reply_free(&reply);
 	} while (strcmp(cursor, "0") != 0);
@@ -132,12 +130,6 @@ set_deadline(void)
 	(void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-static int
-by_text(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int
 ph_complete_main(const struct ph_verb *verbs, int argc, char **argv)
 {
@@ -156,7 +148,7 @@ ph_complete_main(const struct ph_verb *verbs, int argc, char **argv)
 		words[i] = raw[i].text;
 	}
 	ph_complete(&completion, words, n);
-	g_ptr_array_sort(completion.found, by_text);
+	g_ptr_array_sort(completion.found, ph_by_text);
 	for (guint i = 0; i < completion.found->len; i++) {
 		g_autofree char *line = ph_shell_word_format(
 		    &raw[n - 1], completion.found->pdata[i]);

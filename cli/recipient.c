@@ -129,26 +129,12 @@ show_page(struct listing *l, const struct ph_reply *keys, struct ph_err *err)
 	return 0;
 }
 
-/* A glob that matches the text itself. */
-static char *
-escape_glob(const char *text)
-{
-	GString *out = g_string_new(NULL);
-
-	for (; *text; text++) {
-		if (strchr("*?[]\\", *text))
-			g_string_append_c(out, '\\');
-		g_string_append_c(out, *text);
-	}
-	return g_string_free(out, FALSE);
-}
-
 static int
 scan(struct listing *l, struct ph_err *err)
 {
 	g_autofree char *kind = ph_object_key(l->kind, "");
 	g_autofree char *start = ph_cli_key(l->cli, kind);
-	g_autofree char *literal = escape_glob(start);
+	g_autofree char *literal = ph_redis_literal(start);
 	g_autofree char *pattern = g_strconcat(literal, "*", NULL);
 	g_autofree char *cursor = g_strdup("0");
 

@@ -7,12 +7,6 @@
 
 /* ---- names --------------------------------------------------------------- */
 
-static int
-by_text(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* "CN=mx.example, O=Example" and "O=example,CN=mx.example" as the same text.
  * A comma inside a value is escaped or quoted, and separates all the same: on
  * both sides alike. */
@@ -28,7 +22,7 @@ normal(const char *name)
 		if (*folded != '\0')
 			g_ptr_array_add(sorted, g_steal_pointer(&folded));
 	}
-	g_ptr_array_sort(sorted, by_text);
+	g_ptr_array_sort(sorted, ph_by_text);
 	g_ptr_array_add(sorted, NULL);
 	return g_strjoinv(",", (char **)sorted->pdata);
 }

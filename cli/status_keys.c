@@ -1,5 +1,6 @@
 #include "cli/status_keys.h"
 
+#include "lib/base/text.h"
 #include "lib/state/kinds.h"
 
 #include <glib.h>
@@ -32,32 +33,19 @@ static const char script[] =
     "odd[#odd + 1] = name end end "
     "return {r[1], odd}";
 
-static char *
-make_pattern(const char *prefix)
-{
-	GString *pattern = g_string_new(NULL);
-
-	for (const char *p = prefix; *p != '\0'; p++) {
-		if (strchr("*?[]\\^-", *p) != NULL)
-			g_string_append_c(pattern, '\\');
-		g_string_append_c(pattern, *p);
-	}
-	g_string_append_c(pattern, '*');
-	return g_string_free(pattern, FALSE);
-}
-
 /* Up to the cursor, which is put in at each step. */
 static GPtrArray *
 make_command(const struct ph_cli *cli)
 {
 	const char *prefix = ph_redis_prefix(cli->redis);
+	g_autofree char *literal = ph_redis_literal(prefix);
 	GPtrArray *args = g_ptr_array_new_with_free_func(g_free);
 
 	g_ptr_array_add(args, g_strdup("EVAL"));
 	g_ptr_array_add(args, g_strdup(script));
 	g_ptr_array_add(args, g_strdup("0"));
 	g_ptr_array_add(args, g_strdup("0"));
-	g_ptr_array_add(args, make_pattern(prefix));
+	g_ptr_array_add(args, g_strconcat(literal, "*", NULL));
 	g_ptr_array_add(args, g_strdup(prefix));
 	for (const struct ph_kind *kind = ph_kinds; kind->name; kind++)
 		g_ptr_array_add(
@@ -81,12 +69,6 @@ take_keys(const struct ph_reply *list, GHashTable *found)
 		    found, g_strdup(ph_reply_text(ph_reply_at(list, i), NULL)));
 }
 
-static int
-by_text(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static GPtrArray *
 sorted(GHashTable *found)
 {
@@ -97,13 +79,13 @@ sorted(GHashTable *found)
 	g_hash_table_iter_init(&iter, found);
 	while (g_hash_table_iter_next(&iter, &key, NULL))
 		g_ptr_array_add(keys, g_strdup(key));
-	g_ptr_array_sort(keys, by_text);
+	g_ptr_array_sort(keys, ph_by_text);
 	return keys;
 }
 
-/* By name. */
-static GPtrArray *
-find_keys(struct ph_cli *cli)
+/* By name. -1: Redis does not say all of them. */
+static int
+find_keys(struct ph_cli *cli, GPtrArray **keys_r, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) args = make_command(cli);
 	g_autoptr(GHashTable) found =
@@ -114,23 +96,24 @@ find_keys(struct ph_cli *cli)
 	};
 
 	/* Without a prefix everybody's keys are below it. */
-	if (!*ph_redis_prefix(cli->redis))
-		return sorted(found);
-	do {
+	bool more = *ph_redis_prefix(cli->redis) != '\0';
+	int r = 0;
+
+	while (r == 0 && more) {
 		struct ph_reply *reply = NULL;
 
-		if (ph_redis_callv(cli->redis, &command, &reply, NULL) < 0 ||
-		    ph_reply_count(reply) != 2) {
-			ph_reply_free(&reply);
+		r = ph_redis_callv(cli->redis, &command, &reply, err);
+		if (r < 0)
 			break;
-		}
 		g_free(args->pdata[CURSOR]);
 		args->pdata[CURSOR] =
 		    g_strdup(ph_reply_text(ph_reply_at(reply, 0), NULL));
+		more = strcmp(args->pdata[CURSOR], "0") != 0;
 		take_keys(ph_reply_at(reply, 1), found);
 		ph_reply_free(&reply);
-	} while (strcmp(args->pdata[CURSOR], "0") != 0);
-	return sorted(found);
+	}
+	*keys_r = sorted(found);
+	return r;
 }
 
 /* What is wrong with one, and what was meant. */
@@ -157,8 +140,11 @@ ph_unknown_table(struct ph_cli *cli)
 {
 	static const char *const columns[] = {"Key", "Problem", NULL};
 	struct ph_table *table = ph_table_new(columns);
-	g_autoptr(GPtrArray) keys = find_keys(cli);
+	g_autoptr(GPtrArray) keys = NULL;
+	struct ph_err err = PH_ERR_INIT;
 
+	if (find_keys(cli, &keys, &err) < 0)
+		ph_table_add(table, (const char *[]){"(not all)", err.text});
 	for (guint i = 0; i < keys->len && i < SHOWN; i++) {
 		g_autofree char *problem = problem_of(keys->pdata[i]);
 

@@ -5,8 +5,8 @@
 #include "cli/output.h"
 
 /* Keys below the prefix that belong to nothing, because a kind was misspelt
- * with redis-cli: no daemon reads them. Key and Problem, the first 20; empty as
- * well when Redis does not say. */
+ * with redis-cli: no daemon reads them. Key and Problem, the first 20; when
+ * Redis does not say all of them, so does the first row. */
 struct ph_table *ph_unknown_table(struct ph_cli *cli);
 
 #endif

@@ -24,7 +24,7 @@ const struct ph_option ph_track_options_table[] = {
     {"server", "SERVER", "rows that this server wrote"},
     {"result-size", "NUMBER",
      "the newest so many rows (1000), or \"unlimited\""},
-    {"columns", "NAME,...", "show these; property names or field names"},
+    {"columns", "COLUMN,...", "show these; property names or field names"},
     {"dir", "DIRECTORY", "read the log files there instead of Redis"},
     {"files", "FILE,...", "read these log files instead of Redis"},
     {NULL, NULL, NULL},
@@ -114,7 +114,7 @@ take_columns(const struct ph_input *input, GArray *columns)
 	return columns->len > 0
 		   ? 0
 		   : ph_cli_fail(PH_EXIT_USAGE,
-				 "--columns is empty; expected NAME,...");
+				 "--columns is empty; expected COLUMN,...");
 }
 
 static struct ph_table *

@@ -86,7 +86,7 @@ const struct ph_verb ph_verbs[] = {
      ph_mailbox_run},
     {"route", NULL, "ADDRESS ...", "where mail for it goes next, and why",
      ph_route_options, 1, ANY, ph_route_run},
-    {"map", NULL, "[NAME KEY]",
+    {"map", NULL, "[MAP KEY]",
      "ask posthub-policy as Postfix would; alone: the maps there are", NULL, 0,
      2, ph_map_run},
     {"track", NULL, "", "message tracking, as Get-MessageTrackingLog",

@@ -122,3 +122,9 @@ ph_format_list(const char *const *list)
 	}
 	return g_string_free(text, FALSE);
 }
+
+int
+ph_by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}

@@ -40,6 +40,9 @@ int ph_parse_list(const char *text, char ***list_r, struct ph_err *err);
 /* The inverse for comma lists; free with g_free. */
 char *ph_format_list(const char *const *list);
 
+/* For g_ptr_array_sort and qsort: texts (char *) by their bytes. */
+int ph_by_text(const void *a, const void *b);
+
 /* "2026-11-21T10:00:00.123Z"; size at least PH_DATE_TEXT. */
 #define PH_DATE_TEXT 32
 void ph_format_date(int64_t ms, char *buffer, size_t size);

@@ -11,27 +11,13 @@
 /* A few deletions are an order, however few recipients there are. */
 #define GONE_LIMIT 10
 
-/* MATCH takes a pattern, and a prefix may be anything. */
-static char *
-make_pattern(const char *prefix)
-{
-	GString *pattern = g_string_new(NULL);
-
-	for (; *prefix != '\0'; prefix++) {
-		if (strchr("*?[]^\\", *prefix) != NULL)
-			g_string_append_c(pattern, '\\');
-		g_string_append_c(pattern, *prefix);
-	}
-	g_string_append_c(pattern, '*');
-	return g_string_free(pattern, FALSE);
-}
-
 /* One SCAN: names, and the cursor of the next one ("0": it was the last). */
 static int
 scan(struct ph_feeder *feeder, char **cursor, GPtrArray *names,
      struct ph_err *err)
 {
-	g_autofree char *pattern = make_pattern(feeder->prefix);
+	g_autofree char *literal = ph_redis_literal(feeder->prefix);
+	g_autofree char *pattern = g_strconcat(literal, "*", NULL);
 	const char *const args[] = {"SCAN",  *cursor, "MATCH",
 				    pattern, "COUNT", SCAN_COUNT};
 	const struct ph_command command = {G_N_ELEMENTS(args), args, NULL};

@@ -2,6 +2,7 @@
 #include "lib/state/redis_private.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 /* Back-off between attempts to connect, ms. */
 enum {
@@ -55,6 +56,19 @@ const char *
 ph_redis_prefix(const struct ph_redis *redis)
 {
 	return redis->prefix;
+}
+
+char *
+ph_redis_literal(const char *text)
+{
+	GString *out = g_string_new(NULL);
+
+	for (; *text != '\0'; text++) {
+		if (strchr("*?[]^-\\", *text) != NULL)
+			g_string_append_c(out, '\\');
+		g_string_append_c(out, *text);
+	}
+	return g_string_free(out, FALSE);
 }
 
 /* Several threads may fail at once; that is one failure. */

@@ -23,6 +23,8 @@ void ph_redis_close(struct ph_redis **redis);
 
 /* "posthub:" unless set otherwise. */
 const char *ph_redis_prefix(const struct ph_redis *redis);
+/* The pattern of SCAN that this text alone matches; g_free. */
+char *ph_redis_literal(const char *text);
 
 enum ph_reply_type {
 	PH_REPLY_NIL,

@@ -184,17 +184,6 @@ ph_state_read_keys(const struct ph_state_source *source,
 	return 0;
 }
 
-/* As SCAN MATCH understands it. */
-static void
-append_escaped(GString *pattern, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (strchr("*?[]\\^-", *text) != NULL)
-			g_string_append_c(pattern, '\\');
-		g_string_append_c(pattern, *text);
-	}
-}
-
 /*
  * One pattern for all kinds: for each of the first letters the set that occurs
  * there, "[rsd...][uie...]...". It lets through too much, but leaves hundreds
@@ -205,12 +194,13 @@ static char *
 scan_pattern(const char *prefix)
 {
 	g_auto(GStrv) beginnings = ph_keys_prefixes("");
+	g_autofree char *literal = ph_redis_literal(prefix);
 	GString *pattern = g_string_new(NULL);
 	size_t depth = strlen(beginnings[0]);
 
 	for (size_t i = 0; beginnings[i] != NULL; i++)
 		depth = MIN(depth, strlen(beginnings[i]));
-	append_escaped(pattern, prefix);
+	g_string_append(pattern, literal);
 	for (size_t at = 0; at < depth; at++) {
 		g_string_append_c(pattern, '[');
 		for (size_t i = 0; beginnings[i] != NULL; i++)

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/directory/resolve.h"
 #include "lib/routing/route.h"
 #include "store/submission/rows.h"
@@ -103,12 +104,6 @@ has_waiting(const struct ph_item *item)
 	return ph_item_state_count(item->state, PH_RCPT_WAITING) > 0;
 }
 
-static int
-by_text(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* In an order that does not change with that of the tries: a reason that stays
  * the same is told once. */
 static void
@@ -116,7 +111,7 @@ join_reasons(GPtrArray *reasons, struct ph_err *err)
 {
 	g_autofree char *text = NULL;
 
-	g_ptr_array_sort(reasons, by_text);
+	g_ptr_array_sort(reasons, ph_by_text);
 	g_ptr_array_add(reasons, NULL);
 	text = g_strjoinv("; ", (char **)reasons->pdata);
 	ph_err_set(err, PH_ERR_TEMP, "%s",
