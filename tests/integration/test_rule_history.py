@@ -18,10 +18,11 @@ NO, DATA = 1, 65
 
 @pytest.fixture
 def host(org: Lab) -> Iterator[Host]:
+    """Nothing is known of what other tests did; no daemon follows the history."""
+    org.redis.call("DEL", "posthub:history:rule")
     yield org.hosts["MBX1"]
     if keys := org.redis.keys("posthub:rule:*"):
         org.change(lambda: org.redis.call("DEL", *keys))
-    org.redis.call("DEL", "posthub:history:rule")  # no daemon follows it
 
 
 def history(host: Host, *words: str) -> list[dict[str, Any]]:

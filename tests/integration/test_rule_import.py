@@ -31,11 +31,16 @@ NUMBERS = (
 )
 
 
+def remove_rules(lab: Lab) -> None:
+    if keys := lab.redis.keys("posthub:rule:*"):
+        lab.change(lambda: lab.redis.call("DEL", *keys))
+
+
 @pytest.fixture
 def host(org: Lab) -> Iterator[Host]:
+    remove_rules(org)
     yield org.hosts["MBX1"]
-    if keys := org.redis.keys("posthub:rule:*"):
-        org.change(lambda: org.redis.call("DEL", *keys))
+    remove_rules(org)
 
 
 def write(path: Path, *rules: tuple[str, str], encoding: str = "utf-16") -> str:
