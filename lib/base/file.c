@@ -44,6 +44,22 @@ ph_file_read(int fd, void *buffer, size_t size)
 }
 
 int
+ph_file_unnamed(int directory)
+{
+	return openat(directory, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+}
+
+int
+ph_file_name(int fd, int directory, const char *name)
+{
+	char path[32];
+
+	/* By its descriptor alone it would need a capability. */
+	g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
+}
+
+int
 ph_file_sync_entry(const char *path)
 {
 	g_autofree char *directory = g_path_get_dirname(path);

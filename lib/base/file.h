@@ -18,6 +18,14 @@ int ph_file_write(int fd, const void *data, size_t size);
  * meanwhile, or is no file, takes no more than the buffer. */
 ssize_t ph_file_read(int fd, void *buffer, size_t size);
 
+/* A file that has no name in the directory's file system until it is given one,
+ * and is gone without one; open for reading and writing, mode 0600. The
+ * descriptor, or -1: some file systems have none. */
+int ph_file_unnamed(int directory);
+/* Its first name or a further one. 0, or -1; ENOENT also: its names were
+ * removed meanwhile, or there is no /proc. */
+int ph_file_name(int fd, int directory, const char *name);
+
 /* The entry of a file that was made, renamed or removed: without it a crash may
  * bring the old name back, or none. 0, or -1. */
 int ph_file_sync_entry(const char *path);

@@ -43,20 +43,6 @@ ph_mdb_result(int error, bool mailbox)
 
 /* ---- opening ----------------------------------------------------------- */
 
-static int
-open_lanes(struct ph_mdb *mdb, struct ph_err *err)
-{
-	for (int i = 0; i < PH_MDB_LANES; i++) {
-		const char name[] = {(char)('0' + i), '\0'};
-		const char *const lane[] = {"tmp", name, NULL};
-
-		mdb->tmp[i] = ph_path_walk(mdb->own, lane, true, false, err);
-		if (mdb->tmp[i] < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* It was there: is it? What it would be without its mount is a directory with
  * nothing in it. */
 static int
@@ -85,6 +71,7 @@ open_directories(struct ph_mdb *mdb, const struct ph_mdb_options *options,
 	g_autofree char *name = ph_path_component(mdb->name);
 	const char *const top[] = {name, NULL};
 	const char *const own[] = {".posthub", NULL};
+	const char *const tmp[] = {"tmp", NULL};
 
 	if (options->expected && check_there(mdb, options->root, name, err) < 0)
 		return -1;
@@ -96,7 +83,8 @@ open_directories(struct ph_mdb *mdb, const struct ph_mdb_options *options,
 		return -1;
 	*fresh_r =
 	    faccessat(mdb->own, "duplicates", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-	return open_lanes(mdb, err);
+	mdb->tmp = ph_path_walk(mdb->own, tmp, true, false, err);
+	return mdb->tmp < 0 ? -1 : 0;
 }
 
 static enum ph_store_result
@@ -244,9 +232,9 @@ note_stop(struct ph_mdb *mdb, bool fresh, struct ph_err *err)
 
 /* Nobody else writes here, so all that is there was left by a crash. */
 static void
-clear_lane(int lane)
+clear_tmp(const struct ph_mdb *mdb)
 {
-	int fd = openat(lane, ".", O_RDONLY | O_CLOEXEC);
+	int fd = openat(mdb->tmp, ".", O_RDONLY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
@@ -256,22 +244,22 @@ clear_lane(int lane)
 	}
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			unlinkat(lane, entry->d_name, 0);
+			unlinkat(mdb->tmp, entry->d_name, 0);
 	closedir(dir);
 }
 
-/* In tmp itself lie those of versions before this one; its directories stay. */
-static void
-clear_tmp(const struct ph_mdb *mdb)
+/* Tried, because it takes the file system and /proc. */
+static bool
+may_be_unnamed(const struct ph_mdb *mdb)
 {
-	const char *const tmp[] = {"tmp", NULL};
-	int fd = ph_path_walk(mdb->own, tmp, false, false, NULL);
+	static const char name[] = "probe";
+	int fd = ph_file_unnamed(mdb->tmp);
+	bool may = fd >= 0 && ph_file_name(fd, mdb->tmp, name) == 0;
 
-	if (fd >= 0)
-		clear_lane(fd);
+	if (may)
+		unlinkat(mdb->tmp, name, 0);
 	ph_path_close(&fd);
-	for (int i = 0; i < PH_MDB_LANES; i++)
-		clear_lane(mdb->tmp[i]);
+	return may;
 }
 
 static int
@@ -295,8 +283,7 @@ static void
 mdb_free(struct ph_mdb *mdb)
 {
 	ph_duplicates_close(&mdb->duplicates, NULL);
-	for (int i = 0; i < PH_MDB_LANES; i++)
-		ph_path_close(&mdb->tmp[i]);
+	ph_path_close(&mdb->tmp);
 	ph_path_close(&mdb->own);
 	ph_path_close(&mdb->dir);
 	/* Last: closing it lets another process in. */
@@ -327,6 +314,7 @@ open_all(struct ph_mdb *mdb, const struct ph_mdb_options *options,
 	if (note_stop(mdb, fresh, err) < 0)
 		return ph_mdb_result(errno, false);
 	clear_tmp(mdb);
+	mdb->unnamed = may_be_unnamed(mdb);
 	return open_duplicates(mdb, err) < 0 ? PH_STORE_FAILED : PH_STORE_OK;
 }
 
@@ -340,9 +328,7 @@ ph_mdb_open(const struct ph_mdb_options *options, struct ph_mdb **mdb_r,
 	mdb->name = g_strdup(options->name);
 	mdb->epoch = options->epoch;
 	mdb->window = options->window;
-	mdb->dir = mdb->own = mdb->lock = -1;
-	for (int i = 0; i < PH_MDB_LANES; i++)
-		mdb->tmp[i] = -1;
+	mdb->dir = mdb->own = mdb->tmp = mdb->lock = -1;
 	mdb->known =
 	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_mutex_init(&mdb->first);

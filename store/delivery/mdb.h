@@ -19,7 +19,7 @@
  *	.posthub/epoch		highest under which it was opened
  *	.posthub/open		there while it is open, and after a crash
  *	.posthub/suspect	when (milliseconds) it was last found so
- *	.posthub/tmp/<0..7>/	messages being written
+ *	.posthub/tmp/		messages being written, where files need names
  *	.posthub/duplicates/	see duplicates.h
  *
  * Between the link that makes a message visible and the record that recognises
@@ -29,15 +29,11 @@
  * id. So a record need not be on disk before a message is answered; it is a
  * moment later, for an owner may move the message elsewhere.
  */
-enum { PH_MDB_LANES = 8 };
-
 struct ph_mdb {
 	char *name;
 	int64_t epoch, window;
-	int dir, own, lock;
-	/* Several, because those who make and remove files in a directory wait
-	 * for one another. */
-	int tmp[PH_MDB_LANES];
+	int dir, own, tmp, lock;
+	bool unnamed; /* a file in tmp needs no name, see lib/base/file.h */
 	struct ph_duplicates *duplicates; /* NULL: window 0 */
 	bool suspect;
 	gint lossy;	   /* atomic: a record is not on disk */

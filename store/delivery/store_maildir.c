@@ -31,13 +31,10 @@ struct maildir {
 struct message {
 	struct ph_mdb *mdb;
 	int fd;
-	int tmp;       /* borrowed of mdb */
-	char name[64]; /* there */
+	char name[64]; /* in its tmp; "": it has none yet */
 	uint64_t size;
 	struct ph_perms owner; /* of the file */
-	bool alone;	       /* it is for one mailbox and no other */
 	bool linked;	       /* in a mailbox: the owner stays */
-	bool moved;	       /* there, and no longer in tmp */
 	bool committed;
 };
 
@@ -85,8 +82,8 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	 * file tells the same, and it is. */
 	if (message->committed && mdb->duplicates)
 		ph_duplicates_sync_soon(mdb->duplicates);
-	if (message->fd >= 0 && !message->moved)
-		unlinkat(message->tmp, message->name, 0);
+	if (message->fd >= 0 && *message->name)
+		unlinkat(mdb->tmp, message->name, 0);
 	ph_path_close(&message->fd);
 	ph_mdb_set_leave(maildir->databases, mdb);
 	g_free(message);
@@ -121,6 +118,24 @@ complain_of(struct maildir *maildir, const char *database,
 	errno = saved;
 }
 
+static int
+make_file(struct maildir *maildir, struct message *message)
+{
+	const struct ph_mdb *mdb = message->mdb;
+
+	if (mdb->unnamed) {
+		message->fd = ph_file_unnamed(mdb->tmp);
+	} else {
+		g_snprintf(message->name, sizeof(message->name), "P%dQ%u",
+			   (int)maildir->pid,
+			   (guint)g_atomic_int_add(&maildir->begun, 1));
+		message->fd =
+		    openat(mdb->tmp, message->name,
+			   O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	}
+	return message->fd < 0 ? -1 : give_file(maildir, message);
+}
+
 static enum ph_store_result
 maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	      struct ph_err *err)
@@ -130,7 +145,6 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	struct ph_mdb *mdb;
 	struct ph_err why = PH_ERR_INIT;
 	enum ph_store_result result;
-	guint number;
 
 	result =
 	    ph_mdb_set_use(maildir->databases, database, epoch, &mdb, &why);
@@ -144,13 +158,7 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	let_pass(maildir, mdb->dir, mdb->name);
 	message = g_new0(struct message, 1);
 	message->mdb = mdb;
-	number = (guint)g_atomic_int_add(&maildir->begun, 1);
-	g_snprintf(message->name, sizeof(message->name), "P%dQ%u",
-		   (int)maildir->pid, number);
-	message->tmp = mdb->tmp[number % PH_MDB_LANES];
-	message->fd = openat(message->tmp, message->name,
-			     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (message->fd < 0 || give_file(maildir, message) < 0) {
+	if (make_file(maildir, message) < 0) {
 		result = fail(maildir, message, "cannot make a file", err);
 		maildir_end(maildir, message, NULL);
 		return result;
@@ -182,15 +190,6 @@ maildir_seal(void *self, void *p, struct ph_err *err)
 		return fail(self, message, "cannot sync", err);
 	ph_fault(PH_FAULT_STAGE_SYNCED);
 	return PH_STORE_OK;
-}
-
-static void
-maildir_offer(void *self, void *p, const struct ph_store_offer *offer)
-{
-	struct message *message = p;
-
-	(void)self;
-	message->alone = offer->n == 1;
 }
 
 /* http://cr.yp.to/proto/maildir.html, with the network message id and the size
@@ -288,29 +287,14 @@ fits(struct message *message, const struct ph_mdb_mailbox *mailbox)
 	return 1;
 }
 
-/* Nobody else wants it: one change of a directory less than a link. Some file
- * systems cannot do it without replacing what is there: EINVAL. */
-static int
-move_file(struct message *message, const struct ph_mdb_mailbox *mailbox,
-	  const char *name)
-{
-	if (renameat2(message->tmp, message->name, mailbox->new, name,
-		      RENAME_NOREPLACE) < 0)
-		return -1;
-	message->moved = true;
-	return 0;
-}
-
 static int
 link_file(struct message *message, const struct ph_mdb_mailbox *mailbox,
 	  const char *name)
 {
-	int r = -1;
+	int r = *message->name ? linkat(message->mdb->tmp, message->name,
+					mailbox->new, name, 0)
+			       : ph_file_name(message->fd, mailbox->new, name);
 
-	if (message->alone)
-		r = move_file(message, mailbox, name);
-	if (!message->alone || (r < 0 && errno == EINVAL))
-		r = linkat(message->tmp, message->name, mailbox->new, name, 0);
 	message->linked |= r == 0;
 	return r;
 }
@@ -325,7 +309,8 @@ link_once(struct message *message, const struct ph_mdb_mailbox *mailbox,
 		return -1;
 	if (r == 1) {
 		r = link_file(message, mailbox, name);
-		if (r == 0 || errno != EXDEV)
+		/* ENOENT: whoever had it has removed it, its last name. */
+		if (r == 0 || (errno != EXDEV && errno != ENOENT))
 			return r;
 	}
 	return link_copy(message, mailbox, name);
@@ -481,7 +466,6 @@ static const struct ph_store_ops maildir_ops = {
     .begin = maildir_begin,
     .write = maildir_write,
     .seal = maildir_seal,
-    .offer = maildir_offer,
     .commit = maildir_commit,
     .end = maildir_end,
     .sweep = maildir_sweep,

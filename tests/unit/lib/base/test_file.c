@@ -109,5 +109,45 @@ START_TEST(test_sync_entry)
 }
 END_TEST
 
+static size_t
+count(const char *path)
+{
+	GDir *dir = g_dir_open(path, 0, NULL);
+	size_t n = 0;
+
+	while (g_dir_read_name(dir) != NULL)
+		n++;
+	g_dir_close(dir);
+	return n;
+}
+
+START_TEST(test_named_late)
+{
+	char *root = unit_mkdir();
+	g_autofree char *path = g_build_filename(root, "a", NULL);
+	g_autofree char *text = NULL;
+	int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = ph_file_unnamed(dir);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ph_file_write(fd, "x", 1), 0);
+	ck_assert_uint_eq(count(root), 0);
+	ck_assert_int_eq(ph_file_name(fd, dir, "a"), 0);
+	ck_assert_int_eq(ph_file_name(fd, dir, "b"), 0);
+	ck_assert_int_eq(ph_file_name(fd, dir, "a"), -1);
+	ck_assert_int_eq(errno, EEXIST);
+	ck_assert_uint_eq(count(root), 2);
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	ck_assert_str_eq(text, "x");
+	ck_assert_int_eq(unlinkat(dir, "a", 0), 0);
+	ck_assert_int_eq(unlinkat(dir, "b", 0), 0);
+	ck_assert_int_eq(ph_file_name(fd, dir, "a"), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	close(fd);
+	close(dir);
+	unit_rmdir(&root);
+}
+END_TEST
+
 UNIT_MAIN("lib/base/file", test_all_of_it, test_reading_is_bounded,
-	  test_disk_full, test_sync_entry)
+	  test_disk_full, test_sync_entry, test_named_late)

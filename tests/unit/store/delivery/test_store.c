@@ -2,6 +2,7 @@
 
 #include "lib/base/uuid.h"
 #include "store/delivery/mdb.h"
+#include "tests/unit/store/delivery/unnamed.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -92,23 +93,16 @@ count(const char *root, const char *path)
 	return n;
 }
 
-/* Messages being written, in all directories for them. */
+/* Files of messages being written that have a name. */
 static size_t
 count_unfinished(const char *root, const char *database)
 {
 	g_autofree char *tmp =
 	    g_build_filename(database, ".posthub", "tmp", NULL);
-	g_autofree char *list = names(root, tmp);
-	g_auto(GStrv) lanes = g_strsplit(list, " ", -1);
-	size_t n = 0;
+	g_autofree char *full = g_build_filename(root, tmp, NULL);
 
-	ck_assert_uint_gt(g_strv_length(lanes), 1);
-	for (char **lane = lanes; *lane; lane++) {
-		g_autofree char *path = g_build_filename(tmp, *lane, NULL);
-
-		n += count(root, path);
-	}
-	return n;
+	ck_assert(g_file_test(full, G_FILE_TEST_IS_DIR));
+	return count(root, tmp);
 }
 
 /* ---- twins ------------------------------------------------------------- */
@@ -229,44 +223,87 @@ START_TEST(test_one_file_for_many)
 }
 END_TEST
 
-/* The file becomes the mailbox's: no link is left to be removed. */
-START_TEST(test_file_for_one)
+static struct ph_store_message *
+begin(struct ph_store *store)
 {
-	const struct ph_store_mailbox mailbox = {.address = "a@b",
-						 .nmid = NMID};
-	const struct ph_store_offer offer = {"s@sender.test", &mailbox, 1};
-	g_autofree char *root = unit_mkdir();
-	struct ph_store *store = open_maildir(root, DAY);
 	struct ph_store_message *message;
 
 	ck_assert_int_eq(ph_store_begin(store, "db", 1, &message, NULL),
 			 PH_STORE_OK);
 	ck_assert_int_eq(ph_store_write(message, "x", 1, NULL), PH_STORE_OK);
 	ck_assert_int_eq(ph_store_seal(message, NULL), PH_STORE_OK);
-	ph_store_offer(message, &offer);
-	ck_assert_uint_eq(count_unfinished(root, "db"), 1);
-	ck_assert_int_eq(ph_store_commit(message, &mailbox, NULL), PH_STORE_OK);
+	return message;
+}
+
+static enum ph_store_result
+commit(struct ph_store_message *message, const char *address)
+{
+	const struct ph_store_mailbox mailbox = {.address = address,
+						 .nmid = NMID};
+
+	return ph_store_commit(message, &mailbox, NULL);
+}
+
+/* Whoever dies while a message is written leaves nothing behind. */
+START_TEST(test_no_name_without_commit)
+{
+	g_autofree char *root = unit_mkdir();
+	struct ph_store *store = open_maildir(root, DAY);
+	struct ph_store_message *message = begin(store);
+
 	ck_assert_uint_eq(count_unfinished(root, "db"), 0);
-	ck_assert_int_eq(ph_store_end(&message, NULL), 0);
-	ck_assert_uint_eq(count(root, "db/b/a/new"), 1);
+	ph_store_end(&message, NULL);
+	ck_assert_uint_eq(count(root, "db"), 1);
 	ph_store_close(&store);
 	unit_rmdir(&root);
 }
 END_TEST
 
-START_TEST(test_nothing_without_commit)
+START_TEST(test_where_files_need_names)
 {
 	g_autofree char *root = unit_mkdir();
-	struct ph_store *store = open_maildir(root, DAY);
 	struct ph_store_message *message;
+	struct ph_store *store;
 
-	ck_assert_int_eq(ph_store_begin(store, "db", 1, &message, NULL),
-			 PH_STORE_OK);
-	ck_assert_int_eq(ph_store_write(message, "x", 1, NULL), PH_STORE_OK);
+	deny_unnamed();
+	store = open_maildir(root, DAY);
+	message = begin(store);
 	ck_assert_uint_eq(count_unfinished(root, "db"), 1);
 	ph_store_end(&message, NULL);
 	ck_assert_uint_eq(count_unfinished(root, "db"), 0);
-	ck_assert_uint_eq(count(root, "db"), 1);
+	message = begin(store);
+	ck_assert_int_eq(commit(message, "a@b"), PH_STORE_OK);
+	ck_assert_int_eq(commit(message, "c@b"), PH_STORE_OK);
+	ck_assert_int_eq(ph_store_end(&message, NULL), 0);
+	ck_assert_uint_eq(count_unfinished(root, "db"), 0);
+	ck_assert_uint_eq(count(root, "db/b/a/new"), 1);
+	ck_assert_uint_eq(count(root, "db/b/c/new"), 1);
+	ph_store_close(&store);
+	unit_rmdir(&root);
+}
+END_TEST
+
+/* With its last name a file is gone for good; the next one gets his all the
+ * same. */
+START_TEST(test_removed_before_the_next_has_it)
+{
+	g_autofree char *root = unit_mkdir();
+	struct ph_store *store = open_maildir(root, DAY);
+	struct ph_store_message *message = begin(store);
+	g_autofree char *name = NULL, *path = NULL, *text = NULL;
+
+	ck_assert_int_eq(commit(message, "a@b"), PH_STORE_OK);
+	name = names(root, "db/b/a/new");
+	path = g_build_filename(root, "db/b/a/new", name, NULL);
+	ck_assert_int_eq(unlink(path), 0);
+	g_clear_pointer(&name, g_free);
+	g_clear_pointer(&path, g_free);
+	ck_assert_int_eq(commit(message, "c@b"), PH_STORE_OK);
+	ck_assert_int_eq(ph_store_end(&message, NULL), 0);
+	name = names(root, "db/b/c/new");
+	path = g_build_filename(root, "db/b/c/new", name, NULL);
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	ck_assert_str_eq(text, "x");
 	ph_store_close(&store);
 	unit_rmdir(&root);
 }
@@ -397,18 +434,14 @@ START_TEST(test_leftovers)
 	g_autofree char *root = unit_mkdir();
 	struct ph_store *store = open_maildir(root, DAY);
 	g_autofree char *left =
-	    g_build_filename(root, "db/.posthub/tmp/7/P1Q1", NULL);
-	g_autofree char *older =
-	    g_build_filename(root, "db/.posthub/tmp/P1Q2", NULL);
+	    g_build_filename(root, "db/.posthub/tmp/P1Q1", NULL);
 
 	ck_assert_int_eq(put(store, "db", "a@b", NMID, "x"), PH_STORE_OK);
 	ph_store_close(&store);
 	ck_assert(g_file_set_contents(left, "x", 1, NULL));
-	ck_assert(g_file_set_contents(older, "x", 1, NULL));
 	store = open_maildir(root, DAY);
 	ck_assert_int_eq(put(store, "db", "a@b", OTHER, "x"), PH_STORE_OK);
 	ck_assert(!g_file_test(left, G_FILE_TEST_EXISTS));
-	ck_assert(!g_file_test(older, G_FILE_TEST_EXISTS));
 	ph_store_close(&store);
 	unit_rmdir(&root);
 }
@@ -645,9 +678,9 @@ END_TEST
 
 UNIT_MAIN("store/delivery/store", test_memory, test_failing,
 	  test_failing_for_one, test_layout, test_one_file_for_many,
-	  test_file_for_one, test_nothing_without_commit,
-	  test_duplicate_after_clean_stop, test_no_window, test_suspect,
-	  test_suspect_ends, test_leftovers, test_removed_mailbox,
-	  test_link_in_the_way, test_held_by_another, test_sweep_lets_go,
-	  test_epoch_reopens, test_no_room, test_no_room_for_record,
-	  test_results, test_names)
+	  test_no_name_without_commit, test_where_files_need_names,
+	  test_removed_before_the_next_has_it, test_duplicate_after_clean_stop,
+	  test_no_window, test_suspect, test_suspect_ends, test_leftovers,
+	  test_removed_mailbox, test_link_in_the_way, test_held_by_another,
+	  test_sweep_lets_go, test_epoch_reopens, test_no_room,
+	  test_no_room_for_record, test_results, test_names)
