@@ -2,6 +2,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
+#include "lib/base/log.h"
 #include "lib/base/ticker.h"
 #include "lib/health/holder.h"
 #include "lib/health/leader.h"
@@ -19,6 +20,7 @@
 
 enum {
 	SWEEP_MS = 500,
+	STALL_MS = 10 * 1000,
 	EXPIRE_MS = 10 * 60 * 1000,
 	/* Inside lmtp_data_done_timeout, 600 s. */
 	SLOT_TIMEOUT_MS = 300 * 1000,
@@ -50,7 +52,7 @@ struct app {
 	struct ph_holder *holder;
 	struct ph_leader *leader;
 	struct ph_hurry *hurry;
-	struct ph_ticker *housekeeper;
+	struct ph_ticker *housekeeper, *watcher;
 	int64_t next_expire; /* the housekeeper's alone */
 	int64_t timeout;     /* of an idle client */
 	int64_t concurrency; /* where its mailboxtransport says nothing */
@@ -105,15 +107,36 @@ keep_database(void *context, const char *database, int64_t epoch)
 }
 
 static void
-size_slots(struct app *app)
+tell_stall(void *context, const char *database, bool stalled)
 {
+	struct app *app = context;
+
+	if (stalled) {
+		ph_error("database %s: its disk does not answer; mail for it "
+			 "is put off until it does: see to the disk, or "
+			 "have another server activate the database "
+			 "(posthub database move)",
+			 database);
+		return;
+	}
+	ph_info("database %s: its disk answers again", database);
+	ph_hurry_ask(app->hurry, database);
+}
+
+/* Those that a disk keeps do not count: others have their turn. Apart from the
+ * housekeeper, whom the disk may keep as well. */
+static void
+size_slots(void *context)
+{
+	struct app *app = context;
 	struct ph_snapshot *snapshot = ph_state_take(app->state);
+	size_t stalled = ph_store_look(app->store, tell_stall, app);
 	int64_t n = ph_mailbox_concurrency(snapshot, app->deliver.server,
 					   "MaxConcurrentMailboxDeliveries",
 					   app->concurrency);
 
 	ph_snapshot_unref(&snapshot);
-	ph_slots_resize(app->slots, (size_t)n);
+	ph_slots_resize(app->slots, (size_t)n + stalled);
 }
 
 static void
@@ -121,7 +144,6 @@ keep_house(void *context)
 {
 	struct app *app = context;
 
-	size_slots(app);
 	ph_store_sweep(app->store, keep_database, app);
 	if (ph_clock_mono() < app->next_expire)
 		return;
@@ -211,6 +233,7 @@ open_maildir(struct app *app, struct ph_run *run, struct ph_err *err)
 	const struct ph_store_maildir_options options = {
 	    .root = ph_run_text(run, "store"),
 	    .opened = opened,
+	    .stall = STALL_MS,
 	    .host = ph_conf_text(app->conf, "server", "name"),
 	    .duplicate_window = ph_run_int(run, "duplicate_window"),
 	    .path = ph_run_text(run, "mailbox_path"),
@@ -357,6 +380,7 @@ ph_delivery_start(struct ph_run *run, void **app_r, struct ph_err *err)
 	fill_shared(app, run);
 	app->housekeeper =
 	    ph_ticker_start("housekeeper", SWEEP_MS, keep_house, app);
+	app->watcher = ph_ticker_start("watcher", SWEEP_MS, size_slots, app);
 	app->prober = ph_prober_start(&(struct ph_prober_options){
 	    .conf = app->conf,
 	    .state = app->state,
@@ -386,6 +410,7 @@ ph_delivery_stop(void *p)
 	ph_prober_stop(&app->prober);
 	ph_peers_stop(&app->shared.peers);
 	ph_ticker_stop(&app->housekeeper);
+	ph_ticker_stop(&app->watcher);
 	ph_arrivals_stop(&app->arrivals);
 	ph_store_close(&app->store);
 	/* Not before all is closed: then others may have the databases. */

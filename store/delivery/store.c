@@ -100,3 +100,10 @@ ph_store_sweep(struct ph_store *store,
 {
 	store->ops->sweep(store->self, keep, context);
 }
+
+size_t
+ph_store_look(struct ph_store *store, ph_stalls_tell *tell, void *context)
+{
+	return store->ops->look ? store->ops->look(store->self, tell, context)
+				: 0;
+}

@@ -4,6 +4,7 @@
 #include "lib/base/err.h"
 #include "lib/base/text.h"
 #include "lib/state/object.h"
+#include "store/delivery/stalls.h"
 #include "store/mailbox/quota.h"
 
 #include <stdbool.h>
@@ -83,6 +84,8 @@ struct ph_store_ops {
 		      bool (*keep)(void *context, const char *database,
 				   int64_t epoch),
 		      void *context);
+	/* Optional: as ph_stalls_look. */
+	size_t (*look)(void *self, ph_stalls_tell *tell, void *context);
 	/* No message is open. */
 	void (*close)(void *self);
 };
@@ -114,6 +117,9 @@ void ph_store_sweep(struct ph_store *store,
 		    bool (*keep)(void *context, const char *database,
 				 int64_t epoch),
 		    void *context);
+/* As ph_stalls_look; 0: none, or the back end has deadlines of its own. */
+size_t ph_store_look(struct ph_store *store, ph_stalls_tell *tell,
+		     void *context);
 
 /* ---- back ends --------------------------------------------------------- */
 
@@ -121,7 +127,10 @@ struct ph_store_maildir_options {
 	const char *root;	  /* made if it is not there, its parents too */
 	const char *host;	  /* of this server, for file names */
 	int64_t duplicate_window; /* milliseconds; 0: none are recognised */
-	const char *opened;	  /* a file, see opened.h; NULL: none */
+	int64_t stall; /* ms: a disk that keeps somebody longer does not answer,
+			* and nobody else goes there until it does; 0: all
+			* do */
+	const char *opened; /* a file, see opened.h; NULL: none */
 	/* As place.h and perms.h read them; NULL: the default. */
 	const char *path, *user, *group, *mode;
 };

@@ -26,10 +26,12 @@ struct maildir {
 	struct ph_mdb_set *databases;
 	struct ph_mdb_layout layout;
 	struct ph_complaints *complaints;
+	struct ph_stalls *stalls;
 };
 
 struct message {
 	struct ph_mdb *mdb;
+	struct ph_stall *stall;
 	int fd;
 	char name[64]; /* in its tmp; "": it has none yet */
 	uint64_t size;
@@ -78,6 +80,7 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	struct ph_mdb *mdb = message->mdb;
 
 	(void)err;
+	ph_stall_begin(message->stall, PH_STALL_TURN);
 	/* Nobody waits: until the record is on disk, the name of the message's
 	 * file tells the same, and it is. */
 	if (message->committed && mdb->duplicates)
@@ -86,6 +89,7 @@ maildir_end(void *self, void *p, struct ph_err *err)
 		unlinkat(mdb->tmp, message->name, 0);
 	ph_path_close(&message->fd);
 	ph_mdb_set_leave(maildir->databases, mdb);
+	ph_stall_free(&message->stall);
 	g_free(message);
 	return 0;
 }
@@ -137,32 +141,68 @@ make_file(struct maildir *maildir, struct message *message)
 }
 
 static enum ph_store_result
+use_database(struct maildir *maildir, const char *database, int64_t epoch,
+	     struct ph_mdb **mdb_r, struct ph_err *err)
+{
+	struct ph_err why = PH_ERR_INIT;
+	enum ph_store_result result;
+
+	result =
+	    ph_mdb_set_use(maildir->databases, database, epoch, mdb_r, &why);
+	if (result == PH_STORE_OK) {
+		let_pass(maildir, (*mdb_r)->dir, (*mdb_r)->name);
+		return PH_STORE_OK;
+	}
+	if (result != PH_STORE_BUSY)
+		complain_of(maildir, database, &why);
+	if (err)
+		*err = why;
+	return result;
+}
+
+/* Nobody follows those who wait for a disk already. */
+static int
+check_answers(const struct maildir *maildir, const char *database,
+	      struct ph_err *err)
+{
+	int64_t waited = ph_stalls_find(maildir->stalls, database);
+
+	if (waited == 0)
+		return 0;
+	return ph_err_set(err, PH_ERR_TEMP,
+			  "database %s: its disk has not answered for %" PRId64
+			  " seconds",
+			  database, waited / 1000);
+}
+
+static enum ph_store_result
 maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	      struct ph_err *err)
 {
 	struct maildir *maildir = self;
 	struct message *message;
+	struct ph_stall *stall;
 	struct ph_mdb *mdb;
-	struct ph_err why = PH_ERR_INIT;
 	enum ph_store_result result;
 
-	result =
-	    ph_mdb_set_use(maildir->databases, database, epoch, &mdb, &why);
+	if (check_answers(maildir, database, err) < 0)
+		return PH_STORE_FAILED;
+	stall = ph_stall_new(maildir->stalls, database);
+	ph_stall_begin(stall, PH_STALL_BEFORE);
+	result = use_database(maildir, database, epoch, &mdb, err);
 	if (result != PH_STORE_OK) {
-		if (result != PH_STORE_BUSY)
-			complain_of(maildir, database, &why);
-		if (err)
-			*err = why;
+		ph_stall_free(&stall);
 		return result;
 	}
-	let_pass(maildir, mdb->dir, mdb->name);
 	message = g_new0(struct message, 1);
 	message->mdb = mdb;
+	message->stall = stall;
 	if (make_file(maildir, message) < 0) {
 		result = fail(maildir, message, "cannot make a file", err);
 		maildir_end(maildir, message, NULL);
 		return result;
 	}
+	ph_stall_end(stall);
 	ph_fault(PH_FAULT_STAGE_OPEN);
 	*message_r = message;
 	return PH_STORE_OK;
@@ -173,8 +213,12 @@ maildir_write(void *self, void *p, const char *data, size_t size,
 	      struct ph_err *err)
 {
 	struct message *message = p;
+	int r;
 
-	if (ph_file_write(message->fd, data, size) < 0)
+	ph_stall_begin(message->stall, PH_STALL_BEFORE);
+	r = ph_file_write(message->fd, data, size);
+	ph_stall_end(message->stall);
+	if (r < 0)
 		return fail(self, message, "cannot write", err);
 	message->size += size;
 	ph_fault(PH_FAULT_STAGE_WRITE);
@@ -185,8 +229,12 @@ static enum ph_store_result
 maildir_seal(void *self, void *p, struct ph_err *err)
 {
 	struct message *message = p;
+	int r;
 
-	if (fdatasync(message->fd) < 0)
+	ph_stall_begin(message->stall, PH_STALL_TURN);
+	r = fdatasync(message->fd);
+	ph_stall_end(message->stall);
+	if (r < 0)
 		return fail(self, message, "cannot sync", err);
 	ph_fault(PH_FAULT_STAGE_SYNCED);
 	return PH_STORE_OK;
@@ -380,7 +428,9 @@ commit(struct maildir *maildir, struct message *message,
 	}
 	if (r < 0)
 		return ph_mdb_result(errno, true);
-	if (link_message(maildir, message, mailbox, wanted->nmid) < 0) {
+	ph_stall_begin(message->stall, PH_STALL_TURN);
+	r = link_message(maildir, message, mailbox, wanted->nmid);
+	if (r < 0) {
 		int saved = errno;
 
 		ph_quota_give(mailbox->dir, (int64_t)message->size);
@@ -419,6 +469,8 @@ maildir_commit(void *self, void *p, const struct ph_store_mailbox *wanted,
 	enum ph_store_result result;
 	int saved;
 
+	/* Counting a mailbox, or looking through it, takes its time. */
+	ph_stall_begin(message->stall, PH_STALL_WORK);
 	if (ph_mdb_mailbox(message->mdb, &maildir->layout, wanted, now,
 			   &mailbox, &why) < 0)
 		result = ph_mdb_result(errno, true);
@@ -433,10 +485,19 @@ maildir_commit(void *self, void *p, const struct ph_store_mailbox *wanted,
 	if (err)
 		*err = why;
 	ph_mdb_mailbox_close(&mailbox);
+	ph_stall_end(message->stall);
 	return result;
 }
 
 /* ---- the store --------------------------------------------------------- */
+
+static size_t
+maildir_look(void *self, ph_stalls_tell *tell, void *context)
+{
+	const struct maildir *maildir = self;
+
+	return ph_stalls_look(maildir->stalls, tell, context);
+}
 
 static void
 maildir_sweep(void *self,
@@ -457,6 +518,7 @@ maildir_close(void *self)
 	ph_place_free(&maildir->layout.place);
 	ph_perms_rule_free(&maildir->layout.owners);
 	ph_complaints_free(&maildir->complaints);
+	ph_stalls_free(&maildir->stalls);
 	g_free(maildir->host);
 	g_free(maildir);
 }
@@ -469,6 +531,7 @@ static const struct ph_store_ops maildir_ops = {
     .commit = maildir_commit,
     .end = maildir_end,
     .sweep = maildir_sweep,
+    .look = maildir_look,
     .close = maildir_close,
 };
 
@@ -505,6 +568,7 @@ ph_store_maildir(const struct ph_store_maildir_options *options,
 	int root;
 
 	maildir->complaints = ph_complaints_new(options->root);
+	maildir->stalls = ph_stalls_new(options->stall);
 	maildir->host = escape_host(options->host);
 	maildir->pid = getpid();
 	if (ph_mdb_set_open(&set, &maildir->databases, err) < 0 ||

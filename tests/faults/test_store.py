@@ -10,6 +10,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from tests.lab import letter, maildir, mounts, wait
 from tests.lab.host import USER, Host
 from tests.lab.lab import Lab
+from tests.lab.protocols import Dialogue
 from tests.lab.smtp_mta import Mail
 
 DOMAIN = "letsexchange.com"
@@ -68,6 +70,22 @@ class Scene:
             dialogue.send(b".\r\n")
             return [dialogue.reply() for _ in owners]
 
+    def begin(self, mail: Mail, owner: str) -> Dialogue:
+        """All but the final dot."""
+        talk = self.host.connect_lmtp()
+        talk.command("LHLO test")
+        talk.command(f"MAIL FROM:<{mail.sender}>")
+        talk.command(f"RCPT TO:<{owner}@{DOMAIN}>")
+        assert talk.command("DATA").startswith("354 ")
+        talk.send(mail.content)
+        return talk
+
+    def unnamed(self) -> int:
+        """Bytes of the messages that the daemon has in no mailbox yet."""
+        directory = Path(f"/proc/{self.host.daemon('delivery').pid}/fd")
+        links = [link for link in directory.iterdir() if "(deleted)" in os.readlink(link)]
+        return sum(link.stat().st_size for link in links)
+
     def refused(self, answer: str, mail: Mail, owner: str, *logged: str) -> None:
         """Answered so, and nothing is left of it anywhere."""
         before = self.log_size()
@@ -93,6 +111,13 @@ class Scene:
             paths = (Path(directory, name) for name in names)
             found += [p for p in paths if p.is_file() and mail.ident.encode() in p.read_bytes()]
         return found
+
+    def wait_logged(self, since: int, pattern: str) -> None:
+        wait.until(
+            pattern,
+            lambda: re.search(pattern, self.host.log_text("delivery")[since:]),
+            interval=0.2,
+        )
 
     def log_size(self) -> int:
         return len(self.host.log_text("delivery"))
@@ -213,6 +238,40 @@ def test_a_disk_that_does_not_answer_holds_up_its_own_database_alone(scene: Scen
         assert answers and answers[0][0].startswith("250 2.1.5 ")
         assert len(scene.copies(slow)) == 1
         scene.host.restart("delivery")
+
+
+def test_a_disk_that_does_not_answer_takes_no_more_than_it_has(scene: Scene) -> None:
+    """Whoever waits for it stays there; nobody follows, and others have the
+    turns that those have."""
+    path = scene.database("Stuck", "stuck", "first")
+    scene.database("Free", "free")
+    image = scene.lab.directory / "stuck.img"
+    scene.lab.put("mailboxtransport", "MBX1", MaxConcurrentMailboxDeliveries="2")
+    mails = [mail_of(100_000) for _ in range(2)]
+    with mounts.ext4(path, image, 16 * MB), ExitStack() as stack:
+        scene.taken(mail_of(), "stuck")
+        talks = [
+            stack.enter_context(scene.begin(mail, owner))
+            for mail, owner in zip(mails, ("stuck", "first"))
+        ]
+        wait.until("the content to be written", lambda: scene.unnamed() > 2 * 100_000)
+        before = scene.log_size()
+        with mounts.frozen(path):
+            for talk in talks:
+                talk.send(b".\r\n")
+            scene.wait_logged(before, "error: database Stuck: its disk does not answer; .*see to")
+            late = mail_of()
+            (refused,) = scene.deliver(late, "stuck")
+            assert refused.startswith("451 4.3.0 ") and "has not answered for" in refused
+            for _ in range(3):
+                scene.taken(mail_of(), "free")
+            assert not any(scene.copies(mail) for mail in mails)
+        assert [talk.reply()[:10] for talk in talks] == ["250 2.1.5 "] * 2
+        assert [len(scene.copies(mail)) for mail in mails] == [1, 1]
+        scene.wait_logged(before, "database Stuck: its disk answers again")
+        scene.taken(late, "stuck")
+        scene.host.restart("delivery")
+    scene.lab.remove("mailboxtransport", "MBX1")
 
 
 # ---- not as it should be -----------------------------------------------------

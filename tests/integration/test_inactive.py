@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab import letter, wait
+from tests.lab import letter, mounts, wait
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.smtp_mta import Mail
@@ -164,3 +164,28 @@ def test_deferred_mail_is_asked_for(own_lab: Lab, back: str) -> None:
         first.cli("database", "move", "DB5", "--to", "MBX1")
     own_lab.wait_message(ADDRESS, mail.ident, 40)
     second.daemon("delivery").kill()
+
+
+def test_mail_that_a_disk_put_off_is_asked_for(own_lab: Lab) -> None:
+    own_lab.domain("letsexchange.com")
+    host = own_lab.host("MBX1")
+    patient(host)
+    own_lab.database("DB5", ["MBX1"])
+    own_lab.mailbox(ADDRESS, "DB5")
+    own_lab.start()
+    path = host.store / "db5"
+    path.mkdir()
+    with mounts.ext4(path, own_lab.directory / "disk.img", 16 * 1024 * 1024):
+        with mounts.frozen(path):
+            first = letter.post(host, letter.compose(ADDRESS))
+            wait.until(
+                "the disk to be missed",
+                lambda: "disk does not answer" in host.log_text("delivery"),
+                interval=0.2,
+            )
+            second = letter.post(host, letter.compose(ADDRESS))
+            wait.until("a deferral", lambda: deferred(host, second))
+        for mail in (first, second):
+            own_lab.wait_message(ADDRESS, mail.ident, 40)
+        assert len(own_lab.messages(ADDRESS)) == 2
+        host.daemon("delivery").kill()
