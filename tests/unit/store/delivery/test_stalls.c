@@ -35,7 +35,7 @@ START_TEST(test_one_that_waits)
 	struct ph_stall *stall = ph_stall_new(stalls, "DB1");
 
 	/* A client may take its time: only the disk counts. */
-	g_usleep(2 * LIMIT * 1000);
+	g_usleep(2UL * LIMIT * 1000);
 	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
 	ph_stall_begin(stall, PH_STALL_TURN);
 	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
@@ -65,7 +65,7 @@ START_TEST(test_several)
 	ph_stall_begin(first, PH_STALL_TURN);
 	ph_stall_begin(second, PH_STALL_BEFORE);
 	UNIT_WAIT(ph_stalls_find(stalls, "DB1") > LIMIT);
-	g_usleep(LIMIT * 1000);
+	g_usleep(1000UL * LIMIT);
 	ph_stall_begin(third, PH_STALL_TURN);
 	ph_stall_end(third);
 	ck_assert_uint_eq(ph_stalls_look(stalls, NULL, NULL), 1);
@@ -90,7 +90,7 @@ START_TEST(test_long_work)
 	ph_stall_begin(work, PH_STALL_WORK);
 	ph_stall_begin(other, PH_STALL_TURN);
 	UNIT_WAIT(ph_stalls_find(stalls, "DB2") > LIMIT);
-	g_usleep(LIMIT * 1000);
+	g_usleep(1000UL * LIMIT);
 	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
 	LOOK(1, "-DB2 ");
 	ph_stall_free(&other);
