@@ -58,7 +58,8 @@ archives = $(foreach l,$(1),$(call archive,$(l)))
 
 BINARIES = $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 # Data, where the programs look for it: as it will be installed.
-SHARE = $(patsubst share/%,$(BUILD)/share/%,$(wildcard share/posthub/*/*))
+SHARE = $(patsubst share/%,$(BUILD)/share/%,$(wildcard share/posthub/*/*)) \
+	$(patsubst %,$(BUILD)/share/posthub/%,$(wildcard postfix-conf/*/*))
 # Manual pages: tables in them are printed from the code's own.
 MAN = $(patsubst man/%.in,$(BUILD)/man/%,$(wildcard man/*.in))
 MANTABLE = $(BUILD)/tools/mantable
@@ -104,6 +105,10 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(BUILD)/share/%: share/%
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(BUILD)/share/posthub/postfix-conf/%: postfix-conf/%
 	@mkdir -p $(@D)
 	@cp $< $@
 

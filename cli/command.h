@@ -148,7 +148,7 @@ ph_verb_run ph_recipient_list, ph_recipient_import;
 ph_verb_run ph_resolve_run, ph_mailbox_run, ph_route_run, ph_map_run,
     ph_track_run, ph_status_run;
 ph_verb_run ph_group_expand;
-ph_verb_run ph_inspect_run, ph_setup_connectors_run;
+ph_verb_run ph_inspect_run, ph_setup_connectors_run, ph_doctor_run;
 ph_verb_run ph_dataclassification_types, ph_dataclassification_test;
 ph_verb_run ph_state_show, ph_state_adopt;
 ph_verb_run ph_config_show, ph_config_test;
@@ -161,7 +161,7 @@ extern const struct ph_option ph_group_expand_options[];
 extern const struct ph_option ph_inspect_options_table[];
 extern const struct ph_option ph_dataclassification_test_options[];
 extern const struct ph_option ph_route_options[], ph_status_options[],
-    ph_setup_options[];
+    ph_setup_options[], ph_doctor_options[];
 extern const struct ph_option ph_rule_move_options[], ph_rule_test_options[],
     ph_rule_explain_options[], ph_rule_import_options[],
     ph_rule_rollback_options[];

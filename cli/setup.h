@@ -79,6 +79,11 @@ int ph_certificate_find(const char *directory, const char *name, char **path_r,
 int ph_postfix_value(const char *directory, const char *name, char **value_r,
 		     struct ph_err *err);
 
+/* All parameters, or with set those that main.cf sets, by name, in one line
+ * each and not expanded (char * both); g_hash_table_unref. -1 as above. */
+int ph_postfix_settings(const char *directory, bool set,
+			GHashTable **settings_r, struct ph_err *err);
+
 /* The difference from one text of master.cf to another, as diff -u has it;
  * g_free. -1. */
 int ph_postfix_diff(const char *directory, const char *before,

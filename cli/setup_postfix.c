@@ -53,6 +53,40 @@ ph_postfix_value(const char *directory, const char *name, char **value_r,
 	return status;
 }
 
+/* "name = value"; what Postfix warns of is none. */
+static void
+take_setting(GHashTable *settings, const char *line)
+{
+	size_t n = strcspn(line, " =:");
+	const char *mark = line + n;
+
+	if (n > 0 && g_str_has_prefix(mark, " ="))
+		g_hash_table_insert(settings, g_strndup(line, n),
+				    g_strstrip(g_strdup(mark + 2)));
+}
+
+int
+ph_postfix_settings(const char *directory, bool set, GHashTable **settings_r,
+		    struct ph_err *err)
+{
+	const char *const argv[] = {"postconf", "-c", directory,
+				    set ? "-n" : NULL, NULL};
+	g_autofree char *said = NULL;
+	g_auto(GStrv) lines = NULL;
+	int status = run(argv, &said, err);
+
+	if (status > 0)
+		return ph_err_set(err, PH_ERR_PERM, "%s", g_strchomp(said));
+	if (status < 0)
+		return -1;
+	*settings_r =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	lines = g_strsplit(said, "\n", -1);
+	for (char **line = lines; *line != NULL; line++)
+		take_setting(*settings_r, *line);
+	return 0;
+}
+
 /* ---- what is different --------------------------------------------------- */
 
 /* A file of this text that only we see; its path, g_free; NULL: err says. */

@@ -94,6 +94,11 @@ const struct ph_verb ph_verbs[] = {
     {"status", NULL, "",
      "what the shared state says, and what the daemons here make of it",
      ph_status_options, 0, 0, ph_status_run},
+    {"doctor", NULL, "[ROLE]",
+     "what of this Postfix is not wired as posthub needs it, and the remedy; "
+     "transport or frontend, unless its milter tells; exit 1: there is "
+     "something",
+     ph_doctor_options, 0, 1, ph_doctor_run},
     {"setup", "connectors", "",
      "what connectors say that Postfix reads only from master.cf, as a "
      "difference to it; exit 1: there is one",

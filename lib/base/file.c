@@ -59,6 +59,16 @@ ph_file_name(int fd, int directory, const char *name)
 	return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
 }
 
+char *
+ph_file_share(const char *name)
+{
+	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *where =
+	    program != NULL ? g_path_get_dirname(program) : g_strdup(".");
+
+	return g_build_filename(where, "..", "share", "posthub", name, NULL);
+}
+
 int
 ph_file_sync_entry(const char *path)
 {

@@ -26,6 +26,9 @@ int ph_file_unnamed(int directory);
  * removed meanwhile, or there is no /proc. */
 int ph_file_name(int fd, int directory, const char *name);
 
+/* What was installed with this program, below its ../share/posthub; g_free. */
+char *ph_file_share(const char *name);
+
 /* The entry of a file that was made, renamed or removed: without it a crash may
  * bring the old name back, or none. 0, or -1. */
 int ph_file_sync_entry(const char *path);

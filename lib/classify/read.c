@@ -1,3 +1,4 @@
+#include "lib/base/file.h"
 #include "lib/classify/classify.h"
 
 #include <string.h>
@@ -75,10 +76,5 @@ ph_classify_read(const char *directory, GPtrArray **packages_r,
 char *
 ph_classify_directory(void)
 {
-	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *where =
-	    program != NULL ? g_path_get_dirname(program) : g_strdup(".");
-
-	return g_build_filename(where, "..", "share", "posthub",
-				"sensitive-types", NULL);
+	return ph_file_share("sensitive-types");
 }
