@@ -1,4 +1,5 @@
 #include "cli/complete.h"
+#include "cli/doctor.h"
 
 #include "lib/state/ldap_profile.h"
 #include "lib/state/map_names.h"
@@ -95,6 +96,13 @@ add_profile(struct ph_completion *completion, const char *name)
 }
 
 static void
+add_role(struct ph_completion *completion, const char *name)
+{
+	(void)name;
+	ph_complete_words(completion, ph_doctor_roles);
+}
+
+static void
 add_files(struct ph_completion *completion, const char *name)
 {
 	(void)name;
@@ -114,6 +122,7 @@ static const struct meaning {
     {"EVENT", add_event},
     {"SOURCE", add_source},
     {"PROFILE", add_profile},
+    {"ROLE", add_role},
     {"FILE", add_files},
     {"DIRECTORY", add_files},
     {"ADDRESS", NULL},

@@ -24,6 +24,8 @@ const struct ph_option ph_doctor_options[] = {
     {NULL, NULL, NULL},
 };
 
+const char *const ph_doctor_roles[] = {"transport", "frontend", NULL};
+
 enum {
 	CONNECT_MS = 3000,
 	GROUPS = 256, /* of a user */
@@ -419,8 +421,7 @@ find_role(struct run *run, const char *told, struct ph_err *err)
 {
 	g_autofree char *milters = NULL;
 
-	if (told != NULL && strcmp(told, "transport") != 0 &&
-	    strcmp(told, "frontend") != 0)
+	if (told != NULL && !g_strv_contains(ph_doctor_roles, told))
 		return ph_err_set(err, PH_ERR_PERM,
 				  "\"%s\" is no role: transport or frontend",
 				  told);

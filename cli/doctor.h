@@ -11,6 +11,9 @@
  * (postfix-conf), for "posthub doctor". No I/O but in doctor.c.
  */
 
+/* Of a Postfix, a directory of postfix-conf each; NULL ends them. */
+extern const char *const ph_doctor_roles[];
+
 /* One thing that is not as it comes. */
 struct ph_symptom {
 	bool wrong;   /* false: it works, or the administrator wants it so */

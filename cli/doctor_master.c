@@ -37,7 +37,8 @@ is_like(const struct ph_master_service *service,
 	const struct ph_master_service *wanted)
 {
 	if (strcmp(service->type, wanted->type) != 0 ||
-	    strcmp(service->arguments->pdata[0], wanted->arguments->pdata[0]))
+	    strcmp(service->arguments->pdata[0], wanted->arguments->pdata[0]) !=
+		0)
 		return false;
 	for (guint i = 1; i < wanted->arguments->len; i++) {
 		const char *option = option_at(wanted, i);
