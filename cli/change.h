@@ -32,6 +32,11 @@ int ph_change_run(struct ph_cli *cli, const struct ph_kind *kind,
 		  const char *name, const char *verb, ph_plan *plan,
 		  const void *context);
 
+/* One field of an object that is there, named as it was typed; "" unsets it. */
+int ph_change_field(struct ph_cli *cli, const struct ph_kind *kind,
+		    const char *typed, const char *verb, const char *field,
+		    const char *value);
+
 /* The same for several of a kind (hashes; NULL-terminated, at least one), in
  * one step: all of them or none. */
 int ph_changes_run(struct ph_cli *cli, const struct ph_kind *kind,

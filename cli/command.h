@@ -143,6 +143,7 @@ ph_verb_run ph_kind_list, ph_kind_show, ph_kind_set, ph_kind_unset,
 ph_verb_run ph_rule_list, ph_rule_enable, ph_rule_disable, ph_rule_move,
     ph_rule_test, ph_rule_explain, ph_rule_stats, ph_rule_import,
     ph_rule_export, ph_rule_history, ph_rule_rollback;
+ph_verb_run ph_server_drain, ph_server_resume;
 ph_verb_run ph_database_show, ph_database_move;
 ph_verb_run ph_recipient_list, ph_recipient_import;
 ph_verb_run ph_resolve_run, ph_mailbox_run, ph_route_run, ph_map_run,

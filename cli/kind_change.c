@@ -8,6 +8,37 @@
 
 /* The verbs of every kind that change it. */
 
+/* ---- one field ----------------------------------------------------------- */
+
+struct field {
+	const char *name, *value;
+};
+
+static int
+plan_field(struct ph_change *change, const void *context)
+{
+	const struct field *field = context;
+
+	if (change->stored->len == 0)
+		return ph_cli_fail(PH_EXIT_NO, "%s %s does not exist",
+				   change->kind->name, change->name);
+	ph_change_set(change, field->name, field->value);
+	return 0;
+}
+
+int
+ph_change_field(struct ph_cli *cli, const struct ph_kind *kind,
+		const char *typed, const char *verb, const char *field,
+		const char *value)
+{
+	const struct field wanted = {field, value};
+	int status = PH_EXIT_YES;
+	g_autofree char *name = ph_name_find(cli, kind, typed, &status);
+
+	return name ? ph_change_run(cli, kind, name, verb, plan_field, &wanted)
+		    : status;
+}
+
 /* ---- set ---------------------------------------------------------------- */
 
 static int

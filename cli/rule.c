@@ -200,39 +200,16 @@ ph_rule_list(struct ph_cli *cli, const struct ph_input *input)
 
 /* ---- enable, disable ---------------------------------------------------- */
 
-static int
-plan_enabled(struct ph_change *change, const void *context)
-{
-	const char *value = context;
-
-	if (change->stored->len == 0)
-		return ph_cli_fail(PH_EXIT_NO, "rule %s does not exist",
-				   change->name);
-	ph_change_set(change, "Enabled", value);
-	return 0;
-}
-
-static int
-enable(struct ph_cli *cli, const struct ph_input *input, const char *verb,
-       const char *value)
-{
-	const struct ph_kind *kind = ph_kind_find("rule");
-	int status = PH_EXIT_YES;
-	g_autofree char *name =
-	    ph_name_find(cli, kind, input->words[0], &status);
-
-	return name ? ph_change_run(cli, kind, name, verb, plan_enabled, value)
-		    : status;
-}
-
 int
 ph_rule_enable(struct ph_cli *cli, const struct ph_input *input)
 {
-	return enable(cli, input, "enable", "true");
+	return ph_change_field(cli, ph_kind_find("rule"), input->words[0],
+			       "enable", "Enabled", "true");
 }
 
 int
 ph_rule_disable(struct ph_cli *cli, const struct ph_input *input)
 {
-	return enable(cli, input, "disable", "false");
+	return ph_change_field(cli, ph_kind_find("rule"), input->words[0],
+			       "disable", "Enabled", "false");
 }

@@ -319,6 +319,23 @@ def test_history(world):
     assert all(f["who"] and f["when"].endswith("Z") for f in fields)
 
 
+def test_server_drain_and_resume(world):
+    for server in ("MBX1", "MBX2"):
+        world.ok("server", "set", server, "Comment=x")
+    world.ok("database", "set", "DB1", "Servers=MBX1,MBX2")
+    done = world.run("server", "drain", "mbx1")
+    assert done.returncode == YES
+    assert "database DB1 is still active there" in done.stderr
+    assert "database move DB1 --to SERVER" in done.stderr
+    assert world.json("server", "show", "MBX1")["State"] == "Draining"
+    assert world.run("server", "drain", "MBX2").stderr == ""
+    world.ok("server", "resume", "MBX1")
+    assert world.json("server", "show", "MBX1", "--all")["State"] == "Active"
+    for verb in ("drain", "resume"):
+        world.refused(NO, "server MBX9 does not exist", "server", verb, "MBX9")
+    assert world.cli("EXISTS", "posthub:server:MBX9") == "0"
+
+
 def test_database_move(world):
     for server in ("MBX1", "MBX2", "MBX3"):
         world.ok("server", "set", server, "Comment=x")
