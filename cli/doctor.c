@@ -105,11 +105,13 @@ check_setting(struct run *run, const char *name, const char *is,
 	      const char *wanted)
 {
 	enum ph_doctor_answer answer = ph_doctor_compare(name, is, wanted);
-	g_autofree char *remedy = NULL;
+	g_autofree char *text = NULL, *quoted = NULL, *remedy = NULL;
 
 	if (answer == PH_DOCTOR_WELL)
 		return;
-	remedy = g_strdup_printf("postconf -e '%s=%s'", name, wanted);
+	text = g_strdup_printf("%s=%s", name, wanted);
+	quoted = g_shell_quote(text);
+	remedy = g_strconcat(PH_DOCTOR_POSTCONF, "-e ", quoted, NULL);
 	ph_symptoms_add(run->symptoms, answer == PH_DOCTOR_WRONG, "main.cf",
 			name, is, wanted, remedy);
 }
@@ -355,6 +357,28 @@ check_connectors(struct run *run)
 	ph_snapshot_unref(&snapshot);
 }
 
+/* ---- another instance ---------------------------------------------------- */
+
+/* postconf(1) must be told which one. */
+static void
+name_instance(struct run *run)
+{
+	const size_t n = strlen(PH_DOCTOR_POSTCONF);
+
+	if (strcmp(run->directory, "/etc/postfix") == 0)
+		return;
+	for (guint i = 0; i < run->symptoms->len; i++) {
+		struct ph_symptom *s = run->symptoms->pdata[i];
+		char *old = s->remedy;
+
+		if (!g_str_has_prefix(old, PH_DOCTOR_POSTCONF))
+			continue;
+		s->remedy = g_strdup_printf(PH_DOCTOR_POSTCONF "-c %s %s",
+					    run->directory, old + n);
+		g_free(old);
+	}
+}
+
 /* ---- what is said -------------------------------------------------------- */
 
 static void
@@ -465,6 +489,7 @@ ph_doctor_run(struct ph_cli *cli, const struct ph_input *input)
 	    examine(&run, ph_input_option(input, "files"), &err) < 0) {
 		status = ph_cli_err(&err);
 	} else {
+		name_instance(&run);
 		(cli->json ? show_json : show_text)(run.symptoms);
 		status = any_wrong(run.symptoms) ? PH_EXIT_NO : PH_EXIT_YES;
 	}

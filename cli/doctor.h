@@ -11,6 +11,9 @@
  * (postfix-conf), for "posthub doctor". No I/O but in doctor.c.
  */
 
+/* How remedies begin that change main.cf or master.cf. */
+#define PH_DOCTOR_POSTCONF "postconf "
+
 /* Of a Postfix, a directory of postfix-conf each; NULL ends them. */
 extern const char *const ph_doctor_roles[];
 

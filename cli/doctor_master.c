@@ -91,7 +91,7 @@ check_option(const struct ph_master_service *is,
 	g_autofree char *name = g_strndup(option, strcspn(option, NAME_END));
 	g_autofree char *has = ph_master_service_get(is, name);
 	g_autofree char *wants = ph_master_service_get(wanted, name);
-	g_autofree char *remedy = NULL;
+	g_autofree char *text = NULL, *quoted = NULL, *remedy = NULL;
 	enum ph_doctor_answer answer;
 
 	if (wants == NULL)
@@ -100,8 +100,9 @@ check_option(const struct ph_master_service *is,
 	/* One that is empty because it is not set is what main.cf says. */
 	if (answer == PH_DOCTOR_WELL && (has != NULL || *wants != '\0'))
 		return;
-	remedy = g_strdup_printf("postconf -P '%s/%s/%s=%s'", is->name,
-				 is->type, name, wants);
+	text = g_strdup_printf("%s/%s/%s=%s", is->name, is->type, name, wants);
+	quoted = g_shell_quote(text);
+	remedy = g_strconcat(PH_DOCTOR_POSTCONF, "-P ", quoted, NULL);
 	ph_symptoms_add(symptoms, answer != PH_DOCTOR_OTHER, where, name, has,
 			wants, remedy);
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -62,8 +63,8 @@ def test_what_is_missing_in_main(host: Host) -> None:
     assert told["Is"] == "inet:127.0.0.1:8891"
     assert told["Comes"] == "unix:posthub/transport.sock"
     text = host.cli("doctor", check=False).stdout
-    (remedy,) = re.findall(r"postconf -e '(mydestination=.*)'", text)
-    edit("postconf", "-e", remedy)
+    (remedy,) = re.findall(r"remedy +(postconf .*mydestination=.*)", text)
+    edit(*shlex.split(remedy))
     assert "main.cf mydestination" not in doctor(host)
 
 
@@ -90,8 +91,8 @@ def test_what_is_missing_in_master(host: Host) -> None:
         "master.cf: ph-hub/unix smtp_send_xforward_command",
     }
     for remedy in [s["Remedy"] for s in found.values()]:
-        if changed := re.fullmatch("postconf -P '(.*)'", remedy):
-            edit("postconf", "-P", changed[1])
+        if remedy.startswith("postconf "):
+            edit(*shlex.split(remedy))
     assert set(doctor(host)) == {"master.cf: ph-expand/unix"}
 
 
