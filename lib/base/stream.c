@@ -1,10 +1,10 @@
 #include "lib/base/stream.h"
 #include "lib/base/clock.h"
+#include "lib/base/lookup.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -162,22 +162,14 @@ ph_connect_deadline(const struct addrinfo *list, int64_t deadline)
 	return now + (deadline - now) / n;
 }
 
+/* Leaves the reason in errno. */
 static int
-connect_tcp(const struct ph_endpoint *endpoint, const char *bind_address,
-	    int64_t deadline, int *fd_r)
+connect_first(const struct addrinfo *list, const char *bind_address,
+	      int64_t deadline, int *fd_r)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
-	struct addrinfo *list = NULL;
-	char port[8];
 	int why = EHOSTUNREACH;
 
-	snprintf(port, sizeof port, "%d", endpoint->port);
-	if (getaddrinfo(endpoint->host, port, &hints, &list) != 0) {
-		errno = EHOSTUNREACH;
-		return -1;
-	}
-	for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
 		int fd = socket(a->ai_family,
 				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -186,7 +178,6 @@ connect_tcp(const struct ph_endpoint *endpoint, const char *bind_address,
 		     bind_local(fd, bind_address) == 0) &&
 		    connect_address(fd, a->ai_addr, a->ai_addrlen,
 				    ph_connect_deadline(a, deadline)) == 0) {
-			freeaddrinfo(list);
 			*fd_r = fd;
 			return 0;
 		}
@@ -194,9 +185,26 @@ connect_tcp(const struct ph_endpoint *endpoint, const char *bind_address,
 		if (fd >= 0)
 			close(fd);
 	}
-	freeaddrinfo(list);
 	errno = why;
 	return -1;
+}
+
+static int
+connect_tcp(const struct ph_endpoint *endpoint, const char *bind_address,
+	    int64_t deadline, int *fd_r, struct ph_err *err)
+{
+	struct ph_lookup *lookup = NULL;
+	int rc;
+
+	if (ph_lookup_run(endpoint->host, endpoint->port, AI_ADDRCONFIG,
+			  deadline, &lookup, err) < 0)
+		return -1;
+	rc =
+	    connect_first(ph_lookup_list(lookup), bind_address, deadline, fd_r);
+	if (rc < 0)
+		ph_err_set(err, PH_ERR_TEMP, "%s", g_strerror(errno));
+	ph_lookup_unref(&lookup);
+	return rc;
 }
 
 int
@@ -205,19 +213,17 @@ ph_stream_connect(const struct ph_endpoint *endpoint, const char *bind_address,
 		  struct ph_err *err)
 {
 	int64_t deadline = ph_clock_mono() + timeout_ms;
-	int fd, rc;
+	int fd;
 
-	if (endpoint->unix_socket)
-		rc = connect_unix(endpoint->host, deadline, &fd);
-	else
-		rc = connect_tcp(endpoint, bind_address, deadline, &fd);
-	if (rc < 0 && endpoint->unix_socket)
-		return ph_err_set(err, PH_ERR_TEMP, "connect to %s: %s",
-				  endpoint->host, g_strerror(errno));
-	if (rc < 0)
-		return ph_err_set(err, PH_ERR_TEMP, "connect to %s:%d: %s",
-				  endpoint->host, endpoint->port,
-				  g_strerror(errno));
+	if (endpoint->unix_socket) {
+		if (connect_unix(endpoint->host, deadline, &fd) < 0)
+			return ph_err_set(err, PH_ERR_TEMP, "connect to %s: %s",
+					  endpoint->host, g_strerror(errno));
+	} else if (connect_tcp(endpoint, bind_address, deadline, &fd, err) <
+		   0) {
+		return ph_err_wrap(err, "connect to %s:%d", endpoint->host,
+				   endpoint->port);
+	}
 	*stream_r = ph_stream_new(fd);
 	return 0;
 }

@@ -17,8 +17,9 @@
 struct ph_stream;
 
 /*
- * Connects within timeout_ms. bind_address (NULL is fine) is the local address
- * of a TCP connection. 0 and *stream_r, or -1 with TEMP.
+ * Connects within timeout_ms, the look-up of a name in it. bind_address (NULL
+ * is fine) is the local address of a TCP connection. 0 and *stream_r, or -1
+ * with TEMP.
  */
 int ph_stream_connect(const struct ph_endpoint *endpoint,
 		      const char *bind_address, int64_t timeout_ms,

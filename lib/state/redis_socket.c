@@ -1,9 +1,9 @@
 #include "lib/base/clock.h"
+#include "lib/base/lookup.h"
 #include "lib/base/stream.h"
 #include "lib/state/redis_private.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -76,121 +76,23 @@ connect_unix(const char *path, int64_t deadline, int *fd_r, struct ph_err *err)
 			       sizeof(address), deadline, fd_r, err);
 }
 
-/*
- * A look-up of a host name on a thread of its own: getaddrinfo(3) takes as
- * long as resolv.conf says, which can be more than the caller has. Shared by
- * that thread and the caller; the last one frees it.
- */
-struct lookup {
-	char *host;
-	char port[8];
-	GMutex mutex;
-	GCond ready;
-	bool done;
-	bool abandoned;
-	int error;
-	struct addrinfo *addresses;
-};
-
-static void
-lookup_free(struct lookup *lookup)
-{
-	if (lookup->addresses != NULL)
-		freeaddrinfo(lookup->addresses);
-	g_mutex_clear(&lookup->mutex);
-	g_cond_clear(&lookup->ready);
-	g_free(lookup->host);
-	g_free(lookup);
-}
-
-static int
-resolve(const char *host, const char *port, int flags,
-	struct addrinfo **addresses_r)
-{
-	const struct addrinfo hints = {
-	    .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_NUMERICSERV | flags,
-	};
-
-	return getaddrinfo(host, port, &hints, addresses_r);
-}
-
-static void *
-lookup_main(void *data)
-{
-	struct lookup *lookup = data;
-	struct addrinfo *addresses = NULL;
-	const int error = resolve(lookup->host, lookup->port, 0, &addresses);
-	bool abandoned;
-
-	g_mutex_lock(&lookup->mutex);
-	lookup->error = error;
-	lookup->addresses = error == 0 ? addresses : NULL;
-	lookup->done = true;
-	abandoned = lookup->abandoned;
-	g_cond_signal(&lookup->ready);
-	g_mutex_unlock(&lookup->mutex);
-	if (abandoned)
-		lookup_free(lookup);
-	return NULL;
-}
-
-static int
-lookup_run(const char *host, const char *port, int64_t deadline,
-	   struct addrinfo **addresses_r, struct ph_err *err)
-{
-	struct lookup *lookup = g_new0(struct lookup, 1);
-	const int64_t left = MAX(deadline - ph_clock_mono(), 0);
-	const int64_t end = g_get_monotonic_time() + left * 1000;
-	GThread *thread;
-	int error;
-
-	lookup->host = g_strdup(host);
-	g_strlcpy(lookup->port, port, sizeof(lookup->port));
-	g_mutex_init(&lookup->mutex);
-	g_cond_init(&lookup->ready);
-	thread = g_thread_new("lookup", lookup_main, lookup);
-
-	g_mutex_lock(&lookup->mutex);
-	while (!lookup->done &&
-	       g_cond_wait_until(&lookup->ready, &lookup->mutex, end))
-		;
-	lookup->abandoned = !lookup->done;
-	if (lookup->abandoned) {
-		g_mutex_unlock(&lookup->mutex);
-		g_thread_unref(thread);
-		return ph_err_set(err, PH_ERR_TEMP,
-				  "no answer from DNS within the time limit");
-	}
-	error = lookup->error;
-	*addresses_r = g_steal_pointer(&lookup->addresses);
-	g_mutex_unlock(&lookup->mutex);
-	g_thread_join(thread);
-	lookup_free(lookup);
-	if (error != 0)
-		return ph_err_set(err, PH_ERR_TEMP, "%s", gai_strerror(error));
-	return 0;
-}
-
 static int
 connect_tcp(const struct ph_redis_target *target, int64_t deadline, int *fd_r,
 	    struct ph_err *err)
 {
-	struct addrinfo *addresses = NULL;
-	char port[8];
+	struct ph_lookup *lookup = NULL;
 	const int on = 1;
 	int r = -1;
 
-	g_snprintf(port, sizeof(port), "%d", target->port);
-	if (resolve(target->host, port, AI_NUMERICHOST, &addresses) != 0 &&
-	    lookup_run(target->host, port, deadline, &addresses, err) != 0)
+	if (ph_lookup_run(target->host, target->port, 0, deadline, &lookup,
+			  err) < 0)
 		return -1;
-	for (const struct addrinfo *a = addresses; a != NULL && r != 0;
-	     a = a->ai_next)
+	for (const struct addrinfo *a = ph_lookup_list(lookup);
+	     a != NULL && r != 0; a = a->ai_next)
 		r = connect_address(a->ai_addr, a->ai_addrlen,
 				    ph_connect_deadline(a, deadline), fd_r,
 				    err);
-	freeaddrinfo(addresses);
+	ph_lookup_unref(&lookup);
 	if (r != 0)
 		return -1;
 	(void)setsockopt(*fd_r, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
