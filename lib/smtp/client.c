@@ -43,11 +43,13 @@ flush_output(struct ph_smtp *smtp, struct ph_err *err)
 	return rc;
 }
 
-/* 1: *reply_r is there. 0: not by the deadline. -1. */
+/* 1: *reply_r is there. 0: not by the deadline. -1. One look is had in any
+ * case, for what has come meanwhile. */
 static int
 poll_reply(struct ph_smtp *smtp, int64_t deadline,
 	   struct ph_smtp_reply *reply_r, struct ph_err *err)
 {
+	bool looked = false;
 	char buffer[4096];
 	int rc;
 
@@ -56,9 +58,10 @@ poll_reply(struct ph_smtp *smtp, int64_t deadline,
 		int64_t left = deadline - ph_clock_mono();
 		ssize_t n;
 
-		if (left <= 0)
+		if (left <= 0 && looked)
 			return 0;
-		ph_stream_set_timeout(smtp->stream, left);
+		looked = true;
+		ph_stream_set_timeout(smtp->stream, MAX(left, 1));
 		n = ph_stream_read(smtp->stream, buffer, sizeof buffer, err);
 		if (n < 0 && ph_clock_mono() >= deadline)
 			return 0;
@@ -78,18 +81,28 @@ poll_reply(struct ph_smtp *smtp, int64_t deadline,
 	return -1;
 }
 
+/* The same, but none by the deadline, which is wait ms after the caller began
+ * to wait, is -1, too. */
 static int
-read_reply(struct ph_smtp *smtp, int64_t timeout_ms,
+take_reply(struct ph_smtp *smtp, int64_t deadline, int64_t wait,
 	   struct ph_smtp_reply *reply_r, struct ph_err *err)
 {
-	int64_t wait = within(smtp, timeout_ms);
-	int rc = poll_reply(smtp, ph_clock_mono() + wait, reply_r, err);
+	int rc = poll_reply(smtp, deadline, reply_r, err);
 
 	if (rc == 0)
 		return ph_err_set(err, PH_ERR_TEMP, "%s: no answer in %d s",
 				  ph_stream_peer(smtp->stream),
 				  (int)(wait / 1000));
 	return rc < 0 ? -1 : 0;
+}
+
+static int
+read_reply(struct ph_smtp *smtp, int64_t timeout_ms,
+	   struct ph_smtp_reply *reply_r, struct ph_err *err)
+{
+	int64_t wait = within(smtp, timeout_ms);
+
+	return take_reply(smtp, ph_clock_mono() + wait, wait, reply_r, err);
 }
 
 void
@@ -415,16 +428,27 @@ ph_smtp_final(struct ph_smtp *smtp, int64_t slice_ms,
 }
 
 int
+ph_smtp_answers(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r, size_t n,
+		struct ph_err *err)
+{
+	int64_t wait = within(smtp, smtp->final_timeout);
+	int64_t deadline = ph_clock_mono() + wait;
+
+	for (size_t i = 0; i < n; i++)
+		replies_r[i] = (struct ph_smtp_reply){0, NULL};
+	for (size_t i = 0; i < n; i++)
+		if (take_reply(smtp, deadline, wait, &replies_r[i], err) < 0)
+			return maybe(err);
+	return 0;
+}
+
+int
 ph_smtp_finish(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r, size_t n,
 	       struct ph_err *err)
 {
 	for (size_t i = 0; i < n; i++)
 		replies_r[i] = (struct ph_smtp_reply){0, NULL};
-	if (ph_smtp_end(smtp, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (read_reply(smtp, smtp->final_timeout, &replies_r[i], err) <
-		    0)
-			return maybe(err);
-	return 0;
+	return ph_smtp_end(smtp, err) < 0
+		   ? -1
+		   : ph_smtp_answers(smtp, replies_r, n, err);
 }

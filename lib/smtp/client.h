@@ -44,7 +44,8 @@ struct ph_smtp_options {
 	bool force_helo;	 /* EHLO is not even tried */
 	int64_t connect_timeout; /* ms: connection, greeting and EHLO */
 	int64_t timeout;	 /* ms: each later answer */
-	int64_t final_timeout;	 /* ms: the answer to the final dot */
+	int64_t final_timeout;	 /* ms: all answers to the final dot; who waits
+				  * for them may hold a slot or a lock */
 };
 
 /* Connects, reads the greeting, says EHLO (LHLO). 0, or -1: TEMP with the
@@ -114,9 +115,13 @@ int ph_smtp_content(struct ph_smtp *smtp, const void *data, size_t size,
  * the others have code 0. */
 int ph_smtp_finish(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r,
 		   size_t n, struct ph_err *err);
-/* The same for SMTP in two steps, for a caller that has somebody to keep
- * waiting meanwhile. end sends the dot: 0, or -1 MAYBE. */
+/* The same in two steps, for a caller of several servers: end sends the dot, 0,
+ * or -1 MAYBE; answers waits. */
 int ph_smtp_end(struct ph_smtp *smtp, struct ph_err *err);
+int ph_smtp_answers(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r,
+		    size_t n, struct ph_err *err);
+/* For SMTP, and a caller that has somebody to keep waiting meanwhile: the
+ * second step in slices. */
 /* 1: *reply_r is the final answer. 0: none within slice_ms, ask again. -1:
  * MAYBE. */
 int ph_smtp_final(struct ph_smtp *smtp, int64_t slice_ms,

@@ -18,6 +18,7 @@ struct hop {
 	struct ph_endpoint endpoint;
 	struct ph_smtp *smtp; /* NULL: it takes no part any more */
 	bool content;	      /* it said 354 */
+	struct ph_err ended;  /* what kept the final dot from it */
 	char *refusal;	      /* its answer to MAIL or DATA, or NULL */
 	char *reason;	      /* why it takes no part, or NULL */
 	size_t n;	      /* recipients it took */
@@ -367,16 +368,35 @@ unconfirmed(const struct hop *hop, const struct passenger *passenger,
 			       passenger->address, hop->fqdn, reason);
 }
 
+/* All hops at once: the client waits for them together, and has but one limit
+ * of time for that. */
+static void
+end_content(struct ph_reroute *reroute)
+{
+	const int64_t deadline =
+	    ph_clock_mono() + reroute->options->final_timeout;
+
+	for (guint i = 0; i < reroute->hops->len; i++) {
+		struct hop *hop = reroute->hops->pdata[i];
+
+		if (!hop->content)
+			continue;
+		ph_smtp_set_deadline(hop->smtp, deadline);
+		(void)ph_smtp_end(hop->smtp, &hop->ended);
+	}
+}
+
 /* Replies are in the order of the hop's recipients, answers in that of all. */
 static void
 confirm(struct ph_reroute *reroute, struct hop *hop)
 {
 	g_autofree struct ph_smtp_reply *replies =
 	    g_new0(struct ph_smtp_reply, hop->n);
-	struct ph_err err = PH_ERR_INIT;
+	struct ph_err err = hop->ended;
 	size_t k = 0;
 
-	(void)ph_smtp_finish(hop->smtp, replies, hop->n, &err);
+	if (err.kind == PH_ERR_NONE)
+		(void)ph_smtp_answers(hop->smtp, replies, hop->n, &err);
 	for (guint i = 0; i < reroute->passengers->len; i++) {
 		struct passenger *passenger = reroute->passengers->pdata[i];
 		struct ph_smtp_reply *reply;
@@ -484,6 +504,7 @@ ph_reroute_finish(struct ph_reroute *reroute)
 				   unused, &reroute->content_err);
 	g_ptr_array_set_size(reroute->answers,
 			     (gint)reroute->passengers->len + 1);
+	end_content(reroute);
 	for (guint i = 0; i < reroute->hops->len; i++) {
 		struct hop *hop = reroute->hops->pdata[i];
 

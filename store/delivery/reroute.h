@@ -24,9 +24,9 @@
 struct ph_reroute; /* of one transaction */
 
 struct ph_reroute_options {
-	const char *bind_address; /* or NULL */
-	int64_t connect_timeout;  /* ms, as struct ph_smtp_options */
-	int64_t timeout, final_timeout;
+	const char *bind_address;	/* or NULL */
+	int64_t connect_timeout;	/* ms, as struct ph_smtp_options */
+	int64_t timeout, final_timeout; /* the latter of all servers together */
 	struct ph_peer_tls tls;
 };
 

@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,8 +12,8 @@
 /*
  * A server that follows a script on a thread: a line "S:..." is sent, "C:..."
  * is expected word for word, "X" closes the connection, "W" waits until the
- * client has gone, "G" waits until the test says go. What differs is kept for
- * the test to see.
+ * client has gone, "G" waits until the test says go, "D:..." for so many
+ * milliseconds. What differs is kept for the test to see.
  */
 struct script {
 	const char *const *lines;
@@ -51,6 +52,8 @@ run_script(void *data)
 			break;
 		if (step[0] == 'G') {
 			(void)g_async_queue_pop(script->gate);
+		} else if (step[0] == 'D') {
+			g_usleep((gulong)atoi(step + 2) * 1000);
 		} else if (step[0] == 'W') {
 			while (read_line(fd, line))
 				;
@@ -97,21 +100,28 @@ end_script(struct script *script)
 }
 
 static int
-open_session(const struct script *script, bool lmtp, struct ph_smtp **smtp_r,
-	     struct ph_err *err)
+open_within(const struct script *script, bool lmtp, int64_t final_timeout,
+	    struct ph_smtp **smtp_r, struct ph_err *err)
 {
 	struct ph_smtp_options options = {
 	    .hello = "me.example",
 	    .lmtp = lmtp,
 	    .connect_timeout = 2000,
 	    .timeout = 2000,
-	    .final_timeout = 2000,
+	    .final_timeout = final_timeout,
 	};
 
 	g_strlcpy(options.endpoint.host, "127.0.0.1",
 		  sizeof options.endpoint.host);
 	options.endpoint.port = script->port;
 	return ph_smtp_open(&options, smtp_r, err);
+}
+
+static int
+open_session(const struct script *script, bool lmtp, struct ph_smtp **smtp_r,
+	     struct ph_err *err)
+{
+	return open_within(script, lmtp, 2000, smtp_r, err);
 }
 
 /* The code of a step's reply, or -1. */
@@ -217,6 +227,41 @@ START_TEST(test_lmtp_replies)
 	ck_assert_int_eq(err.kind, PH_ERR_MAYBE);
 	ck_assert_int_eq(replies[0].code, 250);
 	ck_assert_int_eq(replies[1].code, 452);
+	ck_assert_int_eq(replies[2].code, 0);
+	for (size_t i = 0; i < 3; i++)
+		ph_smtp_reply_clear(&replies[i]);
+	ph_smtp_close(&smtp);
+	end_script(&script);
+}
+END_TEST
+
+/* Each of the answers comes in time, all of them do not. */
+START_TEST(test_lmtp_replies_that_trickle)
+{
+	static const char *const lines[] = {"S:220 mx LMTP",
+					    "C:LHLO me.example",
+					    "S:250 mx",
+					    "C:DATA",
+					    "S:354 go",
+					    "C:.",
+					    "S:250 2.1.5 a",
+					    "D:150",
+					    "S:250 2.1.5 b",
+					    "D:150",
+					    "S:250 2.1.5 c",
+					    "W",
+					    NULL};
+	struct script script;
+	struct ph_smtp *smtp = NULL;
+	struct ph_smtp_reply r, replies[3];
+	struct ph_err err = PH_ERR_INIT;
+
+	start_script(&script, lines);
+	ck_assert_int_eq(open_within(&script, true, 250, &smtp, &err), 0);
+	ck_assert_int_eq(code_of(ph_smtp_data(smtp, &r, &err), &r), 354);
+	ck_assert_int_eq(ph_smtp_finish(smtp, replies, 3, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_MAYBE);
+	ck_assert_ptr_nonnull(strstr(err.text, "no answer"));
 	ck_assert_int_eq(replies[2].code, 0);
 	for (size_t i = 0; i < 3; i++)
 		ph_smtp_reply_clear(&replies[i]);
@@ -368,4 +413,5 @@ START_TEST(test_peers)
 END_TEST
 
 UNIT_MAIN("lib/smtp/client", test_peers, test_message, test_lmtp_replies,
-	  test_refusals, test_final_in_slices, test_close_in_content)
+	  test_lmtp_replies_that_trickle, test_refusals, test_final_in_slices,
+	  test_close_in_content)

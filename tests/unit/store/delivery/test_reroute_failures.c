@@ -78,6 +78,8 @@ static const struct {
 struct talk {
 	const struct script *script;
 	GString *said; /* by us, without the content */
+	/* At the final dot, before it is answered; NULL: neither. */
+	GAsyncQueue *tell, *wait;
 };
 
 static bool
@@ -119,6 +121,10 @@ talk(struct talk *talk, FILE *in, FILE *out)
 		answer = answer_to(talk->script, line);
 		content = !content && answer && g_str_has_prefix(answer, "354");
 		g_string_append(talk->said, line);
+		if (strcmp(line, ".\r\n") == 0 && talk->tell)
+			g_async_queue_push(talk->tell, talk);
+		if (strcmp(line, ".\r\n") == 0 && talk->wait)
+			g_async_queue_timeout_pop(talk->wait, 20000000);
 		if (!say(out, answer))
 			return;
 	}
@@ -149,7 +155,8 @@ check_part(const char **got, const char *expected)
 START_TEST(test_failures)
 {
 	struct ph_store *memory = ph_store_memory();
-	struct talk other = {&rows[_i].script, g_string_new(NULL)};
+	struct talk other = {.script = &rows[_i].script,
+			     .said = g_string_new(NULL)};
 	struct remote remote;
 	struct lab lab;
 	g_autofree char *out = NULL;
@@ -181,7 +188,7 @@ START_TEST(test_conversation)
 	static const struct script script = {
 	    {"220 x", HELLO, OK, OK, OK, "354 go", "250 2.0.0 taken"}};
 	struct ph_store *memory = ph_store_memory();
-	struct talk other = {&script, g_string_new(NULL)};
+	struct talk other = {.script = &script, .said = g_string_new(NULL)};
 	struct remote remote;
 	struct lab lab;
 	g_autofree char *out = NULL;
@@ -225,6 +232,72 @@ START_TEST(test_nobody_there)
 }
 END_TEST
 
+/* ---- several servers ----------------------------------------------------- */
+
+static void
+server_at(struct ph_server *server, const char *name, struct remote *remote)
+{
+	struct ph_endpoint *endpoint = &server->service[PH_SERVICE_DELIVERY];
+
+	memset(server, 0, sizeof(*server));
+	server->name = server->fqdn = (char *)name;
+	g_strlcpy(endpoint->host, "127.0.0.1", sizeof(endpoint->host));
+	endpoint->port = remote->port;
+}
+
+/* The first one answers only after the second has all of the message, too: the
+ * time that they may take is that of one. */
+START_TEST(test_two_at_once)
+{
+	static const struct script script = {
+	    {"220 x", HELLO, OK, OK, OK, "354 go", "250 2.0.0 taken"}};
+	static const struct ph_deliver_client client = {.host =
+							    "mbx1.example.com",
+							.name = "hub",
+							.address = OWN_POSTFIX,
+							.queue_id = "4XQ",
+							.session = "0"};
+	static const struct ph_reroute_options options = {
+	    .connect_timeout = 10000, .timeout = 10000, .final_timeout = 3000};
+	static const struct ph_reroute_envelope envelope = {
+	    .hello = "mbx1.example.com", .reverse_path = "", .queue_id = ""};
+	struct ph_deliver deliver = {.server = "MBX1"};
+	struct ph_recipient recipient = {.address = (char *)"away@example.com",
+					 .primary = (char *)"away@example.com"};
+	GAsyncQueue *queue = g_async_queue_new();
+	struct talk talks[2] = {
+	    {.script = &script, .said = g_string_new(NULL), .wait = queue},
+	    {.script = &script, .said = g_string_new(NULL), .tell = queue}};
+	struct ph_reroute *reroute =
+	    ph_reroute_new(&deliver, &options, &envelope);
+	struct ph_server servers[2];
+	struct remote remotes[2];
+	const char *const *answers;
+	char *answer;
+
+	for (int i = 0; i < 2; i++) {
+		remote_listen(&remotes[i]);
+		remote_start(&remotes[i], serve, &talks[i]);
+		server_at(&servers[i], i == 0 ? "MBX2" : "MBX3", &remotes[i]);
+		ck_assert_int_eq(
+		    ph_reroute_rcpt(reroute, &servers[i], &recipient, &answer),
+		    1);
+		g_free(answer);
+	}
+	ck_assert_int_eq(ph_reroute_begin(reroute, &client, &answer), 1);
+	ph_reroute_write(reroute, "Subject: x\r\n\r\nbody\r\n", 20);
+	answers = ph_reroute_finish(reroute);
+	ck_assert_str_eq(answers[0], "250 2.0.0 taken");
+	ck_assert_str_eq(answers[1], "250 2.0.0 taken");
+	ph_reroute_free(&reroute);
+	for (int i = 0; i < 2; i++) {
+		remote_stop(&remotes[i]);
+		g_string_free(talks[i].said, TRUE);
+	}
+	g_async_queue_unref(queue);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -237,6 +310,7 @@ main(void)
 	tcase_add_loop_test(tcase, test_failures, 0, G_N_ELEMENTS(rows));
 	tcase_add_test(tcase, test_conversation);
 	tcase_add_test(tcase, test_nobody_there);
+	tcase_add_test(tcase, test_two_at_once);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
