@@ -20,6 +20,7 @@ struct work {
 	const struct ph_plan_group *group;
 	const char *fqdn;
 	struct ph_fork_rows rows;
+	GArray *told; /* as of ph_plans_read_told; of COPY */
 };
 
 /* ---- reports ----------------------------------------------------------- */
@@ -195,6 +196,23 @@ split_refusal(char *refusal, struct ph_report_recipient *r)
 	r->text = text + n + 1;
 }
 
+/* Of the others a copy may have to be tried again. */
+static int
+note_told(const struct work *work, const GPtrArray *refused, struct ph_err *err)
+{
+	for (guint i = 0; i < refused->len; i++) {
+		const struct ph_submit_recipient *from = refused->pdata[i];
+		guint index;
+		bool found = g_ptr_array_find(work->group->recipients,
+					      from->about, &index);
+
+		g_assert(found);
+		g_array_append_val(work->told, index);
+	}
+	return ph_plans_note_told(work->service->plans, work->token, work->told,
+				  err);
+}
+
 static int
 copy_refused(void *context, const GPtrArray *refused, struct ph_err *err)
 {
@@ -215,7 +233,9 @@ copy_refused(void *context, const GPtrArray *refused, struct ph_err *err)
 		split_refusal(text, &r);
 		g_array_append_val(recipients, r);
 	}
-	return tell(work, recipients, "SMTP", NULL, err);
+	if (tell(work, recipients, "SMTP", NULL, err) < 0)
+		return -1;
+	return note_told(work, refused, err);
 }
 
 static int
@@ -271,12 +291,28 @@ make_orcpt(const struct ph_plan_recipient *r)
 	return g_string_free(out, FALSE);
 }
 
+/* Those who are still to get it; g_ptr_array_unref. */
+static GPtrArray *
+find_open(const struct work *work)
+{
+	const GPtrArray *all = work->group->recipients;
+	g_autofree bool *told = g_new0(bool, all->len + 1);
+	GPtrArray *open = g_ptr_array_new();
+
+	for (guint i = 0; i < work->told->len; i++)
+		told[MIN(g_array_index(work->told, guint, i), all->len)] = true;
+	for (guint i = 0; i < all->len; i++)
+		if (!told[i])
+			g_ptr_array_add(open, all->pdata[i]);
+	return open;
+}
+
 /* Returns whether an address needs SMTPUTF8. texts keeps what is made. */
 static bool
 fill_recipients(const struct work *work, GPtrArray *recipients,
 		GPtrArray *texts)
 {
-	const GPtrArray *from = work->group->recipients;
+	g_autoptr(GPtrArray) from = find_open(work);
 	bool utf8 = false;
 
 	for (guint i = 0; i < from->len; i++) {
@@ -327,7 +363,7 @@ note_copy(const struct work *work, const struct ph_submit *submit,
 
 /* 0 and the answer (NULL: all were refused), or -1. */
 static int
-carry_copy(struct work *work, char **answer_r, struct ph_err *err)
+send_rest(struct work *work, char **answer_r, struct ph_err *err)
 {
 	g_autoptr(GPtrArray) recipients = ph_submit_recipients();
 	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
@@ -356,6 +392,19 @@ carry_copy(struct work *work, char **answer_r, struct ph_err *err)
 	ph_fault(PH_FAULT_FORK_COPY_SENT);
 	note_copy(work, &submit, *answer_r);
 	return 0;
+}
+
+static int
+carry_copy(struct work *work, char **answer_r, struct ph_err *err)
+{
+	int rc;
+
+	if (ph_plans_read_told(work->service->plans, work->token, &work->told,
+			       err) < 0)
+		return -1;
+	rc = send_rest(work, answer_r, err);
+	g_array_unref(work->told);
+	return rc;
 }
 
 /* ---- a token ----------------------------------------------------------- */

@@ -111,6 +111,17 @@ int ph_plans_is_done(struct ph_plans *plans, const char *token,
 int ph_plans_note_done(struct ph_plans *plans, const char *token,
 		       struct ph_err *err);
 /*
+ * The group's recipients, by index (guint), of whom the sender was told that
+ * they do not get the message, while it has still to be carried out for others:
+ * they are not tried again, nor told about again. Reading: 0 and *told_r
+ * (g_array_unref), empty when there is no such note; -1 TEMP, or PERM the note
+ * is damaged. Noting takes the place of what was noted before: durable.
+ */
+int ph_plans_read_told(struct ph_plans *plans, const char *token,
+		       GArray **told_r, struct ph_err *err);
+int ph_plans_note_told(struct ph_plans *plans, const char *token,
+		       const GArray *told, struct ph_err *err);
+/*
  * Removes what is older than lifetime ms: whole plans with their notes. A plan
  * is kept after it was carried out, because the queue manager may ask again
  * for what it did not hear. One that was not carried out is reported in the

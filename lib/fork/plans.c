@@ -15,10 +15,13 @@
 
 /*
  * <id>.json is a plan, <id>.<i>.done an empty file that says that its i-th
- * group was carried out, .<id>.tmp a plan that is being written.
+ * group was carried out, <id>.<i>.told has a line with the index of each
+ * recipient of whom the sender was told before that, .<id>.tmp and
+ * .<id>.<i>.tmp are a plan and such a file that is being written.
  */
 #define PLAN ".json"
 #define NOTE ".done"
+#define TOLD ".told"
 #define TEMPORARY ".tmp"
 
 struct ph_plans {
@@ -107,9 +110,11 @@ remove_notes(const struct ph_plans *plans, const struct ph_plan *plan)
 {
 	for (guint i = 0; i < plan->groups->len; i++) {
 		g_autofree char *token = ph_plan_token(plan, i);
-		g_autofree char *name = g_strconcat(token, NOTE, NULL);
+		g_autofree char *done = g_strconcat(token, NOTE, NULL);
+		g_autofree char *told = g_strconcat(token, TOLD, NULL);
 
-		unlinkat(plans->directory, name, 0);
+		unlinkat(plans->directory, done, 0);
+		unlinkat(plans->directory, told, 0);
 	}
 }
 
@@ -240,13 +245,14 @@ ph_plans_read(struct ph_plans *plans, const char *token,
 
 /* The name of a token's note, g_free; NULL: it is no token. */
 static char *
-note_name(const char *token, struct ph_err *err)
+note_name(const char *token, const char *before, const char *after,
+	  struct ph_err *err)
 {
 	g_autofree char *id = NULL;
 	size_t group;
 
 	if (ph_plan_token_split(token, &id, &group) == 1)
-		return g_strdup_printf("%s.%zu" NOTE, id, group);
+		return g_strdup_printf("%s%s.%zu%s", before, id, group, after);
 	ph_err_set(err, PH_ERR_PERM, "\"%.80s\" is no token", token);
 	return NULL;
 }
@@ -254,7 +260,7 @@ note_name(const char *token, struct ph_err *err)
 int
 ph_plans_is_done(struct ph_plans *plans, const char *token, struct ph_err *err)
 {
-	g_autofree char *name = note_name(token, err);
+	g_autofree char *name = note_name(token, "", NOTE, err);
 
 	if (name == NULL)
 		return -1;
@@ -267,7 +273,7 @@ int
 ph_plans_note_done(struct ph_plans *plans, const char *token,
 		   struct ph_err *err)
 {
-	g_autofree char *name = note_name(token, err);
+	g_autofree char *name = note_name(token, "", NOTE, err);
 	int fd, rc = 0;
 
 	if (name == NULL)
@@ -280,6 +286,70 @@ ph_plans_note_done(struct ph_plans *plans, const char *token,
 		rc = failed(plans, name, err);
 	close(fd);
 	return rc;
+}
+
+static int
+parse_told(const char *text, size_t size, GArray *told, struct ph_err *err)
+{
+	const char *end = text + size;
+
+	while (text < end) {
+		const char *lf = memchr(text, '\n', (size_t)(end - text));
+		g_autofree char *line =
+		    g_strndup(text, (size_t)((lf ? lf : end) - text));
+		guint64 index;
+		guint one;
+
+		if (lf == NULL || !g_ascii_string_to_unsigned(
+				      line, 10, 0, G_MAXUINT - 1, &index, NULL))
+			return ph_err_set(err, PH_ERR_PERM,
+					  "\"%.40s\" is no recipient", line);
+		one = (guint)index;
+		g_array_append_val(told, one);
+		text = lf + 1;
+	}
+	return 0;
+}
+
+int
+ph_plans_read_told(struct ph_plans *plans, const char *token, GArray **told_r,
+		   struct ph_err *err)
+{
+	g_autofree char *name = note_name(token, "", TOLD, err);
+	g_autoptr(GArray) told = g_array_new(FALSE, FALSE, sizeof(guint));
+	g_autofree char *text = NULL;
+	size_t size;
+	int rc = name == NULL ? -1 : load(plans, name, &text, &size, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 && parse_told(text, size, told, err) < 0)
+		return ph_err_wrap(err, "%s/%s", plans->path, name);
+	*told_r = g_steal_pointer(&told);
+	return 0;
+}
+
+int
+ph_plans_note_told(struct ph_plans *plans, const char *token,
+		   const GArray *told, struct ph_err *err)
+{
+	g_autofree char *to = note_name(token, "", TOLD, err);
+	g_autofree char *from = note_name(token, ".", TEMPORARY, err);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (to == NULL || from == NULL)
+		return -1;
+	for (guint i = 0; i < told->len; i++)
+		g_string_append_printf(text, "%u\n",
+				       g_array_index(told, guint, i));
+	if (stage(plans, from, text->str, text->len, err) < 0) {
+		unlinkat(plans->directory, from, 0);
+		return -1;
+	}
+	if (renameat(plans->directory, from, plans->directory, to) < 0 ||
+	    fsync(plans->directory) < 0)
+		return failed(plans, to, err);
+	return 0;
 }
 
 /* ---- tidying ----------------------------------------------------------- */
@@ -347,7 +417,7 @@ is_orphan(const struct ph_plans *plans, const char *name)
 
 	if (g_str_has_suffix(name, TEMPORARY))
 		return true;
-	if (!g_str_has_suffix(name, NOTE))
+	if (!g_str_has_suffix(name, NOTE) && !g_str_has_suffix(name, TOLD))
 		return false;
 	plan = g_strdup_printf("%.*s" PLAN, (int)strcspn(name, "."), name);
 	return faccessat(plans->directory, plan, F_OK, 0) < 0 &&

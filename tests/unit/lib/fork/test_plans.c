@@ -227,6 +227,57 @@ START_TEST(notes)
 }
 END_TEST
 
+static char *note_path(const struct ph_plan *plan, size_t i, const char *kind);
+
+static void
+ck_told(const char *token, guint n, guint last)
+{
+	g_autoptr(GArray) told = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_msg(ph_plans_read_told(plans, token, &told, &err) == 0, "%s",
+		      err.text);
+	ck_assert_uint_eq(told->len, n);
+	if (n > 0)
+		ck_assert_uint_eq(g_array_index(told, guint, n - 1), last);
+}
+
+START_TEST(those_that_were_told_about)
+{
+	static const char *const bad[] = {"x\n", "1",	  "-1\n",
+					  "\n",	 "1\n\n", "4294967295\n"};
+	struct ph_plan *plan = make_plan();
+	g_autofree char *token = ph_plan_token(plan, 0);
+	g_autoptr(GArray) told = g_array_new(FALSE, FALSE, sizeof(guint));
+	g_autofree char *path = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	GArray *none = NULL;
+
+	set_up();
+	path = note_path(plan, 0, ".told");
+	ck_assert_int_eq(ph_plans_write(plans, plan, NULL), 0);
+	ck_told(token, 0, 0);
+	for (guint i = 0; i < 20; i += 10) {
+		g_array_append_val(told, i);
+		ck_assert_int_eq(ph_plans_note_told(plans, token, told, NULL),
+				 0);
+		ck_told(token, told->len, i);
+	}
+	ck_assert_int_eq(ph_plans_is_done(plans, token, NULL), 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		ck_assert(g_file_set_contents(path, bad[i], -1, NULL));
+		ck_assert_int_eq(ph_plans_read_told(plans, token, &none, &err),
+				 -1);
+		ck_assert_int_eq(err.kind, PH_ERR_PERM);
+		ck_assert_ptr_null(none);
+	}
+	ck_assert_int_eq(ph_plans_read_told(plans, "x", &none, NULL), -1);
+	ck_assert_int_eq(ph_plans_note_told(plans, "../x.0", told, NULL), -1);
+	ph_plan_free(&plan);
+	tear_down();
+}
+END_TEST
+
 static guint
 count_files(void)
 {
@@ -240,28 +291,33 @@ count_files(void)
 	return n;
 }
 
-/* What would end an SMTP command or a file name: the milter hears it. */
 /* An id may come again, when its plan is gone. */
 START_TEST(notes_of_an_earlier_plan)
 {
 	struct ph_plan *plan = make_plan();
 	g_autofree char *token = ph_plan_token(plan, 0);
 	g_autofree char *name = g_strconcat(plan->id, ".json", NULL);
+	g_autoptr(GArray) told = g_array_new(FALSE, FALSE, sizeof(guint));
 	g_autofree char *path = NULL;
+	guint index = 1;
 
 	set_up();
 	path = g_build_filename(dir, "forks", name, NULL);
 	ck_assert_int_eq(ph_plans_write(plans, plan, NULL), 0);
 	ck_assert_int_eq(ph_plans_note_done(plans, token, NULL), 0);
+	g_array_append_val(told, index);
+	ck_assert_int_eq(ph_plans_note_told(plans, token, told, NULL), 0);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(ph_plans_is_done(plans, token, NULL), 1);
 	ck_assert_int_eq(ph_plans_write(plans, plan, NULL), 0);
 	ck_assert_int_eq(ph_plans_is_done(plans, token, NULL), 0);
+	ck_told(token, 0, 0);
 	ph_plan_free(&plan);
 	tear_down();
 }
 END_TEST
 
+/* What would end an SMTP command or a file name: the milter hears it. */
 START_TEST(not_fit_to_be_written)
 {
 	struct ph_err err = PH_ERR_INIT;
@@ -424,10 +480,10 @@ make_old(const char *path, int64_t age)
 }
 
 static char *
-note_path(const struct ph_plan *plan, size_t i)
+note_path(const struct ph_plan *plan, size_t i, const char *kind)
 {
 	g_autofree char *token = ph_plan_token(plan, i);
-	g_autofree char *name = g_strconcat(token, ".done", NULL);
+	g_autofree char *name = g_strconcat(token, kind, NULL);
 
 	return g_build_filename(dir, "forks", name, NULL);
 }
@@ -438,7 +494,9 @@ START_TEST(tidy)
 	g_autofree char *done = ph_plan_token(old, 0);
 	g_autofree char *kept = ph_plan_token(young, 1);
 	g_autofree char *old_path = NULL, *note = NULL, *orphan = NULL;
-	g_autofree char *rest = NULL, *foreign = NULL;
+	g_autofree char *rest = NULL, *foreign = NULL, *told_path = NULL;
+	g_autofree char *told_orphan = NULL;
+	g_autoptr(GArray) told = g_array_new(FALSE, FALSE, sizeof(guint));
 	struct ph_plan *again = NULL;
 	size_t group;
 
@@ -448,8 +506,12 @@ START_TEST(tidy)
 	ck_assert_int_eq(ph_plans_note_done(plans, done, NULL), 0);
 	ck_assert_int_eq(ph_plans_note_done(plans, kept, NULL), 0);
 	ck_assert_int_eq(ph_plans_note_done(plans, "gone.0", NULL), 0);
+	ck_assert_int_eq(ph_plans_note_told(plans, "gone.0", told, NULL), 0);
+	ck_assert_int_eq(ph_plans_note_told(plans, done, told, NULL), 0);
 	old_path = plan_path(old->id);
-	note = note_path(old, 0);
+	note = note_path(old, 0, ".done");
+	told_path = note_path(old, 0, ".told");
+	told_orphan = g_build_filename(dir, "forks", "gone.0.told", NULL);
 	orphan = g_build_filename(dir, "forks", "gone.0.done", NULL);
 	rest = g_build_filename(dir, "forks", ".x.tmp", NULL);
 	foreign = g_build_filename(dir, "forks", "README", NULL);
@@ -457,13 +519,16 @@ START_TEST(tidy)
 	ck_assert(g_file_set_contents(foreign, "x", 1, NULL));
 	make_old(old_path, 2 * DAY);
 	make_old(orphan, 2 * DAY);
+	make_old(told_orphan, 2 * DAY);
 	make_old(rest, 2 * DAY);
 	make_old(foreign, 2 * DAY);
 	ck_assert_uint_eq(ph_plans_tidy(plans, 3 * DAY), 0);
-	ck_assert_uint_eq(count_files(), 7);
+	ck_assert_uint_eq(count_files(), 9);
 	ck_assert_uint_eq(ph_plans_tidy(plans, DAY), 1);
 	ck_assert(!g_file_test(old_path, G_FILE_TEST_EXISTS));
 	ck_assert(!g_file_test(note, G_FILE_TEST_EXISTS));
+	ck_assert(!g_file_test(told_path, G_FILE_TEST_EXISTS));
+	ck_assert(!g_file_test(told_orphan, G_FILE_TEST_EXISTS));
 	ck_assert(!g_file_test(orphan, G_FILE_TEST_EXISTS));
 	ck_assert(!g_file_test(rest, G_FILE_TEST_EXISTS));
 	ck_assert(g_file_test(foreign, G_FILE_TEST_EXISTS));
@@ -486,7 +551,7 @@ START_TEST(old_note_of_a_plan)
 	set_up();
 	ck_assert_int_eq(ph_plans_write(plans, plan, NULL), 0);
 	ck_assert_int_eq(ph_plans_note_done(plans, token, NULL), 0);
-	note = note_path(plan, 0);
+	note = note_path(plan, 0, ".done");
 	make_old(note, 2 * DAY);
 	ck_assert_uint_eq(ph_plans_tidy(plans, DAY), 0);
 	ck_assert_int_eq(ph_plans_is_done(plans, token, NULL), 1);
@@ -495,6 +560,7 @@ START_TEST(old_note_of_a_plan)
 }
 END_TEST
 
-UNIT_MAIN("lib/fork/plans", all_of_it, tokens, notes, notes_of_an_earlier_plan,
+UNIT_MAIN("lib/fork/plans", all_of_it, tokens, notes,
+	  those_that_were_told_about, notes_of_an_earlier_plan,
 	  not_fit_to_be_written, damaged, cut, no_files, directory_is_none,
 	  tidy, old_note_of_a_plan)

@@ -4,6 +4,18 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+static guint
+count_of(const char *text, const char *what)
+{
+	guint n = 0;
+
+	while ((text = strstr(text, what)) != NULL) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
 /* ---- what goes wrong ---------------------------------------------------- */
 
 START_TEST(nobody_there)
@@ -173,6 +185,68 @@ START_TEST(report_put_off)
 }
 END_TEST
 
+/* The report has left, and then the copy is put off: the sender hears of it
+ * once, and who he was told does not get it does not get it later. */
+START_TEST(told_once)
+{
+	struct ph_plan_group *group;
+	g_autofree char *rows = NULL, *later = NULL;
+
+	set_up();
+	group = add_copy("a@x.test", NULL);
+	ph_plan_add_recipient(group, "b@x.test", NULL);
+	ph_plan_add_recipient(group, "c@x.test", NULL);
+	write_plan();
+	sink.refuse = "b@x.test";
+	sink.refuse_with = "550 5.1.1 no";
+	sink.dot = "451 4.3.0 later";
+	sink.only_to = "a@x.test";
+	ck_later("0");
+	ck_assert_uint_eq(sink_count(&sink), 1);
+	rows = read_rows();
+	ck_assert_ptr_nonnull(strstr(rows, "|FAIL|"));
+	ph_fork_service_free(&service);
+	start_service();
+	ck_later("0");
+	/* Another one, meanwhile. */
+	sink.refuse = "c@x.test";
+	ck_later("0");
+	ck_assert_uint_eq(sink_count(&sink), 2);
+	ck_assert_ptr_null(strstr(sink_at(&sink, 1)->content->str, "b@x.test"));
+	sink.refuse = sink.dot = NULL;
+	ck_delivered("0", "250 2.0.0 Ok: queued as Q3\r\n");
+	ck_assert_uint_eq(sink_count(&sink), 3);
+	ck_assert_uint_eq(sink_at(&sink, 2)->rcpts->len, 1);
+	ck_assert_str_eq(sink_at(&sink, 2)->rcpts->pdata[0],
+			 "RCPT TO:<a@x.test>");
+	later = read_rows();
+	ck_assert_uint_eq(count_of(later, "|FAIL|"), 2);
+	tear_down();
+}
+END_TEST
+
+/* All were refused, one after the other, and nobody is left. */
+START_TEST(told_about_all)
+{
+	struct ph_plan_group *group;
+
+	set_up();
+	group = add_copy("a@x.test", NULL);
+	ph_plan_add_recipient(group, "b@x.test", NULL);
+	write_plan();
+	sink.refuse = "b@x.test";
+	sink.refuse_with = "550 5.1.1 no";
+	sink.data = "451 4.3.0 later";
+	sink.only_to = "a@x.test";
+	ck_later("0");
+	sink.refuse = "a@x.test";
+	ck_delivered("0", "250 2.0.0 Reported\r\n");
+	ck_assert_uint_eq(sink_count(&sink), 2);
+	ck_assert(is_done(0));
+	tear_down();
+}
+END_TEST
+
 /* ---- crashes ------------------------------------------------------------ */
 
 /* A process that may die at the point; true: it did. */
@@ -271,4 +345,4 @@ END_TEST
 
 UNIT_MAIN("lib/fork/service_failures", killed, killed_after_the_plan,
 	  all_points, nobody_there, put_off, cut_after_dot, one_refused,
-	  all_refused, report_put_off)
+	  all_refused, report_put_off, told_once, told_about_all)
