@@ -1,4 +1,5 @@
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/fork/spool.h"
 #include "lib/smtp/client.h"
 #include "store/delivery/lmtp_pool.h"
@@ -198,6 +199,41 @@ say_mail(const struct message *message, struct ph_smtp *smtp,
 	return ph_smtp_mail(smtp, reverse_path, params, reply_r, err);
 }
 
+/* What a refusal of MAIL can say of the message or its sender: syntax, size, a
+ * sender's address, SMTPUTF8 (RFC 5321 section 4.2, RFC 3463, RFC 6531). */
+static bool
+is_about_message(const struct ph_smtp_reply *reply)
+{
+	static const int codes[] = {501, 552, 553};
+	static const char *const enhanced[] = {"5.1.", "5.2.3", "5.3.4",
+					       "5.6."};
+	char buffer[12];
+	const char *text = ph_smtp_reply_enhanced(reply, buffer);
+	bool about = false;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(codes); i++)
+		about |= reply->code == codes[i];
+	for (size_t i = 0; i < G_N_ELEMENTS(enhanced); i++)
+		about |= g_str_has_prefix(text, enhanced[i]);
+	return about;
+}
+
+/* The others are about us, who want TLS or a login, or are not let in: that is
+ * put right by an administrator, and no reason to return a user's mail. */
+static int
+not_let_in(struct message *message, struct ph_smtp_reply *reply)
+{
+	enum ph_store_result unused;
+	g_autofree char *text = take_reply(0, reply, NULL, &unused);
+
+	ph_warn("[delivery] backend_address: the server there takes no message "
+		"from this one: %s; have it accept this server's address, or "
+		"its UNIX socket, without TLS and login",
+		text);
+	settle(message, PH_STORE_FAILED, text);
+	return -1;
+}
+
 /* A transaction that has begun: 1; 0 and -1 as conclude; *smtp_r in any case
  * the caller's. A kept connection may have been closed at the other end, which
  * shows here, before anything can have been taken: the next one is tried. */
@@ -226,6 +262,8 @@ open_transaction(struct lmtp *lmtp, struct message *message,
 		stale = kept && (rc < 0 || reply.code == 421) &&
 			ph_clock_mono() < deadline;
 	} while (stale);
+	if (rc == 0 && reply.code / 100 == 5 && !is_about_message(&reply))
+		return not_let_in(message, &reply);
 	return conclude(message, rc, &reply, &err, 250);
 }
 
