@@ -139,12 +139,18 @@ say_mail(const struct ph_submit *submit, struct ph_smtp *smtp,
 	g_autofree char *text = NULL;
 	struct ph_smtp_reply reply;
 
+	bool setup;
+
 	if (ph_smtp_command(smtp, line->str, &reply, err) < 0)
 		return -1;
+	setup = ph_smtp_reply_is_setup(&reply);
 	switch (take(&reply, "MAIL", &text, err)) {
 	case YES:
 		return 1;
 	case NO:
+		if (setup)
+			return ph_err_set(err, PH_ERR_TEMP,
+					  "MAIL: %s" PH_SMTP_SETUP, text);
 		return refuse_rest(submit, text, err);
 	case LATER:
 		break;

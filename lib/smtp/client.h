@@ -35,6 +35,16 @@ const char *ph_smtp_reply_enhanced(const struct ph_smtp_reply *reply,
  * is about the session, and what is neither yes nor no is no answer. */
 bool ph_smtp_reply_passes(const struct ph_smtp_reply *reply);
 
+/* Is a refusal of MAIL about how we came, not about the message or its sender:
+ * TLS or a login is missing (RFC 3207, 4954), or it is no command there, or not
+ * now? Then it must not become anybody's bounce: what is wrong is the set-up of
+ * two servers, and PH_SMTP_SETUP belongs into the log. */
+bool ph_smtp_reply_is_setup(const struct ph_smtp_reply *reply);
+#define PH_SMTP_SETUP                                                        \
+	"; this is about the set-up, not about the sender: that server has " \
+	"to "                                                                \
+	"let this one in, see peer_tls and the restrictions of its listener"
+
 struct ph_smtp_options {
 	struct ph_endpoint endpoint;
 	const char *bind_address; /* or NULL */

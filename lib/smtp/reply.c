@@ -151,3 +151,15 @@ ph_smtp_reply_passes(const struct ph_smtp_reply *reply)
 
 	return reply->code != 421 && (class == 2 || class == 4 || class == 5);
 }
+
+bool
+ph_smtp_reply_is_setup(const struct ph_smtp_reply *reply)
+{
+	static const int codes[] = {500, 502, 503, 504, 521,
+				    530, 534, 535, 538};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(codes); i++)
+		if (reply->code == codes[i])
+			return true;
+	return false;
+}

@@ -168,6 +168,7 @@ try_server(struct ph_work *work, struct ph_mail *mail, guint n,
 	struct ph_smtp_reply reply;
 	struct ph_err err = PH_ERR_INIT;
 	g_autofree char *text = NULL;
+	bool setup;
 	int rc = ph_backend_begin(work->frontend, mail, n, server, spare,
 				  work->deadline, &backend, &reply, &err);
 
@@ -176,18 +177,20 @@ try_server(struct ph_work *work, struct ph_mail *mail, guint n,
 		work->backend = backend;
 		return 1;
 	}
+	setup = rc == 0 && n == 0 && ph_smtp_reply_is_setup(&reply);
 	if (rc == 0) {
 		text = ph_smtp_reply_format(&reply);
-		ph_err_set(&err, PH_ERR_TEMP, "%s", text);
+		ph_err_set(&err, PH_ERR_TEMP, "%s%s", text,
+			   setup ? PH_SMTP_SETUP : "");
 	}
 	ph_work_lose(work, server->name, &err, mail->queue_id);
 	/* A refusal of the sender is an answer. One of a recipient that was
 	 * told yes before is not: the client tries again and hears it then. */
-	if (rc == 0 && n == 0 && reply.code / 100 == 5)
+	if (rc == 0 && n == 0 && reply.code / 100 == 5 && !setup)
 		rc = 1 - ph_work_pass(mail, &reply);
 	else
 		rc = -1;
-	if (n == 0 && reply.code != 0) {
+	if (n == 0 && reply.code != 0 && !setup) {
 		ph_smtp_reply_clear(&work->refusal);
 		work->refusal = reply;
 	} else {

@@ -122,6 +122,15 @@ refuse(const char *verb, GPtrArray *rcpts, struct ph_smtp_reply *reply,
 	return reply->code >= 500 ? PH_TRANSMIT_ENDED : PH_TRANSMIT_NEXT;
 }
 
+/* No answer to the user: the next server may be set up better. */
+static void
+not_let_in(const struct ph_smtp_reply *reply, struct ph_err *err)
+{
+	g_autofree char *text = ph_smtp_reply_format(reply);
+
+	ph_err_set(err, PH_ERR_TEMP, "MAIL: %s" PH_SMTP_SETUP, text);
+}
+
 /* ---- the conversation -------------------------------------------------- */
 
 /* Each answers whether the session goes on; *end_r is NEXT until a step says
@@ -152,7 +161,9 @@ say_mail(struct session *session, enum ph_transmit_end *end_r,
 	if (ph_smtp_mail(session->smtp, state->sender, params, &reply, err) < 0)
 		return false;
 	code = reply.code;
-	if (code >= 300)
+	if (ph_smtp_reply_is_setup(&reply))
+		not_let_in(&reply, err);
+	else if (code >= 300)
 		*end_r = refuse("MAIL", state->recipients, &reply, err);
 	ph_smtp_reply_clear(&reply);
 	return code < 300;

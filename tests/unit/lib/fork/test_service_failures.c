@@ -40,6 +40,8 @@ static const struct {
     {.greeting = "421 4.3.2 later"},
     {.greeting = "554 5.3.2 go away"},
     {.mail = "451 4.3.0 later"},
+    {.mail = "530 5.7.0 Must issue a STARTTLS command first"},
+    {.mail = "503 5.5.1 what"},
     {.refuse = "b@x.test", .refuse_with = "450 4.1.1 later"},
     {.refuse = "b@x.test", .refuse_with = "390 what"},
     {.data = "451 4.3.0 later"},

@@ -310,6 +310,8 @@ START_TEST(test_sender_refused)
 		const char *code, *enhanced;
 	} rows[] = {
 	    {"S:550 5.7.1 not you", false, PH_DECISION_REJECT, "550", "5.7.1"},
+	    {"S:530 5.7.0 STARTTLS first", true, PH_DECISION_DEFER, "451",
+	     "4.4.1"},
 	    {"S:452 4.3.1 full", true, PH_DECISION_DEFER, "452", "4.3.1"},
 	    {"X", true, PH_DECISION_DEFER, "451", "4.4.1"},
 	};
