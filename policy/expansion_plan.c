@@ -1,6 +1,7 @@
 #include "policy/expansion_plan.h"
 
 #include "lib/base/text.h"
+#include "lib/directory/restrict.h"
 #include "lib/message/headers.h"
 #include "lib/message/nmid.h"
 #include "lib/message/replies.h"
@@ -124,8 +125,9 @@ suppress_replies(struct ph_plan_group *group, const struct ph_headers *headers)
 }
 
 /* The groups that were opened travel with it where one of its recipients is a
- * group again. Of very many the first are enough to end a circle. */
-#define EXPANDED_LIMIT 500
+ * group again. Of very many inside it the first will do; the group itself ends
+ * a circle, and is there in any case. */
+#define EXPANDED_LIMIT ((guint)500)
 
 static void
 add_history(const struct work *work, struct ph_plan_group *group)
@@ -145,7 +147,7 @@ add_history(const struct work *work, struct ph_plan_group *group)
 		const struct ph_member *member = members->pdata[i];
 
 		if (member->fate == PH_MEMBER_GROUP &&
-		    header->values->len < EXPANDED_LIMIT)
+		    (i == 0 || header->values->len < EXPANDED_LIMIT))
 			g_ptr_array_add(header->values,
 					g_strdup(member->address));
 	}
@@ -208,11 +210,11 @@ add_copies(const struct work *work, size_t portion)
 static char *
 make_text(const struct ph_member *member, char **enhanced_r)
 {
-	g_auto(GStrv) words = g_strsplit(member->refusal, " ", 2);
-	g_auto(GStrv) parts = g_strsplit(words[1], member->address, -1);
+	g_autofree char *refusal = ph_restrict_nameless(member->refusal);
+	const char *text = refusal + strcspn(refusal, " ");
 
-	*enhanced_r = g_strdup(words[0]);
-	return g_strjoinv("the recipient", parts);
+	*enhanced_r = g_strndup(refusal, (size_t)(text - refusal));
+	return g_strdup(text + strspn(text, " "));
 }
 
 static struct ph_plan_group *

@@ -260,3 +260,30 @@ ph_restrict_check(struct ph_directory *directory,
 	return r == 1 ? 1
 		      : refuse(PH_TEXT_NOT_AUTHORIZED, recipient, refusal_r);
 }
+
+/* Between the two parts of the pattern; NULL: it is of another one. */
+static char *
+remove_name(const char *refusal, const char *pattern)
+{
+	g_auto(GStrv) parts = g_strsplit(pattern, "%s", 2);
+
+	if (!g_str_has_prefix(refusal, parts[0]) ||
+	    !g_str_has_suffix(refusal, parts[1]))
+		return NULL;
+	return g_strconcat(parts[0], "the recipient", parts[1], NULL);
+}
+
+char *
+ph_restrict_nameless(const char *refusal)
+{
+	static const char *const patterns[] = {
+	    PH_TEXT_SIZE, PH_TEXT_AUTH_REQUIRED, PH_TEXT_NOT_AUTHORIZED};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(patterns); i++) {
+		char *text = remove_name(refusal, patterns[i]);
+
+		if (text != NULL)
+			return text;
+	}
+	return g_strdup(refusal);
+}

@@ -52,4 +52,8 @@ int ph_restrict_check(struct ph_directory *directory,
 		      struct ph_restrict_sender *sender, char **refusal_r,
 		      struct ph_err *err);
 
+/* The same refusal without the recipient's name in it, for what is said of many
+ * at once; one that is not made here as it is. g_free. */
+char *ph_restrict_nameless(const char *refusal);
+
 #endif

@@ -29,6 +29,14 @@ static const char *const lines[] = {
     "recipient|refused@t.org" GROUP
     "closed@t.org,none1@t.org,a@x.test,none2@t.org,shut@t.org|"
     "SendOofMessageToOriginatorEnabled=true",
+    "recipient|named@t.org" GROUP "jane@t.org,john@t.org,big@t.org,none1@t.org|"
+    "SendOofMessageToOriginatorEnabled=true",
+    "recipient|jane@t.org|RecipientType=UserMailbox|Database=DB1|"
+    "DisplayName=Jane Doe|RequireSenderAuthenticationEnabled=true",
+    "recipient|john@t.org|RecipientType=UserMailbox|Database=DB1|"
+    "DisplayName=John|RequireSenderAuthenticationEnabled=true",
+    "recipient|big@t.org|RecipientType=UserMailbox|Database=DB1|"
+    "DisplayName=Big|AcceptMessagesOnlyFrom=boss@t.org",
     "recipient|holder@t.org" GROUP
     "inner@t.org,deep@t.org|SendOofMessageToOriginatorEnabled=true",
     "recipient|deep@t.org" GROUP
@@ -245,6 +253,34 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* A report for each would be as many as the group has members, and to a sender
+ * who may be anybody. */
+START_TEST(test_refused_by_name)
+{
+	const struct letter letter = {.group = "named@t.org"};
+	const struct ph_plan_group *group;
+	struct ph_plan *plan;
+
+	set_up();
+	plan = make_plan(&letter, directory, 1, NULL);
+	ck_assert_uint_eq(plan->groups->len, 3);
+	group = plan->groups->pdata[0];
+	ck_assert_uint_eq(group->recipients->len, 2);
+	ck_assert_str_eq(
+	    group->text,
+	    "the recipient takes mail of authenticated senders only: log in, "
+	    "or ask its owner to take mail from outside; "
+	    "RESOLVER.RST.AuthRequired; authentication required");
+	group = plan->groups->pdata[1];
+	ck_assert_str_eq(
+	    group->text,
+	    "Sender is not allowed to send to the recipient: ask its owner to "
+	    "let you in; RESOLVER.RST.NotAuthorized; not authorized");
+	ph_plan_free(&plan);
+	tear_down();
+}
+END_TEST
+
 START_TEST(test_no_answer_about_the_manager)
 {
 	struct ph_directory *down = ph_directory_failing(PH_ERR_TEMP, "down");
@@ -318,6 +354,34 @@ START_TEST(test_headers)
 		g_autofree char *is = show_headers(plan);
 
 		ck_assert_msg(strcmp(is, rows[i].want) == 0, "%zu: %s", i, is);
+		ph_plan_free(&plan);
+	}
+	tear_down();
+}
+END_TEST
+
+/* However many groups it has come through: the copies for those inside this one
+ * must not come back here. */
+START_TEST(test_long_history)
+{
+	set_up();
+	for (size_t n = 498; n <= 502; n++) {
+		g_autoptr(GString) header = g_string_new(PLAIN);
+		struct letter letter = {.group = "holder@t.org"};
+		const struct ph_plan_header *history;
+		const struct ph_plan_group *group;
+		struct ph_plan *plan;
+
+		for (size_t i = 0; i < n; i++)
+			g_string_append_printf(
+			    header, "X-PostHub-Expanded: g%zu@t.org\r\n", i);
+		letter.header = header->str;
+		plan = make_plan(&letter, directory, 9, NULL);
+		group = plan->groups->pdata[0];
+		history = group->headers->pdata[group->headers->len - 1];
+		ck_assert_str_eq(history->name, "X-PostHub-Expanded");
+		ck_assert_str_eq(history->values->pdata[n], "holder@t.org");
+		ck_assert_uint_eq(history->values->len, n + 1 + (n + 1 < 500));
 		ph_plan_free(&plan);
 	}
 	tear_down();
@@ -456,5 +520,6 @@ START_TEST(test_before)
 END_TEST
 
 UNIT_MAIN("policy/expansion_plan", test_portions, test_wishes, test_refused,
+	  test_refused_by_name, test_long_history,
 	  test_no_answer_about_the_manager, test_headers, test_without_an_id,
 	  test_reports, test_id, test_before)
