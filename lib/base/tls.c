@@ -3,6 +3,8 @@
 #include "lib/base/clock.h"
 
 #include <gio/gio.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* A session; its stream's calls come from one thread at a time, not always the
@@ -12,14 +14,27 @@ struct tls {
 	GIOStream *base;
 	GTlsConnection *connection;
 	enum ph_tls_verify verify;
+	int fd;	     /* the stream's */
+	bool broken; /* there may be something left to be written */
 };
+
+static bool
+takes_more(const struct tls *tls)
+{
+	struct pollfd pfd = {.fd = tls->fd, .events = POLLOUT};
+
+	return poll(&pfd, 1, 0) == 1 && pfd.revents == POLLOUT;
+}
 
 static void
 tls_free(void *ctx)
 {
 	struct tls *tls = ctx;
 
-	/* No close_notify: the protocol above has said good-bye. */
+	/* When GIO closes it says close_notify, behind what is left to be
+	 * written, and waits for ever for a peer that takes none of it. */
+	if (tls->broken || !takes_more(tls))
+		(void)shutdown(tls->fd, SHUT_RDWR);
 	if (tls->connection != NULL)
 		g_object_unref(tls->connection);
 	if (tls->base != NULL)
@@ -161,12 +176,14 @@ tls_write(void *ctx, const void *data, size_t size, int64_t deadline,
 
 		if (n > 0)
 			return n;
+		tls->broken = true;
 		if (!would_block(error))
 			return fail("write", error, err);
 		if (!wait_for(tls,
 			      g_pollable_output_stream_create_source(out, NULL),
 			      deadline))
 			return fail("write", NULL, err);
+		tls->broken = false;
 	}
 }
 
@@ -337,11 +354,14 @@ start(struct ph_stream *stream, const struct ph_tls_options *options,
 	struct tls *tls = g_new0(struct tls, 1);
 
 	tls->context = g_main_context_new();
+	tls->fd = ph_stream_fd(stream);
+	tls->broken = true;
 	if (begin_side(tls, stream, options, err) < 0 ||
 	    shake_hands(tls, ph_stream_deadline(stream), err) < 0) {
 		tls_free(tls);
 		return -1;
 	}
+	tls->broken = false;
 	ph_stream_put(stream, &layer, tls);
 	return 0;
 }

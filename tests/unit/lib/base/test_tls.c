@@ -87,12 +87,13 @@ struct pair {
 	struct ph_stream *stream;
 	int other;
 	GThread *thread; /* NULL: nobody is there */
+	GAsyncQueue *end;
 };
 
 static struct pair
 pair_new(int fds[2], bool server)
 {
-	struct pair pair = {NULL, -1, NULL};
+	struct pair pair = {.other = -1};
 
 	pair.stream = ph_stream_new(fds[0]);
 	ph_stream_set_timeout(pair.stream, 5000);
@@ -384,7 +385,45 @@ START_TEST(a_client_proves_who_it_is)
 }
 END_TEST
 
-UNIT_MAIN("lib/base/tls", a_client_proves_who_it_is, certificates_are_weighed,
+/* Shakes hands and then takes nothing, until it is told to end. */
+static void *
+go_deaf(void *arg)
+{
+	const struct ph_tls_options options = {.cert_file = cert,
+					       .key_file = key};
+	struct pair *pair = arg;
+	struct ph_stream *stream = ph_stream_new(pair->other);
+
+	ck_assert_int_eq(ph_tls_accept(stream, &options, NULL), 0);
+	g_async_queue_pop(pair->end);
+	ph_stream_free(&stream);
+	return NULL;
+}
+
+/* What is left to be said does not keep the stream from its end. */
+START_TEST(a_deaf_peer_does_not_hold_the_end)
+{
+	const struct ph_tls_options options = {.verify = PH_TLS_ANY};
+	struct pair pair = pair_open(false);
+	struct ph_err err = PH_ERR_INIT;
+	g_autofree char *much = g_malloc0(8 << 20);
+
+	pair.end = g_async_queue_new();
+	pair.thread = g_thread_new("deaf", go_deaf, &pair);
+	ck_assert_msg(ph_tls_start(pair.stream, &options, &err) == 0, "%s",
+		      err.text);
+	ph_stream_set_timeout(pair.stream, 50);
+	ck_assert_int_eq(ph_stream_write(pair.stream, much, 8 << 20, &err), -1);
+	ph_stream_free(&pair.stream);
+	g_async_queue_push(pair.end, &pair);
+	g_thread_join(pair.thread);
+	g_async_queue_unref(pair.end);
+	remove_certificate();
+}
+END_TEST
+
+UNIT_MAIN("lib/base/tls", a_deaf_peer_does_not_hold_the_end,
+	  a_client_proves_who_it_is, certificates_are_weighed,
 	  no_session_is_resumed, all_bytes_come_back, silence_ends,
 	  silence_after_the_handshake_ends, no_tls_at_the_other_end,
 	  a_file_that_is_not_there)
