@@ -94,9 +94,12 @@ look_soon(struct ph_watch *watch)
 static void
 rescan(struct ph_watch *watch, int64_t now)
 {
-	watch->next_rescan = now + watch->rescan;
+	int64_t wait = watch->rescan;
+
 	ph_queue_tidy(watch->queue);
-	ph_watch_walk(watch, watch->change.last);
+	if (ph_watch_walk(watch, watch->change.last) < 0)
+		wait = MIN(wait, watch->submission->retry_min);
+	watch->next_rescan = now + wait;
 }
 
 /* What was seen is not so any more: whatever waits may be tried at once. */

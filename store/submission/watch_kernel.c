@@ -121,15 +121,16 @@ ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
 	     const struct ph_box *box)
 {
 	bool complete = true, any = false;
-	int dir;
+	int dir, r;
 
 	for (int kind = PH_WATCHED_NEW; kind <= PH_WATCHED_CUR; kind++) {
-		if (ph_box_folder(box, ".Outbox", kinds[kind].part, &dir,
-				  NULL) != 1) {
+		r = ph_box_folder(box, ".Outbox", kinds[kind].part, &dir, NULL);
+		/* Who cannot say looks again. */
+		any |= r != 0;
+		if (r != 1) {
 			complete = false;
 			continue;
 		}
-		any = true;
 		add_watch(watch, w, (enum ph_watched)kind, dir);
 		ph_path_close(&dir);
 	}

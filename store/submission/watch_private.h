@@ -50,6 +50,7 @@ struct ph_watch {
 	GHashTable *by_wd; /* wd: struct ph_watch_box, borrowed */
 	GQueue watched;	   /* those with watches, used last first */
 	bool full;	   /* the kernel had no more watches for us */
+	bool blind;	   /* the last walk could not read all */
 	uint64_t round;
 	struct ph_change change;
 	GThread *thread;
@@ -59,8 +60,9 @@ struct ph_watch {
 /* ---- watch_walk.c: which mailboxes there are ---------------------------- */
 
 /* Walks the active databases of a snapshot; what is gone is dropped, what is
- * new is for the next polls. */
-void ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot);
+ * new is for the next polls. 0; -1: not all could be read, as without file
+ * descriptors: nothing of such a database is dropped; walk again soon. */
+int ph_watch_walk(struct ph_watch *watch, struct ph_snapshot *snapshot);
 void ph_watch_box_free(void *box);
 void ph_watch_due(struct ph_watch *watch, struct ph_watch_box *w, int64_t due);
 
@@ -82,7 +84,7 @@ bool ph_watch_poll(struct ph_watch *watch, int64_t now);
 
 /* Puts the watches that a mailbox needs now, if there are any left: who used
  * the Outbox has them before who never did; false: its Outbox is not complete
- * yet. */
+ * yet, or cannot be opened now. */
 bool ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
 		  const struct ph_box *box);
 /* Watches a directory for what is made in it: new domains and mailboxes. */
