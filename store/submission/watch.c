@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 /* How soon a change of the organisation is seen. */
@@ -97,6 +96,7 @@ rescan(struct ph_watch *watch, int64_t now)
 	int64_t wait = watch->rescan;
 
 	ph_queue_tidy(watch->queue);
+	ph_watch_again(watch);
 	if (ph_watch_walk(watch, watch->change.last) < 0)
 		wait = MIN(wait, watch->submission->retry_min);
 	watch->next_rescan = now + wait;
@@ -115,10 +115,10 @@ static gpointer
 run(gpointer data)
 {
 	struct ph_watch *watch = data;
-	struct pollfd fds[] = {{watch->inotify, POLLIN, 0},
-			       {watch->wake, POLLIN, 0}};
 
 	while (!g_atomic_int_get(&watch->stopping)) {
+		struct pollfd fds[] = {{watch->inotify, POLLIN, 0},
+				       {watch->wake, POLLIN, 0}};
 		int64_t now = ph_clock_mono(), wait = TICK_MS;
 
 		if (ph_change_look(&watch->change, watch->submission))
@@ -129,8 +129,10 @@ run(gpointer data)
 			wait = look_at_due(watch, now);
 			/* While there is enough to do, what the kernel told
 			 * need not wait behind what a poll finds. */
-			if (wait > 0 && ph_watch_poll(watch, now))
+			if (wait > 0 &&
+			    (ph_watch_poll(watch, now) || ph_watch_fill(watch)))
 				wait = 0;
+			fds[0].fd = watch->inotify;
 		}
 		/* Soon, not at once: many mailboxes are made together. */
 		if (poll(fds, G_N_ELEMENTS(fds), (int)wait) > 0 &&
@@ -156,7 +158,13 @@ ph_watch_start(const struct ph_submission *submission, struct ph_queue *queue,
 	watch->due = g_hash_table_new(NULL, NULL);
 	watch->order = g_ptr_array_new();
 	g_queue_init(&watch->watched);
-	watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	watch->inotify = -1;
+	ph_watch_again(watch);
+	watch->full = watch->inotify < 0;
+	if (watch->full)
+		ph_warn("no inotify: %s; Outboxes are looked at each %d s "
+			"(fs.inotify.max_user_instances)",
+			g_strerror(errno), (int)(rescan_ms / 1000));
 	watch->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (watch->wake < 0) {
 		ph_err_set(err, PH_ERR_TEMP, "cannot make an eventfd: %s",
@@ -164,9 +172,6 @@ ph_watch_start(const struct ph_submission *submission, struct ph_queue *queue,
 		ph_watch_stop(&watch);
 		return -1;
 	}
-	if (watch->inotify < 0)
-		ph_warn("no inotify: %s; Outboxes are looked at each %d s",
-			g_strerror(errno), (int)(rescan_ms / 1000));
 	watch->thread = g_thread_new("watch", run, watch);
 	*watch_r = watch;
 	return 0;

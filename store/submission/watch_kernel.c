@@ -9,6 +9,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+/* Mailboxes that get watches between two readings of the kernel's events. */
+#define PORTION 200
+
 static const struct {
 	const char *part; /* of the Outbox; NULL: the mailbox itself */
 	uint32_t events;
@@ -75,22 +78,42 @@ make_room(struct ph_watch *watch, const struct ph_watch_box *w)
 	return true;
 }
 
+void
+ph_watch_again(struct ph_watch *watch)
+{
+	watch->refused = false;
+	watch->fill = 0;
+	if (watch->inotify < 0)
+		watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+static void
+note_full(struct ph_watch *watch)
+{
+	if (!watch->full)
+		ph_warn("cannot watch all Outboxes: %s; those that are used "
+			"least are looked at each %d s "
+			"(fs.inotify.max_user_watches)",
+			g_strerror(errno), (int)(watch->rescan / 1000));
+	watch->full = watch->refused = true;
+}
+
 /* By descriptor: a path could have become a link to elsewhere. -1: the kernel
- * has no more, or no inotify at all. */
+ * has no more (refused), or cannot watch this one. */
 static int
 watch_dir(struct ph_watch *watch, int dir, uint32_t events)
 {
 	char path[64];
 	int wd;
 
+	if (watch->inotify < 0) {
+		watch->refused = true;
+		return -1;
+	}
 	g_snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	wd = inotify_add_watch(watch->inotify, path, events | IN_ONLYDIR);
-	if (wd >= 0 || watch->full)
-		return wd;
-	watch->full = true;
-	ph_warn("cannot watch all Outboxes: %s; those that are used least are "
-		"looked at each %d s (fs.inotify.max_user_watches)",
-		g_strerror(errno), (int)(watch->rescan / 1000));
+	if (wd < 0 && (errno == ENOSPC || errno == ENOMEM))
+		note_full(watch);
 	return wd;
 }
 
@@ -100,25 +123,27 @@ ph_watch_place(struct ph_watch *watch, int dir)
 	(void)watch_dir(watch, dir, IN_MOVED_TO | IN_CREATE);
 }
 
+/* room: by taking it from others, if need be. */
 static void
 add_watch(struct ph_watch *watch, struct ph_watch_box *w, enum ph_watched kind,
-	  int dir)
+	  int dir, bool room)
 {
 	/* At the limit a mailbox that is never used is not worth a try. */
-	if (w->wd[kind] >= 0 || (watch->full && !w->used))
+	if (w->wd[kind] >= 0 || (watch->refused && !w->used))
 		return;
 	do
 		w->wd[kind] = watch_dir(watch, dir, kinds[kind].events);
-	while (w->wd[kind] < 0 && make_room(watch, w));
+	while (w->wd[kind] < 0 && watch->refused && room &&
+	       make_room(watch, w));
 	if (w->wd[kind] < 0)
 		return;
 	g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(w->wd[kind]), w);
 	link_watched(watch, w);
 }
 
-bool
-ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
-	     const struct ph_box *box)
+static bool
+put(struct ph_watch *watch, struct ph_watch_box *w, const struct ph_box *box,
+    bool room)
 {
 	bool complete = true, any = false;
 	int dir, r;
@@ -131,14 +156,65 @@ ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
 			complete = false;
 			continue;
 		}
-		add_watch(watch, w, (enum ph_watched)kind, dir);
+		add_watch(watch, w, (enum ph_watched)kind, dir, room);
 		ph_path_close(&dir);
 	}
 	if (complete)
 		remove_watch(watch, w, PH_WATCHED_BOX);
 	else
-		add_watch(watch, w, PH_WATCHED_BOX, ph_box_dir(box));
+		add_watch(watch, w, PH_WATCHED_BOX, ph_box_dir(box), room);
 	return complete || !any;
+}
+
+bool
+ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
+	     const struct ph_box *box)
+{
+	return put(watch, w, box, true);
+}
+
+/* ---- more of them ------------------------------------------------------- */
+
+static bool
+is_watched(const struct ph_watch_box *w)
+{
+	return w->wd[PH_WATCHED_BOX] >= 0 ||
+	       (w->wd[PH_WATCHED_NEW] >= 0 && w->wd[PH_WATCHED_CUR] >= 0);
+}
+
+static void
+put_free(struct ph_watch *watch, struct ph_watch_box *w)
+{
+	struct ph_box *box = NULL;
+
+	if (ph_box_open(watch->submission->root, ph_outbox_name(w->outbox),
+			&box, NULL) == 1 &&
+	    !put(watch, w, box, false))
+		ph_watch_due(watch, w, 0);
+	ph_box_close(&box);
+}
+
+bool
+ph_watch_fill(struct ph_watch *watch)
+{
+	int tried = 0;
+
+	if (!watch->full)
+		return false;
+	while (!watch->refused && watch->fill < watch->order->len &&
+	       tried < PORTION) {
+		struct ph_watch_box *w = watch->order->pdata[watch->fill++];
+
+		if (is_watched(w))
+			continue;
+		put_free(watch, w);
+		tried++;
+	}
+	if (watch->refused || watch->fill < watch->order->len)
+		return !watch->refused;
+	watch->full = false;
+	ph_info("all Outboxes are watched now");
+	return false;
 }
 
 /* ---- events ------------------------------------------------------------ */

@@ -49,7 +49,9 @@ struct ph_watch {
 	GHashTable *due;   /* set of those whose due is not INT64_MAX */
 	GHashTable *by_wd; /* wd: struct ph_watch_box, borrowed */
 	GQueue watched;	   /* those with watches, used last first */
-	bool full;	   /* the kernel had no more watches for us */
+	bool full;	   /* some have no watch: the kernel had no more */
+	bool refused;	   /* it had none when it was asked last */
+	guint fill;	   /* in order: to be given watches next */
 	bool blind;	   /* the last walk could not read all */
 	uint64_t round;
 	struct ph_change change;
@@ -87,6 +89,15 @@ bool ph_watch_poll(struct ph_watch *watch, int64_t now);
  * yet, or cannot be opened now. */
 bool ph_watch_put(struct ph_watch *watch, struct ph_watch_box *w,
 		  const struct ph_box *box);
+/* The next time the kernel is asked for watches again, and for inotify, if it
+ * had none: others may have gone, or the limit may be another one. */
+void ph_watch_again(struct ph_watch *watch);
+/*
+ * While some have no watch: gives those that are left to the next ones, in
+ * portions, and says when all have theirs. What came to one before is found by
+ * the poll. True: there is more to do.
+ */
+bool ph_watch_fill(struct ph_watch *watch);
 /* Watches a directory for what is made in it: new domains and mailboxes. */
 void ph_watch_place(struct ph_watch *watch, int dir);
 void ph_watch_drop(struct ph_watch *watch, struct ph_watch_box *w);

@@ -50,7 +50,7 @@ START_TEST(test_limit)
 {
 	struct office office;
 
-	if (!limit_watches(50)) {
+	if (!limit_inotify("watches", 50)) {
 		printf("no user name space: the limit is not tested\n");
 		return;
 	}
@@ -68,6 +68,88 @@ START_TEST(test_limit)
 	ck_assert_uint_le(count_watched(), 50);
 	move_in(&office.lab, "cur", "2.a:2,S");
 	wait_for(&office.lab, "out0 work0 state0 sent2 drafts0 in0");
+	office_close(&office);
+}
+END_TEST
+
+static guint
+count_lines(const char *log, const char *what)
+{
+	g_autofree char *text = NULL;
+	guint n = 0;
+
+	fflush(stderr);
+	ck_assert(g_file_get_contents(log, &text, NULL, NULL));
+	for (const char *p = text; (p = strstr(p, what)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* There are more by and by: they are used, and when all have theirs the log
+ * says so, once. Then there are too few again. */
+START_TEST(test_limit_is_raised)
+{
+	g_autofree char *log = NULL;
+	struct office office;
+
+	if (!limit_inotify("watches", 50)) {
+		printf("no user name space: the limit is not tested\n");
+		return;
+	}
+	in_memory();
+	office_open(&office, NULL);
+	log = g_build_filename(office.lab.path, ".stderr", NULL);
+	ck_assert_ptr_nonnull(freopen(log, "w", stderr));
+	make_mailboxes(&office.lab, 300);
+	make_outbox(&office.lab);
+	office_start(&office, 100);
+	while (count_watched() < 50)
+		g_usleep(2000);
+	ck_assert(set_limit("watches", 200));
+	while (count_watched() < 200)
+		g_usleep(2000);
+	ck_assert_uint_eq(count_lines(log, "all Outboxes are watched now"), 0);
+	ck_assert(set_limit("watches", 2000));
+	while (count_lines(log, "all Outboxes are watched now") == 0)
+		g_usleep(2000);
+	/* With the store, a database and a domain. */
+	ck_assert_uint_eq(count_watched(), 2 * 301 + 3);
+	ck_assert_uint_eq(count_lines(log, "cannot watch all"), 1);
+	ck_assert(set_limit("watches", 605));
+	make_mailbox(&office.lab, "one.more");
+	while (count_lines(log, "cannot watch all") == 1)
+		g_usleep(2000);
+	ck_assert_uint_eq(count_lines(log, "all Outboxes are watched now"), 1);
+	office_close(&office);
+}
+END_TEST
+
+/* As where other programs have all instances of inotify. */
+START_TEST(test_no_inotify_at_first)
+{
+	g_autofree char *log = NULL;
+	struct office office;
+
+	if (!limit_inotify("instances", 0)) {
+		printf("no user name space: the limit is not tested\n");
+		return;
+	}
+	office_open(&office, NULL);
+	log = g_build_filename(office.lab.path, ".stderr", NULL);
+	ck_assert_ptr_nonnull(freopen(log, "w", stderr));
+	make_outbox(&office.lab);
+	office_start(&office, 100);
+	move_in(&office.lab, "new", "1.a");
+	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
+	ck_assert(!is_watched(&office.lab));
+	ck_assert(set_limit("instances", 1));
+	while (count_lines(log, "all Outboxes are watched now") == 0)
+		g_usleep(2000);
+	ck_assert(is_watched(&office.lab));
+	move_in(&office.lab, "new", "2.a");
+	wait_for(&office.lab, "out0 work0 state0 sent2 drafts0 in0");
+	ck_assert_uint_eq(count_lines(log, "no inotify"), 1);
+	ck_assert_uint_eq(count_lines(log, "cannot watch all"), 0);
 	office_close(&office);
 }
 END_TEST
@@ -137,4 +219,5 @@ START_TEST(test_poll_all)
 END_TEST
 
 UNIT_MAIN("store/submission/watch_many", test_many, test_polled_all_the_time,
-	  test_overflow, test_poll_all, test_limit)
+	  test_overflow, test_poll_all, test_limit, test_limit_is_raised,
+	  test_no_inotify_at_first)

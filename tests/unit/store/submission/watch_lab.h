@@ -12,27 +12,51 @@ make_at(int dir, const char *name)
 	ck_assert_int_eq(mkdirat(dir, name, 0700), 0);
 }
 
-/* Mailboxes with Outboxes, beside nuno's. */
 static inline void
-make_mailboxes(const struct lab *lab, int n)
+make_mailbox_at(int dir, const char *name)
+{
+	static const char *const folders[] = {"", "/.Outbox", "/.Outbox/new",
+					      "/.Outbox/cur"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+		g_autofree char *path = g_strconcat(name, folders[i], NULL);
+
+		make_at(dir, path);
+	}
+}
+
+static inline int
+open_domain(const struct lab *lab)
 {
 	g_autofree char *path =
 	    g_build_filename(lab->path, "db1", "example.com", NULL);
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	ck_assert_int_ge(dir, 0);
+	return dir;
+}
+
+/* Mailboxes with Outboxes, beside nuno's. */
+static inline void
+make_mailboxes(const struct lab *lab, int n)
+{
+	int dir = open_domain(lab);
+
 	for (int i = 0; i < n; i++) {
-		static const char *const folders[] = {
-		    "", "/.Outbox", "/.Outbox/new", "/.Outbox/cur"};
+		char name[64];
 
-		for (size_t k = 0; k < G_N_ELEMENTS(folders); k++) {
-			char name[64];
-
-			g_snprintf(name, sizeof(name), "u%05d%s", i,
-				   folders[k]);
-			make_at(dir, name);
-		}
+		g_snprintf(name, sizeof(name), "u%05d", i);
+		make_mailbox_at(dir, name);
 	}
+	close(dir);
+}
+
+static inline void
+make_mailbox(const struct lab *lab, const char *name)
+{
+	int dir = open_domain(lab);
+
+	make_mailbox_at(dir, name);
 	close(dir);
 }
 
@@ -50,16 +74,25 @@ write_proc(const char *path, const char *text)
 	return good;
 }
 
-/* Of a user name space of our own, in which we are root. */
 static inline bool
-limit_watches(int limit)
+set_limit(const char *what, int limit)
 {
-	g_autofree char *map = g_strdup_printf("0 %u 1", (unsigned)geteuid());
+	g_autofree char *path =
+	    g_strdup_printf("/proc/sys/user/max_inotify_%s", what);
 	g_autofree char *text = g_strdup_printf("%d", limit);
 
+	return write_proc(path, text);
+}
+
+/* "watches" or "instances", of a user name space of our own, in which we are
+ * root. False: there is none. */
+static inline bool
+limit_inotify(const char *what, int limit)
+{
+	g_autofree char *map = g_strdup_printf("0 %u 1", (unsigned)geteuid());
+
 	return unshare(CLONE_NEWUSER) == 0 &&
-	       write_proc("/proc/self/uid_map", map) &&
-	       write_proc("/proc/sys/user/max_inotify_watches", text);
+	       write_proc("/proc/self/uid_map", map) && set_limit(what, limit);
 }
 
 /* Which directories this process watches, by the kernel's word: inodes in
