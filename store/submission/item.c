@@ -46,6 +46,17 @@ ph_item_limit(const struct ph_item *item)
 	return (uint64_t)limit;
 }
 
+int64_t
+ph_item_expiry(const struct ph_item *item)
+{
+	const struct ph_object *service = ph_snapshot_find(
+	    item->snapshot, "transportservice", item->submission->server);
+
+	return service != NULL
+		   ? ph_object_int(service, "MessageExpirationTimeout")
+		   : item->submission->expiry;
+}
+
 int
 ph_item_judge(const struct ph_item *item, struct ph_item_state *state,
 	      struct ph_err *err)
@@ -198,10 +209,13 @@ back_off(const struct ph_submission *submission, int64_t tries)
 static int64_t
 wait_of(const struct ph_item *item)
 {
-	int64_t left = item->state->due - ph_clock_wall();
+	const struct ph_item_state *state = item->state;
+	int64_t left = state->due - ph_clock_wall();
 
-	return left > 0 ? MIN(left, LONGEST_MS)
-			: back_off(item->submission, item->state->tries);
+	if (left > 0)
+		return MIN(left, LONGEST_MS);
+	return back_off(item->submission,
+			is_submitting(state) ? state->tries : state->misses);
 }
 
 /* Waiting in the Outbox its owner sees it, and may take it back; not when

@@ -28,7 +28,8 @@
  *	  -> filing, reporting if anybody was refused, or wait: back into the
  *	  Outbox if nobody has it yet
  *	reporting	a notice into the owner's Inbox, of those refused since
- *			the last one.
+ *			the last one. One that the Inbox does not take is tried
+ *			again for as long as a message is; then the log tells.
  *	  -> filing, or wait for the other recipients, then submitting
  *	filing		into Sent if anybody has it, else into Drafts.
  *	  -> done (the item is not in items/ any more)
@@ -79,6 +80,10 @@ int ph_item_open(const struct ph_submission *submission,
 
 /* Messages that are larger are refused without being read. */
 uint64_t ph_item_limit(const struct ph_item *item);
+
+/* For how long, in ms, it is tried to send a message: MessageExpirationTimeout
+ * of this server. */
+int64_t ph_item_expiry(const struct ph_item *item);
 
 /* May it be sent, and to whom? As ph_envelope_make, into state. */
 int ph_item_judge(const struct ph_item *item, struct ph_item_state *state,

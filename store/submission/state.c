@@ -171,6 +171,8 @@ ph_item_state_format(const struct ph_item_state *state)
 	g_key_file_set_int64(file, GROUP, "due", state->due);
 	g_key_file_set_int64(file, GROUP, "tries", state->tries);
 	g_key_file_set_int64(file, GROUP, "reports", state->reports);
+	g_key_file_set_int64(file, GROUP, "misses", state->misses);
+	g_key_file_set_int64(file, GROUP, "missed", state->missed);
 	put(file, GROUP, "sender", state->sender);
 	put(file, GROUP, "reason", state->reason);
 	put(file, GROUP, "deferred", state->deferred);
@@ -230,6 +232,8 @@ get_all(GKeyFile *file, struct ph_item_state *state)
 	state->due = g_key_file_get_int64(file, GROUP, "due", NULL);
 	state->tries = g_key_file_get_int64(file, GROUP, "tries", NULL);
 	state->reports = g_key_file_get_int64(file, GROUP, "reports", NULL);
+	state->misses = g_key_file_get_int64(file, GROUP, "misses", NULL);
+	state->missed = g_key_file_get_int64(file, GROUP, "missed", NULL);
 	get(file, GROUP, "sender", &state->sender);
 	get(file, GROUP, "reason", &state->reason);
 	get(file, GROUP, "deferred", &state->deferred);

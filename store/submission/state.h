@@ -28,6 +28,8 @@
  *	due=…			when its owner wants it sent, ms; 0: at once
  *	tries=…			how often it was tried in vain
  *	reports=…		how many notices about it were made
+ *	misses=… missed=…	how often the next one was tried in vain, and
+ *				when first, ms
  *	sender=…		owner's primary address
  *	reason=…		why the whole message is refused; none: it is
  *				not
@@ -64,6 +66,7 @@ struct ph_item_state {
 	char nmid[PH_UUID_TEXT]; /* "" before it is known */
 	int64_t created, due;
 	int64_t tries, reports;
+	int64_t misses, missed;
 	char *sender, *name, *reason, *deferred; /* "" */
 	GPtrArray *recipients;			 /* struct ph_rcpt, in order */
 };

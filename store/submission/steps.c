@@ -245,6 +245,7 @@ static void
 note_reported(struct ph_item_state *state)
 {
 	state->reports++;
+	state->misses = state->missed = 0;
 	for (guint i = 0; i < state->recipients->len; i++) {
 		struct ph_rcpt *rcpt = state->recipients->pdata[i];
 
@@ -253,22 +254,68 @@ note_reported(struct ph_item_state *state)
 	}
 }
 
+static char *
+notice_key(const struct ph_item *item)
+{
+	g_autofree char *box = ph_box_name_key(item->name);
+
+	return g_strjoin("/", box, item->base, "notice", NULL);
+}
+
+/* Those who were refused are done with. */
+static enum ph_step_end
+end_report(struct ph_item *item)
+{
+	g_autofree char *key = notice_key(item);
+
+	ph_said_forget(item->submission->said, key);
+	write_fail_row(item);
+	note_reported(item->state);
+	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)
+		return go_to(item, "filing");
+	go_to(item, "submitting");
+	return PH_STEP_WAIT;
+}
+
+static const char *
+what_is_told(const struct ph_item_state *state)
+{
+	return *state->reason != '\0' ? "that it is not sent"
+				      : "who does not get it";
+}
+
+/* For as long as a message is waited for; then the administrator's log says
+ * what its owner does not hear. */
+static bool
+is_hopeless(const struct ph_item *item, const struct ph_err *err)
+{
+	const struct ph_item_state *state = item->state;
+
+	if (ph_clock_wall() - state->missed < ph_item_expiry(item))
+		return false;
+	ph_warn("mailbox %s/%s: %s: its owner is not told %s: %s",
+		item->name->domain, item->name->local, item->base,
+		what_is_told(state), err->text);
+	return true;
+}
+
 /* The Inbox takes no notice, as where it is over its quota: that is no reason
  * for others to get nothing. */
 static enum ph_step_end
-others_first(struct ph_item *item, struct ph_err *err)
+miss(struct ph_item *item, const struct ph_err *err)
 {
-	g_autofree char *box = ph_box_name_key(item->name);
-	g_autofree char *key = g_strjoin("/", box, item->base, "notice", NULL);
+	g_autofree char *key = notice_key(item);
 
-	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)
-		return PH_STEP_FAILED;
+	if (item->state->misses++ == 0)
+		item->state->missed = ph_clock_wall();
+	if (is_hopeless(item, err))
+		return end_report(item);
 	if (ph_said_is_new(item->submission->said, key, err->text))
-		ph_warn("mailbox %s/%s: %s: its owner is not told yet who does "
-			"not get it: %s",
+		ph_warn("mailbox %s/%s: %s: its owner is not told yet %s: %s",
 			item->name->domain, item->name->local, item->base,
-			err->text);
-	go_to(item, "submitting");
+			what_is_told(item->state), err->text);
+	if (ph_item_state_count(item->state, PH_RCPT_WAITING) > 0)
+		go_to(item, "submitting");
 	return PH_STEP_WAIT;
 }
 
@@ -282,14 +329,7 @@ run_reporting(struct ph_item *item, struct ph_err *err)
 		if (item->letter != NULL)
 			item->letter->size = item->size;
 	}
-	if (put_notice(item, err) < 0)
-		return others_first(item, err);
-	write_fail_row(item);
-	note_reported(item->state);
-	if (ph_item_state_count(item->state, PH_RCPT_WAITING) == 0)
-		return go_to(item, "filing");
-	go_to(item, "submitting");
-	return PH_STEP_WAIT;
+	return put_notice(item, err) < 0 ? miss(item, err) : end_report(item);
 }
 
 /* ---- filing ------------------------------------------------------------ */

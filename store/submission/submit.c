@@ -221,18 +221,12 @@ first_waiting_reply(const struct ph_item *item)
 	return first != NULL ? first->reply : "";
 }
 
-/* MessageExpirationTimeout of this server; from when it was due. */
+/* From when it was due. */
 static bool
 has_expired(const struct ph_item *item)
 {
-	const struct ph_object *service = ph_snapshot_find(
-	    item->snapshot, "transportservice", item->submission->server);
-	int64_t limit = service != NULL
-			    ? ph_object_int(service, "MessageExpirationTimeout")
-			    : item->submission->expiry;
-
 	return ph_clock_wall() - MAX(item->state->created, item->state->due) >=
-	       limit;
+	       ph_item_expiry(item);
 }
 
 static enum ph_step_end

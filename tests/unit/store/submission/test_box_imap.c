@@ -284,6 +284,33 @@ START_TEST(test_too_large)
 }
 END_TEST
 
+/* The Inbox is over its quota: what is not sent waits in the Outbox, where its
+ * owner sees it, and then goes to Drafts without a notice. */
+START_TEST(test_no_room_for_the_notice)
+{
+	struct fake_imap_rule full[] = {{NULL, "APPEND \"INBOX\"", FAKE_INSTEAD,
+					 "NO [OVERQUOTA] Quota exceeded", 0},
+					{NULL, NULL, 0, NULL, 0}};
+	g_autofree char *soon = NULL, *late = NULL;
+	struct world world;
+
+	world_open(&world, NULL);
+	world.imap.rules = full;
+	save(&world, "From: mota@example.com\r\nTo: a@x.example\r\n\r\n");
+	ck_assert(run_once(&world));
+	ck_assert(run_once(&world));
+	soon = where(&world);
+	ck_assert_str_eq(soon, "out1 sent0 drafts0 in0");
+	ck_assert(
+	    !((struct fake_letter *)world.imap.letters->pdata[0])->claimed);
+	world.lab.submission.expiry = 0;
+	ck_assert(run_once(&world));
+	late = where(&world);
+	ck_assert_str_eq(late, "out0 sent0 drafts1 in0");
+	world_close(&world);
+}
+END_TEST
+
 /* Our own copy is lost, and less is allowed than before: what nobody has goes
  * back, and those who wait are not waited for beyond the expiry. */
 START_TEST(test_too_large_by_now)
@@ -451,6 +478,6 @@ END_TEST
 
 UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_own_copy,
 	  test_waits, test_taken_back, test_claimed_by_another, test_too_large,
-	  test_too_large_by_now, test_copy_is_lost, test_outbox_is_away,
-	  test_cut_sent, test_cut_completed, test_cut_refused,
-	  test_cut_returned)
+	  test_no_room_for_the_notice, test_too_large_by_now, test_copy_is_lost,
+	  test_outbox_is_away, test_cut_sent, test_cut_completed,
+	  test_cut_refused, test_cut_returned)

@@ -416,6 +416,25 @@ START_TEST(test_partial)
 }
 END_TEST
 
+/* The lines of the log that warn; g_free. */
+static char *
+read_warnings(const char *path)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	GString *out = g_string_new(NULL);
+
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line != NULL; line++) {
+		const char *warning = strstr(*line, "warning: ");
+
+		if (warning != NULL)
+			g_string_append_printf(out, "%s\n", warning);
+	}
+	return g_string_free(out, FALSE);
+}
+
 /* The Inbox cannot take the notice of who was refused: the others get it all
  * the same, and the notice is there once it can be. */
 START_TEST(test_no_room_for_the_notice)
@@ -435,7 +454,7 @@ START_TEST(test_no_room_for_the_notice)
 	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
 	ck_assert_int_eq(lab_run(&lab), 5000);
 	fake.rules = NULL;
-	ck_assert_int_eq(lab_run(&lab), 5000);
+	ck_assert_int_eq(lab_run(&lab), 10000);
 	ck_assert_uint_eq(fake.mails->len, 2);
 	ck_assert_str_eq(
 	    ((struct fake_mail *)fake.mails->pdata[1])->rcpts->pdata[0],
@@ -451,24 +470,69 @@ START_TEST(test_no_room_for_the_notice)
 }
 END_TEST
 
-/* The lines of the log that warn; g_free. */
-static char *
-read_warnings(const char *path)
+/* It never can be: it is tried less and less often, where nobody has the
+ * message its owner sees it meanwhile, and in the end the log, and a row, say
+ * what became of it, which is where it belongs. */
+START_TEST(test_notice_never_fits)
 {
-	g_autofree char *text = NULL;
-	g_auto(GStrv) lines = NULL;
-	GString *out = g_string_new(NULL);
+	static const struct fake_rule no_c[] = {
+	    {0, "RCPT TO:<c@", "550 5.1.1 who"}, {0, NULL, NULL}};
+	static const struct {
+		const char *text, *waits, *ends, *events, *said;
+	} ways[] = {
+	    {"To: a@x.example\n\nx\n", "out1 work0 state1 sent0 drafts0 in0",
+	     "out0 work0 state0 sent0 drafts1 in0", "SUBMITFAIL",
+	     "that it is not sent"},
+	    {TO_FOUR, "out0 work1 state1 sent0 drafts0 in0",
+	     "out0 work0 state0 sent1 drafts0 in0", "RECEIVE SUBMIT SUBMITFAIL",
+	     "who does not get it"},
+	};
 
-	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
-	lines = g_strsplit(text, "\n", -1);
-	for (char **line = lines; *line != NULL; line++) {
-		const char *warning = strstr(*line, "warning: ");
+	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
+		g_autofree char *new = NULL, *log = NULL, *so = NULL;
+		g_autofree char *events = NULL, *said = NULL, *want = NULL;
+		struct fake fake;
+		struct lab lab;
 
-		if (warning != NULL)
-			g_string_append_printf(out, "%s\n", warning);
+		fake_open(&fake, no_c);
+		lab_open(&lab, &fake);
+		lab.submission.said = ph_said_new();
+		lab.submission.retry_max = 15000;
+		log = g_build_filename(lab.path, "said", NULL);
+		ck_assert_ptr_nonnull(freopen(log, "w", stderr));
+		new = lab_folder(&lab, "new");
+		ck_assert(g_file_set_contents(new, "x", 1, NULL));
+		lab_put(&lab, "new", "1.M1.h", ways[i].text,
+			strlen(ways[i].text));
+		ck_assert_int_eq(lab_run(&lab), 5000);
+		ck_assert_int_eq(lab_run(&lab), 10000);
+		ck_assert_int_eq(lab_run(&lab), 15000);
+		so = lab_where(&lab);
+		ck_assert_str_eq(so, ways[i].waits);
+		g_free(so);
+		lab.submission.expiry = 0;
+		ck_assert_int_eq(lab_run(&lab), -1);
+		so = lab_where(&lab);
+		ck_assert_str_eq(so, ways[i].ends);
+		events = lab_events(&lab);
+		ck_assert_str_eq(events, ways[i].events);
+		fflush(stderr);
+		said = read_warnings(log);
+		want = g_strdup_printf(
+		    "warning: mailbox example.com/nuno: 1.M1.h: its owner is "
+		    "not told yet %s: cannot open directory new: Not a "
+		    "directory\n"
+		    "warning: mailbox example.com/nuno: 1.M1.h: its owner is "
+		    "not told %s: cannot open directory new: Not a "
+		    "directory\n",
+		    ways[i].said, ways[i].said);
+		ck_assert_str_eq(said, want);
+		ph_said_free(&lab.submission.said);
+		fake_close(&fake);
+		lab_close(&lab);
 	}
-	return g_string_free(out, FALSE);
 }
+END_TEST
 
 /* It is tried again each few seconds, and said once, and anew when it is
  * something else. */
@@ -699,6 +763,6 @@ END_TEST
 UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
 	  test_notice, test_returned, test_sizes, test_retry,
 	  test_edited_while_waiting, test_partial, test_no_room_for_the_notice,
-	  test_said_once, test_copied_while_it_waits,
+	  test_notice_never_fits, test_said_once, test_copied_while_it_waits,
 	  test_store_is_mounted_later, test_refused_one_after_the_other,
 	  test_expiry_of_the_service, test_expiry, test_cannot_say)

@@ -16,6 +16,8 @@ example(void)
 	state->due = 1352628000001;
 	state->tries = 3;
 	state->reports = 2;
+	state->misses = 4;
+	state->missed = 1352628000002;
 	g_strlcpy(state->nmid, "09cd2dec-2721-8fbc-b3c1-ed94b6663960",
 		  sizeof(state->nmid));
 	ph_state_text(&state->sender, "nuno@example.com");
@@ -42,6 +44,7 @@ START_TEST(test_round_trip)
 	ck_assert_str_eq(b->step, "submitting");
 	ck_assert_str_eq(b->deferred, a->deferred);
 	ck_assert(b->due == a->due && b->reports == 2 && b->tries == 3);
+	ck_assert(b->misses == 4 && b->missed == a->missed);
 	ck_assert_str_eq(b->nmid, a->nmid);
 	ck_assert(b->size == UINT64_MAX && b->mtime == INT64_MAX);
 	ck_assert_uint_eq(b->recipients->len, 3);
