@@ -84,9 +84,9 @@ self_of(struct ph_box *box)
 
 /* ---- names ------------------------------------------------------------- */
 
-/* Selects the Outbox and finds the UID of a name in it. 1; 0: the Outbox is
- * another one by now; -1, also if it is not there: it may come back, with all
- * that was in it. */
+/* Selects the Outbox and finds the UID of a name in it. 1; 0: the Outbox has
+ * another UIDVALIDITY by now; -1, also if it is not there: it may come back,
+ * with all that was in it. */
 static int
 select_uid(struct ph_box *box, const char *name, uint32_t *uid_r,
 	   struct ph_err *err)
@@ -109,6 +109,20 @@ select_uid(struct ph_box *box, const char *name, uint32_t *uid_r,
 		return ph_err_set(err, PH_ERR_TEMP, "there is no %s",
 				  self->server->outbox);
 	return r == 1 && validity != of ? 0 : r;
+}
+
+/* Under another name it is still there, and would be sent again if what is
+ * known of it were forgotten: see ph_box_imap_renew. 1, -1. */
+static int
+select_same(struct ph_box *box, const char *name, uint32_t *uid_r,
+	    struct ph_err *err)
+{
+	int r = select_uid(box, name, uid_r, err);
+
+	return r == 0
+		   ? ph_err_set(err, PH_ERR_TEMP, "%s has another UIDVALIDITY",
+				self_of(box)->server->outbox)
+		   : r;
 }
 
 /* Adds names of uids, without those of another list (NULL is fine). */
@@ -427,7 +441,7 @@ move_out(struct ph_box *box, const char *name, const char *mailbox,
 {
 	struct ph_imap *imap = self_of(box)->imap;
 	uint32_t uid;
-	int r = select_uid(box, name, &uid, err);
+	int r = select_same(box, name, &uid, err);
 
 	if (r == 1)
 		r = is_same(box, name, uid, err);
@@ -443,7 +457,7 @@ static int
 imap_drop(struct ph_box *box, const char *name, struct ph_err *err)
 {
 	uint32_t uid;
-	int r = select_uid(box, name, &uid, err);
+	int r = select_same(box, name, &uid, err);
 
 	if (r == 1)
 		r = ph_imap_remove(self_of(box)->imap, uid, err);

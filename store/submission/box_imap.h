@@ -26,6 +26,21 @@ int ph_box_imap_open(const struct ph_imap_server *server, const char *root,
  * g_ptr_array_unref. 1; 0: there is no Outbox, and so none of them; -1. */
 int ph_box_imap_look(struct ph_box *box, GPtrArray **claimed_r,
 		     GPtrArray **waiting_r, struct ph_err *err);
+/*
+ * A server that lost its index gives the Outbox another UIDVALIDITY, and
+ * messages other names. Is a state of ours of such another life of it, name
+ * being one of now? 1, 0, -1.
+ */
+int ph_box_imap_renewed(struct ph_box *box, const char *name,
+			struct ph_err *err);
+/*
+ * Then what is known of messages under their old names becomes that of those
+ * that are the same, to the byte, or it would be sent again. names: all that
+ * ph_box_imap_look told, in the same session; on none of the mailbox is worked.
+ * 0, -1.
+ */
+int ph_box_imap_renew(struct ph_box *box, const GPtrArray *names,
+		      struct ph_err *err);
 /* The session, borrowed: with the Outbox selected after ph_box_imap_look. */
 struct ph_imap *ph_box_imap_session(const struct ph_box *box);
 

@@ -288,6 +288,18 @@ ph_queue_tidy(struct ph_queue *queue)
 }
 
 bool
+ph_queue_works(struct ph_queue *queue, const struct ph_box_name *name)
+{
+	g_autofree char *key = ph_box_name_key(name);
+	bool works;
+
+	g_mutex_lock(&queue->mutex);
+	works = g_hash_table_contains(queue->lines, key);
+	g_mutex_unlock(&queue->mutex);
+	return works;
+}
+
+bool
 ph_queue_idle(struct ph_queue *queue)
 {
 	bool idle;

@@ -36,6 +36,9 @@ void ph_queue_hurry(struct ph_queue *queue);
  * time to time. */
 void ph_queue_tidy(struct ph_queue *queue);
 
+/* Is anything of a mailbox worked on, or to be? */
+bool ph_queue_works(struct ph_queue *queue, const struct ph_box_name *name);
+
 /* Is nothing being worked on? */
 bool ph_queue_idle(struct ph_queue *queue);
 

@@ -26,6 +26,34 @@ offer(struct ph_queue *queue, struct ph_imap_look *look, const GPtrArray *names,
 	}
 }
 
+static void
+add_all(GPtrArray *names, const GPtrArray *more)
+{
+	for (guint i = 0; i < more->len; i++)
+		g_ptr_array_add(names, more->pdata[i]);
+}
+
+/* Whatever has another name since the last look has what is known of it. 1; 0:
+ * not now, somebody works on one under its old name; -1. */
+static int
+renew(struct ph_queue *queue, struct ph_imap_look *look,
+      const GPtrArray *claimed, const GPtrArray *waiting)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	int r;
+
+	add_all(names, claimed);
+	add_all(names, waiting);
+	if (names->len == 0)
+		return 1;
+	r = ph_box_imap_renewed(look->box, names->pdata[0], &look->err);
+	if (r != 1)
+		return r < 0 ? -1 : 1;
+	if (ph_queue_works(queue, look->name))
+		return 0;
+	return ph_box_imap_renew(look->box, names, &look->err) < 0 ? -1 : 1;
+}
+
 static int
 look_into(struct ph_queue *queue, struct ph_imap_look *look)
 {
@@ -36,9 +64,16 @@ look_into(struct ph_queue *queue, struct ph_imap_look *look)
 	 * alone. */
 	const bool idle = ph_queue_idle(queue);
 	int r = ph_box_imap_look(look->box, &claimed, &waiting, &look->err);
+	int known;
 
 	if (r < 0)
 		return -1;
+	known = renew(queue, look, claimed, waiting);
+	if (known != 1) {
+		look->holds = true;
+		look->again = AGAIN_MS;
+		return known;
+	}
 	offer(queue, look, claimed, NULL, bases);
 	offer(queue, look, waiting, "Outbox", bases);
 	look->holds = g_hash_table_size(bases) > 0;

@@ -37,7 +37,7 @@ struct fake_imap {
 	int listener, port;
 	GMutex mutex;
 	GPtrArray *letters; /* struct fake_letter */
-	uint32_t next_uid;
+	uint32_t next_uid, validity;
 	int64_t left; /* bytes; -1: no limit */
 	int64_t said; /* bytes, of all */
 	bool cut;     /* it happened */
@@ -363,8 +363,8 @@ fake_imap_do(struct fake_session *session, const char *line, GString *out,
 		g_free(session->selected);
 		session->selected = g_steal_pointer(&name);
 		g_string_append_printf(
-		    out, "* %u EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n%s",
-		    fake_imap_exists(session),
+		    out, "* %u EXISTS\r\n* OK [UIDVALIDITY %u] valid\r\n%s",
+		    fake_imap_exists(session), fake->validity,
 		    fake->nomodseq ? "* OK [NOMODSEQ] none\r\n" : "");
 	} else if (g_str_has_prefix(line, "UID SEARCH")) {
 		fake_imap_search(session, line, out);
@@ -574,6 +574,7 @@ fake_imap_open(struct fake_imap *fake)
 	fake->sessions = g_ptr_array_new();
 	fake->log = g_string_new(NULL);
 	fake->next_uid = 1;
+	fake->validity = 7;
 	fake->left = -1;
 	fake->condstore = true;
 	g_mutex_init(&fake->mutex);
