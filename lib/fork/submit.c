@@ -138,7 +138,6 @@ say_mail(const struct ph_submit *submit, struct ph_smtp *smtp,
 	g_autoptr(GString) line = format_mail(submit, smtp);
 	g_autofree char *text = NULL;
 	struct ph_smtp_reply reply;
-
 	bool setup;
 
 	if (ph_smtp_command(smtp, line->str, &reply, err) < 0)

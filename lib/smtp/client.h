@@ -40,10 +40,10 @@ bool ph_smtp_reply_passes(const struct ph_smtp_reply *reply);
  * now? Then it must not become anybody's bounce: what is wrong is the set-up of
  * two servers, and PH_SMTP_SETUP belongs into the log. */
 bool ph_smtp_reply_is_setup(const struct ph_smtp_reply *reply);
-#define PH_SMTP_SETUP                                                        \
-	"; this is about the set-up, not about the sender: that server has " \
-	"to "                                                                \
-	"let this one in, see peer_tls and the restrictions of its listener"
+#define PH_SMTP_SETUP                                                       \
+	"; this is about the set-up, not about the sender: have that "      \
+	"server let this one in, see peer_tls and the restrictions of its " \
+	"listener"
 
 struct ph_smtp_options {
 	struct ph_endpoint endpoint;
