@@ -147,7 +147,7 @@ ph_verb_run ph_server_drain, ph_server_resume;
 ph_verb_run ph_database_show, ph_database_move;
 ph_verb_run ph_recipient_list, ph_recipient_import;
 ph_verb_run ph_resolve_run, ph_mailbox_run, ph_route_run, ph_map_run,
-    ph_track_run, ph_status_run;
+    ph_track_run, ph_report_run, ph_status_run;
 ph_verb_run ph_group_expand;
 ph_verb_run ph_inspect_run, ph_setup_connectors_run, ph_doctor_run;
 ph_verb_run ph_dataclassification_types, ph_dataclassification_test;
@@ -166,6 +166,6 @@ extern const struct ph_option ph_route_options[], ph_status_options[],
 extern const struct ph_option ph_rule_move_options[], ph_rule_test_options[],
     ph_rule_explain_options[], ph_rule_import_options[],
     ph_rule_rollback_options[];
-extern const struct ph_option ph_track_options_table[];
+extern const struct ph_option ph_track_options_table[], ph_report_options[];
 
 #endif

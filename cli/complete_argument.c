@@ -131,6 +131,7 @@ static const struct meaning {
     {"KEY", NULL},
     {"TEXT", NULL},
     {"ID", NULL},
+    {"MESSAGE-ID", NULL},
     {"DATE", NULL},
     {"NUMBER", NULL},
     {"N", NULL},

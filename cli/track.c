@@ -204,8 +204,8 @@ read_dir(struct ph_track_query *query, const char *path)
 		   : PH_EXIT_YES;
 }
 
-static int
-read_rows(struct ph_cli *cli, struct ph_track_query *query)
+int
+ph_track_read(struct ph_cli *cli, struct ph_track_query *query)
 {
 	const char *dir = ph_input_option(query->input, "dir");
 	const char *files = ph_input_option(query->input, "files");
@@ -235,14 +235,15 @@ read_rows(struct ph_cli *cli, struct ph_track_query *query)
 }
 
 /* What would be an empty answer whatever there is. */
-static int
-check_query(const struct ph_input *input, const struct ph_track_query *query)
+int
+ph_track_check(const struct ph_track_query *query)
 {
 	if (query->start >= query->end)
 		return ph_cli_fail(PH_EXIT_USAGE,
 				   "--end is not after --start; no row can be "
 				   "between them");
-	if (ph_input_option(input, "dir") && ph_input_option(input, "files"))
+	if (ph_input_option(query->input, "dir") &&
+	    ph_input_option(query->input, "files"))
 		return ph_cli_fail(PH_EXIT_USAGE,
 				   "--dir and --files are given; expected one "
 				   "of them");
@@ -259,14 +260,14 @@ ph_track_run(struct ph_cli *cli, const struct ph_input *input)
 
 	if ((status = take_date(input, "start", &query.start)) != 0 ||
 	    (status = take_date(input, "end", &query.end)) != 0 ||
-	    (status = check_query(input, &query)) != 0 ||
+	    (status = ph_track_check(&query)) != 0 ||
 	    (status = take_size(input, &query.limit)) != 0 ||
 	    (status = check_word(input, "event-id", ph_track_events)) != 0 ||
 	    (status = check_word(input, "source", ph_track_sources)) != 0 ||
 	    (status = take_columns(input, columns)) != 0)
 		return status;
 	ph_track_query_init(&query);
-	status = read_rows(cli, &query);
+	status = ph_track_read(cli, &query);
 	if (status == PH_EXIT_YES) {
 		ph_track_query_finish(&query);
 		show(cli, input, query.rows, columns);

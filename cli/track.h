@@ -34,6 +34,12 @@ void ph_track_query_offer(struct ph_track_query *query,
 /* Puts the rows in order, without the hidden ones, the newest "limit". */
 void ph_track_query_finish(struct ph_track_query *query);
 
+/* Is it a question that can have an answer? 0, or an exit code after saying
+ * why. */
+int ph_track_check(const struct ph_track_query *query);
+/* The rows from where the options say. An exit code, after saying why. */
+int ph_track_read(struct ph_cli *cli, struct ph_track_query *query);
+
 /* 0 or -1 with err. */
 int ph_track_read_stream(struct ph_cli *cli, struct ph_track_query *query,
 			 struct ph_err *err);

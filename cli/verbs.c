@@ -96,6 +96,10 @@ const struct ph_verb ph_verbs[] = {
      2, ph_map_run},
     {"track", NULL, "", "message tracking, as Get-MessageTrackingLog",
      ph_track_options_table, 0, 0, ph_track_run},
+    {"report", NULL, "MESSAGE-ID",
+     "what has become of a message, for each recipient; exit 1: nobody knows "
+     "it",
+     ph_report_options, 1, 1, ph_report_run},
     {"status", NULL, "",
      "what the shared state says, and what the daemons here make of it",
      ph_status_options, 0, 0, ph_status_run},

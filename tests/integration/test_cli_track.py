@@ -16,6 +16,7 @@ FIELDS = {
     "nmid": 11,
     "rcpt": 12,
     "status": 13,
+    "related": 16,
     "subject": 18,
     "sender": 19,
     "id": 28,
@@ -175,6 +176,51 @@ def test_track_files(world):
     done = world.run("track", "--json")
     assert done.returncode == YES and ids(json.loads(done.stdout)) == "12345"
     assert "this server alone" in done.stderr
+
+
+def reported(world, *words):
+    return {r["Recipient"]: (r["Status"], r.get("Detail", "")) for r in world.json("report", *words)}
+
+
+def test_report(world):
+    """Of each recipient what is true in the end, whatever came in between."""
+    steps = [
+        ("SMTP", "RECEIVE", "bob@x.test;carol@x.test;all@x.test;frank@x.test", "", ""),
+        ("ROUTING", "EXPAND", "dave@x.test;erin@y.test", "", "all@x.test"),
+        ("ROUTING", "REDIRECT", "gina@x.test", "", "frank@x.test"),
+        ("SMTP", "SEND", "bob@x.test;carol@x.test", "250 OK;250 OK", ""),
+        ("SMTP", "SEND", "erin@y.test", "250 2.0.0 taken; queued as 1", ""),
+        ("SMTP", "DEFER", "dave@x.test", "451 4.3.0 later", ""),
+        ("STOREDRIVER", "DELIVER", "bob@x.test", "", ""),
+        ("SMTP", "FAIL", "carol@x.test;bob@x.test", "552 5.2.2 full;550 5.0.0 twice", ""),
+        ("SMTP", "DEFER", "carol@x.test", "451 4.0.0 older", ""),
+    ]
+    for n, (source, event, rcpt, status, related) in enumerate(steps):
+        line = row(
+            time=f"2026-11-21T10:00:{n:02}.000Z",
+            client="MBX1",
+            server="MBX1",
+            source=source,
+            event=event,
+            mid="<r@x.test>",
+            nmid="n-9",
+            rcpt=rcpt,
+            status=status,
+            related=related,
+            id=f"r{n}",
+        )
+        world.cli("XADD", "posthub:track", "*", "row", line, "server", "MBX1")
+    assert reported(world, "r@x.test") == {
+        "bob@x.test": ("Delivered", ""),
+        "carol@x.test": ("Failed", "552 5.2.2 full"),
+        "all@x.test": ("Expanded", "dave@x.test;erin@y.test"),
+        "dave@x.test": ("Deferred", "451 4.3.0 later"),
+        "erin@y.test": ("Sent", "250 2.0.0 taken; queued as 1"),
+        "frank@x.test": ("Redirected", "gina@x.test"),
+        "gina@x.test": ("Pending", ""),
+    }
+    assert world.json("report", "<nobody@x.test>", status=NO) == []
+    world.refused(USAGE, "--files is", "report", "x", "--files", "")
 
 
 def test_track_says_what_it_cannot_read(world):

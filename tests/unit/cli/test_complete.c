@@ -59,7 +59,7 @@ START_TEST(test_nouns_and_verbs)
 	    {"rul", "rule"},
 	    {"RUL", "rule"},
 	    {"met", ""}, /* internal */
-	    {"r", "rule,receiveconnector,remotedomain,recipient,resolve,route"},
+	    {"r", "rule,receiveconnector,remotedomain,recipient,resolve,route,report"},
 	    {"nothing|", ""},
 	    {"rule|e", "enable,explain,export"},
 	    {"rule|l", "list"}, /* the row of its own, once */
