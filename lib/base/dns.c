@@ -1,6 +1,7 @@
 #include "lib/base/dns.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/stream.h"
 #include "lib/base/text.h"
 
 #include <arpa/inet.h>
@@ -72,7 +73,7 @@ prepare(const struct ph_dns *dns, int64_t deadline, struct __res_state *state,
 
 	memset(state, 0, sizeof *state);
 	if (left <= 0 || res_ninit(state) < 0)
-		return ph_err_set(err, PH_ERR_TEMP, "DNS: out of time");
+		return ph_err_set(err, PH_ERR_TEMP, "out of time");
 	if (dns->n > 0) {
 		memcpy(state->nsaddr_list, dns->servers,
 		       dns->n * sizeof dns->servers[0]);
@@ -82,7 +83,111 @@ prepare(const struct ph_dns *dns, int64_t deadline, struct __res_state *state,
 	each = left / 1000 / (MAX(state->nscount, 1) * (TRIES + 1));
 	state->retry = each > 0 ? TRIES : 1;
 	state->retrans = (int)CLAMP(each, 1, TRY_TIME);
+	/* Over TCP it would wait for ever. */
+	state->options |= RES_IGNTC;
 	return 0;
+}
+
+/* ---- by TCP, what is too long for a packet --------------------------------
+ */
+
+/* false: there is none of that number. */
+static bool
+find_server(const struct __res_state *state, int i,
+	    struct ph_endpoint *endpoint_r)
+{
+	const struct sockaddr_in *v4 = &state->nsaddr_list[i];
+	const struct sockaddr_in6 *v6 = state->_u._ext.nsaddrs[i];
+	int r;
+
+	*endpoint_r = (struct ph_endpoint){.unix_socket = false};
+	if (v4->sin_family == AF_INET) {
+		endpoint_r->port = ntohs(v4->sin_port);
+		r = getnameinfo((const struct sockaddr *)v4, sizeof *v4,
+				endpoint_r->host, sizeof endpoint_r->host, NULL,
+				0, NI_NUMERICHOST);
+	} else if (v6 != NULL) {
+		endpoint_r->port = ntohs(v6->sin6_port);
+		r = getnameinfo((const struct sockaddr *)v6, sizeof *v6,
+				endpoint_r->host, sizeof endpoint_r->host, NULL,
+				0, NI_NUMERICHOST);
+	} else {
+		return false;
+	}
+	return r == 0;
+}
+
+static int
+read_exactly(struct ph_stream *stream, unsigned char *data, size_t size,
+	     int64_t deadline, struct ph_err *err)
+{
+	while (size > 0) {
+		ssize_t n;
+
+		ph_stream_set_timeout(stream,
+				      MAX(deadline - ph_clock_mono(), 1));
+		n = ph_stream_read(stream, data, size, err);
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return ph_err_set(err, PH_ERR_TEMP,
+					  "%s closed the connection",
+					  ph_stream_peer(stream));
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* RFC 1035 section 4.2.2. The answer's size, or -1. */
+static int
+converse(struct ph_stream *stream, const unsigned char *query, size_t size,
+	 unsigned char *answer, int64_t deadline, struct ph_err *err)
+{
+	g_autoptr(GByteArray) question = g_byte_array_new();
+	unsigned char length[2];
+	size_t n;
+
+	ns_put16((unsigned)size, length);
+	g_byte_array_append(question, length, sizeof length);
+	g_byte_array_append(question, query, (guint)size);
+	ph_stream_set_timeout(stream, MAX(deadline - ph_clock_mono(), 1));
+	if (ph_stream_write(stream, question->data, question->len, err) < 0 ||
+	    read_exactly(stream, length, sizeof length, deadline, err) < 0)
+		return -1;
+	n = ns_get16(length);
+	if (read_exactly(stream, answer, n, deadline, err) < 0)
+		return -1;
+	if (n < NS_HFIXEDSZ || memcmp(answer, query, 2) != 0)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "%s answered something else",
+				  ph_stream_peer(stream));
+	return (int)n;
+}
+
+/* Of one server after the other, each with its share of the time. */
+static int
+ask_by_tcp(const struct __res_state *state, const unsigned char *query,
+	   size_t size, unsigned char *answer, int64_t deadline,
+	   struct ph_err *err)
+{
+	int n = -1;
+
+	ph_err_set(err, PH_ERR_TEMP, "no server");
+	for (int i = 0; i < state->nscount && n < 0; i++) {
+		const int64_t left = deadline - ph_clock_mono();
+		const int64_t share = left / (state->nscount - i);
+		struct ph_endpoint endpoint;
+		struct ph_stream *stream = NULL;
+
+		if (share <= 0 || !find_server(state, i, &endpoint) ||
+		    ph_stream_connect(&endpoint, NULL, share, &stream, err) < 0)
+			continue;
+		n = converse(stream, query, size, answer,
+			     deadline - left + share, err);
+		ph_stream_free(&stream);
+	}
+	return n;
 }
 
 /* ---- answers ------------------------------------------------------------- */
@@ -155,6 +260,67 @@ can_be_asked(const char *name)
 	return true;
 }
 
+static bool
+is_cut(const unsigned char *answer, int size)
+{
+	ns_msg message;
+
+	return size >= NS_HFIXEDSZ &&
+	       (ns_initparse(answer, size, &message) < 0 ||
+		ns_msg_getflag(message, ns_f_tc) != 0);
+}
+
+/* The answer's size, or -1. */
+static int
+exchange(const struct ph_dns *dns, const char *name, int type, int64_t deadline,
+	 unsigned char *answer, struct ph_err *err)
+{
+	unsigned char query[NS_PACKETSZ];
+	struct __res_state state;
+	int size, n = -1;
+
+	if (prepare(dns, deadline, &state, err) < 0)
+		return -1;
+	size = res_nmkquery(&state, ns_o_query, name, ns_c_in, type, NULL, 0,
+			    NULL, query, sizeof query);
+	if (size > 0)
+		n = res_nsend(&state, query, size, answer, ANSWER_SIZE);
+	if (n < 0)
+		ph_err_set(err, PH_ERR_TEMP, "%s",
+			   size < 0 ? "no question can be made of it"
+				    : "no server answers");
+	else if (is_cut(answer, n))
+		n = ask_by_tcp(&state, query, (size_t)size, answer, deadline,
+			       err);
+	res_nclose(&state);
+	return n;
+}
+
+/* 1 there may be records, 0 there are none, -1. */
+static int
+judge(const unsigned char *answer, int size, struct ph_err *err)
+{
+	static const char *const words[] = {
+	    [ns_r_formerr] = "FORMERR",
+	    [ns_r_servfail] = "SERVFAIL",
+	    [ns_r_notimpl] = "NOTIMP",
+	    [ns_r_refused] = "REFUSED",
+	};
+	ns_msg message;
+	unsigned code;
+
+	if (ns_initparse(answer, size, &message) < 0)
+		return ph_err_set(err, PH_ERR_TEMP, "the answer is none");
+	code = (unsigned)ns_msg_getflag(message, ns_f_rcode);
+	if (code == ns_r_noerror)
+		return ns_msg_count(message, ns_s_an) > 0;
+	if (code == ns_r_nxdomain)
+		return 0;
+	if (code < G_N_ELEMENTS(words) && words[code] != NULL)
+		return ph_err_set(err, PH_ERR_TEMP, "%s", words[code]);
+	return ph_err_set(err, PH_ERR_TEMP, "answered with code %u", code);
+}
+
 int
 ph_dns_find(const struct ph_dns *dns, const char *name, enum ph_dns_type type,
 	    int64_t deadline, GPtrArray **records_r, struct ph_err *err)
@@ -166,24 +332,19 @@ ph_dns_find(const struct ph_dns *dns, const char *name, enum ph_dns_type type,
 	};
 	g_autofree char *ascii = g_hostname_to_ascii(name);
 	g_autofree unsigned char *answer = NULL;
-	struct __res_state state;
-	int size, why;
+	int size, rc = -1;
 
 	*records_r = NULL;
 	if (ascii == NULL || !can_be_asked(ascii))
 		return 0;
-	if (prepare(dns, deadline, &state, err) < 0)
-		return -1;
 	answer = g_malloc(ANSWER_SIZE);
-	size = res_nquery(&state, ascii, ns_c_in, types[type], answer,
-			  ANSWER_SIZE);
-	why = state.res_h_errno;
-	res_nclose(&state);
-	if (size < 0 && (why == HOST_NOT_FOUND || why == NO_DATA))
+	size = exchange(dns, ascii, types[type], deadline, answer, err);
+	if (size >= 0)
+		rc = judge(answer, MIN(size, ANSWER_SIZE), err);
+	if (rc < 0)
+		return ph_err_wrap(err, "DNS: %s", ascii);
+	if (rc == 0)
 		return 0;
-	if (size < 0)
-		return ph_err_set(err, PH_ERR_TEMP, "DNS: %s: %s", ascii,
-				  hstrerror(why));
 	*records_r = read_answer(answer, MIN(size, ANSWER_SIZE), types[type]);
 	if ((*records_r)->len > 0)
 		return 1;

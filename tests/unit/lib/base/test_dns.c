@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -152,6 +153,154 @@ START_TEST(no_and_cannot_say)
 }
 END_TEST
 
+/* ---- an answer that is too long for a packet ---------------------------- */
+
+/* The same over TCP, at the same port. */
+static int
+open_tcp(const struct server *server)
+{
+	const struct sockaddr_in *address = &server->dns.servers[0];
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(
+	    bind(fd, (const struct sockaddr *)address, sizeof *address), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+struct long_answer {
+	struct server server;
+	int tcp;
+	unsigned char id; /* is added to that of the question */
+	int rcode;
+	unsigned records;
+	size_t cut; /* of the answer, at its end */
+};
+
+static void
+add_record(GByteArray *answer, unsigned i)
+{
+	const unsigned char record[] = {HEAD(1, 4), 192, 0, 2,
+					(unsigned char)i};
+
+	g_byte_array_append(answer, record, sizeof record);
+}
+
+static void *
+serve_tcp(void *arg)
+{
+	const struct long_answer *self = arg;
+	int fd = accept(self->tcp, NULL, NULL);
+	g_autoptr(GByteArray) answer = g_byte_array_new();
+	unsigned char packet[512], size[2];
+	ssize_t n;
+
+	ck_assert_int_eq(recv(fd, size, 2, MSG_WAITALL), 2);
+	n = recv(fd, packet, size[0] * 256U + size[1], MSG_WAITALL);
+	ck_assert_int_gt(n, 12);
+	packet[1] = (unsigned char)(packet[1] + self->id);
+	packet[2] |= 0x80;
+	packet[3] = (unsigned char)(0x80 | self->rcode);
+	packet[6] = (unsigned char)(self->records / 256);
+	packet[7] = (unsigned char)self->records;
+	g_byte_array_append(answer, packet, (guint)n);
+	for (unsigned i = 0; i < self->records; i++)
+		add_record(answer, i);
+	size[0] = (unsigned char)(answer->len / 256);
+	size[1] = (unsigned char)answer->len;
+	/* Byte by byte, and then the rest. */
+	send(fd, size, 1, MSG_NOSIGNAL);
+	send(fd, size + 1, 1, MSG_NOSIGNAL);
+	send(fd, answer->data, 1, MSG_NOSIGNAL);
+	send(fd, answer->data + 1, answer->len - 1 - self->cut, MSG_NOSIGNAL);
+	close(fd);
+	return NULL;
+}
+
+static void *
+serve_cut(void *arg)
+{
+	struct server *server = arg;
+	struct sockaddr_in from;
+	socklen_t from_size = sizeof from;
+	unsigned char packet[512];
+	ssize_t n = recvfrom(server->fd, packet, sizeof packet, 0,
+			     (struct sockaddr *)&from, &from_size);
+
+	packet[2] |= 0x82; /* an answer, TC */
+	packet[3] = 0x80;
+	sendto(server->fd, packet, (size_t)n, 0, (struct sockaddr *)&from,
+	       from_size);
+	return NULL;
+}
+
+static int
+ask_long(struct long_answer *self, bool answers, int64_t timeout,
+	 GPtrArray **records_r, struct ph_err *err)
+{
+	GThread *udp, *tcp = NULL;
+	int rc;
+
+	open_server(&self->server);
+	self->tcp = open_tcp(&self->server);
+	udp = g_thread_new("dns", serve_cut, &self->server);
+	if (answers)
+		tcp = g_thread_new("tcp", serve_tcp, self);
+	rc = ph_dns_find(&self->server.dns, "d.test", PH_DNS_A,
+			 ph_clock_mono() + timeout, records_r, err);
+	g_thread_join(udp);
+	if (tcp != NULL)
+		g_thread_join(tcp);
+	close(self->tcp);
+	close(self->server.fd);
+	return rc;
+}
+
+static const struct {
+	struct long_answer answer;
+	int rc;
+} long_answers[] = {
+    {{.records = 300}, 1},
+    {{.records = 0}, 0},
+    {{.rcode = 3}, 0},
+    {{.rcode = 2}, -1},
+    {{.records = 300, .id = 1}, -1},
+    {{.records = 300, .cut = 1}, -1},
+};
+
+START_TEST(a_long_answer_comes_by_tcp)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(long_answers); i++) {
+		struct long_answer answer = long_answers[i].answer;
+		g_autoptr(GPtrArray) records = NULL;
+		struct ph_err err = PH_ERR_INIT;
+
+		ck_assert_msg(ask_long(&answer, true, 5000, &records, &err) ==
+				  long_answers[i].rc,
+			      "%zu: %s", i, err.text);
+		if (long_answers[i].rc == 1)
+			ck_assert_uint_eq(records->len, 300);
+		else
+			ck_assert_ptr_null(records);
+		if (long_answers[i].rc < 0)
+			ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	}
+}
+END_TEST
+
+START_TEST(silence_by_tcp_ends)
+{
+	struct long_answer answer = {.records = 300};
+	const int64_t begin = ph_clock_mono();
+	GPtrArray *records = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	ck_assert_int_eq(ask_long(&answer, false, 300, &records, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_int_lt(ph_clock_mono() - begin, 10000);
+}
+END_TEST
+
 /* Nobody answers: it ends. */
 START_TEST(silence_ends)
 {
@@ -186,4 +335,5 @@ START_TEST(what_cannot_be_a_name_is_none)
 END_TEST
 
 UNIT_MAIN("lib/base/dns", servers_are_read, answers_are_read, no_and_cannot_say,
-	  silence_ends, what_cannot_be_a_name_is_none)
+	  silence_ends, a_long_answer_comes_by_tcp, silence_by_tcp_ends,
+	  what_cannot_be_a_name_is_none)
