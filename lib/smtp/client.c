@@ -188,7 +188,6 @@ static int
 greet(struct ph_smtp *smtp, const struct ph_smtp_options *options,
       struct ph_err *err)
 {
-	int64_t deadline = ph_clock_mono() + options->connect_timeout;
 	struct ph_smtp_reply reply;
 
 	if (read_reply(smtp, options->connect_timeout, &reply, err) < 0)
@@ -196,11 +195,7 @@ greet(struct ph_smtp *smtp, const struct ph_smtp_options *options,
 	if (reply.code != 220)
 		return refuse_session(&reply, err);
 	ph_smtp_reply_clear(&reply);
-	smtp->timeout = MAX(deadline - ph_clock_mono(), 1);
-	if (say_either(smtp, options, err) < 0)
-		return -1;
-	smtp->timeout = options->timeout;
-	return 0;
+	return say_either(smtp, options, err);
 }
 
 int
@@ -234,14 +229,21 @@ ph_smtp_open(const struct ph_smtp_options *options, struct ph_smtp **smtp_r,
 				  options->hello, NULL);
 	smtp->parser = ph_reply_parser_new();
 	smtp->final_timeout = options->final_timeout;
+	smtp->timeout = options->connect_timeout;
+	/* Of all together, or each would have all of the time. */
+	smtp->deadline = options->deadline;
+	smtp->deadline =
+	    ph_clock_mono() + within(smtp, options->connect_timeout);
 	if (ph_stream_connect(&options->endpoint, options->bind_address,
-			      options->connect_timeout, &smtp->stream,
-			      err) < 0 ||
+			      within(smtp, options->connect_timeout),
+			      &smtp->stream, err) < 0 ||
 	    greet(smtp, options, err) < 0) {
 		ph_smtp_close(&smtp);
 		return ph_err_wrap(err, "%s:%d", options->endpoint.host,
 				   options->endpoint.port);
 	}
+	smtp->timeout = options->timeout;
+	smtp->deadline = 0;
 	*smtp_r = smtp;
 	return 0;
 }

@@ -53,6 +53,8 @@ struct ph_smtp_options {
 	bool helo; /* HELO where EHLO is refused: then nothing is offered */
 	bool force_helo;	 /* EHLO is not even tried */
 	int64_t connect_timeout; /* ms: connection, greeting and EHLO */
+	int64_t deadline;	 /* monotonic ms, where it comes before that,
+				  * and of TLS to a peer; 0: none */
 	int64_t timeout;	 /* ms: each later answer */
 	int64_t final_timeout;	 /* ms: all answers to the final dot; who waits
 				  * for them may hold a slot or a lock */

@@ -64,7 +64,9 @@ ph_smtp_open_peer(const struct ph_smtp_options *options,
 		return -1;
 	if (tls->mode == PH_PEER_OFF || options->endpoint.unix_socket)
 		return 0;
+	ph_smtp_set_deadline(*smtp_r, options->deadline);
 	r = encrypt(*smtp_r, tls, name, &why);
+	ph_smtp_set_deadline(*smtp_r, 0);
 	if (r == 1)
 		return 0;
 	ph_smtp_close(smtp_r);

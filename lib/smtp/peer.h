@@ -28,7 +28,7 @@ int ph_peer_tls_read(const struct ph_conf *conf, struct ph_peer_tls *tls_r,
 /*
  * As ph_smtp_open, and STARTTLS as tls says; name is the server's Fqdn. Where
  * TLS is only tried and fails, the second try is without. A UNIX socket needs
- * none.
+ * none. With options->deadline all of it ends by then.
  */
 int ph_smtp_open_peer(const struct ph_smtp_options *options,
 		      const struct ph_peer_tls *tls, const char *name,

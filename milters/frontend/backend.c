@@ -252,6 +252,7 @@ open_session(const struct ph_frontend *frontend, const struct ph_mail *mail,
 	    .hello = ph_frontend_fqdn(frontend, mail),
 	    .connect_timeout =
 		MIN(frontend->connect_timeout, deadline - ph_clock_mono()),
+	    .deadline = deadline,
 	    .timeout = frontend->timeout,
 	    .final_timeout = frontend->final_timeout,
 	};

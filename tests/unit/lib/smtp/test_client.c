@@ -295,6 +295,38 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* Each in time, together they are not. */
+START_TEST(test_slow_beginning)
+{
+	static const char *const lines[] = {
+	    "D:100", "S:220 mx",   "C:EHLO me.example",
+	    "D:200", "S:502 what", "C:HELO me.example",
+	    "D:200", "S:250 mx",   "W",
+	    NULL};
+	struct ph_smtp_options options = {
+	    .hello = "me.example",
+	    .helo = true,
+	    .connect_timeout = 400,
+	    .timeout = 2000,
+	    .final_timeout = 2000,
+	};
+	struct script script;
+	struct ph_smtp *smtp = NULL;
+	struct ph_err err = PH_ERR_INIT;
+
+	start_script(&script, lines);
+	g_strlcpy(options.endpoint.host, "127.0.0.1",
+		  sizeof options.endpoint.host);
+	options.endpoint.port = script.port;
+	ck_assert_int_eq(ph_smtp_open(&options, &smtp, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "no answer"));
+	g_thread_join(script.thread);
+	g_async_queue_unref(script.gate);
+	close(script.listener);
+	g_free(script.trouble);
+}
+END_TEST
+
 /* No answer yet is none of the three ends. */
 START_TEST(test_final_in_slices)
 {
@@ -413,5 +445,5 @@ START_TEST(test_peers)
 END_TEST
 
 UNIT_MAIN("lib/smtp/client", test_peers, test_message, test_lmtp_replies,
-	  test_lmtp_replies_that_trickle, test_refusals, test_final_in_slices,
-	  test_close_in_content)
+	  test_lmtp_replies_that_trickle, test_refusals, test_slow_beginning,
+	  test_final_in_slices, test_close_in_content)

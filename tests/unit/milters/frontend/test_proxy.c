@@ -1,3 +1,4 @@
+#include "lib/base/clock.h"
 #include "tests/unit/milters/frontend/common.h"
 #include "tests/unit/milters/frontend/script.h"
 
@@ -500,6 +501,41 @@ START_TEST(test_progress)
 }
 END_TEST
 
+/* A server that stops in the middle of STARTTLS: the client of the front end
+ * hears something while his MTA still waits for us. */
+START_TEST(test_silent_in_tls)
+{
+	static const char *const silent[][8] = {
+	    {"A", "S:220 x", "C:EHLO fe1.x.test", "S:250-x", "S:250 STARTTLS",
+	     "C:STARTTLS", "E", NULL},
+	    {"A", "S:220 x", "C:EHLO fe1.x.test", "S:250-x", "S:250 STARTTLS",
+	     "C:STARTTLS", "S:220 go", "E"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(silent); i++) {
+		const char *lines[G_N_ELEMENTS(silent[i]) + 1] = {NULL};
+		const int64_t begin = ph_clock_mono();
+		struct server server;
+		struct world world;
+		struct ph_mail *mail;
+
+		memcpy(lines, silent[i], sizeof silent[i]);
+		start_server(&server, lines);
+		world_open(&world, server.port, 1);
+		world.frontend.tls.mode = PH_PEER_MAY;
+		world.frontend.timeout = 15000;
+		world.frontend.try_timeout = 300;
+		mail = world_mail(&world);
+		ck_assert_int_eq(rcpt(&world, mail, "a@x.test"), 1);
+		check_verdict(mail, PH_DECISION_DEFER, "451", "4.4.1");
+		ck_assert_int_lt(ph_clock_mono() - begin, 10000);
+		ph_mail_free(&mail);
+		world_close(&world);
+		end_server(&server);
+	}
+}
+END_TEST
+
 /* A session that was kept and has died costs nobody an answer. */
 START_TEST(test_dead_spare)
 {
@@ -617,7 +653,7 @@ END_TEST
 UNIT_MAIN("milters/frontend/proxy", test_whole, test_no_header_no_body,
 	  test_a_stranger_says_nothing, test_final_answers,
 	  test_refusal_of_each_second, test_next_server_at_rcpt,
-	  test_sender_refused, test_selection_at_data, test_gone_at_content,
-	  test_cut_in_content, test_progress, test_dead_spare,
-	  test_limit_of_messages, test_what_cannot_be_said, test_nobody_there,
-	  test_directory_away)
+	  test_sender_refused, test_silent_in_tls, test_selection_at_data,
+	  test_gone_at_content, test_cut_in_content, test_progress,
+	  test_dead_spare, test_limit_of_messages, test_what_cannot_be_said,
+	  test_nobody_there, test_directory_away)
