@@ -125,6 +125,22 @@ bind_local(int fd, const char *address)
 	return -1;
 }
 
+/* A server that is busy has a UNIX socket without a place, which nobody can
+ * wait for but by asking again. */
+#define BUSY_MS 10
+
+static int
+connect_local(int fd, const struct sockaddr_un *address, int64_t deadline)
+{
+	int rc;
+
+	while ((rc = connect_address(fd, (const struct sockaddr *)address,
+				     sizeof *address, deadline)) < 0 &&
+	       errno == EAGAIN && ph_clock_mono() < deadline)
+		g_usleep(BUSY_MS * 1000);
+	return rc;
+}
+
 static int
 connect_unix(const char *path, int64_t deadline, int *fd_r)
 {
@@ -139,8 +155,7 @@ connect_unix(const char *path, int64_t deadline, int *fd_r)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	if (connect_address(fd, (struct sockaddr *)&address, sizeof address,
-			    deadline) < 0) {
+	if (connect_local(fd, &address, deadline) < 0) {
 		int why = errno;
 
 		close(fd);

@@ -2,9 +2,11 @@
 #include "tests/unit/two_addresses.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct ph_stream *
@@ -131,6 +133,93 @@ START_TEST(the_second_address_is_tried_in_time)
 }
 END_TEST
 
+/* ---- a server that is busy ---------------------------------------------- */
+
+struct busy {
+	char *directory, *path;
+	int listener;
+	GArray *waiting; /* int: as many as wait there */
+};
+
+static int
+connect_once(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	ck_assert_int_eq(errno, EAGAIN);
+	close(fd);
+	return -1;
+}
+
+static void
+start_busy(struct busy *busy)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	busy->directory = unit_mkdir();
+	busy->path = g_build_filename(busy->directory, "s", NULL);
+	busy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	busy->waiting = g_array_new(FALSE, FALSE, sizeof(int));
+	g_strlcpy(address.sun_path, busy->path, sizeof address.sun_path);
+	ck_assert_int_eq(
+	    bind(busy->listener, (struct sockaddr *)&address, sizeof address),
+	    0);
+	ck_assert_int_eq(listen(busy->listener, 1), 0);
+	while ((fd = connect_once(busy->path)) >= 0)
+		g_array_append_val(busy->waiting, fd);
+}
+
+static void
+end_busy(struct busy *busy)
+{
+	for (guint i = 0; i < busy->waiting->len; i++)
+		close(g_array_index(busy->waiting, int, i));
+	g_array_unref(busy->waiting);
+	close(busy->listener);
+	g_free(busy->path);
+	unit_rmdir(&busy->directory);
+}
+
+/* After a moment, in which the other side has found no place. */
+static gpointer
+accept_all(gpointer data)
+{
+	const struct busy *busy = data;
+
+	g_usleep(50000);
+	for (guint i = 0; i <= busy->waiting->len; i++)
+		close(accept(busy->listener, NULL, NULL));
+	return NULL;
+}
+
+START_TEST(a_busy_server_is_waited_for)
+{
+	struct ph_endpoint endpoint = {.unix_socket = true};
+	struct ph_stream *stream = NULL;
+	struct ph_err err = PH_ERR_INIT;
+	struct busy busy;
+	GThread *thread;
+
+	start_busy(&busy);
+	g_strlcpy(endpoint.host, busy.path, sizeof endpoint.host);
+	ck_assert_int_eq(ph_stream_connect(&endpoint, NULL, 30, &stream, &err),
+			 -1);
+	thread = g_thread_new("accept", accept_all, &busy);
+	ck_assert_msg(
+	    ph_stream_connect(&endpoint, NULL, 10000, &stream, &err) == 0, "%s",
+	    err.text);
+	g_thread_join(thread);
+	ph_stream_free(&stream);
+	end_busy(&busy);
+}
+END_TEST
+
 UNIT_MAIN("lib/base/stream", what_was_sent_is_read_and_then_the_end,
 	  a_read_ends_when_its_time_is_over, a_write_ends_when_its_time_is_over,
-	  a_shutdown_wakes_a_reader, the_second_address_is_tried_in_time)
+	  a_shutdown_wakes_a_reader, the_second_address_is_tried_in_time,
+	  a_busy_server_is_waited_for)
