@@ -412,6 +412,11 @@ maybe(struct ph_err *err)
 int
 ph_smtp_end(struct ph_smtp *smtp, struct ph_err *err)
 {
+	/* The message would be taken, and the answer not waited for. */
+	if (smtp->deadline != 0 && ph_clock_mono() >= smtp->deadline)
+		return ph_err_set(err, PH_ERR_TEMP,
+				  "%s: no time is left for its answer",
+				  ph_stream_peer(smtp->stream));
 	if (!smtp->at_line_start)
 		g_string_append(smtp->output, "\r\n");
 	g_string_append(smtp->output, ".\r\n");

@@ -124,11 +124,12 @@ int ph_smtp_content(struct ph_smtp *smtp, const void *data, size_t size,
 /* The final dot (a missing last CRLF is added). SMTP: one reply, LMTP: one for
  * each recipient that was accepted, n of them, to be cleared one by one. -1:
  * MAYBE, the message may have been taken; replies that did come are filled in,
- * the others have code 0. */
+ * the others have code 0. Or TEMP, and it was not: the deadline has passed, and
+ * no dot was sent. */
 int ph_smtp_finish(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r,
 		   size_t n, struct ph_err *err);
 /* The same in two steps, for a caller of several servers: end sends the dot, 0,
- * or -1 MAYBE; answers waits. */
+ * or -1 as above; answers waits. */
 int ph_smtp_end(struct ph_smtp *smtp, struct ph_err *err);
 int ph_smtp_answers(struct ph_smtp *smtp, struct ph_smtp_reply *replies_r,
 		    size_t n, struct ph_err *err);

@@ -352,6 +352,10 @@ confirm(struct message *message, struct ph_smtp *smtp, size_t n)
 	bool whole = ph_smtp_finish(smtp, replies, n, &err) == 0;
 	size_t k = 0;
 
+	if (err.kind == PH_ERR_TEMP) {
+		settle(message, PH_STORE_FAILED, err.text);
+		return false;
+	}
 	for (guint i = 0; i < message->copies->len; i++) {
 		struct copy *copy = message->copies->pdata[i];
 		enum ph_store_result result;

@@ -389,6 +389,35 @@ START_TEST(test_close_in_content)
 }
 END_TEST
 
+/* The dot would be taken, and its answer could not be waited for: the next try
+ * would be one copy too many. */
+START_TEST(test_no_dot_when_time_is_over)
+{
+	static const char *const lines[] = {"S:220 mx", "C:EHLO me.example",
+					    "S:250 mx", "C:DATA",
+					    "S:354 go", "C:.",
+					    NULL};
+	struct script script;
+	struct ph_smtp *smtp = NULL;
+	struct ph_smtp_reply r;
+	struct ph_err err = PH_ERR_INIT;
+
+	start_script(&script, lines);
+	ck_assert_int_eq(open_session(&script, false, &smtp, &err), 0);
+	ck_assert_int_eq(code_of(ph_smtp_data(smtp, &r, &err), &r), 354);
+	ph_smtp_set_deadline(smtp, ph_clock_mono() - 1);
+	ck_assert_int_eq(ph_smtp_finish(smtp, &r, 1, &err), -1);
+	ck_assert_int_eq(err.kind, PH_ERR_TEMP);
+	ck_assert_int_eq(r.code, 0);
+	ph_smtp_close(&smtp);
+	g_thread_join(script.thread);
+	g_async_queue_unref(script.gate);
+	close(script.listener);
+	ck_assert_str_eq(script.trouble, "expected \".\", got \"\"");
+	g_free(script.trouble);
+}
+END_TEST
+
 /* ---- servers of ours ---------------------------------------------------- */
 
 #define GREETING "S:220 mx ESMTP", "C:EHLO me.example"
@@ -445,5 +474,6 @@ START_TEST(test_peers)
 END_TEST
 
 UNIT_MAIN("lib/smtp/client", test_peers, test_message, test_lmtp_replies,
-	  test_lmtp_replies_that_trickle, test_refusals, test_slow_beginning,
+	  test_lmtp_replies_that_trickle, test_refusals,
+	  test_no_dot_when_time_is_over, test_slow_beginning,
 	  test_final_in_slices, test_close_in_content)
