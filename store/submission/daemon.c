@@ -198,6 +198,7 @@ fill_submission(struct app *app, struct ph_run *run)
 	submission->held = ph_held_open(app->conf);
 	submission->sizes = ph_sizes_new();
 	submission->said = ph_said_new();
+	submission->unsaved = ph_unsaved_new();
 	submission->max_size = ph_run_int(run, "max_message_size");
 	submission->retry_min = ph_run_int(run, "retry_min");
 	submission->retry_max =
@@ -269,6 +270,7 @@ ph_submission_stop(void *p)
 	ph_held_close(&app->submission.held);
 	ph_sizes_free(&app->submission.sizes);
 	ph_said_free(&app->submission.said);
+	ph_unsaved_free(&app->submission.unsaved);
 	ph_imap_server_clear(&app->imap);
 	ph_perms_rule_free(&app->owners);
 	g_free(app->root);

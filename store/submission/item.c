@@ -9,6 +9,7 @@
 #include "store/submission/mine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -126,18 +127,29 @@ ph_item_read(struct ph_item *item, struct ph_err *err)
 
 /* ---- the state --------------------------------------------------------- */
 
+/* Another server may have gone on with it since the database was moved. */
+static char *
+unsaved_key(const struct ph_item *item)
+{
+	return g_strdup_printf("%s/%" PRId64, item->key, item->epoch);
+}
+
 static int
 save(struct ph_item *item, struct ph_err *err)
 {
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *key = unsaved_key(item);
 	struct stat st;
 
 	/* The file may have become another one: see ph_box_complete. */
 	if (item->fd >= 0 && fstat(item->fd, &st) == 0)
 		ph_item_state_of(item->state, &st);
 	text = ph_item_state_format(item->state);
-	if (ph_box_save(item->box, item->base, text, err) < 0)
+	item->unsaved = ph_box_save(item->box, item->base, text, err) < 0;
+	if (item->unsaved) {
+		ph_unsaved_put(item->submission->unsaved, key,
+			       g_steal_pointer(&text));
 		return -1;
+	}
 	ph_fault(PH_FAULT_SUBMISSION_NOTED);
 	return 0;
 }
@@ -159,11 +171,17 @@ mistrust(struct ph_item_state *state)
 static int
 load(struct ph_item *item, struct ph_err *err)
 {
-	g_autofree char *text = NULL;
+	g_autofree char *key = unsaved_key(item);
+	g_autofree char *text = ph_unsaved_take(item->submission->unsaved, key);
 	struct stat st;
 	size_t size;
-	int r = ph_box_load(item->box, item->base, &text, &size, err);
+	int r = 1;
 
+	item->unsaved = text != NULL;
+	if (item->unsaved)
+		size = strlen(text);
+	else
+		r = ph_box_load(item->box, item->base, &text, &size, err);
 	if (r < 0)
 		return -1;
 	if (r == 1 && ph_item_state_parse(text, size, &item->state, err) < 0)
@@ -236,6 +254,11 @@ run_steps(struct ph_item *item, struct ph_err *err)
 {
 	enum ph_step_end end = PH_STEP_NEXT;
 
+	/* What cannot be noted now could not be noted afterwards, and whoever
+	 * gets it would get it again. */
+	if ((item->unsaved || is_submitting(item->state)) &&
+	    save(item, err) < 0)
+		return PH_STEP_FAILED;
 	while (end == PH_STEP_NEXT) {
 		const struct ph_step *step = find_step(item->state->step);
 
@@ -273,9 +296,9 @@ take(struct ph_item *item, const char *part, struct ph_err *err)
 
 /* Once for each reason: it is tried again each few seconds. */
 static void
-complain(const struct ph_item *item, const char *key, const struct ph_err *err)
+complain(const struct ph_item *item, const struct ph_err *err)
 {
-	if (ph_said_is_new(item->submission->said, key, err->text))
+	if (ph_said_is_new(item->submission->said, item->key, err->text))
 		ph_warn("mailbox %s/%s: %s: %s", item->name->domain,
 			item->name->local, item->base, err->text);
 }
@@ -284,8 +307,6 @@ static int64_t
 run_item(struct ph_item *item, const char *part)
 {
 	const struct ph_submission *submission = item->submission;
-	g_autofree char *box = ph_box_name_key(item->name);
-	g_autofree char *key = g_strjoin("/", box, item->base, NULL);
 	struct ph_err err = PH_ERR_INIT;
 	enum ph_step_end end = PH_STEP_FAILED;
 	int r = take(item, part, &err);
@@ -293,9 +314,13 @@ run_item(struct ph_item *item, const char *part)
 	if (r == 1 && load(item, &err) == 0)
 		end = run_steps(item, &err);
 	if (r == 0 || end != PH_STEP_FAILED)
-		ph_said_forget(submission->said, key);
-	if (r == 0)
+		ph_said_forget(submission->said, item->key);
+	if (r == 0) {
+		g_autofree char *key = unsaved_key(item);
+
+		g_free(ph_unsaved_take(submission->unsaved, key));
 		return -1;
+	}
 	switch (end) {
 	case PH_STEP_DONE:
 		return -1;
@@ -305,7 +330,7 @@ run_item(struct ph_item *item, const char *part)
 	case PH_STEP_FAILED:
 		break;
 	}
-	complain(item, key, &err);
+	complain(item, &err);
 	return submission->retry_min;
 }
 
@@ -375,6 +400,7 @@ item_clear(struct ph_item *item)
 	ph_snapshot_unref(&item->snapshot);
 	g_free(item->file);
 	g_free(item->base);
+	g_free(item->key);
 }
 
 int64_t
@@ -389,11 +415,14 @@ ph_item_run(const struct ph_submission *submission,
 	    .base = ph_box_base(file),
 	    .fd = -1,
 	};
+	g_autofree char *box = ph_box_name_key(name);
 	struct ph_owner *owner = NULL;
 	struct ph_err err = PH_ERR_INIT;
 	int64_t wait;
-	int r = prepare(&item, &owner, &err);
+	int r;
 
+	item.key = g_strjoin("/", box, item.base, NULL);
+	r = prepare(&item, &owner, &err);
 	if (r < 0) {
 		ph_debug("mailbox %s/%s: the Outbox waits: %s", name->domain,
 			 name->local, err.text);

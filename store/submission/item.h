@@ -48,12 +48,14 @@ struct ph_item {
 	struct ph_box *box;
 	char *file; /* its name in items/ */
 	char *base;
+	char *key;     /* of all mailboxes */
 	int fd;	       /* -1: not open */
 	uint64_t size; /* of the message, once it is open */
 	bool whole;    /* the file is all of it */
 	bool exposed; /* it is the mailbox owner's, who may still write to it */
 	struct ph_letter *letter; /* NULL: not read yet, or not to be read */
 	struct ph_item_state *state;
+	bool unsaved; /* what is on the disk is older than the state */
 };
 
 enum ph_step_end {

@@ -257,9 +257,7 @@ note_reported(struct ph_item_state *state)
 static char *
 notice_key(const struct ph_item *item)
 {
-	g_autofree char *box = ph_box_name_key(item->name);
-
-	return g_strjoin("/", box, item->base, "notice", NULL);
+	return g_strjoin("/", item->key, "notice", NULL);
 }
 
 /* Those who were refused are done with. */

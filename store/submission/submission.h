@@ -11,6 +11,7 @@
 #include "store/submission/imap.h"
 #include "store/submission/said.h"
 #include "store/submission/sizes.h"
+#include "store/submission/unsaved.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -44,9 +45,10 @@ struct ph_submission {
 	struct ph_held *held; /* which databases this server holds; NULL: all
 			       * that are active here */
 
-	struct ph_sizes *sizes; /* of mailboxes; NULL: none is remembered */
-	struct ph_said *said;	/* of items; NULL: nothing is */
-	int64_t max_size;	/* 0: no limit */
+	struct ph_sizes *sizes;	    /* of mailboxes; NULL: none is remembered */
+	struct ph_said *said;	    /* of items; NULL: nothing is */
+	struct ph_unsaved *unsaved; /* NULL: none is remembered */
+	int64_t max_size;	    /* 0: no limit */
 	int64_t retry_min, retry_max;
 	int64_t expiry;	   /* unless the server's transportservice says */
 	bool sent_as_sent; /* what is kept in Sent */

@@ -38,7 +38,8 @@ struct fake {
 	const struct fake_rule *rules;
 	int listener, port;
 	unsigned connections;
-	guint most; /* recipients of a mail; 0: any number */
+	guint most;	      /* recipients of a mail; 0: any number */
+	void (*at_dot)(void); /* before it is taken; NULL is fine */
 	GMutex mutex;
 	GPtrArray *mails; /* struct fake_mail that were taken */
 	GThread *thread;
@@ -119,6 +120,8 @@ fake_content(struct fake *fake, int fd, struct fake_mail **mail, GString *line)
 	}
 	if (strcmp(line->str, ".\r\n") != 0)
 		return false;
+	if (fake->at_dot != NULL)
+		fake->at_dot();
 	/* Before it says so: who hears it may look at once. */
 	g_mutex_lock(&fake->mutex);
 	g_ptr_array_add(fake->mails, *mail);

@@ -2,6 +2,9 @@
 #include "tests/unit/store/submission/lab.h"
 #include "tests/unit/store/submission/mails.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 /* ---- outcomes ---------------------------------------------------------- */
 
 #define WAITS 5000 /* retry_min */
@@ -571,6 +574,83 @@ START_TEST(test_said_once)
 }
 END_TEST
 
+/* Of files; sockets have none. What it was. */
+static struct rlimit
+limit_size(rlim_t size)
+{
+	struct rlimit old, now;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	now = old;
+	now.rlim_cur = size;
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &now), 0);
+	return old;
+}
+
+/* While nothing can be noted, as on a full disk, nobody gets it: or it would be
+ * as often as it is tried. */
+START_TEST(test_nothing_can_be_noted)
+{
+	static const struct fake_rule later[] = {
+	    {0, "RCPT TO:<b@", "450 4.2.0 later"}, {0, NULL, NULL}};
+	g_autofree char *where = NULL;
+	struct rlimit old;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, later);
+	lab_open(&lab, &fake);
+	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
+	ck_assert_int_eq(lab_run(&lab), 5000);
+	ck_assert_uint_eq(fake.mails->len, 1);
+	fake.rules = NULL;
+	old = limit_size(0);
+	lab_run(&lab);
+	lab_run(&lab);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	ck_assert_uint_eq(fake.mails->len, 1);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	ck_assert_uint_eq(fake.mails->len, 2);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
+static void
+fill_disk(void)
+{
+	limit_size(0);
+}
+
+/* The disk is full when a server has just taken it. */
+START_TEST(test_taken_and_not_noted)
+{
+	g_autofree char *where = NULL;
+	struct rlimit old = limit_size(RLIM_INFINITY);
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab.submission.unsaved = ph_unsaved_new();
+	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
+	fake.at_dot = fill_disk;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(lab_run(&lab), 5000);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	ck_assert_uint_eq(fake.mails->len, 1);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+	ph_unsaved_free(&lab.submission.unsaved);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 /* The store is copied to another disk, or to the server that takes over: those
  * who have it do not get it again. */
 START_TEST(test_copied_while_it_waits)
@@ -763,6 +843,7 @@ END_TEST
 UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
 	  test_notice, test_returned, test_sizes, test_retry,
 	  test_edited_while_waiting, test_partial, test_no_room_for_the_notice,
-	  test_notice_never_fits, test_said_once, test_copied_while_it_waits,
+	  test_notice_never_fits, test_nothing_can_be_noted,
+	  test_taken_and_not_noted, test_said_once, test_copied_while_it_waits,
 	  test_store_is_mounted_later, test_refused_one_after_the_other,
 	  test_expiry_of_the_service, test_expiry, test_cannot_say)
