@@ -15,7 +15,9 @@ enum {
 };
 
 struct sight {
-	int64_t size, mtime; /* ms */
+	int64_t size;  /* -1: not looked at since it is settled */
+	int64_t mtime; /* ms */
+	int64_t since; /* monotonic ms: with that size and time */
 	bool settled;
 };
 
@@ -67,6 +69,7 @@ ph_outbox_settled(struct ph_outbox *outbox, const char *part, const char *file)
 	char *key = g_strjoin("/", part, file, NULL);
 	struct sight *sight = g_new0(struct sight, 1);
 
+	sight->size = -1;
 	sight->settled = true;
 	g_hash_table_replace(outbox->sights, key, sight);
 }
@@ -78,6 +81,14 @@ note_again(struct look *look, int64_t ms)
 		look->again = ms;
 }
 
+/* Its time may be one to come, if the clock was set. */
+static bool
+is_quiet(const struct sight *sight)
+{
+	return sight->mtime + QUIET_MS <= ph_clock_wall() ||
+	       sight->since + QUIET_MS <= ph_clock_mono();
+}
+
 /* Is the file complete? What is seen is kept for the next look. */
 static bool
 is_complete(struct look *look, const char *part, const char *file,
@@ -87,15 +98,17 @@ is_complete(struct look *look, const char *part, const char *file,
 	const struct sight *last =
 	    g_hash_table_lookup(look->outbox->sights, key);
 	struct sight *now = g_new0(struct sight, 1);
-	bool complete;
+	bool same, complete;
 
 	now->size = (int64_t)st->st_size;
 	now->mtime =
 	    (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
-	now->settled = last != NULL && last->settled;
-	complete = now->settled || (last != NULL && last->size == now->size &&
-				    last->mtime == now->mtime &&
-				    now->mtime + QUIET_MS <= ph_clock_wall());
+	same = last != NULL && last->size == now->size &&
+	       last->mtime == now->mtime;
+	now->since = same ? last->since : ph_clock_mono();
+	now->settled =
+	    last != NULL && last->settled && (same || last->size < 0);
+	complete = now->settled || (same && is_quiet(now));
 	g_hash_table_replace(look->sights, key, now);
 	return complete;
 }

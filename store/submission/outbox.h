@@ -13,9 +13,9 @@
  * What is in one Outbox, and whether it is complete. A Maildir's files are
  * renamed into new/ and cur/ when they are; but a file may as well be copied
  * there in place. So one is taken when the kernel says that it was moved in or
- * closed by its writer, or when two looks at it, the second at least two
- * seconds after its last change, saw the same size and time. Used by one
- * thread.
+ * closed by its writer, and it was not written to since then, or when two looks
+ * at it, the second at least two seconds after its last change or after the
+ * first, saw the same size and time. Used by one thread.
  */
 struct ph_outbox;
 
