@@ -15,8 +15,8 @@
 /* Mailboxes looked at between two readings of the kernel's events. */
 #define PORTION 200
 
-static void
-look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now)
+void
+ph_watch_look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now)
 {
 	const struct ph_box_name *name = ph_outbox_name(w->outbox);
 	struct ph_err err = PH_ERR_INIT;
@@ -41,8 +41,9 @@ look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now)
 		if (holds && !w->linked)
 			ph_watch_put(watch, w, box);
 	}
-	/* What could not be looked at is looked at with the next poll. */
-	if (r < 0)
+	/* What could not be looked at, or is not there before a walk says so,
+	 * is looked at with the next poll. */
+	if (r != 1)
 		for (int part = 0; part < PH_WATCHED_BOX; part++)
 			w->stamps[part].ns = -1;
 	ph_watch_due(watch, w, due);
@@ -74,7 +75,7 @@ look_at_due(struct ph_watch *watch, int64_t now)
 			break;
 	}
 	for (guint i = 0; i < ready->len; i++)
-		look(watch, ready->pdata[i], now);
+		ph_watch_look(watch, ready->pdata[i], now);
 	return ready->len == PORTION ? 0 : next;
 }
 

@@ -59,6 +59,11 @@ struct ph_watch {
 	gint stopping; /* atomic */
 };
 
+/* ---- watch.c ------------------------------------------------------------ */
+
+/* Offers what is in its Outbox, and says when it is due again. */
+void ph_watch_look(struct ph_watch *watch, struct ph_watch_box *w, int64_t now);
+
 /* ---- watch_walk.c: which mailboxes there are ---------------------------- */
 
 /* Walks the active databases of a snapshot; what is gone is dropped, what is

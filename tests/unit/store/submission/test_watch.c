@@ -1,5 +1,5 @@
 #include "lib/base/clock.h"
-#include "tests/unit/store/submission/office.h"
+#include "tests/unit/store/submission/watch_lab.h"
 
 #include <utime.h>
 
@@ -270,7 +270,40 @@ START_TEST(test_rest_is_tried_again)
 }
 END_TEST
 
+/* The mailbox is elsewhere just when the next try is due, and comes back as it
+ * was: nothing tells of what is among the claimed. */
+START_TEST(test_away_for_a_moment)
+{
+	static const struct fake_rule later[] = {
+	    {0, "RCPT TO:<elsewhere@", "451 4.3.0 later"}, {0, NULL, NULL}};
+	static const char text[] = "From: nuno@example.com\n"
+				   "To: mota@example.com, "
+				   "elsewhere@example.com\n\nx\n";
+	g_autofree char *away = NULL;
+	struct ph_watch watch = {0};
+	struct ph_watch_box *w;
+	struct office office;
+
+	office_open(&office, later);
+	make_outbox(&office.lab);
+	lab_put(&office.lab, "new", "1.a", text, strlen(text));
+	ck_assert_int_eq(lab_run(&office.lab), 5000);
+	watch_fill(&watch, &office.lab);
+	w = watch.order->pdata[0];
+	away = g_strconcat(office.lab.box, ".away", NULL);
+	ck_assert_int_eq(rename(office.lab.box, away), 0);
+	ph_watch_look(&watch, w, 1000);
+	ck_assert_int_eq(rename(away, office.lab.box), 0);
+	watch.rescan = 1000;
+	ck_assert(ph_watch_poll(&watch, 2000));
+	ck_assert_int_eq(w->due, 2000);
+	watch_clear(&watch);
+	fake_close(&office.fake);
+	lab_close(&office.lab);
+}
+END_TEST
+
 UNIT_MAIN("store/submission/watch", test_moved_in, test_found_at_start,
 	  test_new_outbox, test_new_mailbox, test_written_in_place,
 	  test_quiet_file, test_change, test_health, test_taken_back,
-	  test_other_database, test_rest_is_tried_again)
+	  test_other_database, test_rest_is_tried_again, test_away_for_a_moment)
