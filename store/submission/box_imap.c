@@ -331,7 +331,7 @@ static int
 imap_holds(struct ph_box *box, const char *folder, const char *id,
 	   const char *date, int64_t since, struct ph_err *err)
 {
-	struct ph_imap_sought sought = {id, "Date", date, since};
+	struct ph_imap_sought sought = {id, "Date", date, since, 0};
 	int64_t written;
 
 	/* Some programs give the copy they save the time of its Date. */
@@ -363,6 +363,19 @@ came_of(const struct ph_box *box, const char *name)
 		   : 0;
 }
 
+/* An earlier draft of a message may have its Message-ID, and is another one; a
+ * Sent copy of the owner's need not be ours to the byte. 0: whatever it is. */
+static uint64_t
+size_of(struct ph_box *box, const char *mailbox, int fd)
+{
+	struct stat st;
+
+	return strcmp(mailbox, self_of(box)->server->drafts) == 0 &&
+		       fstat(fd, &st) == 0
+		   ? (uint64_t)st.st_size
+		   : 0;
+}
+
 /* As ph_imap_find, of a whole message. One that was resent has the Message-ID
  * of the first one; without a date of its own it cannot be told from that. */
 static int
@@ -373,10 +386,12 @@ holds_file(struct ph_box *box, const char *mailbox, int dir, const char *name,
 	struct ph_letter *letter = NULL;
 	struct ph_headers *resent;
 	g_autofree char *id = NULL, *date = NULL;
+	uint64_t size;
 	int r;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : ph_box_fail("open", name, err);
+	size = size_of(box, mailbox, fd);
 	r = ph_letter_peek(fd, &letter, err);
 	ph_path_close(&fd);
 	if (r != 1)
@@ -388,7 +403,7 @@ holds_file(struct ph_box *box, const char *mailbox, int dir, const char *name,
 	r = 0;
 	if (id != NULL && (resent == NULL || date != NULL)) {
 		const struct ph_imap_sought sought = {id, "Resent-Date", date,
-						      came_of(box, name)};
+						      came_of(box, name), size};
 
 		r = ph_imap_find(self_of(box)->imap, mailbox, &sought, err);
 	}
@@ -507,7 +522,7 @@ holds_notice(struct ph_box *box, const char *name, const char *text,
 	g_autofree char *id = NULL;
 	/* Its name begins with the time at which it was chosen. */
 	struct ph_imap_sought sought = {NULL, NULL, NULL,
-					g_ascii_strtoll(name, NULL, 10)};
+					g_ascii_strtoll(name, NULL, 10), 0};
 
 	if (field == NULL)
 		return 0;

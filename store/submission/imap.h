@@ -94,6 +94,7 @@ struct ph_imap_sought {
 	const char *field; /* of the date: "Date" */
 	const char *date;  /* NULL: whatever it is */
 	int64_t since;	   /* came not before, seconds since 1970; 0 */
+	uint64_t size;	   /* in bytes; 0: whatever it is */
 };
 /* Selects the mailbox; is there one? 1, 0, -1. */
 int ph_imap_find(struct ph_imap *imap, const char *mailbox,

@@ -2,6 +2,7 @@
 
 #include "lib/base/text.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define DAY_S ((int64_t)24 * 60 * 60)
@@ -30,6 +31,10 @@ search_key(const struct ph_imap_sought *sought)
 		day = day_before(sought->since);
 		g_string_append_printf(what, " SINCE %s", day);
 	}
+	if (sought->size > 0)
+		g_string_append_printf(what,
+				       " LARGER %" PRIu64 " SMALLER %" PRIu64,
+				       sought->size - 1, sought->size + 1);
 	g_string_append_printf(what, " HEADER Message-ID %s", id);
 	if (sought->date != NULL) {
 		g_autofree char *date = ph_imap_quote(sought->date);

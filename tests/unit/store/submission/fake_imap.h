@@ -229,7 +229,15 @@ fake_imap_matches(const struct fake_letter *letter, const char *line)
 	const char *id = strstr(line, "HEADER Message-ID \"");
 	g_autofree char *value =
 	    id == NULL ? NULL : g_strndup(id + 19, strcspn(id + 19, "\""));
+	const char *larger = strstr(line, " LARGER ");
+	const char *smaller = strstr(line, " SMALLER ");
 
+	if (larger != NULL &&
+	    letter->text->len <= g_ascii_strtoull(larger + 8, NULL, 10))
+		return false;
+	if (smaller != NULL &&
+	    letter->text->len >= g_ascii_strtoull(smaller + 9, NULL, 10))
+		return false;
 	if (strstr(line, "UNKEYWORD") != NULL)
 		return !letter->claimed;
 	if (strstr(line, "KEYWORD") != NULL)

@@ -253,6 +253,38 @@ START_TEST(test_claimed_by_another)
 }
 END_TEST
 
+/* An earlier draft of it, which its program has saved under the same
+ * Message-ID, is not what goes back. */
+START_TEST(test_earlier_draft)
+{
+	static const struct fake_rule nobody[] = {{0, "RCPT", "550 5.1.1 who"},
+						  {0, NULL, NULL}};
+	static const char head[] =
+	    "From: nuno@example.com\r\nMessage-ID: <1@example.com>\r\n"
+	    "To: a@x.example\r\n\r\n";
+	g_autofree char *first = g_strconcat(head, "Dear", NULL);
+	g_autofree char *last = g_strconcat(head, "Dear Ana\r\n", NULL);
+	g_autofree char *so = NULL;
+	guint found = 0;
+	struct world world;
+
+	world_open(&world, nobody);
+	fake_imap_add(&world.imap, "Drafts", first, strlen(first), "\\Draft");
+	save(&world, last);
+	ck_assert(run_once(&world));
+	so = where(&world);
+	ck_assert_str_eq(so, "out0 sent0 drafts2 in1");
+	for (guint i = 0; i < world.imap.letters->len; i++) {
+		const struct fake_letter *letter = world.imap.letters->pdata[i];
+
+		found += strcmp(letter->folder, "Drafts") == 0 &&
+			 g_str_has_suffix(letter->text->str, last);
+	}
+	ck_assert_uint_eq(found, 1);
+	world_close(&world);
+}
+END_TEST
+
 /* One that is too large goes back without being fetched; its owner is told
  * which one it is. */
 START_TEST(test_too_large)
@@ -477,7 +509,8 @@ START_TEST(test_cut_returned)
 END_TEST
 
 UNIT_MAIN("store/submission/box_imap", test_ways, test_completed, test_own_copy,
-	  test_waits, test_taken_back, test_claimed_by_another, test_too_large,
-	  test_no_room_for_the_notice, test_too_large_by_now, test_copy_is_lost,
-	  test_outbox_is_away, test_cut_sent, test_cut_completed,
-	  test_cut_refused, test_cut_returned)
+	  test_waits, test_taken_back, test_claimed_by_another,
+	  test_earlier_draft, test_too_large, test_no_room_for_the_notice,
+	  test_too_large_by_now, test_copy_is_lost, test_outbox_is_away,
+	  test_cut_sent, test_cut_completed, test_cut_refused,
+	  test_cut_returned)
