@@ -202,7 +202,7 @@ ph_outbox_look(struct ph_outbox *outbox, struct ph_box *box,
 	/* A message moves from the Outbox to items/ and back while this looks,
 	 * but not where nobody works on one when it begins: only this thread
 	 * offers them, and what it offers it has seen. */
-	const bool idle = ph_queue_idle(queue);
+	const bool idle = !ph_queue_works(queue, outbox->name);
 
 	*again_r = LOOK_MS;
 	if (look_at_items(&look, box, err) < 0 ||

@@ -62,7 +62,7 @@ look_into(struct ph_queue *queue, struct ph_imap_look *look)
 	g_autoptr(GPtrArray) claimed = NULL, waiting = NULL;
 	/* As in ph_outbox_look; other threads offer what is in other mailboxes
 	 * alone. */
-	const bool idle = ph_queue_idle(queue);
+	const bool idle = !ph_queue_works(queue, look->name);
 	int r = ph_box_imap_look(look->box, &claimed, &waiting, &look->err);
 	int known;
 

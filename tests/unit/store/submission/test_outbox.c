@@ -1,3 +1,4 @@
+#include "store/submission/box_private.h"
 #include "store/submission/outbox.h"
 #include "tests/unit/store/submission/office.h"
 
@@ -7,6 +8,7 @@ struct looker {
 	struct ph_outbox *outbox;
 	struct ph_box *box;
 	gint taken; /* atomic */
+	gint hangs; /* atomic: what is of other mailboxes */
 };
 
 static int64_t
@@ -15,9 +17,11 @@ count_taken(void *context, const struct ph_box_name *name, const char *part,
 {
 	struct looker *looker = context;
 
-	(void)name;
 	(void)part;
 	(void)file;
+	while (strcmp(name->local, "nuno") != 0 &&
+	       g_atomic_int_get(&looker->hangs))
+		g_usleep(1000);
 	g_atomic_int_inc(&looker->taken);
 	return 0;
 }
@@ -29,11 +33,11 @@ looker_open(struct looker *looker)
 	    ph_box_name_new("DB1", "example.com", "nuno");
 	struct lab *lab = &looker->office.lab;
 
-	looker->taken = 0;
+	looker->taken = looker->hangs = 0;
 	office_open(&looker->office, NULL);
 	make_outbox(lab);
 	looker->office.watch = NULL;
-	looker->office.queue = ph_queue_new(1, count_taken, looker);
+	looker->office.queue = ph_queue_new(2, count_taken, looker);
 	looker->outbox = ph_outbox_new(name);
 	ck_assert_int_eq(ph_box_open(lab->path, name, &looker->box, NULL), 1);
 	ph_box_name_free(&name);
@@ -112,4 +116,34 @@ START_TEST(test_time_to_come)
 }
 END_TEST
 
-UNIT_MAIN("store/submission/outbox", test_written_again, test_time_to_come)
+/* What its owner has taken back is forgotten, whatever becomes of the mail of
+ * others meanwhile. */
+START_TEST(test_taken_back)
+{
+	struct ph_box_name *other =
+	    ph_box_name_new("DB1", "example.com", "many");
+	struct looker looker;
+	int64_t again;
+	bool holds;
+
+	looker_open(&looker);
+	looker.hangs = 1;
+	ck_assert_int_eq(ph_box_work(looker.box, true, NULL), 1);
+	ck_assert_int_eq(ph_box_save(looker.box, "1.a", "x", NULL), 0);
+	ck_assert_int_eq(
+	    ph_queue_offer(looker.office.queue, other, "new", "2.a"), 0);
+	ck_assert_int_eq(ph_outbox_look(looker.outbox, looker.box,
+					looker.office.queue, &again, &holds,
+					NULL),
+			 1);
+	ck_assert(!holds);
+	ck_assert_uint_eq(
+	    lab_count(&looker.office.lab, ".posthub-submission/state"), 0);
+	g_atomic_int_set(&looker.hangs, 0);
+	ph_box_name_free(&other);
+	looker_close(&looker);
+}
+END_TEST
+
+UNIT_MAIN("store/submission/outbox", test_written_again, test_time_to_come,
+	  test_taken_back)
