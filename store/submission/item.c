@@ -315,12 +315,14 @@ run_item(struct ph_item *item, const char *part)
 		end = run_steps(item, &err);
 	if (r == 0 || end != PH_STEP_FAILED)
 		ph_said_forget(submission->said, item->key);
-	if (r == 0) {
+	/* It is gone, not only what was to be claimed. */
+	if (r == 0 && part == NULL) {
 		g_autofree char *key = unsaved_key(item);
 
 		g_free(ph_unsaved_take(submission->unsaved, key));
-		return -1;
 	}
+	if (r == 0)
+		return -1;
 	switch (end) {
 	case PH_STEP_DONE:
 		return -1;

@@ -651,6 +651,36 @@ START_TEST(test_taken_and_not_noted)
 }
 END_TEST
 
+/* Another one of its name comes into the Outbox, and waits. */
+START_TEST(test_not_noted_and_another)
+{
+	static const char key[] = "DB1/example.com/nuno/1.M1.h/0";
+	struct ph_box_name *name =
+	    ph_box_name_new("DB1", "example.com", "nuno");
+	g_autofree char *items = NULL, *item = NULL, *text = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab.submission.unsaved = ph_unsaved_new();
+	items = lab_folder(&lab, ".posthub-submission/items");
+	item = g_build_filename(items, "1.M1.h", NULL);
+	ck_assert_int_eq(g_mkdir_with_parents(items, 0700), 0);
+	ck_assert(g_file_set_contents(item, TO_MOTA, -1, NULL));
+	ph_unsaved_put(lab.submission.unsaved, key, g_strdup("x"));
+	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
+	ck_assert_int_eq(ph_item_run(&lab.submission, name, "new", "1.M1.h"),
+			 -1);
+	text = ph_unsaved_take(lab.submission.unsaved, key);
+	ck_assert_str_eq(text, "x");
+	ph_unsaved_free(&lab.submission.unsaved);
+	ph_box_name_free(&name);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 /* The store is copied to another disk, or to the server that takes over: those
  * who have it do not get it again. */
 START_TEST(test_copied_while_it_waits)
@@ -844,6 +874,7 @@ UNIT_MAIN("store/submission/item", test_outcomes, test_taken, test_content,
 	  test_notice, test_returned, test_sizes, test_retry,
 	  test_edited_while_waiting, test_partial, test_no_room_for_the_notice,
 	  test_notice_never_fits, test_nothing_can_be_noted,
-	  test_taken_and_not_noted, test_said_once, test_copied_while_it_waits,
-	  test_store_is_mounted_later, test_refused_one_after_the_other,
-	  test_expiry_of_the_service, test_expiry, test_cannot_say)
+	  test_taken_and_not_noted, test_not_noted_and_another, test_said_once,
+	  test_copied_while_it_waits, test_store_is_mounted_later,
+	  test_refused_one_after_the_other, test_expiry_of_the_service,
+	  test_expiry, test_cannot_say)
