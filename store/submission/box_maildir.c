@@ -225,6 +225,25 @@ ph_box_local_item(struct ph_box *box, const char *name, int *fd_r,
 	return 0;
 }
 
+/* After the power failed it may be in the Outbox as well (see move), and would
+ * be sent once more from there. 0, -1. */
+static int
+remove_twin(struct ph_box *box, const char *part, const char *name,
+	    const struct stat *item, struct ph_err *err)
+{
+	struct stat st;
+	int dir, r = ph_box_folder(box, ".Outbox", part, &dir, err);
+
+	if (r != 1)
+		return r;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == item->st_dev && st.st_ino == item->st_ino &&
+	    (unlinkat(dir, name, 0) < 0 || fsync(dir) < 0))
+		r = ph_box_fail("remove from the Outbox", name, err);
+	ph_path_close(&dir);
+	return r < 0 ? -1 : 0;
+}
+
 static int
 maildir_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
 	     uint64_t *size_r, struct ph_err *err)
@@ -237,7 +256,10 @@ maildir_item(struct ph_box *box, const char *name, uint64_t limit, int *fd_r,
 		return r;
 	if (fstat(*fd_r, &st) < 0)
 		r = ph_box_fail("look at", name, err);
-	else if (check_owner(box, &st, err) < 0)
+	else if (check_owner(box, &st, err) < 0 ||
+		 (st.st_nlink > 1 &&
+		  (remove_twin(box, "new", name, &st, err) < 0 ||
+		   remove_twin(box, "cur", name, &st, err) < 0)))
 		r = -1;
 	if (r < 0)
 		ph_path_close(fd_r);

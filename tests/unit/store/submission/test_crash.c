@@ -306,8 +306,35 @@ START_TEST(test_filed_in_both_places)
 }
 END_TEST
 
+START_TEST(test_claimed_in_both_places)
+{
+	g_autofree char *from = NULL, *to = NULL, *where = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	lab_put(&lab, "new", "1.M1.h", TO_MOTA, strlen(TO_MOTA));
+	ck_assert(die_at(&lab, "submission.claimed"));
+	from = lab_folder(&lab, ".posthub-submission/items/1.M1.h");
+	to = lab_folder(&lab, ".Outbox/new/1.M1.h");
+	ck_assert_int_eq(link(from, to), 0);
+	ck_assert_int_eq(lab_run(&lab), -1);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+	ck_assert_uint_eq(fake.mails->len, 1);
+	/* Another one of the name is another one. */
+	ck_assert(g_file_set_contents(from, TO_MOTA, -1, NULL));
+	lab_put(&lab, "new", "1.M1.h", TO_FOUR, strlen(TO_FOUR));
+	ck_assert_int_eq(lab_run(&lab), -1);
+	ck_assert_uint_eq(lab_count(&lab, ".Outbox/new"), 1);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 UNIT_MAIN("store/submission/crash", test_crash_sent, test_crash_some_refused,
 	  test_crash_refused, test_crash_down, test_crash_some_later,
 	  test_crash_deferred, test_crash_as_sent, test_notice_read,
 	  test_folder_removed_meanwhile, test_own_copy_comes_meanwhile,
-	  test_filed_in_both_places)
+	  test_filed_in_both_places, test_claimed_in_both_places)
