@@ -32,13 +32,29 @@ is_there(int dir, const char *name)
 	return is;
 }
 
+/* 0, or -1 with errno. ZFS before 2.2, Ceph and NFS cannot do both in one step;
+ * each of our names is made once, so that nobody makes it in between. */
+static int
+rename_new(int from, const char *name, int to, const char *as)
+{
+	struct stat st;
+
+	if (renameat2(from, name, to, as, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (fstatat(to, as, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		errno = EEXIST;
+	return errno == ENOENT ? renameat(from, name, to, as) : -1;
+}
+
 /* A rename that replaces nothing, with both directories synced. 1; 0: the name
  * is gone or the other one is there; -1 TEMP. */
 static int
 move(int from, const char *name, int to, const char *as, enum ph_fault fault,
      struct ph_err *err)
 {
-	if (renameat2(from, name, to, as, RENAME_NOREPLACE) < 0) {
+	if (rename_new(from, name, to, as) < 0) {
 		/* Else it is the directory that is gone. */
 		if (errno == EEXIST ||
 		    (errno == ENOENT && !is_there(from, name)))

@@ -2,6 +2,7 @@
 #include "tests/unit/store/submission/lab.h"
 #include "tests/unit/store/submission/mails.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -11,6 +12,9 @@
 /* A directory that its owner removes when something is about to be moved into
  * it; NULL: none. */
 static char *removed;
+
+/* As ZFS before 2.2, Ceph and NFS do. */
+static bool no_flags;
 
 /* In place of the C library's. */
 int
@@ -22,6 +26,10 @@ renameat2(int from, const char *name, int to, const char *as, unsigned flags)
 	if (removed != NULL && g_str_has_suffix(target, removed)) {
 		ck_assert_int_eq(rmdir(target), 0);
 		removed = NULL;
+	}
+	if (no_flags && flags != 0) {
+		errno = EINVAL;
+		return -1;
 	}
 	return (int)syscall(SYS_renameat2, from, name, to, as, flags);
 }
@@ -333,8 +341,44 @@ START_TEST(test_claimed_in_both_places)
 }
 END_TEST
 
+/* Where nothing can be moved without replacing what is there it is looked for
+ * before. */
+START_TEST(test_no_rename_flags)
+{
+	struct ph_box_name *name =
+	    ph_box_name_new("DB1", "example.com", "nuno");
+	g_autofree char *path = NULL, *where = NULL;
+	struct ph_box *box = NULL;
+	struct fake fake;
+	struct lab lab;
+
+	fake_open(&fake, NULL);
+	lab_open(&lab, &fake);
+	no_flags = true;
+	lab_put(&lab, "new", "1.M1.h", TO_MOTA, strlen(TO_MOTA));
+	ck_assert_int_eq(lab_run(&lab), -1);
+	where = lab_where(&lab);
+	ck_assert_str_eq(where, "out0 work0 state0 sent1 drafts0 in0");
+	path = lab_folder(&lab, ".posthub-submission/items/1.M1.h");
+	ck_assert(g_file_set_contents(path, "x", 1, NULL));
+	lab_put(&lab, "new", "1.M1.h", TO_MOTA, strlen(TO_MOTA));
+	ck_assert_int_eq(ph_box_open(lab.path, name, &box, NULL), 1);
+	ck_assert_int_eq(ph_box_claim(box, "new", "1.M1.h", NULL), 0);
+	ck_assert_int_eq(ph_box_release(box, "1.M1.h", NULL), 0);
+	ck_assert_int_eq(ph_box_claim(box, "new", "2.M1.h", NULL), 0);
+	ck_assert_uint_eq(lab_count(&lab, ".Outbox/new"), 1);
+	ck_assert_uint_eq(lab_count(&lab, ".posthub-submission/items"), 1);
+	no_flags = false;
+	ph_box_close(&box);
+	ph_box_name_free(&name);
+	fake_close(&fake);
+	lab_close(&lab);
+}
+END_TEST
+
 UNIT_MAIN("store/submission/crash", test_crash_sent, test_crash_some_refused,
 	  test_crash_refused, test_crash_down, test_crash_some_later,
 	  test_crash_deferred, test_crash_as_sent, test_notice_read,
 	  test_folder_removed_meanwhile, test_own_copy_comes_meanwhile,
-	  test_filed_in_both_places, test_claimed_in_both_places)
+	  test_filed_in_both_places, test_claimed_in_both_places,
+	  test_no_rename_flags)
