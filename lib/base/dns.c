@@ -88,8 +88,7 @@ prepare(const struct ph_dns *dns, int64_t deadline, struct __res_state *state,
 	return 0;
 }
 
-/* ---- by TCP, what is too long for a packet --------------------------------
- */
+/* ---- by TCP, what is too long for a packet ------------------------------- */
 
 /* false: there is none of that number. */
 static bool
