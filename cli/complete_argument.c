@@ -1,5 +1,5 @@
 #include "cli/complete.h"
-#include "cli/doctor.h"
+#include "cli/setup.h"
 
 #include "lib/state/ldap_profile.h"
 #include "lib/state/map_names.h"
@@ -99,7 +99,8 @@ static void
 add_role(struct ph_completion *completion, const char *name)
 {
 	(void)name;
-	ph_complete_words(completion, ph_doctor_roles);
+	for (size_t i = 0; ph_postfix_roles[i].name != NULL; i++)
+		ph_complete_add(completion, ph_postfix_roles[i].name);
 }
 
 static void

@@ -24,8 +24,6 @@ const struct ph_option ph_doctor_options[] = {
     {NULL, NULL, NULL},
 };
 
-const char *const ph_doctor_roles[] = {"transport", "frontend", NULL};
-
 enum {
 	CONNECT_MS = 3000,
 	GROUPS = 256, /* of a user */
@@ -41,17 +39,12 @@ static const struct {
     {"frontend.sock", "frontend"},
 };
 
-static const struct ph_derive derive[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 struct run {
 	struct ph_cli *cli;
 	const struct ph_conf *conf;
 	const char *directory; /* of Postfix's configuration */
-	const char *role;      /* a directory of postfix-conf */
-	char *files;	       /* what it is compared with */
+	const struct ph_postfix_role *role;
+	char *files; /* what it is compared with */
 	GPtrArray *symptoms;
 };
 
@@ -315,7 +308,7 @@ check_public(struct run *run, struct ph_err *err)
 	    ph_postfix_value(run->directory, "setgid_group", &group, err) < 0)
 		return -1;
 	public = g_build_filename(queue, "public", NULL);
-	if (strcmp(run->role, "transport") != 0 || user == NULL ||
+	if (strcmp(run->role->name, "transport") != 0 || user == NULL ||
 	    stat(public, &status) < 0 || may_enter(user, &status))
 		return 0;
 	remedy = g_strdup_printf("usermod -a -G %s %s", group, name);
@@ -352,7 +345,8 @@ check_connectors(struct run *run)
 	struct ph_snapshot *snapshot = NULL;
 	int status;
 
-	if (ph_cli_snapshot(run->cli, true, derive, &snapshot, &status) == 0)
+	if (ph_cli_snapshot(run->cli, true, ph_topology_derive, &snapshot,
+			    &status) == 0)
 		add_pending(run, snapshot);
 	ph_snapshot_unref(&snapshot);
 }
@@ -443,18 +437,17 @@ any_wrong(const GPtrArray *symptoms)
 static int
 find_role(struct run *run, const char *told, struct ph_err *err)
 {
-	g_autofree char *milters = NULL;
+	const struct ph_postfix_role *role = ph_postfix_roles;
 
-	if (told != NULL && !g_strv_contains(ph_doctor_roles, told))
+	if (told == NULL)
+		return ph_postfix_role(run->directory, &run->role, err);
+	while (role->name != NULL && strcmp(role->name, told) != 0)
+		role++;
+	if (role->name == NULL)
 		return ph_err_set(err, PH_ERR_PERM,
-				  "\"%s\" is no role: transport or frontend",
+				  "\"%s\" is no role: frontend or transport",
 				  told);
-	if (ph_postfix_value(run->directory, "smtpd_milters", &milters, err) <
-	    0)
-		return -1;
-	run->role = told != NULL		  ? told
-		    : strstr(milters, "frontend") ? "frontend"
-						  : "transport";
+	run->role = role;
 	return 0;
 }
 
@@ -463,8 +456,9 @@ examine(struct run *run, const char *files, struct ph_err *err)
 {
 	g_autofree char *share = ph_file_share("postfix-conf");
 
-	run->files = files != NULL ? g_strdup(files)
-				   : g_build_filename(share, run->role, NULL);
+	run->files = files != NULL
+			 ? g_strdup(files)
+			 : g_build_filename(share, run->role->name, NULL);
 	check_connectors(run);
 	return check_main(run, err) < 0 || check_master(run, err) < 0 ||
 		       check_tables(run, err) < 0 ||

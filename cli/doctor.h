@@ -14,9 +14,6 @@
 /* How remedies begin that change main.cf or master.cf. */
 #define PH_DOCTOR_POSTCONF "postconf "
 
-/* Of a Postfix, a directory of postfix-conf each; NULL ends them. */
-extern const char *const ph_doctor_roles[];
-
 /* One thing that is not as it comes. */
 struct ph_symptom {
 	bool wrong;   /* false: it works, or the administrator wants it so */

@@ -7,11 +7,6 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-static const struct ph_derive derive[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 /* Who may not read the file is told so: it would not help to wait. */
 static int
 check_permission(const struct ph_cli *cli)
@@ -35,7 +30,8 @@ ph_lookup_open(struct ph_cli *cli, struct ph_lookup *lookup)
 	int status = PH_EXIT_YES;
 
 	*lookup = (struct ph_lookup){.snapshot = NULL};
-	if (ph_cli_snapshot(cli, true, derive, &lookup->snapshot, &status) < 0)
+	if (ph_cli_snapshot(cli, true, ph_topology_derive, &lookup->snapshot,
+			    &status) < 0)
 		return status;
 	status = check_permission(cli);
 	if (status != PH_EXIT_YES)

@@ -4,11 +4,6 @@
 
 /* A server that is to be worked on, and is back. */
 
-static const struct ph_derive derive[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 /* Draining is about Transport: mailboxes stay where they are. */
 static void
 warn_of_databases(const struct ph_snapshot *snapshot, const char *server)
@@ -36,7 +31,8 @@ ph_server_drain(struct ph_cli *cli, const struct ph_input *input)
 			    "drain", "State", "Draining");
 
 	if (status != PH_EXIT_YES ||
-	    ph_cli_snapshot(cli, false, derive, &snapshot, &status) < 0)
+	    ph_cli_snapshot(cli, false, ph_topology_derive, &snapshot,
+			    &status) < 0)
 		return status;
 	warn_of_databases(snapshot, input->words[0]);
 	ph_snapshot_unref(&snapshot);

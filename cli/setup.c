@@ -19,11 +19,6 @@ const struct ph_option ph_setup_options[] = {
     {NULL, NULL, NULL},
 };
 
-static const struct ph_derive derive[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 /* One run. */
 struct run {
 	struct ph_cli *cli;
@@ -47,17 +42,16 @@ struct run {
 static int
 look_at_postfix(struct run *run, struct ph_err *err)
 {
-	g_autofree char *milters = NULL, *override = NULL;
+	const struct ph_postfix_role *role;
+	g_autofree char *override = NULL;
 
-	if (ph_postfix_value(run->directory, "smtpd_milters", &milters, err) <
-		0 ||
+	if (ph_postfix_role(run->directory, &role, err) < 0 ||
 	    ph_postfix_value(run->directory, "receive_override_options",
 			     &override, err) < 0 ||
 	    ph_postfix_value(run->directory, "smtpd_tls_security_level",
 			     &run->tls_level, err) < 0)
 		return -1;
-	run->role = strstr(milters, "frontend") != NULL ? "FrontendTransport"
-							: "HubTransport";
+	run->role = role->transport_role;
 	/* Addresses are resolved by the milter, never by cleanup(8). */
 	run->override =
 	    g_strdup(*override == '\0' ? "no_address_mappings" : "");
@@ -393,7 +387,8 @@ ph_setup_connectors_run(struct ph_cli *cli, const struct ph_input *input)
 	int status;
 
 	plan_begin(&run);
-	if (ph_cli_snapshot(cli, false, derive, &run.snapshot, &status) == 0) {
+	if (ph_cli_snapshot(cli, false, ph_topology_derive, &run.snapshot,
+			    &status) == 0) {
 		run.server = ph_topology_server(
 		    ph_snapshot_derived(run.snapshot, 0), name);
 		status =

@@ -79,6 +79,17 @@ int ph_certificate_find(const char *directory, const char *name, char **path_r,
 int ph_postfix_value(const char *directory, const char *name, char **value_r,
 		     struct ph_err *err);
 
+/* A role that a Postfix has: a directory of postfix-conf, TransportRole of its
+ * connectors, and what its milter is known by. NULL ends them; the last but one
+ * is that of a Postfix without a milter of ours. */
+struct ph_postfix_role {
+	const char *name, *transport_role, *milter;
+};
+extern const struct ph_postfix_role ph_postfix_roles[];
+/* By its milters. 0, or -1 as ph_postfix_value. */
+int ph_postfix_role(const char *directory,
+		    const struct ph_postfix_role **role_r, struct ph_err *err);
+
 /* All parameters, or with set those that main.cf sets, by name, in one line
  * each and not expanded (char * both); g_hash_table_unref. -1 as above. */
 int ph_postfix_settings(const char *directory, bool set,

@@ -53,6 +53,27 @@ ph_postfix_value(const char *directory, const char *name, char **value_r,
 	return status;
 }
 
+const struct ph_postfix_role ph_postfix_roles[] = {
+    {"frontend", "FrontendTransport", "frontend"},
+    {"transport", "HubTransport", "transport"},
+    {NULL, NULL, NULL},
+};
+
+int
+ph_postfix_role(const char *directory, const struct ph_postfix_role **role_r,
+		struct ph_err *err)
+{
+	const struct ph_postfix_role *role = ph_postfix_roles;
+	g_autofree char *milters = NULL;
+
+	if (ph_postfix_value(directory, "smtpd_milters", &milters, err) < 0)
+		return -1;
+	while (strstr(milters, role->milter) == NULL && role[1].name != NULL)
+		role++;
+	*role_r = role;
+	return 0;
+}
+
 /* "name = value"; what Postfix warns of is none. */
 static void
 take_setting(GHashTable *settings, const char *line)

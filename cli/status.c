@@ -15,11 +15,6 @@
  * What the shared state says, and what this server's daemons make of it. Each
  * part is a table, or a member of one JSON object.
  */
-static const struct ph_derive derive[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 struct report {
 	struct ph_cli *cli;
 	struct ph_snapshot *snapshot; /* NULL: Redis is away */
@@ -482,8 +477,8 @@ ph_status_run(struct ph_cli *cli, const struct ph_input *input)
 				   "standard output");
 	if (ph_cli_redis(cli, &status) < 0)
 		return status;
-	if (ph_state_read(cli->redis, derive, &report.snapshot, &report.away) <
-	    0)
+	if (ph_state_read(cli->redis, ph_topology_derive, &report.snapshot,
+			  &report.away) < 0)
 		status = PH_EXIT_UNAVAILABLE;
 	if (svg) {
 		status = report.snapshot

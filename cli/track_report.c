@@ -28,23 +28,24 @@ static const struct meaning {
 	/* Of the one they are there for (related-recipient-address). */
 	const char *related;
 	enum weight weight;
+	bool says; /* recipient-status is about what became of him */
 } meanings[] = {
-    {"RECEIVE", "Pending", NULL, GOES_ON},
-    {"SUBMIT", "Pending", NULL, GOES_ON},
-    {"TRANSFER", "Pending", NULL, GOES_ON},
-    {"RESOLVE", "Pending", "Resolved", GOES_ON},
-    {"REDIRECT", "Pending", "Redirected", GOES_ON},
-    {"DUPLICATEREDIRECT", NULL, "Redirected", GOES_ON},
-    {"EXPAND", "Pending", "Expanded", GOES_ON},
-    {"SEND", "Sent", NULL, GOES_ON},
-    {"SENDEXTERNAL", "Sent", NULL, GOES_ON},
-    {"DEFER", "Deferred", NULL, GOES_ON},
-    {"SUBMITDEFER", "Deferred", NULL, GOES_ON},
-    {"FAIL", "Failed", NULL, ENDED},
-    {"SUBMITFAIL", "Failed", NULL, ENDED},
-    {"DROP", "Dropped", NULL, ENDED},
-    {"DELIVER", "Delivered", NULL, HAS_IT},
-    {"DUPLICATEDELIVER", "Delivered", NULL, HAS_IT},
+    {"RECEIVE", "Pending", NULL, GOES_ON, false},
+    {"SUBMIT", "Pending", NULL, GOES_ON, false},
+    {"TRANSFER", "Pending", NULL, GOES_ON, false},
+    {"RESOLVE", "Pending", "Resolved", GOES_ON, false},
+    {"REDIRECT", "Pending", "Redirected", GOES_ON, false},
+    {"DUPLICATEREDIRECT", NULL, "Redirected", GOES_ON, false},
+    {"EXPAND", "Pending", "Expanded", GOES_ON, false},
+    {"SEND", "Sent", NULL, GOES_ON, true},
+    {"SENDEXTERNAL", "Sent", NULL, GOES_ON, true},
+    {"DEFER", "Deferred", NULL, GOES_ON, true},
+    {"SUBMITDEFER", "Deferred", NULL, GOES_ON, true},
+    {"FAIL", "Failed", NULL, ENDED, true},
+    {"SUBMITFAIL", "Failed", NULL, ENDED, true},
+    {"DROP", "Dropped", NULL, ENDED, true},
+    {"DELIVER", "Delivered", NULL, HAS_IT, true},
+    {"DUPLICATEDELIVER", "Delivered", NULL, HAS_IT, true},
 };
 
 struct fate {
@@ -132,13 +133,10 @@ take_recipients(struct report *report, const struct meaning *meaning,
 	g_auto(GStrv) statuses = g_strsplit(status, ";", -1);
 	const guint n = g_strv_length(recipients);
 
-	/* To, Cc and Bcc stand there when it is taken. */
 	for (guint i = 0; i < n; i++)
 		settle(report, recipients[i], meaning->status, meaning->weight,
 		       row,
-		       strcmp(meaning->status, "Pending") == 0
-			   ? ""
-			   : status_of(statuses, n, i, status));
+		       meaning->says ? status_of(statuses, n, i, status) : "");
 }
 
 static void

@@ -17,11 +17,6 @@
 #define PENDING 250 /* ms: while rows wait for a second of quiet */
 #define EXPIRE_INTERVAL (INT64_C(3600) * 1000)
 
-static const struct ph_derive derives[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 /* posthub-tracking: one thread writes rows, the other sends them. */
 struct app {
 	const struct ph_conf *conf;
@@ -217,8 +212,8 @@ start(struct ph_run *run, void **app_r, struct ph_err *err)
 		return -1;
 	}
 	if (open_logs(app, err) < 0 ||
-	    ph_state_open(app->conf, "tracking", derives, &app->state, err) <
-		0 ||
+	    ph_state_open(app->conf, "tracking", ph_topology_derive,
+			  &app->state, err) < 0 ||
 	    open_collect(app, state_dir, err) < 0) {
 		stop(app);
 		return -1;

@@ -348,3 +348,8 @@ ph_topology_free(void *topology)
 	g_string_chunk_free(t->text);
 	g_free(t);
 }
+
+const struct ph_derive ph_topology_derive[] = {
+    {"topology", ph_topology_build, ph_topology_free, NULL},
+    {NULL, NULL, NULL, NULL},
+};

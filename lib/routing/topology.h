@@ -74,6 +74,8 @@ void *ph_topology_build(const struct ph_snapshot *snapshot,
 			const void *previous, void *context,
 			struct ph_err *err);
 void ph_topology_free(void *topology);
+/* It alone, as row 0. */
+extern const struct ph_derive ph_topology_derive[];
 
 /* Without case; NULL: there is none. */
 const struct ph_site *ph_topology_site(const struct ph_topology *topology,

@@ -58,12 +58,6 @@ struct app {
 	int64_t concurrency; /* where its mailboxtransport says nothing */
 };
 
-/* Row PH_DELIVERY_TOPOLOGY. */
-static const struct ph_derive derive[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 static struct ph_snapshot *
 take_snapshot(void *context)
 {
@@ -288,8 +282,8 @@ open_parts(struct app *app, struct ph_run *run, struct ph_err *err)
 	    ph_track_log_configure(app->conf, "MSGTRKMD", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
-	if (ph_state_open(app->conf, "posthub-delivery", derive, &app->state,
-			  err) < 0)
+	if (ph_state_open(app->conf, "posthub-delivery", ph_topology_derive,
+			  &app->state, err) < 0)
 		return -1;
 	return start_arrivals(app, run, err);
 }

@@ -1,11 +1,9 @@
 #include "store/delivery/stalls.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 #include <errno.h>
 #include <glib.h>
-#include <string.h>
 
 struct ph_stalls {
 	int64_t limit;
@@ -88,9 +86,9 @@ set_since(struct ph_stall *stall, int64_t since, enum ph_stall_place place)
 }
 
 void
-ph_stall_begin(struct ph_stall *stall, enum ph_stall_place place)
+ph_stall_begin(struct ph_stall *stall, enum ph_stall_place place, int64_t now)
 {
-	set_since(stall, ph_clock_mono(), place);
+	set_since(stall, now, place);
 }
 
 void
@@ -108,34 +106,30 @@ ph_stall_end(struct ph_stall *stall)
 static int64_t
 too_long(const struct ph_stall *stall, int64_t now)
 {
-	int64_t waited = stall->since ? now - stall->since : 0;
-
 	const int64_t limit = stall->stalls->limit;
+	const int64_t waited = stall->since ? now - stall->since : 0;
 
 	return limit > 0 && waited > limit ? waited : 0;
 }
 
-static bool
-is_of(const struct ph_stall *stall, const char *folded)
+/* The same; of work nobody can tell. */
+static int64_t
+stalled_for(const struct ph_stall *stall, int64_t now)
 {
-	g_autofree char *own = ph_fold(stall->database);
-
-	return strcmp(own, folded) == 0;
+	return stall->place != PH_STALL_WORK ? too_long(stall, now) : 0;
 }
 
 int64_t
-ph_stalls_find(struct ph_stalls *stalls, const char *database)
+ph_stalls_find(struct ph_stalls *stalls, const char *database, int64_t now)
 {
-	g_autofree char *folded = ph_fold(database);
-	int64_t now = ph_clock_mono(), longest = 0;
+	int64_t longest = 0;
 
 	g_mutex_lock(&stalls->mutex);
 	for (GList *l = stalls->deliveries.head; l; l = l->next) {
 		const struct ph_stall *stall = l->data;
-		int64_t waited = too_long(stall, now);
+		int64_t waited = stalled_for(stall, now);
 
-		if (waited > longest && stall->place != PH_STALL_WORK &&
-		    is_of(stall, folded))
+		if (waited > longest && ph_fold_same(stall->database, database))
 			longest = waited;
 	}
 	g_mutex_unlock(&stalls->mutex);
@@ -152,11 +146,20 @@ find_stalled(const struct ph_stalls *stalls, int64_t now)
 	for (GList *l = stalls->deliveries.head; l; l = l->next) {
 		const struct ph_stall *stall = l->data;
 
-		if (stall->place != PH_STALL_WORK && too_long(stall, now) > 0)
+		if (stalled_for(stall, now) > 0)
 			g_hash_table_insert(found, ph_fold(stall->database),
 					    g_strdup(stall->database));
 	}
 	return found;
+}
+
+/* The same. */
+static bool
+is_in(GHashTable *stalled, const struct ph_stall *stall)
+{
+	g_autofree char *folded = ph_fold(stall->database);
+
+	return g_hash_table_contains(stalled, folded);
 }
 
 /* The same: the turns that they have. */
@@ -165,15 +168,11 @@ count_turns(const struct ph_stalls *stalls, GHashTable *stalled, int64_t now)
 {
 	size_t turns = 0;
 
-	if (g_hash_table_size(stalled) == 0)
-		return 0;
 	for (GList *l = stalls->deliveries.head; l; l = l->next) {
 		const struct ph_stall *stall = l->data;
-		g_autofree char *folded = ph_fold(stall->database);
 
-		turns += stall->place != PH_STALL_BEFORE &&
-			 too_long(stall, now) > 0 &&
-			 g_hash_table_contains(stalled, folded);
+		if (stall->place != PH_STALL_BEFORE && too_long(stall, now) > 0)
+			turns += is_in(stalled, stall);
 	}
 	return turns;
 }
@@ -193,21 +192,21 @@ tell_of(GHashTable *in, GHashTable *not_in, bool stalled, ph_stalls_tell *tell,
 }
 
 size_t
-ph_stalls_look(struct ph_stalls *stalls, ph_stalls_tell *tell, void *context)
+ph_stalls_look(struct ph_stalls *stalls, int64_t now, ph_stalls_tell *tell,
+	       void *context)
 {
-	g_autoptr(GHashTable) before = NULL, now = NULL;
-	const int64_t time = ph_clock_mono();
+	g_autoptr(GHashTable) before = NULL, stalled = NULL;
 	size_t turns;
 
 	g_mutex_lock(&stalls->mutex);
-	now = find_stalled(stalls, time);
-	turns = count_turns(stalls, now, time);
+	stalled = find_stalled(stalls, now);
+	turns = count_turns(stalls, stalled, now);
 	before = stalls->told;
-	stalls->told = g_hash_table_ref(now);
+	stalls->told = g_hash_table_ref(stalled);
 	g_mutex_unlock(&stalls->mutex);
 	if (tell) {
-		tell_of(now, before, true, tell, context);
-		tell_of(before, now, false, tell, context);
+		tell_of(stalled, before, true, tell, context);
+		tell_of(before, stalled, false, tell, context);
 	}
 	return turns;
 }

@@ -37,10 +37,18 @@ struct message {
 	uint64_t size;
 	struct ph_perms owner; /* of the file */
 	bool linked;	       /* in a mailbox: the owner stays */
+	bool sealed;	       /* its turn has begun */
 	bool committed;
 };
 
 /* ---- messages ---------------------------------------------------------- */
+
+/* Until ph_stall_end the disk may keep this thread. */
+static void
+wait_begin(const struct message *message, enum ph_stall_place place)
+{
+	ph_stall_begin(message->stall, place, ph_clock_mono());
+}
 
 static enum ph_store_result
 fail(struct maildir *maildir, const struct message *message, const char *what,
@@ -80,7 +88,7 @@ maildir_end(void *self, void *p, struct ph_err *err)
 	struct ph_mdb *mdb = message->mdb;
 
 	(void)err;
-	ph_stall_begin(message->stall, PH_STALL_TURN);
+	wait_begin(message, message->sealed ? PH_STALL_TURN : PH_STALL_BEFORE);
 	/* Nobody waits: until the record is on disk, the name of the message's
 	 * file tells the same, and it is. */
 	if (message->committed && mdb->duplicates)
@@ -165,7 +173,8 @@ static int
 check_answers(const struct maildir *maildir, const char *database,
 	      struct ph_err *err)
 {
-	int64_t waited = ph_stalls_find(maildir->stalls, database);
+	int64_t waited =
+	    ph_stalls_find(maildir->stalls, database, ph_clock_mono());
 
 	if (waited == 0)
 		return 0;
@@ -188,7 +197,7 @@ maildir_begin(void *self, const char *database, int64_t epoch, void **message_r,
 	if (check_answers(maildir, database, err) < 0)
 		return PH_STORE_FAILED;
 	stall = ph_stall_new(maildir->stalls, database);
-	ph_stall_begin(stall, PH_STALL_BEFORE);
+	ph_stall_begin(stall, PH_STALL_BEFORE, ph_clock_mono());
 	result = use_database(maildir, database, epoch, &mdb, err);
 	if (result != PH_STORE_OK) {
 		ph_stall_free(&stall);
@@ -215,7 +224,7 @@ maildir_write(void *self, void *p, const char *data, size_t size,
 	struct message *message = p;
 	int r;
 
-	ph_stall_begin(message->stall, PH_STALL_BEFORE);
+	wait_begin(message, PH_STALL_BEFORE);
 	r = ph_file_write(message->fd, data, size);
 	ph_stall_end(message->stall);
 	if (r < 0)
@@ -231,7 +240,8 @@ maildir_seal(void *self, void *p, struct ph_err *err)
 	struct message *message = p;
 	int r;
 
-	ph_stall_begin(message->stall, PH_STALL_TURN);
+	message->sealed = true;
+	wait_begin(message, PH_STALL_TURN);
 	r = fdatasync(message->fd);
 	ph_stall_end(message->stall);
 	if (r < 0)
@@ -428,7 +438,7 @@ commit(struct maildir *maildir, struct message *message,
 	}
 	if (r < 0)
 		return ph_mdb_result(errno, true);
-	ph_stall_begin(message->stall, PH_STALL_TURN);
+	wait_begin(message, PH_STALL_TURN);
 	r = link_message(maildir, message, mailbox, wanted->nmid);
 	if (r < 0) {
 		int saved = errno;
@@ -470,7 +480,7 @@ maildir_commit(void *self, void *p, const struct ph_store_mailbox *wanted,
 	int saved;
 
 	/* Counting a mailbox, or looking through it, takes its time. */
-	ph_stall_begin(message->stall, PH_STALL_WORK);
+	wait_begin(message, PH_STALL_WORK);
 	if (ph_mdb_mailbox(message->mdb, &maildir->layout, wanted, now,
 			   &mailbox, &why) < 0)
 		result = ph_mdb_result(errno, true);
@@ -496,7 +506,7 @@ maildir_look(void *self, ph_stalls_tell *tell, void *context)
 {
 	const struct maildir *maildir = self;
 
-	return ph_stalls_look(maildir->stalls, tell, context);
+	return ph_stalls_look(maildir->stalls, ph_clock_mono(), tell, context);
 }
 
 static void

@@ -13,6 +13,7 @@
 
 /* The lines that ph_letter_missing adds. */
 #define ADDED_LIMIT 1024
+#define PIECE 65536
 
 /* ---- names of another life ---------------------------------------------- */
 
@@ -46,21 +47,38 @@ is_in(int dir, const char *name)
 
 /* ---- the same message --------------------------------------------------- */
 
+/* From where they stand to their ends; neither need fit into memory. 1, 0, -1
+ * with errno. */
 static int
-read_whole(int dir, const char *name, GString *text, struct ph_err *err)
+same_rest(int a, int b)
 {
-	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	ssize_t n;
+	char in_a[PIECE], in_b[PIECE];
+	ssize_t n, m;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		ph_path_close(&fd);
-		return ph_box_fail("open", name, err);
-	}
-	g_string_set_size(text, (gsize)st.st_size);
-	n = ph_file_read(fd, text->str, text->len);
-	ph_path_close(&fd);
-	return n == (ssize_t)text->len ? 0 : ph_box_fail("read", name, err);
+	do {
+		n = ph_file_read(a, in_a, sizeof in_a);
+		m = ph_file_read(b, in_b, sizeof in_b);
+		if (n < 0 || m < 0)
+			return -1;
+		if (n != m || memcmp(in_a, in_b, (size_t)n) != 0)
+			return 0;
+	} while (n > 0);
+	return 1;
+}
+
+/* The copy may have lines in front that were added to it. */
+static int
+same_but_for(int copy, uint64_t added, int text)
+{
+	char first[sizeof("Message-ID: ")] = "";
+
+	if (added > 0 && ph_file_read(copy, first, sizeof(first) - 1) < 0)
+		return -1;
+	if (added > 0 && !g_str_has_prefix(first, "Date: ") &&
+	    !g_str_has_prefix(first, "Message-ID: "))
+		return 0;
+	return lseek(copy, (off_t)added, SEEK_SET) < 0 ? -1
+						       : same_rest(copy, text);
 }
 
 /* Of so many bytes it may be, with what was added to our copy in front. */
@@ -74,30 +92,31 @@ may_be(const struct ph_box *box, const char *old, uint64_t size)
 	       (uint64_t)st.st_size - size <= ADDED_LIMIT;
 }
 
-/* text: of the message that is in the Outbox now. 1, 0, -1. */
+/* The message that is in the Outbox now is in tmp, by its name. 1, 0, -1. */
 static int
-is_same(struct ph_box *box, const char *old, const GString *text,
+is_same(struct ph_box *box, const char *old, const char *name, uint64_t size,
 	struct ph_err *err)
 {
-	g_autoptr(GString) copy = g_string_new(NULL);
-	size_t added;
+	const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC;
+	struct stat st;
+	int copy, text, r = -1;
 
-	if (!may_be(box, old, text->len))
+	if (!may_be(box, old, size))
 		return 0;
-	if (read_whole(box->items, old, copy, err) < 0)
-		return -1;
-	if (copy->len < text->len)
-		return 0;
-	added = copy->len - text->len;
-	if (added > 0 && !g_str_has_prefix(copy->str, "Date: ") &&
-	    !g_str_has_prefix(copy->str, "Message-ID: "))
-		return 0;
-	return memcmp(copy->str + added, text->str, text->len) == 0;
+	copy = openat(box->items, old, flags);
+	text = openat(box->tmp, name, flags);
+	if (copy >= 0 && text >= 0 && fstat(copy, &st) == 0)
+		r = same_but_for(copy, (uint64_t)st.st_size - size, text);
+	if (r < 0)
+		ph_box_fail("compare", old, err);
+	ph_path_close(&copy);
+	ph_path_close(&text);
+	return r;
 }
 
 static int
-fetch_text(struct ph_box *box, const char *name, uint32_t uid, uint64_t size,
-	   GString *text, struct ph_err *err)
+fetch(struct ph_box *box, const char *name, uint32_t uid, uint64_t size,
+      struct ph_err *err)
 {
 	int tmp = ph_box_open_tmp(box, name, err);
 	int r = tmp < 0 ? -1
@@ -105,9 +124,6 @@ fetch_text(struct ph_box *box, const char *name, uint32_t uid, uint64_t size,
 					tmp, err);
 
 	ph_path_close(&tmp);
-	if (r == 1 && read_whole(box->tmp, name, text, err) < 0)
-		r = -1;
-	unlinkat(box->tmp, name, 0);
 	return r;
 }
 
@@ -132,11 +148,11 @@ rename_item(struct ph_box *box, const char *old, const char *name,
 
 /* Whichever it is; it is not among the old ones any more. 0, -1. */
 static int
-find_same(struct ph_box *box, const char *name, const GString *text,
-	  GPtrArray *olds, struct ph_err *err)
+find_same(struct ph_box *box, const char *name, uint64_t size, GPtrArray *olds,
+	  struct ph_err *err)
 {
 	for (guint i = 0; i < olds->len; i++) {
-		int r = is_same(box, olds->pdata[i], text, err);
+		int r = is_same(box, olds->pdata[i], name, size, err);
 
 		if (r < 0 ||
 		    (r == 1 && rename_item(box, olds->pdata[i], name, err) < 0))
@@ -154,7 +170,6 @@ renew(struct ph_box *box, const char *name, GPtrArray *olds, struct ph_err *err)
 {
 	const uint32_t uid =
 	    (uint32_t)g_ascii_strtoull(name + validity_size(name), NULL, 10);
-	g_autoptr(GString) text = g_string_new(NULL);
 	struct ph_imap_stat stat;
 	bool any = false;
 	int r;
@@ -168,8 +183,11 @@ renew(struct ph_box *box, const char *name, GPtrArray *olds, struct ph_err *err)
 		any = may_be(box, olds->pdata[i], stat.size);
 	if (!any)
 		return 0;
-	r = fetch_text(box, name, uid, stat.size, text, err);
-	return r == 1 ? find_same(box, name, text, olds, err) : r;
+	r = fetch(box, name, uid, stat.size, err);
+	if (r == 1)
+		r = find_same(box, name, stat.size, olds, err);
+	unlinkat(box->tmp, name, 0);
+	return r;
 }
 
 int

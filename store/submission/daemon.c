@@ -44,12 +44,6 @@ struct app {
 	int64_t next_expire; /* the housekeeper's alone */
 };
 
-/* Row PH_SUBMISSION_TOPOLOGY. */
-static const struct ph_derive derive[] = {
-    {"topology", ph_topology_build, ph_topology_free, NULL},
-    {NULL, NULL, NULL, NULL},
-};
-
 static struct ph_snapshot *
 take_snapshot(void *context)
 {
@@ -178,7 +172,7 @@ open_parts(struct app *app, struct ph_err *err)
 	    ph_track_log_configure(app->conf, "MSGTRKMS", &app->log, err) < 0 ||
 	    ph_directory_open(app->conf, &app->directory, err) < 0)
 		return -1;
-	return ph_state_open(app->conf, "posthub-submission", derive,
+	return ph_state_open(app->conf, "posthub-submission", ph_topology_derive,
 			     &app->state, err);
 }
 

@@ -39,7 +39,7 @@ void ph_queue_tidy(struct ph_queue *queue);
 /* Is anything of a mailbox worked on, or to be? */
 bool ph_queue_works(struct ph_queue *queue, const struct ph_box_name *name);
 
-/* Is nothing being worked on? */
+/* Is nothing being worked on? For tests, which wait for that. */
 bool ph_queue_idle(struct ph_queue *queue);
 
 /* Takes no more and waits for what is being worked on. False: not all ended in

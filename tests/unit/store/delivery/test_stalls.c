@@ -1,9 +1,8 @@
 #include "store/delivery/stalls.h"
 
-#include "tests/unit/thread.h"
 #include "tests/unit/unit.h"
 
-enum { LIMIT = 30 };
+enum { LIMIT = 30, START = 1000, LATE = START + LIMIT, STALLED };
 
 static void
 tell(void *context, const char *database, bool stalled)
@@ -14,20 +13,14 @@ tell(void *context, const char *database, bool stalled)
 }
 
 /* What a look tells: "-db " it has ceased to answer, "+db " it answers. */
-static char *
-look(struct ph_stalls *stalls, size_t turns)
+static void
+look(struct ph_stalls *stalls, int64_t now, size_t turns, const char *told)
 {
-	GString *text = g_string_new(NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
 
-	ck_assert_uint_eq(ph_stalls_look(stalls, tell, text), turns);
-	return g_string_free(text, FALSE);
+	ck_assert_uint_eq(ph_stalls_look(stalls, now, tell, text), turns);
+	ck_assert_str_eq(text->str, told);
 }
-
-#define LOOK(turns, wanted)                                   \
-	do {                                                  \
-		g_autofree char *got = look(stalls, (turns)); \
-		ck_assert_str_eq(got, (wanted));              \
-	} while (0)
 
 START_TEST(test_one_that_waits)
 {
@@ -35,19 +28,18 @@ START_TEST(test_one_that_waits)
 	struct ph_stall *stall = ph_stall_new(stalls, "DB1");
 
 	/* A client may take its time: only the disk counts. */
-	g_usleep(2UL * LIMIT * 1000);
-	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
-	ph_stall_begin(stall, PH_STALL_TURN);
-	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
-	LOOK(0, "");
-	UNIT_WAIT(ph_stalls_find(stalls, "db1") > LIMIT);
-	ck_assert_int_eq(ph_stalls_find(stalls, "DB2"), 0);
-	LOOK(1, "-DB1 ");
-	LOOK(1, "");
+	look(stalls, STALLED, 0, "");
+	ph_stall_begin(stall, PH_STALL_TURN, START);
+	ck_assert_int_eq(ph_stalls_find(stalls, "DB1", LATE), 0);
+	look(stalls, LATE, 0, "");
+	ck_assert_int_eq(ph_stalls_find(stalls, "db1", STALLED), LIMIT + 1);
+	ck_assert_int_eq(ph_stalls_find(stalls, "DB2", STALLED), 0);
+	look(stalls, STALLED, 1, "-DB1 ");
+	look(stalls, STALLED, 1, "");
 	ph_stall_end(stall);
-	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
-	LOOK(0, "+DB1 ");
-	LOOK(0, "");
+	ck_assert_int_eq(ph_stalls_find(stalls, "DB1", STALLED), 0);
+	look(stalls, STALLED, 0, "+DB1 ");
+	look(stalls, STALLED, 0, "");
 	ph_stall_free(&stall);
 	ck_assert_ptr_null(stall);
 	ph_stalls_free(&stalls);
@@ -60,20 +52,14 @@ START_TEST(test_several)
 	struct ph_stalls *stalls = ph_stalls_new(LIMIT);
 	struct ph_stall *first = ph_stall_new(stalls, "DB1");
 	struct ph_stall *second = ph_stall_new(stalls, "db1");
-	struct ph_stall *third = ph_stall_new(stalls, "DB1");
 
-	ph_stall_begin(first, PH_STALL_TURN);
-	ph_stall_begin(second, PH_STALL_BEFORE);
-	UNIT_WAIT(ph_stalls_find(stalls, "DB1") > LIMIT);
-	g_usleep(1000UL * LIMIT);
-	ph_stall_begin(third, PH_STALL_TURN);
-	ph_stall_end(third);
-	ck_assert_uint_eq(ph_stalls_look(stalls, NULL, NULL), 1);
+	ph_stall_begin(first, PH_STALL_TURN, START);
+	ph_stall_begin(second, PH_STALL_BEFORE, START);
+	ck_assert_uint_eq(ph_stalls_look(stalls, STALLED, NULL, NULL), 1);
 	ph_stall_free(&first);
-	LOOK(0, "");
+	look(stalls, STALLED, 0, "");
 	ph_stall_free(&second);
-	LOOK(0, "+db1 ");
-	ph_stall_free(&third);
+	look(stalls, STALLED, 0, "+db1 ");
 	ph_stalls_free(&stalls);
 }
 END_TEST
@@ -87,17 +73,15 @@ START_TEST(test_long_work)
 	struct ph_stall *other = ph_stall_new(stalls, "DB2");
 	struct ph_stall *same = ph_stall_new(stalls, "DB1");
 
-	ph_stall_begin(work, PH_STALL_WORK);
-	ph_stall_begin(other, PH_STALL_TURN);
-	UNIT_WAIT(ph_stalls_find(stalls, "DB2") > LIMIT);
-	g_usleep(1000UL * LIMIT);
-	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
-	LOOK(1, "-DB2 ");
+	ph_stall_begin(work, PH_STALL_WORK, START);
+	ph_stall_begin(other, PH_STALL_TURN, START);
+	ck_assert_int_eq(ph_stalls_find(stalls, "DB1", STALLED), 0);
+	look(stalls, STALLED, 1, "-DB2 ");
 	ph_stall_free(&other);
-	LOOK(0, "+DB2 ");
-	ph_stall_begin(same, PH_STALL_BEFORE);
-	UNIT_WAIT(ph_stalls_find(stalls, "DB1") > LIMIT);
-	LOOK(1, "-DB1 ");
+	look(stalls, STALLED, 0, "+DB2 ");
+	ph_stall_begin(same, PH_STALL_BEFORE, START);
+	ck_assert_int_eq(ph_stalls_find(stalls, "DB1", STALLED), LIMIT + 1);
+	look(stalls, STALLED, 1, "-DB1 ");
 	ph_stall_free(&work);
 	ph_stall_free(&same);
 	ph_stalls_free(&stalls);
@@ -109,10 +93,9 @@ START_TEST(test_without_limit)
 	struct ph_stalls *stalls = ph_stalls_new(0);
 	struct ph_stall *stall = ph_stall_new(stalls, "DB1");
 
-	ph_stall_begin(stall, PH_STALL_TURN);
-	g_usleep(5000);
-	ck_assert_int_eq(ph_stalls_find(stalls, "DB1"), 0);
-	LOOK(0, "");
+	ph_stall_begin(stall, PH_STALL_TURN, START);
+	ck_assert_int_eq(ph_stalls_find(stalls, "DB1", INT64_MAX), 0);
+	look(stalls, INT64_MAX, 0, "");
 	ph_stall_free(&stall);
 	ph_stalls_free(&stalls);
 }
