@@ -308,8 +308,8 @@ check_public(struct run *run, struct ph_err *err)
 	    ph_postfix_value(run->directory, "setgid_group", &group, err) < 0)
 		return -1;
 	public = g_build_filename(queue, "public", NULL);
-	if (strcmp(run->role->name, "transport") != 0 || user == NULL ||
-	    stat(public, &status) < 0 || may_enter(user, &status))
+	if (!run->role->hands_in || user == NULL || stat(public, &status) < 0 ||
+	    may_enter(user, &status))
 		return 0;
 	remedy = g_strdup_printf("usermod -a -G %s %s", group, name);
 	ph_symptoms_add(run->symptoms, true, public, "",

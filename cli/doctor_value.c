@@ -18,6 +18,18 @@ static const char *const choices[] = {
     "syslog_name",
 };
 
+/* Those that nothing may follow: it would refuse what a server has taken. */
+static const char *const ends[] = {"unix:posthub/frontend.sock"};
+
+static bool
+is_end(const char *element)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++)
+		if (strcmp(ends[i], element) == 0)
+			return true;
+	return false;
+}
+
 static bool
 is_choice(const char *name)
 {
@@ -98,11 +110,14 @@ has_all(const GPtrArray *is, const GPtrArray *wanted)
 	return found == wanted->len;
 }
 
+/* Does something stand where nothing may? */
 static bool
-is_last(const GPtrArray *is, const GPtrArray *wanted)
+is_followed(const GPtrArray *is)
 {
-	return is->len > 0 && strcmp(is->pdata[is->len - 1],
-				     wanted->pdata[wanted->len - 1]) == 0;
+	for (guint i = 0; i + 1 < is->len; i++)
+		if (is_end(is->pdata[i]))
+			return true;
+	return false;
 }
 
 static bool
@@ -112,11 +127,8 @@ agrees(const char *name, const char *is, const char *wanted)
 	bool more = strstr(wanted, "posthub/") != NULL ||
 		    g_str_has_suffix(name, "_restrictions");
 
-	if (!has_all(has, wants))
+	if (!has_all(has, wants) || is_followed(has))
 		return false;
-	/* What comes after it would refuse what a server has taken. */
-	if (strstr(wanted, "posthub/frontend.sock") != NULL)
-		return is_last(has, wants);
 	return (more && wants->len > 0) || has->len == wants->len;
 }
 

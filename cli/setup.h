@@ -80,10 +80,11 @@ int ph_postfix_value(const char *directory, const char *name, char **value_r,
 		     struct ph_err *err);
 
 /* A role that a Postfix has: a directory of postfix-conf, TransportRole of its
- * connectors, and what its milter is known by. NULL ends them; the last but one
- * is that of a Postfix without a milter of ours. */
+ * connectors, and what its milter is known by. NULL ends them; the last is
+ * that of a Postfix without a milter of ours, too. */
 struct ph_postfix_role {
 	const char *name, *transport_role, *milter;
+	bool hands_in; /* by sockets below public/ */
 };
 extern const struct ph_postfix_role ph_postfix_roles[];
 /* By its milters. 0, or -1 as ph_postfix_value. */

@@ -54,9 +54,9 @@ ph_postfix_value(const char *directory, const char *name, char **value_r,
 }
 
 const struct ph_postfix_role ph_postfix_roles[] = {
-    {"frontend", "FrontendTransport", "frontend"},
-    {"transport", "HubTransport", "transport"},
-    {NULL, NULL, NULL},
+    {"frontend", "FrontendTransport", "frontend", false},
+    {"transport", "HubTransport", "transport", true},
+    {NULL, NULL, NULL, false},
 };
 
 int

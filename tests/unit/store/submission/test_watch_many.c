@@ -1,4 +1,5 @@
 #include "tests/unit/store/submission/watch_lab.h"
+#include "tests/unit/thread.h"
 
 #include <sys/inotify.h>
 
@@ -58,8 +59,7 @@ START_TEST(test_limit)
 	office_open(&office, NULL);
 	make_mailboxes(&office.lab, 300);
 	office_start(&office, 200);
-	while (count_watched() < 50)
-		g_usleep(2000);
+	UNIT_WAIT(count_watched() >= 50);
 	make_outbox(&office.lab);
 	ck_assert(!is_watched(&office.lab));
 	move_in(&office.lab, "new", "1.a");
@@ -103,22 +103,18 @@ START_TEST(test_limit_is_raised)
 	make_mailboxes(&office.lab, 300);
 	make_outbox(&office.lab);
 	office_start(&office, 100);
-	while (count_watched() < 50)
-		g_usleep(2000);
+	UNIT_WAIT(count_watched() >= 50);
 	ck_assert(set_limit("watches", 200));
-	while (count_watched() < 200)
-		g_usleep(2000);
+	UNIT_WAIT(count_watched() >= 200);
 	ck_assert_uint_eq(count_lines(log, "all Outboxes are watched now"), 0);
 	ck_assert(set_limit("watches", 2000));
-	while (count_lines(log, "all Outboxes are watched now") == 0)
-		g_usleep(2000);
+	UNIT_WAIT(count_lines(log, "all Outboxes are watched now") > 0);
 	/* With the store, a database and a domain. */
 	ck_assert_uint_eq(count_watched(), 2 * 301 + 3);
 	ck_assert_uint_eq(count_lines(log, "cannot watch all"), 1);
 	ck_assert(set_limit("watches", 605));
 	make_mailbox(&office.lab, "one.more");
-	while (count_lines(log, "cannot watch all") == 1)
-		g_usleep(2000);
+	UNIT_WAIT(count_lines(log, "cannot watch all") != 1);
 	ck_assert_uint_eq(count_lines(log, "all Outboxes are watched now"), 1);
 	office_close(&office);
 }
@@ -143,8 +139,7 @@ START_TEST(test_no_inotify_at_first)
 	wait_for(&office.lab, "out0 work0 state0 sent1 drafts0 in0");
 	ck_assert(!is_watched(&office.lab));
 	ck_assert(set_limit("instances", 1));
-	while (count_lines(log, "all Outboxes are watched now") == 0)
-		g_usleep(2000);
+	UNIT_WAIT(count_lines(log, "all Outboxes are watched now") > 0);
 	ck_assert(is_watched(&office.lab));
 	move_in(&office.lab, "new", "2.a");
 	wait_for(&office.lab, "out0 work0 state0 sent2 drafts0 in0");
