@@ -474,6 +474,7 @@ ph_doctor_run(struct ph_cli *cli, const struct ph_input *input)
 	    .cli = cli,
 	    .conf = cli->conf,
 	    .directory = ph_conf_text(cli->conf, "server", "postfix"),
+	    .role = ph_postfix_roles,
 	    .symptoms = ph_symptoms_new(),
 	};
 	struct ph_err err = PH_ERR_INIT;
